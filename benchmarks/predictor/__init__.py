@@ -1,0 +1,1 @@
+"""The predictor against the graph's own limit and against other servers."""

@@ -1,0 +1,1 @@
+"""What a release step does: plain typed functions and the domain that they stand on."""

@@ -1,0 +1,261 @@
+"""A model's files as they are served: a folder with a manifest, and what `bundle.json` says.
+
+The folder is the MLflow model directory as downloaded. `MANIFEST.json` names every other file with
+its size and SHA-256; the manifest's own SHA-256 is kept apart from the files (the version's tag
+``sluice.manifest``), so that neither a file nor the manifest can be changed alone.
+"""
+
+import hashlib
+import json
+import pickletools
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import ArtifactError
+
+MANIFEST = "MANIFEST.json"
+METADATA = "bundle.json"
+MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_METADATA_BYTES = 1024 * 1024
+MAX_FILES = 1000
+
+_PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".cloudpickle", ".pt", ".pth"})
+_CODE_SUFFIXES = frozenset({".py", ".pyc", ".so", ".dll", ".dylib", ".pth"})
+_TEXT_PICKLE_BYTES = 64 * 1024
+_PICKLE_CALLS = frozenset({"GLOBAL", "INST", "REDUCE", "BUILD", "OBJ"})
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Frozen):
+    """One file of the bundle."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Manifest(_Frozen):
+    """Every file of a bundle but the manifest itself, by its path with forward slashes."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    files: dict[str, FileEntry] = Field(max_length=MAX_FILES)
+
+
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Bundle(_Frozen):
+    """What `bundle.json` of a text classifier says about the files beside it."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    runtime: Literal["text-classifier"]
+    graph: _FileName = "model.onnx"
+    """ONNX: int64 ``input_ids`` and ``attention_mask`` [batch, tokens] to float32
+    ``probabilities`` [batch, classes]."""
+    tokenizer: _FileName = "tokenizer.json"
+    labels: tuple[str, ...] = Field(min_length=2, max_length=10_000)
+    max_tokens: int = Field(128, ge=2, le=8192)
+    pad_to: int | None = Field(None, ge=1)
+    """Pad each text to this many tokens; None pads to the longest of the batch."""
+    overlong: Literal["truncate", "raise"] = "truncate"
+    """What happens to a text of more than ``max_tokens`` tokens."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Bundle":
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("a label stands twice")
+        if self.pad_to is not None and self.pad_to > self.max_tokens:
+            raise ValueError("pad_to is larger than max_tokens")
+        return self
+
+
+def read_metadata(folder: Path) -> Bundle:
+    """What `bundle.json` in ``folder`` says.
+
+    Raises:
+        ArtifactError: it is missing, too large, not JSON, or has an unknown or wrong key.
+    """
+    path = folder / METADATA
+    text = _read_small(path, MAX_METADATA_BYTES)
+    try:
+        return Bundle.model_validate_json(text)
+    except ValidationError as error:
+        raise ArtifactError(f"{path}: {_first_fault(error)}: register the model again") from error
+
+
+def write_metadata(folder: Path, bundle: Bundle) -> None:
+    """Write `bundle.json` into ``folder``."""
+    text = json.dumps(bundle.model_dump(by_alias=True), indent=1, ensure_ascii=False)
+    (folder / METADATA).write_text(text + "\n", encoding="utf-8")
+
+
+def write_manifest(folder: Path) -> str:
+    """Write `MANIFEST.json` over every other file below ``folder``; return its SHA-256 in hex.
+
+    Raises:
+        ArtifactError: the folder holds a symbolic link, a special file or too many files.
+    """
+    files = {
+        name: FileEntry(sha256=_sha256(path), bytes=path.stat().st_size)
+        for name, path in _files(folder)
+    }
+    manifest = Manifest(schema=1, files=files)
+    content = json.dumps(manifest.model_dump(by_alias=True), indent=1, sort_keys=True).encode()
+    (folder / MANIFEST).write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
+    """Check ``folder`` against its manifest before anything in it is loaded.
+
+    Args:
+        folder: the bundle.
+        expected: the manifest's own SHA-256 as kept in the registry; None when there is no
+            registry to ask, which proves the files consistent but not authentic.
+        allow_pickle: accept files that run code when they are loaded.
+
+    Raises:
+        ArtifactError: the manifest is missing or is another one; a file is missing, altered or
+            was added; a path leaves the folder; there is a symbolic link; or a file holds a
+            pickle or program code and ``allow_pickle`` is false.
+    """
+    content = _read_small(folder / MANIFEST, MAX_MANIFEST_BYTES)
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise ArtifactError(
+            f"{folder}: {MANIFEST} is not the one registered: download the version again"
+        )
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise ArtifactError(f"{folder}/{MANIFEST}: {_first_fault(error)}") from error
+    for name in manifest.files:
+        _reject_escape(folder, name)
+    present = dict(_files(folder))
+    _reject_difference(folder, set(manifest.files), set(present))
+    for name, entry in sorted(manifest.files.items()):
+        path = present[name]
+        if path.stat().st_size != entry.bytes or _sha256(path) != entry.sha256:
+            raise ArtifactError(
+                f"{folder}: {name} does not match its checksum: download the version again"
+            )
+        if not allow_pickle and (kind := executable_kind(path)):
+            raise ArtifactError(
+                f"{folder}: {name} {kind}, which can run any code: save the model in another "
+                "format (ONNX, safetensors, skops), or set serving.allow_pickle: true"
+            )
+
+
+def executable_kind(path: Path) -> str | None:
+    """Why loading the file at ``path`` could run code, or None.
+
+    Looks at the name and at the content, so that a renamed pickle is found as well: binary pickles
+    by their magic, textual ones by parsing, NumPy object arrays, and archives by their members.
+    """
+    with path.open("rb") as file:
+        head = file.read(_TEXT_PICKLE_BYTES)
+    kind = _named_kind(path.name) or _content_kind(head)
+    if kind or not zipfile.is_zipfile(path):
+        return kind
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    inner = _content_kind(file.read(_TEXT_PICKLE_BYTES))
+                if inner or (inner := _named_kind(member.filename)):
+                    return f"contains {member.filename}, which {inner}"
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise ArtifactError(f"{path}: an archive that cannot be read: {error}") from error
+    return None
+
+
+def _named_kind(name: str) -> str | None:
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _PICKLE_SUFFIXES:
+        return "is a pickle by its name"
+    return "is program code" if suffix in _CODE_SUFFIXES else None
+
+
+def _content_kind(head: bytes) -> str | None:
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "is a pickle"
+    if head.startswith(b"\x93NUMPY") and b"'|O'" in head[:256]:
+        return "is an array of pickled objects"
+    return "is a pickle" if _is_text_pickle(head) else None
+
+
+def _is_text_pickle(head: bytes) -> bool:
+    """True when ``head`` is a pickle of protocol 0 or 1, which has no magic, and calls something.
+
+    Every pickle that can run code names a callable; ordinary text fails to parse within a few
+    opcodes.
+    """
+    names = set()
+    try:
+        for opcode, _, _ in pickletools.genops(BytesIO(head)):
+            names.add(opcode.name)
+    except (ValueError, IndexError, UnicodeDecodeError):
+        return bool(names & {"REDUCE", "OBJ", "INST"} and names & _PICKLE_CALLS)
+    return bool(names & _PICKLE_CALLS)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every regular file below ``folder`` but the manifest, by its name in the manifest."""
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            raise ArtifactError(f"{folder}: {name} is a symbolic link: copy the file itself")
+        if path.is_dir() or name == MANIFEST:
+            continue
+        if not path.is_file():
+            raise ArtifactError(f"{folder}: {name} is no regular file: remove it")
+        count += 1
+        if count > MAX_FILES:
+            raise ArtifactError(f"{folder}: more than {MAX_FILES} files: no model is like that")
+        yield name, path
+
+
+def _reject_escape(folder: Path, name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or str(path) != name:
+        raise ArtifactError(f"{folder}/{MANIFEST}: {name!r} is no path inside the bundle")
+
+
+def _reject_difference(folder: Path, named: set[str], present: set[str]) -> None:
+    if missing := sorted(named - present):
+        raise ArtifactError(f"{folder}: {missing[0]} is missing: download the version again")
+    if extra := sorted(present - named):
+        raise ArtifactError(
+            f"{folder}: {extra[0]} is not in {MANIFEST}: download the version into an empty folder"
+        )
+
+
+def _read_small(path: Path, limit: int) -> bytes:
+    try:
+        if path.is_symlink():
+            raise ArtifactError(f"{path}: a symbolic link: copy the file itself")
+        if path.stat().st_size > limit:
+            raise ArtifactError(f"{path}: larger than {limit} bytes: no such file is")
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: {error.strerror}: not a bundle; register the version with 'sluice prepare'"
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    return f"{key}: {fault['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,265 @@
+"""The one file that a data scientist edits: `endpoints/<name>.yaml`, checked strictly."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from components.errors import InputError
+from components.judge.policy import JudgeSettings, Policy, Steps
+
+MAX_FILE_BYTES = 64 * 1024
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: object) -> float:
+    """Seconds in a duration such as ``15s``, ``30m`` or ``2h``.
+
+    Raises:
+        ValueError: it is not of that form or not positive.
+    """
+    match = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"{duration!r} is no duration: write it like 15s, 30m or 2h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    PlainSerializer(lambda value: f"{value}s"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
+]
+"""Seconds; written as ``15s``, ``30m`` or ``2h``."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Dataset(_Strict):
+    """Held-out rows with their labels."""
+
+    uri: str = Field(pattern=r"^(s3|file)://")
+    target: str
+    rows: int | None = Field(None, ge=50)
+    """Score this many rows, drawn with a fixed seed; all rows when absent."""
+
+
+class Accuracy(_Strict):
+    """The baseline."""
+
+    min: float = Field(ge=0, le=1)
+
+
+class Latency(_Strict):
+    """The latency test before any user sees the version."""
+
+    p95_ms: float = Field(200, gt=0)
+    concurrency: int = Field(4, ge=1, le=256)
+
+
+class Regression(_Strict):
+    """Candidate against champion on the same rows, exact McNemar."""
+
+    alpha: float = Field(0.05, gt=0, lt=1)
+
+
+class Evaluation(_Strict):
+    """The promotion criteria."""
+
+    dataset: Dataset
+    accuracy: Accuracy
+    latency: Latency = Latency(p95_ms=200, concurrency=4)
+    regression: Regression = Regression(alpha=0.05)
+
+
+class Resources(_Strict):
+    """What one predictor may use."""
+
+    cpu: str = Field("1", pattern=r"^\d+(\.\d+)?m?$")
+    memory: str = Field("2Gi", pattern=r"^\d+(Mi|Gi)$")
+
+
+class Scaling(_Strict):
+    """How many predictors a version has."""
+
+    min: int = Field(1, ge=0)
+    max: int = Field(1, ge=1)
+    queue_depth: int = Field(4, ge=1)
+
+
+class Queue(_Strict):
+    """What one predictor holds back before it refuses."""
+
+    requests: int = Field(256, ge=1)
+    tokens: int = Field(32768, ge=1)
+    """Of a text, or rows of a table; one request may not have more."""
+    deadline: Duration = 5.0
+
+
+class Execution(_Strict):
+    """How one predictor runs its model; what is absent is calibrated at warm-up."""
+
+    executors: int | None = Field(None, ge=1, le=1024)
+    """Batches that run side by side."""
+    threads: int | None = Field(None, ge=1, le=1024)
+    """Threads of each."""
+    batching: Literal["alone", "equal-length", "padded"] | None = None
+    """Which rows may share a batch. Calibration never chooses what changes answers; this may."""
+    batch_tokens: int | None = Field(None, ge=1)
+    """Rows of a batch times its longest row, at most."""
+
+
+class Serving(_Strict):
+    """How a version is served."""
+
+    runtime: Literal["text-classifier", "mlflow"]
+    resources: Resources = Resources()
+    scaling: Scaling = Scaling()
+    queue: Queue = Queue()
+    execution: Execution = Execution()
+    allow_pickle: bool = False
+    """Let `runtime: mlflow` load a model that contains a pickle."""
+
+
+class Gateway(_Strict):
+    """What one client may ask of the endpoint."""
+
+    requests_per_second: int = Field(200, ge=1)
+    """Per client key; more is answered 429."""
+
+
+class Release(_Strict):
+    """How traffic moves to a new version."""
+
+    steps: Steps = (10, 100)
+    watch: Duration = 1800.0
+    poll: Duration = 15.0
+    lease: Duration = 120.0
+    """How long a release may be silent before the reaper finishes it."""
+    judge: JudgeSettings = JudgeSettings()
+
+    @model_validator(mode="after")
+    def _lease_outlives_polls(self) -> Self:
+        if self.lease < 3 * self.poll:
+            raise ValueError("lease must be at least three polls long, or a slow poll loses it")
+        return self
+
+    def policy(self) -> Policy:
+        """The judge's policy for one release."""
+        return Policy(
+            **self.judge.model_dump(), steps=self.steps, watch_s=self.watch, poll_s=self.poll
+        )
+
+
+class Endpoint(_Strict):
+    """One endpoint: which model, how it is judged, served and released."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")
+    model: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
+    evaluation: Evaluation
+    serving: Serving
+    gateway: Gateway = Gateway(requests_per_second=200)
+    release: Release = Release()
+
+
+def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
+    """The line (from 1) of the deepest part of ``path`` that the YAML has."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == part), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif (
+            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
+        ):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _reject_duplicates(node: yaml.Node | None, source: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise InputError(f"{source}:{key.start_mark.line + 1}: {key.value} stands twice")
+            seen.add(key.value)
+            _reject_duplicates(value, source)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _reject_duplicates(item, source)
+
+
+def parse(text: str, source: str) -> Endpoint:
+    """The endpoint in ``text``; ``source`` names it in errors.
+
+    Raises:
+        InputError: one line a fault, each with the line, the key and what was expected.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        _reject_duplicates(node, source)
+        content: Any = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{source}:1: an endpoint's file is a mapping that begins with 'name:'")
+    try:
+        return Endpoint.model_validate(content)
+    except ValidationError as error:
+        raise InputError("\n".join(_faults(error, node, source))) from error
+
+
+def _faults(error: ValidationError, node: yaml.Node | None, source: str) -> list[str]:
+    faults = []
+    for fault in error.errors():
+        path = fault["loc"]
+        key = ".".join(str(part) for part in path)
+        said = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"]
+        faults.append(f"{source}:{_line(node, path)}: {key}: {said.removeprefix('Value error, ')}")
+    return faults
+
+
+def load(path: Path) -> Endpoint:
+    """The endpoint in the file ``path``.
+
+    Raises:
+        InputError: the file is missing, too large or wrong; see `parse`.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}: endpoints stand in endpoints/<name>.yaml"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+    return parse(text, str(path))
+
+
+def find(name: str) -> Endpoint:
+    """The endpoint called ``name``, from `endpoints/<name>.yaml`, or from a path to such a file."""
+    return load(
+        Path(name) if name.endswith((".yaml", ".yml")) else Path("endpoints", f"{name}.yaml")
+    )

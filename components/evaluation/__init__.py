@@ -1,0 +1,41 @@
+"""Is the candidate good enough to meet users? Scored on held-out rows, against the champion."""
+
+from pathlib import Path
+
+from components import dataset
+from components.endpoint import Endpoint
+from components.evaluation.result import EvaluationResult, Scores, assess
+from components.evaluation.served import score
+
+__all__ = ["EvaluationResult", "evaluate"]
+
+
+def evaluate(
+    endpoint: Endpoint, candidate_bundle: Path, champion_bundle: Path | None
+) -> EvaluationResult:
+    """Score candidate and champion on the same held-out rows through the predictor's own code.
+
+    Args:
+        endpoint: names the data set and the criteria.
+        candidate_bundle: verified files of the candidate.
+        champion_bundle: verified files of the version in production; None at a first release.
+
+    Raises:
+        InputError: the data set is missing, malformed, or does not fit the model.
+        ArtifactError: a bundle cannot be loaded.
+        PlatformError: the object store refused or did not answer.
+    """
+    criteria = endpoint.evaluation
+    data = dataset.read(criteria.dataset.uri, criteria.dataset.target).sample(criteria.dataset.rows)
+
+    def scores(bundle: Path) -> Scores:
+        return score(bundle, endpoint.serving, data, criteria.latency.concurrency)
+
+    return assess(
+        criteria,
+        data.targets,
+        scores(candidate_bundle),
+        scores(champion_bundle) if champion_bundle else None,
+        dataset=data.uri,
+        dataset_digest=data.digest,
+    )

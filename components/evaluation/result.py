@@ -1,0 +1,218 @@
+"""What an evaluation found, and whether the promotion criteria hold: no I/O here."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from components.endpoint import Evaluation as Criteria
+from components.evaluation.mcnemar import holm, regression_p
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Scores(_Frozen):
+    """One version's answers to the held-out rows, in their order."""
+
+    right: tuple[bool, ...]
+    latencies_ms: tuple[float, ...]
+    """Of the rows that were answered."""
+    failures: int = 0
+    """Rows on which the model raised; they count as wrong."""
+    first_failure: str = ""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return sum(self.right) / len(self.right)
+
+
+class LatencyResult(_Frozen):
+    """Milliseconds from asking to answer, without the network; None when nothing was answered."""
+
+    requests: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class ClassResult(_Frozen):
+    """One class of the held-out rows."""
+
+    label: str
+    rows: int
+    accuracy: float
+    champion_accuracy: float
+    lost: int
+    gained: int
+    p: float
+    p_holm: float
+    """Adjusted for the number of classes."""
+
+
+class EvaluationResult(_Frozen):
+    """Candidate and champion on the same rows, and what follows from it."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    """Why it did not pass, in words, with both numbers."""
+    dataset: str
+    dataset_digest: str
+    rows: int
+    accuracy: float
+    accuracy_min: float
+    failures: int
+    latency: LatencyResult
+    latency_max_p95_ms: float
+    concurrency: int
+    champion_accuracy: float | None = None
+    champion_latency: LatencyResult | None = None
+    lost: int | None = None
+    gained: int | None = None
+    regression_p: float | None = None
+    regression_alpha: float
+    classes: tuple[ClassResult, ...] = ()
+
+    def numbers(self) -> dict[str, float]:
+        """The figures that are written to the version in the registry, by metric name."""
+        figures = {
+            "evaluation.accuracy": self.accuracy,
+            "evaluation.rows": self.rows,
+            "evaluation.failures": self.failures,
+            "evaluation.p50_ms": self.latency.p50_ms,
+            "evaluation.p95_ms": self.latency.p95_ms,
+            "evaluation.p99_ms": self.latency.p99_ms,
+            "evaluation.concurrency": self.concurrency,
+            "evaluation.champion_accuracy": self.champion_accuracy,
+            "evaluation.champion_p95_ms": (
+                self.champion_latency.p95_ms if self.champion_latency else None
+            ),
+            "evaluation.lost": self.lost,
+            "evaluation.gained": self.gained,
+            "evaluation.regression_p": self.regression_p,
+        }
+        return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least ``share`` of ``values`` do not exceed; None when empty."""
+    if not values:
+        return None
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def assess(
+    criteria: Criteria,
+    targets: Sequence[str],
+    candidate: Scores,
+    champion: Scores | None,
+    *,
+    dataset: str,
+    dataset_digest: str,
+) -> EvaluationResult:
+    """Hold the promotion criteria against the scores.
+
+    Args:
+        criteria: the part ``evaluation`` of the endpoint's file.
+        targets: the true label of each row.
+        candidate: the candidate's scores on the rows.
+        champion: the champion's scores on the same rows; None at a first release.
+        dataset: where the rows came from.
+        dataset_digest: SHA-256 of that file.
+    """
+    latency = _latency(candidate)
+    reasons = []
+    if candidate.accuracy < criteria.accuracy.min:
+        reasons.append(
+            f"accuracy {candidate.accuracy:.4f} is below the baseline {criteria.accuracy.min:.4f}"
+        )
+    if candidate.failures:
+        reasons.append(
+            f"the model raised on {candidate.failures} of {len(targets)} held-out rows: "
+            f"{candidate.first_failure}"
+        )
+    if latency.p95_ms is not None and latency.p95_ms >= criteria.latency.p95_ms:
+        reasons.append(
+            f"p95 {latency.p95_ms:.0f} ms is not under {criteria.latency.p95_ms:.0f} ms "
+            f"with {criteria.latency.concurrency} clients"
+        )
+    compared: Mapping[str, object] = {}
+    if champion is not None:
+        lost, gained = _discordant(champion.right, candidate.right)
+        p = regression_p(lost, gained)
+        if p < criteria.regression.alpha:
+            reasons.append(
+                f"accuracy {candidate.accuracy:.4f} is a regression from the champion's "
+                f"{champion.accuracy:.4f}: {lost} answers lost and {gained} gained, "
+                f"exact McNemar p = {p:.2g} < {criteria.regression.alpha:g}"
+            )
+        compared = {
+            "champion_accuracy": champion.accuracy,
+            "champion_latency": _latency(champion),
+            "lost": lost,
+            "gained": gained,
+            "regression_p": p,
+            "classes": _classes(targets, champion.right, candidate.right),
+        }
+    return EvaluationResult.model_validate(
+        {
+            "passed": not reasons,
+            "reasons": tuple(reasons),
+            "dataset": dataset,
+            "dataset_digest": dataset_digest,
+            "rows": len(targets),
+            "accuracy": candidate.accuracy,
+            "accuracy_min": criteria.accuracy.min,
+            "failures": candidate.failures,
+            "latency": latency,
+            "latency_max_p95_ms": criteria.latency.p95_ms,
+            "concurrency": criteria.latency.concurrency,
+            "regression_alpha": criteria.regression.alpha,
+            **compared,
+        }
+    )
+
+
+def _latency(scores: Scores) -> LatencyResult:
+    return LatencyResult(
+        requests=len(scores.latencies_ms),
+        p50_ms=quantile(scores.latencies_ms, 0.5),
+        p95_ms=quantile(scores.latencies_ms, 0.95),
+        p99_ms=quantile(scores.latencies_ms, 0.99),
+    )
+
+
+def _discordant(champion: Sequence[bool], candidate: Sequence[bool]) -> tuple[int, int]:
+    """How many answers the candidate lost and gained."""
+    pairs = list(zip(champion, candidate, strict=True))
+    return pairs.count((True, False)), pairs.count((False, True))
+
+
+def _classes(
+    targets: Sequence[str], champion: Sequence[bool], candidate: Sequence[bool]
+) -> tuple[ClassResult, ...]:
+    by_label: dict[str, list[int]] = {}
+    for index, target in enumerate(targets):
+        by_label.setdefault(target, []).append(index)
+    found = []
+    for label, indices in sorted(by_label.items()):
+        before = [champion[index] for index in indices]
+        after = [candidate[index] for index in indices]
+        lost, gained = _discordant(before, after)
+        found.append((label, before, after, lost, gained, regression_p(lost, gained)))
+    adjusted = holm([row[-1] for row in found])
+    return tuple(
+        ClassResult(
+            label=label,
+            rows=len(after),
+            accuracy=sum(after) / len(after),
+            champion_accuracy=sum(before) / len(before),
+            lost=lost,
+            gained=gained,
+            p=p,
+            p_holm=p_holm,
+        )
+        for (label, before, after, lost, gained, p), p_holm in zip(found, adjusted, strict=True)
+    )

@@ -1,0 +1,139 @@
+"""Held-out rows through the predictor's own code, in process: scheduler, tokenizer, graph."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.dataset import Dataset
+from components.endpoint import Serving
+from components.errors import InputError
+from components.evaluation.result import Scores
+
+if TYPE_CHECKING:
+    from components.predictor.model import Spec
+    from components.predictor.service import Service
+
+_DEADLINE = 60.0
+"""Seconds for one row; the latency criterion, not a deadline, judges a slow model."""
+
+_TRUE = {"true": True, "1": True, "false": False, "0": False}
+
+
+def score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
+    """Ask the model in ``bundle`` for every row, ``concurrency`` at a time, as clients would.
+
+    Each client sends its next row when the last one is answered (a closed loop). A row on which
+    the model raises counts as wrong.
+
+    Raises:
+        ArtifactError: the bundle cannot be loaded.
+        InputError: the rows lack a column that the model needs, or a value is of the wrong type.
+    """
+    return asyncio.run(_score(bundle, serving, data, concurrency))
+
+
+async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
+    right = [False] * len(data.rows)
+    latencies: list[float] = []
+    failures: list[str] = []
+    async with _opened(bundle, serving) as service:
+        instances = [_instance(row, service.model.inputs, serving.runtime) for row in data.rows]
+        pending = iter(range(len(data.rows)))
+
+        async def client() -> None:
+            for index in pending:
+                began = time.perf_counter()
+                try:
+                    (prediction,) = await service.predict([instances[index]])
+                except InputError:
+                    raise
+                except Exception as error:  # noqa: BLE001 (a model may raise anything)
+                    failures.append(" ".join(str(error).split()) or type(error).__name__)
+                    continue
+                latencies.append((time.perf_counter() - began) * 1000)
+                right[index] = _same(_label(prediction), data.targets[index])
+
+        await asyncio.gather(*(client() for _ in range(concurrency)))
+    return Scores(
+        right=tuple(right),
+        latencies_ms=tuple(latencies),
+        failures=len(failures),
+        first_failure=failures[0] if failures else "",
+    )
+
+
+@asynccontextmanager
+async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
+    from components.predictor.server import open_service
+    from components.predictor.service import Service
+    from components.predictor.settings import Settings
+
+    settings = Settings(
+        bundle=bundle,
+        runtime=serving.runtime,
+        model_name="evaluation",
+        model_version="0",
+        deadline=_DEADLINE,
+        allow_pickle=serving.allow_pickle,
+    )
+    service = Service(settings.model_name, settings.model_version)
+    engine = await open_service(settings, service)
+    try:
+        yield service
+    finally:
+        engine.close()
+        await asyncio.to_thread(engine.join, _DEADLINE)
+
+
+def _instance(row: Mapping[str, str], inputs: "Sequence[Spec]", runtime: str) -> Any:
+    """A row of text as the V1 instance that the model takes."""
+    if missing := [spec.name for spec in inputs if spec.name not in row]:
+        if len(inputs) == 1 and inputs[0].datatype != "BYTES":
+            return [_value(text, inputs[0].datatype, name) for name, text in row.items()]
+        raise InputError(
+            f"the data set has no column {missing[0]!r}, which the model needs: "
+            f"it has {', '.join(row)}"
+        )
+    if runtime == "text-classifier":
+        return row[inputs[0].name]
+    return {spec.name: _value(row[spec.name], spec.datatype, spec.name) for spec in inputs}
+
+
+def _value(text: str, datatype: str, name: str) -> str | int | float | bool:
+    """The cell ``text`` as the V2 ``datatype``."""
+    try:
+        if datatype == "BYTES":
+            return text
+        if datatype == "BOOL":
+            return _TRUE[text.lower()]
+        return float(text) if datatype.startswith("FP") else int(text)
+    except (ValueError, KeyError) as error:
+        raise InputError(f"column {name!r}: {text!r} is no {datatype}") from error
+
+
+def _label(prediction: Any) -> Any:
+    """The class in a V1 prediction: the field ``label``, the only field, or the value itself."""
+    if isinstance(prediction, Mapping):
+        if "label" in prediction:
+            return prediction["label"]
+        if len(prediction) == 1:
+            return next(iter(prediction.values()))
+    if isinstance(prediction, list) and len(prediction) == 1:
+        return prediction[0]
+    if isinstance(prediction, str | int | float | bool):
+        return prediction
+    raise InputError(
+        "the model's prediction is no class: it must be a value, or a record with 'label'"
+    )
+
+
+def _same(predicted: Any, target: str) -> bool:
+    if isinstance(predicted, str) or predicted is None:
+        return predicted == target
+    try:
+        return float(predicted) == float(target)
+    except ValueError:
+        return str(predicted).lower() == target.lower()

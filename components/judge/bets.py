@@ -1,0 +1,134 @@
+"""The bets of one poll: each chosen from the past alone, then settled on the poll's counts."""
+
+from functools import lru_cache
+
+import msgspec
+
+from components.judge import latency
+from components.judge.budget import (
+    ERROR_RATIOS,
+    LIMIT_FRACTIONS,
+    MIN_TAIL_PAST,
+    P95_RATIOS,
+    P95_SAFE_RATIOS,
+    PRIOR_ERRORS,
+    PRIOR_RATE,
+    SPLIT_FACTORS,
+    SPLIT_TOLERANCE,
+    STARVED_NATS,
+)
+from components.judge.counters import Growth, combine
+from components.judge.evidence import (
+    Count,
+    binomial_bet,
+    effective,
+    intra_poll_correlation,
+    limit_bet,
+    odds_times,
+    two_sample_bet,
+    wager,
+)
+from components.judge.policy import Policy
+from components.judge.state import News, State
+
+
+def settle(policy: Policy, state: State, news: News) -> State:
+    """The state after the poll's bets; polls of one version alone only add to the past."""
+    candidate, champion = news.candidate.growth, news.champion.growth
+    if not news.shared:
+        return msgspec.structs.replace(state, past=combine(state.past, champion))
+    state = _bet_errors(policy, state, candidate, champion)
+    state = _bet_latency(policy, state, candidate, champion)
+    # Going by the champion's, so many requests should the candidate have had.
+    due = champion.requests * state.share / (100 - state.share)
+    if news.one_split and news.read:
+        state = _bet_split(state, candidate, champion, due)
+    ours, theirs = state.step_requests
+    return msgspec.structs.replace(
+        state,
+        past=combine(state.past, champion),
+        candidate_total=combine(state.candidate_total, candidate),
+        champion_total=combine(state.champion_total, champion),
+        step_requests=(ours + candidate.requests, theirs + champion.requests),
+        due=0.0 if candidate.requests else state.due + due,
+    )
+
+
+def _bet_errors(policy: Policy, state: State, candidate: Growth, champion: Growth) -> State:
+    if candidate.requests == 0:
+        return state
+    count = Count(candidate.errors, candidate.requests)
+    bets = [limit_bet(count, policy.error_rate, f) for f in LIMIT_FRACTIONS.values]
+    limit = wager(state.limit, LIMIT_FRACTIONS, bets)
+    if champion.requests == 0:
+        return msgspec.structs.replace(state, limit=limit)
+    theirs = Count(champion.errors, champion.requests)
+    rate = champion_error_rate(policy, state.past)
+    bets = [two_sample_bet(count, theirs, rate, ratio) for ratio in ERROR_RATIOS.values]
+    relative = wager(state.relative, ERROR_RATIOS, bets)
+    return msgspec.structs.replace(state, limit=limit, relative=relative)
+
+
+def champion_error_rate(policy: Policy, past: Growth) -> float:
+    """What the champion's error rate is expected to be in the next poll."""
+    prior_requests = PRIOR_ERRORS / (PRIOR_RATE * policy.error_rate)
+    return (past.errors + PRIOR_ERRORS) / (past.requests + prior_requests)
+
+
+def edge_pair(policy: Policy, state: State) -> latency.Pair | None:
+    """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
+    if state.past.latencies < MIN_TAIL_PAST:
+        return None
+    u = latency.p95_edge(state.ledger.edges, state.past.buckets)
+    return latency.pair(state.ledger.edges, u, policy.p95_ratio)
+
+
+def _bet_latency(policy: Policy, state: State, candidate: Growth, champion: Growth) -> State:
+    pair = edge_pair(policy, state)
+    if pair is None or candidate.latencies == 0 or champion.latencies == 0:
+        return state
+    counted = Count(latency.slower(champion.buckets, pair.u), champion.latencies)
+    rate = latency.tail(state.past.buckets, pair.u)
+    # A pause of the garbage collector slows a whole poll: its answers are no independent witnesses.
+    sum_, polls = state.correlations
+    correlation = max(sum_ / polls, 0.0)
+    if counted.trials > 1:
+        sum_ += intra_poll_correlation(counted, rate, state.past.latencies)
+        polls += 1
+    theirs = effective(counted, correlation)
+    ours, safe = (
+        effective(Count(latency.slower(candidate.buckets, edge), candidate.latencies), correlation)
+        for edge in (pair.v, pair.safe)
+    )
+    bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in P95_RATIOS.values]
+    safe_bets = [two_sample_bet(safe, theirs, rate, ratio) for ratio in P95_SAFE_RATIOS.values]
+    return msgspec.structs.replace(
+        state,
+        latency=wager(state.latency, P95_RATIOS, bets),
+        p95_safe=wager(state.p95_safe, P95_SAFE_RATIOS, safe_bets),
+        correlations=(sum_, polls),
+    )
+
+
+def _bet_split(state: State, candidate: Growth, champion: Growth, due: float) -> State:
+    total = candidate.requests + champion.requests
+    # A starved candidate has its own name; to leave such polls out moves the expected share by
+    # less than 1 %, well inside the tolerance.
+    if total == 0 or (candidate.requests == 0 and due >= STARVED_NATS):
+        return state
+    bets = [
+        candidate.requests * ours + champion.requests * theirs
+        for ours, theirs in _split_bets(state.share / 100)
+    ]
+    return msgspec.structs.replace(state, split=wager(state.split, SPLIT_FACTORS, bets))
+
+
+@lru_cache(maxsize=16)
+def _split_bets(share: float) -> tuple[tuple[float, float], ...]:
+    """What one request of the candidate, and of the champion, adds to each split bet."""
+    bets = []
+    for factor in SPLIT_FACTORS.values:
+        tolerated = SPLIT_TOLERANCE if factor > 1 else 1 / SPLIT_TOLERANCE
+        rates = odds_times(share, factor), odds_times(share, tolerated)
+        bets.append((binomial_bet(Count(1, 1), *rates), binomial_bet(Count(0, 1), *rates)))
+    return tuple(bets)

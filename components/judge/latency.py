@@ -1,0 +1,85 @@
+"""Which pair of histogram edges decides the p95 rule, and p95s read from buckets."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from components.judge.budget import P95_MARGIN, PRIOR_ERRORS, RATIO_SLACK, TAIL
+
+_ROUNDING = 1e-3
+"""Edges that were written with four digits still meet their ratio within this."""
+
+
+class Pair(NamedTuple):
+    """Indices of edges: {champion > u} is held against {candidate > v}, v = ratio * u.
+
+    Under "no quantile of the candidate is above ratio times the champion's", the candidate's
+    share beyond v is at most the champion's beyond u.
+    """
+
+    u: int
+    v: int
+    safe: int
+    """{candidate > safe} below {champion > u} shows the candidate's p95 to be less than the ratio
+    of these two edges times the champion's, at most ratio * P95_MARGIN."""
+
+
+def p95_edge(edges: Sequence[float], counts: Sequence[float]) -> int:
+    """Index of the finite edge whose exceedance among `counts` (cumulative) is nearest 5 %."""
+    total, finite = counts[-1], len(edges) - 1
+    at = min(bisect_left(counts, (1 - TAIL) * total), finite - 1)
+    if at == 0:
+        return 0
+    above = abs(1 - counts[at] / total - TAIL)
+    below = abs(1 - counts[at - 1] / total - TAIL)
+    return at if above < below else at - 1
+
+
+def pair(edges: Sequence[float], u: int, ratio: float) -> Pair | None:
+    """The pair of edge `u`, or None when no finite edge lies within the ratio's slack."""
+    v = bisect_left(edges, ratio * edges[u] * (1 - _ROUNDING))
+    if v >= len(edges) - 1 or edges[v] > ratio * RATIO_SLACK * edges[u]:
+        return None
+    at_most = ratio * P95_MARGIN * edges[u] * (1 + _ROUNDING)
+    return Pair(u, v, bisect_right(edges, at_most) - 1)
+
+
+def ratio_at(edges: Sequence[float], u: int, ratio: float) -> float:
+    """The smallest p95 ratio of at least `ratio` that edge `u` can decide; infinite if none."""
+    return edges[bisect_left(edges, ratio * edges[u] * (1 - _ROUNDING))] / edges[u]
+
+
+def slower(counts: Sequence[float], edge: int) -> float:
+    """How many of `counts` (cumulative) lie beyond the edge of that index."""
+    return counts[-1] - counts[edge] if counts else 0.0
+
+
+def tail(counts: Sequence[float], edge: int) -> float:
+    """The share to expect beyond the edge of that index, after `counts` (cumulative)."""
+    return (slower(counts, edge) + PRIOR_ERRORS) / (counts[-1] + PRIOR_ERRORS / TAIL)
+
+
+def tail_beyond(edges: Sequence[float], counts: Sequence[float], ms: float) -> float:
+    """The share to expect beyond `ms`: `tail` between edges, its log linear in the log of time.
+
+    The log of most tails bends down, so this is rather too small than too large.
+    """
+    at = bisect_left(edges, ms)
+    if at == 0 or edges[at] == math.inf:
+        return tail(counts, at)
+    low, high = math.log(tail(counts, at - 1)), math.log(tail(counts, at))
+    part = math.log(ms / edges[at - 1]) / math.log(edges[at] / edges[at - 1])
+    return math.exp(low + part * (high - low))
+
+
+def p95_ms(edges: Sequence[float], counts: Sequence[float]) -> float | None:
+    """The p95 by linear interpolation in its bucket, as PromQL's `histogram_quantile` does."""
+    if not counts or counts[-1] <= 0:
+        return None
+    rank = (1 - TAIL) * counts[-1]
+    at = bisect_left(counts, rank)
+    if at >= len(edges) - 1:
+        return edges[-2]
+    low, before = (edges[at - 1], counts[at - 1]) if at else (0.0, 0.0)
+    return low + (edges[at] - low) * (rank - before) / (counts[at] - before)

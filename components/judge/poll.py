@@ -1,0 +1,87 @@
+"""The poll: raw cumulative counters by version and source, as the judge reads them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from components.errors import InputError
+
+MAX_POLL_BYTES = 4 * 1024**2
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=100)]
+_Seconds = Annotated[
+    float, msgspec.Meta(ge=0, description="Seconds since the release began; rises with each poll.")
+]
+_Buckets = Annotated[
+    dict[str, float],
+    msgspec.Meta(
+        description="Answers at most this slow, cumulative, by upper edge in milliseconds;"
+        " '+Inf' is all answers whose latency is known."
+    ),
+]
+
+
+class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cumulative counters of one source (a gateway replica or a pod) for one version."""
+
+    requests: float
+    errors: float
+    buckets: _Buckets
+
+
+class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All sources at one time; a source that was not scraped is null."""
+
+    t: _Seconds
+    weights: Annotated[
+        dict[str, _Share],
+        msgspec.Meta(description="Percent of traffic by version, in force since the poll before."),
+    ]
+    sources: Annotated[
+        dict[str, dict[str, Sample | None]],
+        msgspec.Meta(description="Counters by version and source."),
+    ]
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "Poll":
+        """The poll in a decoded JSON object.
+
+        Raises:
+            InputError: a key is missing, unknown or of the wrong type.
+        """
+        try:
+            return msgspec.convert(body, cls)
+        except (msgspec.ValidationError, OverflowError) as error:
+            raise InputError(f"no poll: {error}") from error
+
+    @classmethod
+    def parse(cls, line: bytes) -> "Poll":
+        """The poll in a line of JSON.
+
+        Raises:
+            InputError: it is larger than 4 MiB, not JSON (NaN is not), or not a poll.
+        """
+        if len(line) > MAX_POLL_BYTES:
+            raise InputError(f"a poll is at most {MAX_POLL_BYTES} bytes long")
+        try:
+            return _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError) as error:
+            raise InputError(f"no poll: {error}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """The poll as a JSON object."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
+
+
+_decoder = msgspec.json.Decoder(Poll)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of one poll."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Poll",
+        **msgspec.json.schema(Poll),
+    }

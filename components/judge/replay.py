@@ -1,0 +1,135 @@
+"""Judging a decision record again: every verdict must come out as it was recorded."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from components.errors import InputError
+from components.judge.policy import Policy
+from components.judge.poll import Poll
+from components.judge.rule import observe
+from components.judge.state import State
+from components.judge.verdict import Verdict
+from components.record import Line
+
+DIGITS = 12
+"""Significant digits of evidence that must agree: other machines' `log` may differ in the last."""
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """What came out."""
+
+    release_id: str
+    polls: int
+    verdicts: int
+    """Recorded verdicts that were compared."""
+    difference: str | None
+    """The first that differs, with its line number (from 1); None if all were reproduced."""
+    passed: tuple[tuple[float, float], ...]
+    """Percent and seconds of each step that was passed."""
+    decided: Verdict | None
+    """The verdict that ended the release, else the newest."""
+    complete: bool
+    """The record has its `end` line."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
+
+
+def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
+    """Feed the record's polls to the judge again.
+
+    With another `policy` nothing is compared: `decided` is what it would have decided, and when.
+
+    Raises:
+        InputError: the lines are no release's record.
+    """
+    head = lines[0].body if lines and lines[0].kind == "release" else None
+    if head is None:
+        raise InputError("the record does not begin with a 'release' line: it is no release's")
+    try:
+        used = policy or Policy.model_validate(head["policy"])
+        # A first release has no champion, an unchanged one the same; neither has polls.
+        state = State(str(head["champion"]), str(head["candidate"]))
+        release_id = str(head["release_id"])
+    except (KeyError, ValidationError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"line 1: no 'release' line that can be judged again: {text}") from error
+    polls = verdicts = 0
+    passed: dict[float, float] = {}
+    newest: Verdict | None = None
+    difference = None
+    for number, line in enumerate(lines, start=1):
+        if line.kind == "poll":
+            state, newest = observe(used, state, _poll(line, number))
+            polls += 1
+            if newest.decision == "PROMOTE":
+                passed.setdefault(newest.step, newest.at)
+            if newest.final and policy is not None:
+                break
+        elif line.kind == "verdict" and policy is None:
+            verdicts += 1
+            difference = difference or _difference(line, number, newest)
+    return Replay(
+        release_id=release_id,
+        polls=polls,
+        verdicts=verdicts,
+        difference=difference,
+        passed=tuple(passed.items()),
+        decided=newest,
+        complete=any(line.kind == "end" for line in lines),
+    )
+
+
+def _poll(line: Line, number: int) -> Poll:
+    try:
+        return Poll.from_json(line.body)
+    except InputError as error:
+        raise InputError(f"line {number}: {error}") from error
+
+
+def _difference(line: Line, number: int, verdict: Verdict | None) -> str | None:
+    if verdict is None:
+        return f"line {number}: a verdict without a poll before it"
+    where = _unequal(line.body, verdict.to_json(), "")
+    if where is None:
+        return None
+    key, recorded, again = where
+    return f"line {number}: {key or 'verdict'} is recorded as {recorded}, now {again}"
+
+
+def _unequal(recorded: Any, again: Any, key: str) -> tuple[str, Any, Any] | None:
+    """The first place where two JSON values differ; numbers agree to `DIGITS` digits."""
+    if recorded == again:
+        return None
+    if isinstance(recorded, dict) and isinstance(again, dict):
+        names: Iterable[Any] = sorted({*recorded, *again})
+        inner = {name: f"{key}.{name}" if key else name for name in names}
+        pairs = [(inner[name], recorded.get(name), again.get(name)) for name in names]
+        missing = next((n for n in names if n not in recorded or n not in again), None)
+        if missing is not None:
+            return inner[missing], recorded.get(missing), again.get(missing)
+    elif isinstance(recorded, list | tuple) and isinstance(again, list | tuple):
+        if len(recorded) != len(again):
+            return key, list(recorded), list(again)
+        both = enumerate(zip(recorded, again, strict=True))
+        pairs = [(f"{key}[{index}]", a, b) for index, (a, b) in both]
+    else:
+        return None if _same(recorded, again) else (key, recorded, again)
+    for place, a, b in pairs:
+        found = _unequal(a, b, place)
+        if found:
+            return found
+    return None
+
+
+def _same(recorded: Any, again: Any) -> bool:
+    if not (isinstance(recorded, int | float) and isinstance(again, int | float)):
+        return False
+    tolerance = 10.0**-DIGITS
+    return math.isclose(recorded, again, rel_tol=tolerance, abs_tol=tolerance)

@@ -1,0 +1,86 @@
+"""Judging after the event: polls from a file, and which of their versions is which."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from components.errors import InputError
+from components.judge.poll import MAX_POLL_BYTES, Poll
+
+MAX_FILE_BYTES = 1024**3
+
+
+class Versions(NamedTuple):
+    """Who is judged against whom, and whether that was guessed."""
+
+    champion: str
+    candidate: str
+    guessed: bool
+
+
+def read_polls(path: Path) -> list[Poll]:
+    """The polls in a file of JSON lines; blank lines are skipped.
+
+    Raises:
+        InputError: the file is missing, empty or too large, or a line (named) is no poll.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        polls = list(_lines(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    if not polls:
+        raise InputError(f"{path}: holds no polls: one line of JSON each, docs/polls.schema.json")
+    return polls
+
+
+def _lines(path: Path) -> Iterator[Poll]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(MAX_POLL_BYTES + 1):
+            number += 1
+            try:
+                if line.strip():
+                    yield Poll.parse(line)
+            except InputError as error:
+                raise InputError(f"{path}:{number}: {error}") from error
+
+
+def versions(polls: Sequence[Poll], champion: str | None, candidate: str | None) -> Versions:
+    """Complete `champion` and `candidate` from the polls.
+
+    The candidate is the version with the smaller weight in the first poll that splits the traffic
+    between two; where none does, or evenly, the higher version.
+
+    Raises:
+        InputError: the polls do not have exactly two versions and none, or only one, was named.
+    """
+    if champion is not None and candidate is not None:
+        if champion == candidate:
+            raise InputError(f"version {champion} cannot be judged against itself")
+        return Versions(champion, candidate, guessed=False)
+    found = sorted({v for poll in polls for v in (*poll.weights, *poll.sources)}, key=_order)
+    if len(found) != 2 or not {champion, candidate} <= {*found, None}:
+        raise InputError(
+            f"the polls have versions {', '.join(found) or 'none'}: name --champion and --candidate"
+        )
+    if candidate is None:
+        candidate = next(v for v in found if v != champion) if champion else _lighter(polls, found)
+    champion = next(v for v in found if v != candidate)
+    return Versions(champion, candidate, guessed=True)
+
+
+def _lighter(polls: Sequence[Poll], found: Sequence[str]) -> str:
+    """The version with the smaller weight in the first split; `found` is in rising order."""
+    low, high = found
+    for poll in polls:
+        first, second = poll.weights.get(low, 0), poll.weights.get(high, 0)
+        if first > 0 and second > 0:
+            return low if first < second else high
+    return high
+
+
+def _order(version: str) -> tuple[int, int, str]:
+    """Numbers by value, before anything else."""
+    return (0, int(version), "") if version.isdecimal() else (1, 0, version)

@@ -1,0 +1,125 @@
+"""What the judge remembers between polls: counts and e-processes, of constant size."""
+
+import msgspec
+
+from components.judge import evidence
+from components.judge.budget import (
+    ERROR_RATIOS,
+    GONE_AFTER_POLLS,
+    HISTORY_REQUESTS,
+    LIMIT_FRACTIONS,
+    P95_RATIOS,
+    P95_SAFE_RATIOS,
+    PRIOR_CORRELATION,
+    SPLIT_FACTORS,
+)
+from components.judge.counters import Clock, Growth, Interval, Ledger, advance, combine
+from components.judge.evidence import EProcess
+from components.judge.policy import Policy
+from components.judge.poll import Poll
+from components.judge.verdict import Verdict
+
+
+class State(msgspec.Struct, frozen=True):
+    """Everything that the next verdict depends on besides the policy and the next poll."""
+
+    champion: str
+    candidate: str
+    t: float = -1.0
+    """Of the newest poll."""
+    share: float = 0.0
+    """Percent of traffic of the candidate."""
+    step_began: float = 0.0
+    ledger: Ledger = Ledger({})
+    champion_seen: bool = False
+    candidate_seen: bool = False
+    past: Growth = Growth()
+    """The champion's counts that predict its next: before the release (scaled) and since."""
+    candidate_total: Growth = Growth()
+    """Counts while the traffic was shared."""
+    champion_total: Growth = Growth()
+    correlations: tuple[float, float] = (PRIOR_CORRELATION, 1.0)
+    """Sum and number of the polls' estimates of how the champion's latencies hang together."""
+    step_requests: tuple[float, float] = (0.0, 0.0)
+    """Requests of candidate and champion in this step."""
+    due: float = 0.0
+    """Requests that the candidate should have had since its last."""
+    fault: str | None = None
+    """The first sample that cannot be true."""
+    limit: EProcess = evidence.fresh(LIMIT_FRACTIONS)
+    relative: EProcess = evidence.fresh(ERROR_RATIOS)
+    latency: EProcess = evidence.fresh(P95_RATIOS)
+    p95_safe: EProcess = evidence.fresh(P95_SAFE_RATIOS)
+    split: EProcess = evidence.fresh(SPLIT_FACTORS)
+    over: Verdict | None = None
+    """The final verdict, once there is one."""
+
+
+class News(msgspec.Struct, frozen=True):
+    """What one poll adds."""
+
+    candidate: Interval
+    champion: Interval
+    shared: bool
+    """Both versions have a share of the traffic."""
+    one_split: bool
+    """The interval knows one split only, and was counted whole."""
+
+    @property
+    def read(self) -> bool:
+        """Both versions were read."""
+        return self.candidate.read and self.champion.read
+
+
+def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State, News]:
+    """Read the poll's counters; the bets come after, from the state's past alone."""
+    clock = Clock(poll.t, state.t, poll.t - GONE_AFTER_POLLS * policy.poll_s)
+    ledger, champion = advance(
+        state.ledger,
+        state.champion,
+        poll.sources.get(state.champion, {}),
+        clock,
+        first=not state.champion_seen,
+    )
+    ledger, candidate = advance(
+        ledger,
+        state.candidate,
+        poll.sources.get(state.candidate, {}),
+        clock,
+        first=not state.candidate_seen and share == 0,
+    )
+    stranger = next((v for v in poll.sources if v not in (state.champion, state.candidate)), None)
+    fault = champion.fault or candidate.fault
+    if stranger is not None:
+        fault = fault or f"version {stranger} is neither champion nor candidate"
+    changed = share != state.share
+    news = News(
+        candidate,
+        champion,
+        shared=0 < share < 100,
+        one_split=not changed and champion.whole and candidate.whole,
+    )
+    return msgspec.structs.replace(
+        state,
+        t=poll.t,
+        share=share,
+        # The weights are in force since the poll before.
+        step_began=(poll.t if state.t < 0 else state.t) if changed else state.step_began,
+        step_requests=(0.0, 0.0) if changed else state.step_requests,
+        due=0.0 if changed else state.due,
+        ledger=ledger,
+        champion_seen=state.champion_seen or champion.read,
+        candidate_seen=state.candidate_seen or candidate.read,
+        past=combine(state.past, _scaled(champion.baseline)),
+        fault=state.fault or fault,
+    ), news
+
+
+def _scaled(history: Growth) -> Growth:
+    """The history with the weight of at most `HISTORY_REQUESTS`: recent polls outweigh it soon."""
+    if history.requests <= HISTORY_REQUESTS:
+        return history
+    scale = HISTORY_REQUESTS / history.requests
+    return Growth(
+        HISTORY_REQUESTS, history.errors * scale, tuple(count * scale for count in history.buckets)
+    )

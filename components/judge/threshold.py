@@ -1,0 +1,29 @@
+"""The plain rule for those whose process demands it: point estimates against thresholds.
+
+No guarantee of any kind comes with it; it has the same no-data states and split check.
+"""
+
+from components.judge.policy import Policy
+from components.judge.verdict import Arm, Reason
+
+
+def enough(policy: Policy, candidate: Arm, champion: Arm) -> bool:
+    """Both versions had the minimum number of requests, with known latencies."""
+    return all(
+        min(arm.requests, arm.latencies) >= policy.min_requests for arm in (candidate, champion)
+    )
+
+
+def faults(policy: Policy, candidate: Arm, champion: Arm) -> tuple[Reason, ...]:
+    """What exceeds its threshold; call it once there is `enough`."""
+    found = []
+    rate = candidate.errors / candidate.requests
+    if rate > policy.error_rate:
+        text = f"{rate:.2%} of the candidate's requests failed, more than {policy.error_rate:.2%}"
+        found.append(Reason("error_rate", text))
+    if candidate.p95_ms and champion.p95_ms:
+        ratio = candidate.p95_ms / champion.p95_ms
+        if ratio > policy.p95_ratio:
+            text = f"the p95 is {ratio:.2f} times production's, more than {policy.p95_ratio:g}"
+            found.append(Reason("p95", text))
+    return tuple(found)

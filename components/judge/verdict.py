@@ -1,0 +1,145 @@
+"""The verdict: what the judge decides, why, and every number behind it."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Decision = Literal["PROMOTE", "ROLLBACK", "HOLD", "ERROR"]
+
+NoData = Literal["both_idle", "candidate_starved", "scrape_down", "undecided"]
+"""Why there is no evidence yet: nobody asks; production is asked but the candidate is not; the
+counters cannot be read; or the counts are there and decide nothing. None of them is a pass."""
+
+Code = Literal[
+    "both_idle",
+    "candidate_starved",
+    "scrape_down",
+    "undecided",
+    "waiting",  # the candidate has no share of the traffic, or all of it
+    "watching",  # the watch has not ended and nothing is wrong
+    "late_poll",  # a duplicate, or older than the poll before: ignored
+    "safe",  # evidence of safety at the step's end
+    "error_rate",  # over the limit and worse than production
+    "shared_fault",  # over the limit, but production fails as well
+    "p95",  # slower than production by more than the ratio
+    "p95_undecidable",  # no pair of histogram edges can decide the ratio
+    "split_mismatch",  # the traffic is not split as the weights say
+    "not_comparable",  # the weights name a version that is neither, or make no sense
+    "invalid_sample",  # a sample that cannot be true was seen
+    "unreadable_poll",  # no poll at all
+]
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One reason, for programs (`code`) and for people (`text`)."""
+
+    code: Code
+    text: str
+
+
+class Test(msgspec.Struct, frozen=True):
+    """Evidence in nats: the test speaks once `log_e` is at least `log_needed`."""
+
+    log_e: float
+    log_needed: float
+
+    @property
+    def speaks(self) -> bool:
+        """The evidence is enough."""
+        return self.log_e >= self.log_needed
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """What one version did while both were watched."""
+
+    requests: float
+    errors: float
+    latencies: float
+    """Answers whose latency is known."""
+    p95_ms: float | None
+    """Read from the histogram; None while it is empty."""
+
+
+class P95(msgspec.Struct, frozen=True):
+    """The pair of edges of the newest poll, and what it has shown."""
+
+    champion_edge_ms: float
+    candidate_edge_ms: float
+    champion_slower: float
+    """Share of the champion's answers slower than its edge."""
+    candidate_slower: float | None
+    """Share of the candidate's answers slower than its edge."""
+    safe_ratio: float
+    """The p95 ratio that promotion asks to be ruled out."""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Every number behind a verdict."""
+
+    candidate: Arm
+    champion: Arm
+    limit: Test
+    """The candidate's error rate is over the limit (betting, per poll)."""
+    relative: Test
+    """The candidate's error rate is above the champion's."""
+    latency: Test
+    """The candidate is slower than the p95 ratio allows."""
+    split: Test
+    """The traffic is not split as the weights say."""
+    safe: Test
+    """The candidate's error rate is below the limit (independent requests)."""
+    p95_safe: Test
+    """The candidate's p95 is less than `p95.safe_ratio` times the champion's."""
+    p95: P95 | None
+    """None until an edge pair is known."""
+    observed_share: float | None
+    """Percent of requests that the candidate got in this step."""
+    step_requests: float
+    """The candidate's requests in this step."""
+    watched_s: float
+    """Seconds of this step's watch that have passed."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The judge's answer to one poll."""
+
+    decision: Decision
+    final: bool
+    """Nothing that comes later can change it: the release is over for the judge."""
+    at: float
+    """The poll's `t`."""
+    step: float
+    """Percent of traffic that the candidate has."""
+    next_step: int | None
+    """For PROMOTE: the percent to take next; 100 is the promotion."""
+    reasons: tuple[Reason, ...]
+    evidence: Evidence | None
+
+    @property
+    def text(self) -> str:
+        """The reasons in one line."""
+        return "; ".join(reason.text for reason in self.reasons)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as a JSON object."""
+        # As it will be read again, so that a record compares at once: lists, not tuples.
+        body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return body
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "Verdict":
+        """The verdict that `to_json` wrote.
+
+        Raises:
+            msgspec.ValidationError: it is none.
+        """
+        return msgspec.convert(body, cls)
+
+
+def explain(body: dict[str, Any]) -> str:
+    """A recorded verdict's reasons in one line.
+
+    Raises:
+        msgspec.ValidationError: `body` is no verdict.
+    """
+    return Verdict.from_json(body).text

@@ -1,0 +1,168 @@
+"""What the predictor tells Prometheus, counted in plain numbers and rendered when scraped.
+
+Counting costs a fraction of a microsecond, where `prometheus_client`'s own objects take several;
+the scrape reads the scheduler itself, so a gauge is never older than the scrape.
+"""
+
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from components.predictor.scheduler import Batch, Cancelled, Expired, Overloaded, Scheduler
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+_RATIO = 1.3**0.5
+LATENCY_EDGES = tuple(round(0.001 * _RATIO**n, 9) for n in range(80))
+"""Seconds; ratio √1.3 from 1 ms to 32 s, as the gateway's: 1.3 times an edge is an edge."""
+_STAGE_EDGES = tuple(0.0001 * 2**n for n in range(18))
+"""Seconds; coarse, since nothing is decided by them."""
+_COUNT_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SHARE_EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+class Histogram:
+    """Counts by upper edge, and their sum."""
+
+    __slots__ = ("counts", "edges", "total")
+
+    def __init__(self, edges: Sequence[float]) -> None:
+        self.edges = edges
+        self.counts = [0] * (len(edges) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.edges, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative counts by upper edge, ``+Inf`` last."""
+        names = [*(repr(float(edge)) for edge in self.edges), "+Inf"]
+        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
+
+
+class Metrics:
+    """All counters of one predictor; implements the engine's `Observer` and a collector."""
+
+    def __init__(self, model: str, version: str) -> None:
+        self._labels = {"model": model, "version": version}
+        self.in_flight = 0
+        self.requests: Counter[int] = Counter()
+        """Finished inference requests by HTTP status; gRPC's codes by their HTTP counterpart."""
+        self.latency = Histogram(LATENCY_EDGES)
+        self._queued = Histogram(_STAGE_EDGES)
+        self._preparing = Histogram(_STAGE_EDGES)
+        self._running = Histogram(_STAGE_EDGES)
+        self._batch = Histogram(_COUNT_EDGES)
+        self._waste = Histogram(_SHARE_EDGES)
+        self._refused: Counter[str] = Counter({"shed": 0, "expired": 0, "cancelled": 0})
+        self._scheduler: Scheduler | None = None
+        self._calibration: dict[str, float] = {}
+
+    def watch(self, scheduler: Scheduler, calibration: Mapping[str, float]) -> None:
+        """Read gauges from ``scheduler`` from now on, and show what calibration chose."""
+        self._scheduler = scheduler
+        self._calibration = dict(calibration)
+
+    def began(self) -> float:
+        """An inference request came in; returns the time for `finished`."""
+        self.in_flight += 1
+        return time.monotonic()
+
+    def withdrawn(self) -> None:
+        """What `began` announced is counted by somebody else."""
+        self.in_flight -= 1
+
+    def finished(self, status: int, began: float) -> None:
+        """An inference request was answered with ``status`` (499: its client went away)."""
+        self.in_flight -= 1
+        self.requests[status] += 1
+        self.latency.observe(time.monotonic() - began)
+
+    def prepared(self, seconds: float) -> None:
+        """Rows of one request were prepared, for example tokenised."""
+        self._preparing.observe(seconds)
+
+    def batch_ran(self, batch: Batch, seconds: float) -> None:
+        """A batch ran to answers in ``seconds``."""
+        self._running.observe(seconds)
+        entries = batch.entries
+        self._batch.observe(len(entries))
+        for ticket, index in entries:
+            if index == 0:
+                self._queued.observe(ticket.taken - ticket.arrived)
+        if len(entries) == 1:
+            self._waste.observe(0.0)
+        else:
+            sizes = [ticket.rows[index].size for ticket, index in entries]
+            self._waste.observe(1 - sum(sizes) / (max(sizes) * len(sizes)))
+
+    def refused(self, error: Exception) -> None:
+        """A request was refused, expired or was cancelled."""
+        if isinstance(error, Overloaded):
+            self._refused["shed"] += 1
+        elif isinstance(error, Expired):
+            self._refused["expired"] += 1
+        elif isinstance(error, Cancelled):
+            self._refused["cancelled"] += 1
+
+    def collect(self) -> Iterator["Metric"]:
+        """Everything as `prometheus_client` families."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        names, values = list(self._labels), list(self._labels.values())
+        requests = CounterMetricFamily(
+            "inference_requests", "Finished inference requests by status.", labels=[*names, "code"]
+        )
+        for code, count in sorted(self.requests.items()):
+            requests.add_metric([*values, str(code)], count)
+        yield requests
+        refused = CounterMetricFamily(
+            "inference_refused",
+            "Requests shed at the door, expired, or cancelled by their client.",
+            labels=[*names, "reason"],
+        )
+        for reason, count in sorted(self._refused.items()):
+            refused.add_metric([*values, reason], count)
+        yield refused
+        for name, text, value in self._gauges():
+            gauge = GaugeMetricFamily(name, text, labels=names)
+            gauge.add_metric(values, value)
+            yield gauge
+        for name, text, histogram in (
+            ("inference_latency_seconds", "Request received to answer ready.", self.latency),
+            ("inference_queue_seconds", "Request queued to first row taken.", self._queued),
+            ("inference_prepare_seconds", "Time in the tokenizer per request.", self._preparing),
+            ("inference_model_seconds", "Time in the model per batch.", self._running),
+            ("inference_batch_size", "Rows per batch.", self._batch),
+            ("inference_padding_waste", "Share of a batch that is padding.", self._waste),
+        ):
+            yield self._family(name, text, histogram)
+
+    def _gauges(self) -> Iterator[tuple[str, str, float]]:
+        yield (
+            "inference_in_flight",
+            "Inference requests that were not answered yet.",
+            self.in_flight,
+        )
+        scheduler = self._scheduler
+        if scheduler is None:
+            return
+        depth, tokens = scheduler.waiting_requests, scheduler.waiting_tokens
+        yield "inference_queue_depth", "Requests that wait for an executor.", depth
+        yield "inference_queue_tokens", "Tokens that wait for an executor.", tokens
+        yield "inference_executors_busy", "Batches that run now.", scheduler.running
+        for name, value in self._calibration.items():
+            yield f"inference_calibration_{name}", "What calibration chose or measured.", value
+
+    def _family(self, name: str, text: str, histogram: Histogram) -> "Metric":
+        from prometheus_client.core import HistogramMetricFamily
+
+        family = HistogramMetricFamily(name, text, labels=list(self._labels))
+        family.add_metric(list(self._labels.values()), histogram.buckets(), histogram.total)
+        return family

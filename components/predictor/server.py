@@ -1,0 +1,144 @@
+"""The life of one predictor process: listen, load, calibrate, serve, drain."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from components.errors import PlatformError
+from components.predictor.calibration import calibrate
+from components.predictor.engine import Engine
+from components.predictor.fastpath import FastPath
+from components.predictor.guard import Guard
+from components.predictor.lightly import light_imports
+from components.predictor.model import open_model
+from components.predictor.protocol import HotProtocol
+from components.predictor.scheduler import Limits, Scheduler
+from components.predictor.service import Service
+from components.predictor.settings import Settings
+
+log = logging.getLogger("sluice.predictor")
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its signal handlers: the drain is ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        PlatformError: a port is taken.
+        ArtifactError: the bundle cannot be loaded.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listener = _bind(settings.host, settings.http_port)
+    service = Service(settings.model_name, settings.model_version)
+
+    from prometheus_client import REGISTRY
+
+    with light_imports(arrow=settings.runtime == "mlflow"):
+        from components.predictor import kserve_app
+
+    REGISTRY.register(service.metrics)
+    application, servicer = kserve_app.create(service)
+    http = _Uvicorn(
+        uvicorn.Config(
+            Guard(service, application, settings.max_body),
+            http=functools.partial(  # type: ignore[arg-type]  # any factory will do
+                HotProtocol,
+                fast_path=FastPath(service),
+                max_body=settings.max_body,
+                receive_timeout=settings.receive_timeout,
+            ),
+            proxy_headers=False,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=int(settings.grace),
+        )
+    )
+    try:
+        rpc = await kserve_app.start_grpc(
+            servicer, service, settings.host, settings.grpc_port, settings.max_body
+        )
+    except RuntimeError as error:
+        raise PlatformError(
+            f"gRPC cannot listen on {settings.host}:{settings.grpc_port}: choose another port"
+        ) from error
+    serving = asyncio.create_task(http.serve(sockets=[listener]))
+    loading = asyncio.create_task(open_service(settings, service))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            loading.result()
+            log.info("ready: %s version %s", settings.model_name, settings.model_version)
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await _drain(settings, service, rpc)
+    finally:
+        http.should_exit = True
+        await serving
+        await rpc.stop(grace=None)
+        loading.cancel()
+        stopping.cancel()
+
+
+async def _drain(settings: Settings, service: Service, rpc: Any) -> None:
+    """Let clients leave, then finish what was accepted.
+
+    For ``leave`` seconds new requests are still answered, each with ``connection: close``, while
+    readiness is 503: a client that was about to send on a kept connection is not cut off.
+    """
+    service.draining = True
+    log.info("draining")
+    await asyncio.sleep(settings.leave)
+    await rpc.stop(grace=settings.grace)
+
+
+async def open_service(settings: Settings, service: Service) -> Engine:
+    """Load and calibrate the model, then open the service."""
+    model = await asyncio.to_thread(
+        open_model, settings.bundle, settings.runtime, settings.allow_pickle
+    )
+    plan = await asyncio.to_thread(calibrate, model, settings.execution)
+    log.info("calibration: %s", plan)
+    limits = Limits(
+        settings.queue_requests,
+        settings.queue_tokens,
+        plan.batch_rows,
+        plan.batch_tokens,
+        plan.batching == "equal-length",
+    )
+    scheduler = Scheduler(limits, plan.executors)
+    engine = Engine(scheduler, model.run, settings.deadline, service.metrics)
+    service.open(model, engine, plan.figures)
+    return engine
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PlatformError(
+            f"cannot listen on {host}:{port}: {error.strerror}: choose another port"
+        ) from error
+    return listener

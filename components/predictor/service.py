@@ -1,0 +1,106 @@
+"""One model behind one queue, for whichever protocol asks."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from components.errors import SluiceError
+from components.predictor.engine import Engine
+from components.predictor.metrics import Metrics
+from components.predictor.model import Model, ModelFailure, Tensor, wanted_outputs
+from components.predictor.scheduler import Ticket
+
+
+class Service:
+    """Name, version, metrics, and once `open` was called the model and its engine."""
+
+    def __init__(self, name: str, version: str) -> None:
+        self.name = name
+        self.version = version
+        self.metrics = Metrics(name, version)
+        self.draining = False
+        self._model: Model | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def ready(self) -> bool:
+        """The model is loaded and warm."""
+        return self._engine is not None
+
+    @property
+    def model(self) -> Model:
+        """The model; only to be asked for when `ready`."""
+        if self._model is None:
+            raise ModelFailure(f"model {self.name} is not loaded yet")
+        return self._model
+
+    def open(self, model: Model, engine: Engine, calibration: Mapping[str, float]) -> None:
+        """Begin to answer."""
+        self._model, self._engine = model, engine
+        self.metrics.watch(engine.scheduler, calibration)
+
+    def check_room(self) -> None:
+        """Refuse a request before anything is spent on it.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        if self._engine is not None:
+            self._engine.check_room()
+
+    def begin(self, raw: Sequence[Any], done: Callable[[Ticket], None]) -> Ticket | None:
+        """Run raw rows and call ``done`` when their request has ended; see `Engine.start`.
+
+        Returns None, and does nothing, when preparing them would block the event loop.
+
+        Raises:
+            SluiceError: see `replies` for how each is answered.
+        """
+        if self._engine is None or self.model.is_heavy(raw):
+            return None
+        began = time.monotonic()
+        rows = self.model.prepare(raw)
+        self.metrics.prepared(time.monotonic() - began)
+        return self._engine.start(rows, done)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """The client of a request went away."""
+        if self._engine is not None:
+            self._engine.cancel(ticket)
+
+    async def predict(self, instances: Sequence[Any]) -> list[Any]:
+        """V1: instances in, predictions out.
+
+        Raises:
+            SluiceError: see `replies` for how each is answered.
+        """
+        model = self.model
+        return model.to_predictions(await self._answers(model.from_instances(instances)))
+
+    async def infer(self, inputs: Sequence[Tensor], outputs: Sequence[str] | None) -> list[Tensor]:
+        """V2: tensors in, the wanted tensors (by default the model's usual ones) out.
+
+        Raises:
+            SluiceError: see `replies` for how each is answered.
+        """
+        model = self.model
+        wanted = wanted_outputs(model, outputs)
+        return model.to_tensors(await self._answers(model.from_tensors(inputs)), wanted)
+
+    async def _answers(self, raw: Sequence[Any]) -> list[Any]:
+        model, engine = self.model, self._engine
+        if engine is None:
+            raise ModelFailure(f"model {self.name} is not loaded yet")
+        began = time.monotonic()
+        if model.is_heavy(raw):
+            rows = await asyncio.to_thread(model.prepare, raw)
+        else:
+            rows = model.prepare(raw)
+        self.metrics.prepared(time.monotonic() - began)
+        try:
+            return await engine.submit(rows)
+        except SluiceError:
+            raise
+        except Exception as error:
+            raise ModelFailure.of(error) from error

@@ -1,0 +1,259 @@
+"""The model registry: MLflow's REST interface, as few calls as a release needs.
+
+MLflow's own client takes seconds to import, which every step of a pipeline would pay; its REST
+interface is documented and stable (https://mlflow.org/docs/latest/rest-api.html).
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote, urlparse
+
+import httpx
+
+from components.errors import ArtifactError, InputError, PlatformError, Unreachable
+
+MAX_ARTIFACT_BYTES = 4 * 1024**3
+MAX_ARTIFACT_FILES = 1000
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version of a model."""
+
+    model: str
+    version: str
+    run_id: str
+    model_id: str
+    """The logged model behind the version; empty for versions made before MLflow 3."""
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """An MLflow server.
+
+    Args:
+        url: base URL of the server.
+        transport: the wire; tests give their own.
+        timeout: seconds that one call may take.
+    """
+
+    def __init__(
+        self, url: str, transport: httpx.BaseTransport | None = None, timeout: float = 10.0
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, transport=transport, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connections; a process that ends need not."""
+        self._http.close()
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        """The version's entry.
+
+        Raises:
+            InputError: there is no such model or version.
+        """
+        query = {"name": model, "version": version}
+        found = self._call("GET", "mlflow/model-versions/get", params=query)["model_version"]
+        return ModelVersion(
+            model=model,
+            version=str(found["version"]),
+            run_id=found.get("run_id", ""),
+            model_id=found.get("model_id", ""),
+            tags={tag["key"]: tag["value"] for tag in found.get("tags", [])},
+        )
+
+    def alias(self, model: str, alias: str) -> str | None:
+        """The version that carries ``alias``, or None.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        query = {"name": model}
+        found = self._call("GET", "mlflow/registered-models/get", params=query)
+        aliases = found["registered_model"].get("aliases", [])
+        return next((str(a["version"]) for a in aliases if a["alias"] == alias), None)
+
+    def set_alias(self, model: str, alias: str, version: str) -> None:
+        """Move ``alias`` to ``version``."""
+        body = {"name": model, "alias": alias, "version": version}
+        self._call("POST", "mlflow/registered-models/alias", json=body)
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        """Take ``alias`` away; harmless when no version carries it."""
+        body = {"name": model, "alias": alias}
+        self._call("DELETE", "mlflow/registered-models/alias", json=body)
+
+    def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
+        """Set tags of a version; values are written as text."""
+        for key, value in tags.items():
+            body = {"name": model, "version": version, "key": key, "value": str(value)}
+            self._call("POST", "mlflow/model-versions/set-tag", json=body)
+
+    def download(self, model: str, version: str, folder: Path) -> None:
+        """Copy the version's files into ``folder``, which must not hold any of them yet.
+
+        Raises:
+            ArtifactError: the version has no files, or they are too many, too large or named so
+                that they would land outside of ``folder``.
+        """
+        query = {"name": model, "version": version}
+        uri = self._call("GET", "mlflow/model-versions/get-download-uri", params=query)
+        root = self._artifact_path(uri["artifact_uri"])
+        files = self._files(root)
+        if not files:
+            raise ArtifactError(
+                f"{model} version {version} has no files in the registry: log the model again"
+            )
+        if len(files) > MAX_ARTIFACT_FILES or sum(files.values()) > MAX_ARTIFACT_BYTES:
+            raise ArtifactError(
+                f"{model} version {version} has {len(files)} files of {sum(files.values())} bytes:"
+                f" at most {MAX_ARTIFACT_FILES} files of {MAX_ARTIFACT_BYTES} bytes are taken"
+            )
+        for path in files:
+            relative = PurePosixPath(path).relative_to(root)
+            if ".." in relative.parts:
+                raise ArtifactError(f"{model} version {version}: file name {path!r} is refused")
+            self._fetch(path, folder / relative)
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment called ``name``, made if there is none."""
+        query = {"experiment_name": name}
+        response = self._send("GET", "mlflow/experiments/get-by-name", params=query)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return str(
+                self._call("POST", "mlflow/experiments/create", json={"name": name})[
+                    "experiment_id"
+                ]
+            )
+        return str(self._checked(response)["experiment"]["experiment_id"])
+
+    def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """A new run in the experiment of that name; its id."""
+        body = {
+            "experiment_id": self.experiment(experiment),
+            "run_name": name,
+            "start_time": int(time.time() * 1000),
+            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        }
+        return str(self._call("POST", "mlflow/runs/create", json=body)["run"]["info"]["run_id"])
+
+    def find_run(self, experiment: str, tag: str, value: str) -> str | None:
+        """The id of the run in ``experiment`` whose ``tag`` has ``value``, or None."""
+        body = {
+            "experiment_ids": [self.experiment(experiment)],
+            "filter": f"tags.`{tag}` = '{value}'",
+            "max_results": 1,
+        }
+        runs = self._call("POST", "mlflow/runs/search", json=body).get("runs", [])
+        return str(runs[0]["info"]["run_id"]) if runs else None
+
+    def tag_run(self, run_id: str, tags: Mapping[str, object]) -> None:
+        """Set tags of a run; values are written as text."""
+        for key, value in tags.items():
+            body = {"run_id": run_id, "key": key, "value": str(value)}
+            self._call("POST", "mlflow/runs/set-tag", json=body)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], model_id: str = "") -> None:
+        """Write metrics to a run and, where given, to the logged model."""
+        now = int(time.time() * 1000)
+        for key, value in metrics.items():
+            body = {"run_id": run_id, "key": key, "value": value, "timestamp": now}
+            if model_id:
+                body["model_id"] = model_id
+            self._call("POST", "mlflow/runs/log-metric", json=body)
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """Close a run; ``status`` is FINISHED, FAILED or KILLED."""
+        body = {"run_id": run_id, "status": status, "end_time": int(time.time() * 1000)}
+        self._call("POST", "mlflow/runs/update", json=body)
+
+    def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        """Store ``content`` as the run's artifact ``path``, replacing what was there."""
+        target = f"{self._run_artifacts(run_id)}/{path}"
+        self._checked(
+            self._send("PUT", f"mlflow-artifacts/artifacts/{quote(target)}", content=content)
+        )
+
+    def artifact(self, run_id: str, path: str) -> bytes | None:
+        """The content of the run's artifact ``path``, or None."""
+        folder, _, name = f"{self._run_artifacts(run_id)}/{path}".rpartition("/")
+        # MLflow answers 500 for a file that is not there, so look first.
+        listing = self._call("GET", "mlflow-artifacts/artifacts", params={"path": folder})
+        if name not in {entry["path"] for entry in listing.get("files", [])}:
+            return None
+        response = self._send("GET", f"mlflow-artifacts/artifacts/{quote(f'{folder}/{name}')}")
+        if not response.is_success:
+            self._checked(response)
+        return response.content
+
+    def _run_artifacts(self, run_id: str) -> str:
+        found = self._call("GET", "mlflow/runs/get", params={"run_id": run_id})
+        return self._artifact_path(found["run"]["info"]["artifact_uri"])
+
+    def _artifact_path(self, uri: str) -> str:
+        parsed = urlparse(uri)
+        if parsed.scheme != "mlflow-artifacts":
+            raise PlatformError(
+                f"artifacts at {uri}: start the MLflow server with --artifacts-destination"
+            )
+        return parsed.path.strip("/")
+
+    def _files(self, folder: str) -> dict[str, int]:
+        """Size in bytes by path of every file below ``folder``."""
+        found: dict[str, int] = {}
+        pending = [folder]
+        while pending and len(found) <= MAX_ARTIFACT_FILES:
+            here = pending.pop()
+            listing = self._call("GET", "mlflow-artifacts/artifacts", params={"path": here})
+            for entry in listing.get("files", []):
+                path = f"{here}/{entry['path']}"
+                if entry.get("is_dir"):
+                    pending.append(path)
+                else:
+                    found[path] = int(entry.get("file_size", 0))
+        return found
+
+    def _fetch(self, path: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._http.stream(
+                "GET", f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
+            ) as answer:
+                if not answer.is_success:
+                    raise Unreachable(
+                        f"MLflow at {self.url} answered {answer.status_code} for {path}"
+                    )
+                with target.open("wb") as file:
+                    for chunk in answer.iter_bytes():
+                        file.write(chunk)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, f"/api/2.0/{path}", **request)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        return self._checked(self._send(method, path, **request))
+
+    def _checked(self, response: httpx.Response) -> dict[str, Any]:
+        if response.is_success:
+            content: dict[str, Any] = response.json() if response.content else {}
+            return content
+        said = response.text[:300]
+        if response.headers.get("content-type", "").startswith("application/json"):
+            said = str(response.json().get("message", said))
+        said = " ".join(said.split())
+        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise Unreachable(f"MLflow at {self.url} answered {response.status_code}: {said}")
+        raise InputError(f"MLflow refuses: {said}")
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        kind = type(error).__name__
+        return Unreachable(f"MLflow at {self.url} does not answer ({kind}): see 'sluice status'")

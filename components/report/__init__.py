@@ -1,0 +1,1 @@
+"""A release's decision record, told: numbers over time, a page, a screen of text."""

@@ -1,0 +1,52 @@
+"""The release as one HTML page that needs nothing else: no network, no library, no fonts."""
+
+import base64
+import hashlib
+import time
+from functools import partial
+from pathlib import Path
+
+from markupsafe import Markup
+
+from components.report import figures, words
+from components.report.scorecard import evaluation, scorecard
+from components.report.series import Story, p95
+
+HERE = Path(__file__).parent
+
+
+def render(story: Story, record: Path) -> str:
+    """The page of a release whose record is the file ``record``."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        story=story,
+        state=story.state,
+        policy=story.state.endpoint.release.policy(),
+        words=words,
+        moment=partial(_moment, story),
+        p95=partial(p95, story.edges),
+        figures=figures.figures(story),
+        strip=figures.strip(story),
+        marks=figures.marks(story),
+        scorecard=scorecard(story),
+        evaluation=evaluation(story),
+        record=record,
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+        script=Markup(script),  # noqa: S704 (our own file)
+        script_digest=digest,
+    )
+
+
+def _moment(story: Story, t: float) -> str:
+    """The wall clock at ``t`` seconds of the release, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(story.state.started_at + t))

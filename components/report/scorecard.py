@@ -1,0 +1,106 @@
+"""The numbers that decided beside the rules they were held against."""
+
+from typing import NamedTuple
+
+from components.judge.budget import P95_MARGIN
+from components.judge.verdict import Test
+from components.report import words
+from components.report.series import Story
+
+
+class Bar(NamedTuple):
+    """Something on its way to what is needed."""
+
+    label: str
+    said: str
+    percent: float
+    css: str
+    """`bad` or `good`, and `shown` once it is enough."""
+
+
+class Row(NamedTuple):
+    """What both versions did, and what was asked."""
+
+    name: str
+    candidate: str
+    champion: str
+    rule: str
+    bars: tuple[Bar, ...] = ()
+
+
+def scorecard(story: Story) -> tuple[Row, ...]:
+    """The numbers of the newest verdict, test by test; empty when there is none."""
+    verdict = story.verdict
+    if verdict is None or verdict.evidence is None:
+        return ()
+    found, policy = verdict.evidence, story.state.endpoint.release.policy()
+    ours, theirs = found.candidate, found.champion
+    limit = words.percent(policy.error_rate)
+    share = "none" if found.observed_share is None else f"{found.observed_share:.1f}%"
+    allowed = policy.p95_ratio * theirs.p95_ms if theirs.p95_ms else None
+    below = found.p95.safe_ratio if found.p95 else policy.p95_ratio * P95_MARGIN
+    return (
+        Row(
+            "Requests",
+            words.count(ours.requests),
+            words.count(theirs.requests),
+            f"{verdict.step:g}% of the traffic; got {share}",
+            (_bar("split is not as asked", found.split, "bad"),),
+        ),
+        Row(
+            "Failed",
+            words.failed(ours),
+            words.failed(theirs),
+            f"at most {limit}, or no worse than production",
+            (
+                _bar(f"over {limit}", found.limit, "bad"),
+                _bar("worse than production", found.relative, "bad"),
+                _bar(f"below {limit}", found.safe, "good"),
+            ),
+        ),
+        Row(
+            "p95 latency",
+            words.ms(ours.p95_ms),
+            words.ms(theirs.p95_ms),
+            f"at most {policy.p95_ratio:g} times production's, {words.ms(allowed)}",
+            (
+                _bar(f"over {policy.p95_ratio:g} times", found.latency, "bad"),
+                _bar(f"below {below:.3g} times", found.p95_safe, "good"),
+            ),
+        ),
+    )
+
+
+def evaluation(story: Story) -> tuple[Row, ...]:
+    """The numbers of the evaluation, criterion by criterion; empty when there was none."""
+    found = story.evaluation
+    if found is None:
+        return ()
+    theirs, champion = found.champion_latency, found.champion_accuracy
+    rows = [
+        Row(
+            "Accuracy",
+            f"{found.accuracy:.4f}",
+            "-" if champion is None else f"{champion:.4f}",
+            f"at least {found.accuracy_min:.4f}",
+        )
+    ]
+    if found.regression_p is not None:
+        rule = f"exact McNemar p = {found.regression_p:.2g}, at least {found.regression_alpha:g}"
+        rows.append(Row("Right alone", f"{found.gained}", f"{found.lost}", rule))
+    return (
+        *rows,
+        Row("Rows failed", f"{found.failures}", "-", "none"),
+        Row(
+            "p95 latency",
+            words.ms(found.latency.p95_ms),
+            words.ms(theirs.p95_ms) if theirs else "-",
+            f"under {words.ms(found.latency_max_p95_ms)}, {found.concurrency} at a time",
+        ),
+    )
+
+
+def _bar(label: str, test: Test, kind: str) -> Bar:
+    share = min(max(test.log_e / test.log_needed, 0.0), 1.0)
+    said = f"E {words.evidence(test.log_e)} of {words.evidence(test.log_needed)}"
+    return Bar(label, said, 100 * share, f"{kind} shown" if test.speaks else kind)

@@ -1,0 +1,372 @@
+"""What a decision record holds, as numbers over time. Pure: no file, no clock, no drawing.
+
+Times are seconds since the release began. The counters are read by the judge's own code, so a
+plot shows what the judge saw: a restart or a source that was not read is a gap, never a guess.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import msgspec
+from pydantic import ValidationError
+
+from components.errors import InputError
+from components.evaluation import EvaluationResult
+from components.judge import Poll, Verdict
+from components.judge import state as judged
+from components.judge.counters import Growth, combine
+from components.judge.latency import p95_ms
+from components.judge.planning import Plan
+from components.record import Line
+from components.release.state import State, fold
+
+
+class Span(NamedTuple):
+    """What one version did in an interval, and how long it was."""
+
+    growth: Growth
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Requests per second."""
+        return self.growth.requests / self.seconds
+
+    @property
+    def error_rate(self) -> float | None:
+        """Share of requests that failed, 0 to 1; None without requests."""
+        return self.growth.errors / self.growth.requests if self.growth.requests else None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One poll, or a few pooled: what was added since the point before."""
+
+    began: float
+    t: float
+    share: float
+    """Percent of traffic asked for the candidate."""
+    champion: Span | None
+    """None where it was not read."""
+    candidate: Span | None
+    verdict: Verdict | None
+    """The newest in the interval."""
+    polls: int = 1
+
+    @property
+    def observed(self) -> float | None:
+        """Percent of requests that the candidate got."""
+        if self.champion is None or self.candidate is None:
+            return None
+        ours, theirs = self.candidate.growth.requests, self.champion.growth.requests
+        return 100 * ours / (ours + theirs) if ours + theirs else None
+
+
+@dataclass(frozen=True)
+class Split:
+    """From ``t`` on the candidate was to get ``percent`` of the traffic."""
+
+    t: float
+    percent: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One watched step: a share of traffic, and what both versions did under it."""
+
+    percent: float
+    began: float
+    ended: float
+    champion: Growth
+    candidate: Growth
+    verdict: Verdict | None
+
+    @property
+    def observed(self) -> float | None:
+        """Percent of requests that the candidate got."""
+        total = self.candidate.requests + self.champion.requests
+        return 100 * self.candidate.requests / total if total else None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened besides the plan; equal neighbours are one event."""
+
+    name: str
+    detail: str
+    first: float
+    last: float
+    times: int
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """Verdicts in a row that say the same; ``verdict`` is the newest of them."""
+
+    verdict: Verdict
+    first: float
+    last: float
+    polls: int
+
+
+@dataclass(frozen=True)
+class Action:
+    """What the release did, as it stands in the record."""
+
+    t: float
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything that the page and the terminal tell."""
+
+    state: State
+    lines: int
+    last_hash: str
+    forecast: Plan | None
+    """How long the judge would need; None when there was nothing to watch beside."""
+    preflight: str
+    """What the histogram can decide; empty without a forecast."""
+    evaluation: EvaluationResult | None
+    skipped: str
+    """Why there was no evaluation, if so."""
+    duration: float
+    """Until the end, or until the newest line while it is under way."""
+    edges: tuple[float, ...]
+    """Of the latency histogram, in milliseconds."""
+    points: tuple[Point, ...]
+    steps: tuple[Step, ...]
+    splits: tuple[Split, ...]
+    rulings: tuple[Ruling, ...]
+    events: tuple[Event, ...]
+    actions: tuple[Action, ...]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest verdict on shared traffic."""
+        shared = [ruling.verdict for ruling in self.rulings if 0 < ruling.verdict.step < 100]
+        return shared[-1] if shared else None
+
+    @property
+    def exposed(self) -> Step | None:
+        """All watched steps together; its percent is the highest share asked."""
+        if not self.steps:
+            return None
+        return Step(
+            percent=max(step.percent for step in self.steps),
+            began=self.steps[0].began,
+            ended=self.steps[-1].ended,
+            champion=_sum(step.champion for step in self.steps),
+            candidate=_sum(step.candidate for step in self.steps),
+            verdict=self.steps[-1].verdict,
+        )
+
+
+def tell(lines: Sequence[Line]) -> Story:
+    """The story of the release that ``lines`` record.
+
+    Raises:
+        InputError: they are no release's record, or a line has not the form of its kind.
+    """
+    try:
+        state = fold(lines)
+        points, edges = _points(state, lines)
+        forecast = next((line.body for line in lines if line.kind == "forecast"), None)
+        evaluated = state.evaluation or {"skipped": "the release did not get that far"}
+        skipped = str(evaluated.get("skipped", ""))
+        return Story(
+            state=state,
+            lines=len(lines),
+            last_hash=lines[-1].hash,
+            forecast=msgspec.convert(forecast, Plan) if forecast else None,
+            preflight=forecast["preflight"] if forecast else "",
+            evaluation=None if skipped else EvaluationResult.model_validate(evaluated),
+            skipped=skipped,
+            duration=lines[-1].at - state.started_at,
+            edges=edges,
+            points=points,
+            steps=_steps(points),
+            splits=_splits(state, lines),
+            rulings=_rulings(points),
+            events=_events(state, lines),
+            actions=tuple(
+                Action(line.at - state.started_at, line.body)
+                for line in lines
+                if line.kind == "action"
+            ),
+        )
+    except (KeyError, TypeError, msgspec.ValidationError, ValidationError) as error:
+        raise InputError(
+            f"this is no record that a release wrote, or another version did: {_fault(error)}"
+        ) from error
+
+
+def _fault(error: Exception) -> str:
+    """The first thing that is wrong, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return " ".join(str(error).split())
+
+
+def _points(state: State, lines: Sequence[Line]) -> tuple[tuple[Point, ...], tuple[float, ...]]:
+    policy = state.endpoint.release.policy()
+    counted = judged.State(str(state.champion), state.candidate)
+    read_at: dict[str, float] = {}
+    points: list[Point] = []
+    for line in lines:
+        if line.kind == "verdict" and points:
+            points[-1] = replace(points[-1], verdict=Verdict.from_json(line.body))
+        if line.kind != "poll":
+            continue
+        poll = Poll.from_json(line.body)
+        if poll.t <= counted.t:
+            continue
+        began = max(counted.t, 0.0)
+        share = _share(state, poll)
+        counted, news = judged.count(policy, counted, poll, share)
+        spans: list[Span | None] = []
+        for version, interval in (("champion", news.champion), ("candidate", news.candidate)):
+            since = read_at.get(version)
+            seen = interval.read and since is not None
+            spans.append(Span(interval.growth, poll.t - (since or 0.0)) if seen else None)
+            if interval.read:
+                read_at[version] = poll.t
+        points.append(Point(began, poll.t, share, spans[0], spans[1], verdict=None))
+    return tuple(points), counted.ledger.edges
+
+
+def _share(state: State, poll: Poll) -> float:
+    total = sum(poll.weights.values())
+    return 100 * poll.weights.get(state.candidate, 0.0) / total if total else 0.0
+
+
+def _sum(growths: Iterable[Growth]) -> Growth:
+    total = Growth()
+    for growth in growths:
+        total = combine(total, growth)
+    return total
+
+
+def _steps(points: Sequence[Point]) -> tuple[Step, ...]:
+    steps = []
+    for share, group in groupby(points, key=lambda point: point.share):
+        if not 0 < share < 100:
+            continue
+        inside = list(group)
+        verdicts = [point.verdict for point in inside if point.verdict]
+        # One more poll is taken before the next shift; it does not undo what was decided.
+        decided = [verdict for verdict in verdicts if verdict.decision != "HOLD" or verdict.final]
+        steps.append(
+            Step(
+                percent=share,
+                began=inside[0].began,
+                ended=inside[-1].t,
+                champion=_sum(p.champion.growth for p in inside if p.champion),
+                candidate=_sum(p.candidate.growth for p in inside if p.candidate),
+                verdict=next(reversed(decided or verdicts), None),
+            )
+        )
+    return tuple(steps)
+
+
+def _splits(state: State, lines: Sequence[Line]) -> tuple[Split, ...]:
+    return tuple(
+        Split(line.at - state.started_at, float(line.body["weights"].get(state.candidate, 0)))
+        for line in lines
+        if line.kind == "action" and line.body["action"] == "set_weights"
+    )
+
+
+def _rulings(points: Sequence[Point]) -> tuple[Ruling, ...]:
+    def said(point: Point) -> tuple[Any, ...]:
+        verdict = point.verdict
+        codes = tuple(reason.code for reason in verdict.reasons) if verdict else ()
+        return (verdict and verdict.decision, point.share, codes)
+
+    rulings = []
+    for _, group in groupby(points, key=said):
+        inside = list(group)
+        if inside[-1].verdict:
+            ruling = Ruling(inside[-1].verdict, inside[0].t, inside[-1].t, len(inside))
+            rulings.append(ruling)
+    return tuple(rulings)
+
+
+def _events(state: State, lines: Sequence[Line]) -> tuple[Event, ...]:
+    events: list[Event] = []
+    for line in lines:
+        if line.kind != "event":
+            continue
+        name, detail, t = str(line.body["event"]), str(line.body["detail"]), line.at
+        t -= state.started_at
+        if events and (events[-1].name, events[-1].detail) == (name, detail):
+            events[-1] = replace(events[-1], last=t, times=events[-1].times + 1)
+        else:
+            events.append(Event(name, detail, t, t, 1))
+    return tuple(events)
+
+
+def pooled(points: Sequence[Point], most: int) -> tuple[Point, ...]:
+    """At most about ``most`` points: neighbours are added up, never across a step or a gap."""
+    each = math.ceil(len(points) / most) if points else 1
+    if each == 1:
+        return tuple(points)
+
+    def stretch(point: Point) -> tuple[Any, ...]:
+        return (point.share, point.champion is None, point.candidate is None)
+
+    result = []
+    for _, group in groupby(points, key=stretch):
+        inside = list(group)
+        result += [_merged(inside[at : at + each]) for at in range(0, len(inside), each)]
+    return tuple(result)
+
+
+def _merged(points: Sequence[Point]) -> Point:
+    verdicts = [point.verdict for point in points if point.verdict]
+    return Point(
+        began=points[0].began,
+        t=points[-1].t,
+        share=points[-1].share,
+        champion=merged_span([point.champion for point in points]),
+        candidate=merged_span([point.candidate for point in points]),
+        verdict=verdicts[-1] if verdicts else None,
+        polls=sum(point.polls for point in points),
+    )
+
+
+def merged_span(spans: Sequence[Span | None]) -> Span | None:
+    """The spans added up; None when none was read."""
+    there = [span for span in spans if span]
+    if not there:
+        return None
+    return Span(_sum(span.growth for span in there), sum(span.seconds for span in there))
+
+
+def trailing(points: Sequence[Point], seconds: float) -> tuple[Point, ...]:
+    """Each point with the counts of the ``seconds`` before it in its step; a gap stays one."""
+    result, start = [], 0
+    for at, point in enumerate(points):
+        while points[start].t <= point.t - seconds or points[start].share != point.share:
+            start += 1
+        inside = points[start : at + 1]
+        result.append(
+            replace(
+                point,
+                champion=point.champion and merged_span([p.champion for p in inside]),
+                candidate=point.candidate and merged_span([p.candidate for p in inside]),
+            )
+        )
+    return tuple(result)
+
+
+def p95(edges: Sequence[float], growth: Growth) -> float | None:
+    """The p95 in milliseconds, interpolated in its bucket; None without latencies."""
+    return p95_ms(edges, growth.buckets)

@@ -1,0 +1,208 @@
+"""What happens in a simulated release: traffic, fault and horizon."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import InputError
+from components.judge.policy import Policy
+
+_HERE = Path(__file__).parent
+_Model = TypeVar("_Model", bound=BaseModel)
+
+Measure = Literal["rolled_back", "promoted", "held", "error", "median_detection_s"]
+
+
+class Scenario(BaseModel):
+    """One kind of release, to be simulated many times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rps: float = Field(5.0, gt=0, le=10_000)
+    """The candidate's requests per second, on average."""
+    share: int = Field(10, ge=1, le=99)
+    """The candidate's percent of the traffic; the champion gets the rest."""
+    errors: float = Field(0.002, ge=0, le=1)
+    """The candidate's share of failed requests once the fault has begun."""
+    baseline_errors: float = Field(0.002, ge=0, le=1)
+    """The champion's share of failed requests, and the candidate's before the fault."""
+    latency_ratio: float = Field(1.0, ge=0.1, le=20)
+    """The candidate's latency over the champion's, at every quantile, once the fault has begun."""
+    burst: float = Field(0.0, ge=0, lt=1)
+    """Correlation of any two requests' failures inside one poll (beta-binomial)."""
+    wobble: float = Field(0.0, ge=0, le=1)
+    """Standard deviation of the logarithm of a version's median latency from poll to poll."""
+    diurnal: float = Field(0.0, ge=0, lt=1)
+    """The day's swing of the traffic, as a share of its mean; each release starts at any hour."""
+    onset: float = Field(0.0, ge=0)
+    """Seconds from the first traffic step to the fault."""
+    until: float | None = Field(None, gt=0)
+    """Seconds from the first traffic step to the fault's end; None: it stays."""
+    shared: bool = False
+    """The fault strikes the champion too."""
+    minutes: float = Field(30.0, gt=0, le=24 * 60)
+    """Length of the watch."""
+    poll: float = Field(15.0, ge=1, le=3600)
+    """Seconds between polls."""
+    peers_watch: tuple[Literal["errors", "p95"], ...] = ("errors",)
+    """What the peers' rules look at; this project's rule always looks at both."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Scenario":
+        if self.until is not None and self.until <= self.onset:
+            raise ValueError("the fault must end after its onset")
+        if self.polls < 1:
+            raise ValueError("the watch must hold at least one poll")
+        return self
+
+    @property
+    def polls(self) -> int:
+        """Polls in one release, the one before the first traffic step not counted."""
+        return int(self.minutes * 60 / self.poll + 1e-9)
+
+    @property
+    def title(self) -> str:
+        """What happens, in a few words."""
+        parts = [
+            f"{100 * self.errors:.3g}% errors (production {100 * self.baseline_errors:.3g}%)"
+            f"{' in bursts' if self.burst else ''}{' in both versions' if self.shared else ''}",
+            f"latency x{self.latency_ratio:g}" if self.latency_ratio != 1 else "",
+            "latency that wobbles" if self.wobble else "",
+            f"{self.rps:g} requests/s",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+class Expectation(BaseModel):
+    """A line of the acceptance table: a measure of one rule and its bound."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    measure: Measure
+    at_most: float | None = None
+    at_least: float | None = None
+    rule: str = "sluice"
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Expectation":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("give at_most or at_least, one of them")
+        return self
+
+
+class Entry(BaseModel):
+    """A named scenario of a shipped table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    scenario: Scenario
+    expect: tuple[Expectation, ...] = ()
+
+
+class ScenarioTable(BaseModel):
+    """Scenarios that are shown together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    entries: tuple[Entry, ...] = Field(min_length=1)
+
+
+class FlaggerSettings(BaseModel):
+    """How Flagger is set up; the fields are those of its Canary resource."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    interval_s: float = Field(gt=0)
+    threshold: int = Field(ge=1)
+    window_s: float = Field(gt=0)
+
+
+class ArgoSettings(BaseModel):
+    """How Argo Rollouts' AnalysisTemplate is set up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    interval_s: float = Field(gt=0)
+    initial_delay_s: float = Field(ge=0)
+    window_s: float = Field(gt=0)
+    failure_limit: int = Field(ge=0)
+    inconclusive_limit: int = Field(ge=0)
+    conditions: Literal["success", "failure", "both"]
+    """Which of successCondition and failureCondition the template spells out."""
+
+
+class KayentaSettings(BaseModel):
+    """How Kayenta's canary configuration is set up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_s: float = Field(gt=0)
+    judged_at_s: tuple[float, ...] = Field(min_length=1)
+    confidence: float = Field(gt=0, lt=1)
+    tolerance: float = Field(ge=0)
+    allowed_increase: float = Field(gt=0)
+
+
+class PeerSettings(BaseModel):
+    """The peers' settings with their source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    read: str
+    flagger: FlaggerSettings
+    argo: ArgoSettings
+    kayenta: KayentaSettings
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((_HERE / name).read_text(encoding="utf-8"))
+
+
+def peer_settings() -> PeerSettings:
+    """The shipped settings of the peers, from `peers.yaml`."""
+    return PeerSettings.model_validate(_read("peers.yaml"))
+
+
+def table(name: str) -> ScenarioTable:
+    """The shipped table called `name`, from `scenarios.yaml`.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    tables: Mapping[str, Any] = _read("scenarios.yaml")
+    if name not in tables:
+        raise InputError(f"no scenarios called {name!r}: choose one of {', '.join(tables)}")
+    return ScenarioTable.model_validate(tables[name])
+
+
+def _checked(model: type[_Model], fields: Mapping[str, object]) -> _Model:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
+        raise InputError(f"{flag}{first['msg'].removeprefix('Value error, ')}") from error
+
+
+def scenario(**fields: object) -> Scenario:
+    """A scenario from flags.
+
+    Raises:
+        InputError: a value is out of range; one line that names the flag.
+    """
+    return _checked(Scenario, fields)
+
+
+def policy(**fields: object) -> Policy:
+    """A policy from flags.
+
+    Raises:
+        InputError: a value is out of range; one line that names the flag.
+    """
+    return _checked(Policy, fields)

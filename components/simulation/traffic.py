@@ -1,0 +1,151 @@
+"""Simulated polls of many releases at once: releases x polls arrays of counts.
+
+Requests arrive as a Poisson process. Failures are binomial, or beta-binomial in each poll when
+they come in bursts. Latencies are lognormal and are kept as the gateway keeps them: as counts
+beyond histogram edges whose ratio is sqrt(1.3).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from components.simulation.scenario import Scenario
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+EDGE_RATIO = math.sqrt(1.3)
+"""Of neighbouring histogram edges, so that 1.3 maps an edge onto an edge."""
+LATENCY_SIGMA = 0.5
+"""Standard deviation of the logarithm of a latency."""
+MEDIAN_MS = 60.0
+"""Lower end of the champion's median. Each release draws its own, within one edge ratio, so that
+the p95 falls anywhere between two edges."""
+HISTORY_S = 3600.0
+"""The champion's counters have run for this long when a release begins."""
+_TAIL_Z = (0.0, 4.0)
+"""Edges are simulated between these normal quantiles of both versions' latency."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Counts per poll of one version; `slower[..., k]` answers took longer than edge k."""
+
+    requests: Ints
+    errors: Ints
+    slower: Ints
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Polls of many releases: arrays of shape (releases, polls), `slower` (.., .., edges)."""
+
+    scenario: Scenario
+    edges_ms: Floats
+    candidate: Arm
+    champion: Arm
+    history: Arm
+    """The champion before the release; shape (releases, 1)."""
+
+    @property
+    def times_s(self) -> Floats:
+        """Seconds at the end of each poll."""
+        return self.scenario.poll * np.arange(1, self.scenario.polls + 1, dtype=np.float64)
+
+
+def edges_ms(scenario: Scenario) -> Floats:
+    """The histogram edges in ms that the tails of both versions can reach."""
+    shifts = (0.0, math.log(scenario.latency_ratio))
+    low = math.log(MEDIAN_MS) + min(shifts) + _TAIL_Z[0] * LATENCY_SIGMA
+    high = math.log(MEDIAN_MS * EDGE_RATIO) + max(shifts) + _TAIL_Z[1] * LATENCY_SIGMA
+    step = math.log(EDGE_RATIO)
+    powers = np.arange(math.floor(low / step), math.ceil(high / step) + 1, dtype=np.float64)
+    return np.asarray(EDGE_RATIO**powers, dtype=np.float64)
+
+
+def _failures(rng: np.random.Generator, requests: Ints, rate: Floats, burst: float) -> Ints:
+    """Failed requests; `burst` is the correlation of two failures in one poll."""
+    if burst == 0:
+        return rng.binomial(requests, rate)
+    strength = 1 / burst - 1
+    certain = (rate <= 0) | (rate >= 1)
+    inner = np.where(certain, 0.5, rate)
+    drawn = rng.beta(inner * strength, (1 - inner) * strength, size=requests.shape)
+    return rng.binomial(requests, np.where(certain, rate, drawn))
+
+
+def _beyond(log_median: Floats, edges: Floats, sigma: float) -> Floats:
+    """(releases, polls, edges): the share of answers slower than each edge."""
+    return np.asarray(ndtr((log_median[..., None] - np.log(edges)) / sigma))
+
+
+def _slower(rng: np.random.Generator, requests: Ints, beyond: Floats) -> Ints:
+    """Answers beyond each edge; `beyond` (..., edges) is the share beyond it, falling."""
+    counts = np.empty((*requests.shape, beyond.shape[-1]), dtype=np.int64)
+    left, previous = requests, np.ones(beyond.shape[:-1])
+    for k in range(beyond.shape[-1]):
+        left = rng.binomial(left, beyond[..., k] / previous)
+        counts[..., k] = left
+        previous = beyond[..., k]
+    return counts
+
+
+def _arm(
+    rng: np.random.Generator,
+    mean_requests: Floats,
+    error_rate: Floats,
+    beyond: Floats,
+    burst: float,
+) -> Arm:
+    requests = rng.poisson(mean_requests)
+    return Arm(
+        requests=requests,
+        errors=_failures(rng, requests, error_rate, burst),
+        slower=_slower(rng, requests, beyond),
+    )
+
+
+def generate(scenario: Scenario, rng: np.random.Generator, releases: int) -> Traffic:
+    """Draw the polls of `releases` releases."""
+    times = scenario.poll * (np.arange(scenario.polls) + 0.5)
+    end = math.inf if scenario.until is None else scenario.until
+    faulty = (times >= scenario.onset) & (times < end)
+
+    phase = rng.uniform(0, 2 * math.pi, (releases, 1))
+    day = 1 + scenario.diurnal * np.sin(2 * math.pi * times / 86_400 + phase)
+    candidate_mean = scenario.rps * scenario.poll * day
+    champion_odds = (100 - scenario.share) / scenario.share
+    history_mean = scenario.rps * HISTORY_S * champion_odds * day[:, :1]
+
+    edges = edges_ms(scenario)
+    log_median = math.log(MEDIAN_MS) + math.log(EDGE_RATIO) * rng.uniform(size=(releases, 1))
+    slowed = np.where(faulty, math.log(scenario.latency_ratio), 0.0)
+
+    def beyond(slowdown: Floats) -> Floats:
+        wobble = rng.normal(0, scenario.wobble, (releases, scenario.polls))
+        return _beyond(log_median + slowdown + wobble, edges, LATENCY_SIGMA)
+
+    fault_errors = np.where(faulty, scenario.errors, scenario.baseline_errors)
+    champion_errors = (
+        fault_errors if scenario.shared else np.full_like(fault_errors, scenario.baseline_errors)
+    )
+    # An hour holds so many bursts and wobbles that they only widen the spread.
+    history_beyond = _beyond(log_median, edges, math.hypot(LATENCY_SIGMA, scenario.wobble))
+    return Traffic(
+        scenario=scenario,
+        edges_ms=edges,
+        candidate=_arm(rng, candidate_mean, fault_errors, beyond(slowed), scenario.burst),
+        champion=_arm(
+            rng,
+            candidate_mean * champion_odds,
+            champion_errors,
+            beyond(slowed if scenario.shared else np.zeros_like(slowed)),
+            scenario.burst,
+        ),
+        history=_arm(
+            rng, history_mean, np.array([scenario.baseline_errors]), history_beyond, burst=0
+        ),
+    )

@@ -1,0 +1,1 @@
+"""How the example models are made: export, head, quantisation, card, registration."""

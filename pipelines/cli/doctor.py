@@ -1,0 +1,30 @@
+"""`sluice doctor`."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """Find what is missing or broken on this machine, and say how to mend it.
+
+    Exit code 1 when something is to be mended.
+
+    Example: sluice doctor
+    """
+    from local import doctor
+    from local.home import find_home
+
+    findings = doctor.examine(find_home())
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            click.echo(f"{'bad ' if finding.mend else 'ok  '} {finding.what}: {finding.found}")
+            if finding.mend:
+                click.echo(f"     mend: {finding.mend}")
+    sys.exit(1 if any(finding.mend for finding in findings) else 0)

@@ -1,0 +1,17 @@
+"""`sluice down`."""
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Stop every process of the platform; its data stays.
+
+    Example: sluice down
+    """
+    from local import lifecycle
+    from local.home import find_home
+
+    home = find_home()
+    lifecycle.down(home)
+    click.echo(f"the platform in {home.path} is down")

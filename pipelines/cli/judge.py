@@ -1,0 +1,220 @@
+"""`sluice judge`: a verdict on polls from a file or from Prometheus."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from components.errors import InputError
+
+if TYPE_CHECKING:
+    from components.judge import Policy, Poll, Verdict
+    from components.judge.retrospect import Versions
+
+EXIT_CODES = {"PROMOTE": 0, "ERROR": 1, "ROLLBACK": 3, "HOLD": 4}
+
+
+class _Source(NamedTuple):
+    """Where and when Prometheus is asked."""
+
+    url: str
+    style: str
+    endpoint: str | None
+    start: float | None
+    end: float | None
+    weight: float
+
+
+def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Seconds since the epoch, from such seconds or ISO 8601 (UTC where no zone is given)."""
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        text = f"{value!r} is no time: write 2026-11-23T14:00 or 1795442400"
+        raise click.BadParameter(text) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@click.command()
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="YAML or JSON: policy keys, a release section, or an endpoint file.",
+)
+@click.option(
+    "--polls",
+    "polls_file",
+    type=click.Path(path_type=Path),
+    help="Polls, one line of JSON each (docs/polls.schema.json).",
+)
+@click.option("--champion", help="Version in production.")
+@click.option("--candidate", help="Version that is judged.")
+@click.option("--prometheus", "url", help="Base URL of a Prometheus to read instead of a file.")
+@click.option("--from", "start", callback=_when, help="Start of the range; ISO 8601 or epoch.")
+@click.option("--to", "end", callback=_when, help="End of the range.")
+@click.option("--endpoint", help="Endpoint whose versions Prometheus has counters of.")
+@click.option(
+    "--weight",
+    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    default=10.0,
+    show_default=True,
+    help="The candidate's percent of traffic in the range.",
+)
+@click.option(
+    "--query-style",
+    type=click.Choice(["envoy"]),
+    default="envoy",
+    show_default=True,
+    help="Whose metric names to ask for.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def command(
+    *,
+    policy_file: Path,
+    polls_file: Path | None,
+    champion: str | None,
+    candidate: str | None,
+    url: str | None,
+    start: float | None,
+    end: float | None,
+    endpoint: str | None,
+    weight: float,
+    query_style: str,
+    as_json: bool,
+) -> None:
+    """Judge a candidate against production by a policy, after the event.
+
+    Polls come from a file (--polls), or from a Prometheus server: --prometheus, --from, --to,
+    --endpoint, --champion and --candidate then say what to read, at the policy's poll distance.
+
+    Without --champion and --candidate, and when the policy file names none, the candidate is the
+    version with the smaller weight in the first poll that splits the traffic.
+
+    Exit codes: 0 PROMOTE, 1 ERROR, 2 usage, 3 ROLLBACK, 4 HOLD.
+
+    Example: sluice judge --policy endpoints/demo.yaml --polls polls.jsonl --json
+    """
+    from components.judge import judge
+    from components.judge.policy_file import load
+    from components.judge.retrospect import read_polls, versions
+
+    if (polls_file is None) == (url is None):
+        raise click.UsageError("give either --polls FILE or --prometheus URL")
+    settings = load(policy_file)
+    champion, candidate = champion or settings.champion, candidate or settings.candidate
+    try:
+        if polls_file is not None:
+            polls = read_polls(polls_file)
+        else:
+            source = _Source(url or "", query_style, endpoint, start, end, weight)
+            polls = _fetch(settings.policy, source, champion, candidate)
+        who = versions(polls, champion, candidate)
+    except InputError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps(_unreadable(str(error))))
+        sys.exit(EXIT_CODES["ERROR"])
+    if who.guessed:
+        click.echo(
+            f"judging version {who.candidate} against {who.champion}:"
+            " --champion and --candidate say otherwise",
+            err=True,
+        )
+    verdict = judge(settings.policy, who.champion, who.candidate, polls)
+    if as_json:
+        click.echo(json.dumps(_result(settings.policy, who, len(polls), verdict)))
+    else:
+        show(verdict, who.champion, who.candidate)
+    sys.exit(EXIT_CODES[verdict.decision])
+
+
+def _fetch(
+    policy: Policy, source: _Source, champion: str | None, candidate: str | None
+) -> list[Poll]:
+    from components.judge.prometheus import Range, fetch
+
+    if source.start is None or source.end is None or not source.endpoint:
+        raise click.UsageError("--prometheus needs --from, --to and --endpoint")
+    if not champion or not candidate:
+        raise click.UsageError("--prometheus needs --champion and --candidate")
+    weights = {champion: 100 - source.weight, candidate: source.weight}
+    span = Range(source.start, source.end, policy.poll_s)
+    return fetch(source.url, source.style, source.endpoint, weights, span)
+
+
+def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict[str, Any]:
+    from components.judge.budget import split
+
+    body = verdict.to_json()
+    return {
+        "verdict": body.pop("decision"),
+        "champion": who.champion,
+        "candidate": who.candidate,
+        "polls": polls,
+        "budget": {"false_rollback": policy.false_rollback, **asdict(split(policy.false_rollback))},
+        **body,
+    }
+
+
+def _unreadable(text: str) -> dict[str, Any]:
+    reason = {"code": "unreadable_poll", "text": text}
+    return {"verdict": "ERROR", "final": True, "at": None, "reasons": [reason], "evidence": None}
+
+
+def show(verdict: Verdict, champion: str, candidate: str) -> None:
+    """Print a verdict with its evidence for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"[bold]{verdict.decision}[/] at {verdict.at:g} s: {verdict.text}")
+    evidence = verdict.evidence
+    if evidence is None:
+        return
+    arms = Table(box=None, pad_edge=False)
+    for column in ("version", "requests", "failed", "p95"):
+        arms.add_column(column, justify="left" if column == "version" else "right")
+    for role, version, arm in (
+        ("candidate", candidate, evidence.candidate),
+        ("production", champion, evidence.champion),
+    ):
+        p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
+        arms.add_row(f"{role} {version}", f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
+    console.print(arms)
+    tests = Table(box=None, pad_edge=False)
+    for column in ("evidence that", "E", "needed"):
+        tests.add_column(column, justify="left" if column.startswith("ev") else "right")
+    for claim, test in (
+        ("the error rate is over the limit", evidence.limit),
+        ("the error rate is worse than production's", evidence.relative),
+        ("the p95 is worse than the ratio allows", evidence.latency),
+        ("the traffic is not split as the weights say", evidence.split),
+        ("the error rate is below the limit", evidence.safe),
+        ("the p95 is not much worse than production's", evidence.p95_safe),
+    ):
+        style = "bold" if test.speaks else None
+        tests.add_row(claim, _e(test.log_e), _e(test.log_needed), style=style)
+    console.print(tests)
+
+
+def _e(log_e: float) -> str:
+    """An e-value from its logarithm, which may be beyond a float."""
+    exponent = math.floor(log_e / math.log(10))
+    if -3 < exponent < 5:
+        return f"{math.exp(log_e):.4g}"
+    return f"{math.exp(log_e - exponent * math.log(10)):.1f}e{exponent:+d}"

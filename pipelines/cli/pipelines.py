@@ -1,0 +1,40 @@
+"""`sluice pipelines`: the compiled forms."""
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Compile the pipelines, or check that the compiled forms are up to date.
+
+    Example: sluice pipelines compile
+    """
+
+
+@command.command("compile")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a form is out of date.")
+def compile_(check: bool) -> None:
+    """Write pipelines/compiled/*.yaml from the pipelines.
+
+    Example: sluice pipelines compile --check
+    """
+    import tempfile
+
+    from components.errors import InputError
+    from pipelines import compiler
+
+    for watched in compiler.WATCHED_STEPS:
+        target = compiler.package(watched)
+        if not check:
+            target.parent.mkdir(exist_ok=True)
+            compiler.compile_release(watched, target)
+            click.echo(f"{target.relative_to(Path.cwd())}: written")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            fresh = Path(folder, target.name)
+            compiler.compile_release(watched, fresh)
+            if not target.exists() or compiler.structure(fresh) != compiler.structure(target):
+                raise InputError(f"{target} is out of date: run 'sluice pipelines compile'")
+        click.echo(f"{target.name}: up to date")

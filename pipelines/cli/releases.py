@@ -1,0 +1,35 @@
+"""`sluice releases`: what was released, and how it ended."""
+
+import json
+import time
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(as_json: bool) -> None:
+    """List the releases that this machine has a record of, oldest first.
+
+    Example: sluice releases
+    """
+    from components.platform import connect
+    from components.release.journal import journals
+
+    for log in journals(connect().home):
+        state = log.state()
+        row = {
+            "release": state.release_id,
+            "endpoint": state.endpoint.name,
+            "candidate": state.candidate,
+            "champion": state.champion,
+            "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state.started_at)),
+            "outcome": state.outcome or "under way",
+            "reason": state.reason,
+        }
+        if as_json:
+            click.echo(json.dumps(row))
+        else:
+            click.echo(f"{row['started']}  {row['outcome']:<11}  {row['release']}")
+            if state.reason:
+                click.echo(f"{'':21}{state.reason}")

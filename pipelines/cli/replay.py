@@ -1,0 +1,73 @@
+"""`sluice replay`: verify a decision record and judge it again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from components.errors import InputError
+
+if TYPE_CHECKING:
+    from components.judge.replay import Replay
+
+NOT_REPRODUCED = 5
+
+
+@click.command()
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    help="Say what this policy would have decided, and when; nothing is compared.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
+    """Verify a decision record's hash chain, and judge its polls again.
+
+    Every verdict must come out as it was recorded: the decision exactly, the evidence to 12
+    digits. With --policy, the recorded polls are judged by another policy instead.
+
+    Exit codes: 0 intact and reproduced, 1 tampered with or unreadable, 2 usage, 5 intact but not
+    reproduced.
+
+    Example: sluice replay .sluice/releases/demo-1/record.jsonl --policy strict.yaml
+    """
+    from components import record as records
+    from components.judge.policy_file import load
+    from components.judge.replay import replay
+
+    policy = load(policy_file).policy if policy_file else None
+    lines = records.read(record, whole=True)
+    try:
+        result = replay(lines, policy)
+    except InputError as error:
+        raise InputError(f"{record}: {error}") from error
+    if as_json:
+        click.echo(json.dumps({"lines": len(lines), "head": lines[-1].hash, **result.to_json()}))
+    else:
+        _print(record, len(lines), result, policy_file)
+    if result.difference is not None:
+        sys.exit(NOT_REPRODUCED)
+
+
+def _print(record: Path, lines: int, result: Replay, policy_file: Path | None) -> None:
+    click.echo(f"{record}: intact, {lines} lines, {result.polls} polls")
+    if policy_file is None:
+        click.echo(
+            f"not reproduced: {result.difference}"
+            if result.difference
+            else f"reproduced: {result.verdicts} verdicts"
+        )
+    if not result.complete:
+        click.echo("the record has no end: the release is not over, or its last lines are missing")
+    for step, at in result.passed:
+        click.echo(f"{step:g} % passed at {at:g} s")
+    if result.decided is not None:
+        by = f"by {policy_file}" if policy_file else "decided"
+        click.echo(f"{by}: {result.decided.decision} at {result.decided.at:g} s")
+        click.echo(f"  {result.decided.text}")

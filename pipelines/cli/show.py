@@ -1,0 +1,30 @@
+"""`sluice show`: one release in the terminal."""
+
+import click
+
+
+@click.command()
+@click.argument("release")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(release: str, as_json: bool) -> None:
+    """Show how RELEASE went and why: an id from 'sluice releases', or a record's file.
+
+    Example: sluice show banking77-v2-20261118-094640-000
+    """
+    from components.report.series import tell
+    from pipelines.cli import _record
+
+    path, lines = _record.find(release)
+    story = tell(lines)
+    if as_json:
+        import json
+
+        from components.report.summary import summary
+
+        click.echo(json.dumps(summary(story) | {"record": str(path)}))
+        return
+    from rich.console import Console
+
+    from components.report import terminal
+
+    terminal.show(Console(highlight=False), story, path)

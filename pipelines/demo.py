@@ -1,0 +1,148 @@
+"""`make demo`: one good and two bad versions, released on real servers under open-loop traffic.
+
+Everything it does is a `sluice` command that is printed before it runs.
+"""
+
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import SluiceError
+from components.load import log
+from components.load.sender import Outcome
+from components.platform import connect
+from components.release.journal import Journal, journals
+from components.release.state import State
+
+ENDPOINT = "demo"
+RPS = 80
+STORY = {
+    "1": "the first version, trained on a small part of the data",
+    "2": "better: trained on all of the data",
+    "3": "as accurate, but slow: an unoptimised graph, padded to its full length",
+    "4": "as accurate on the held-out set, but fails on long messages",
+}
+EXPECTED = {"1": "promoted", "2": "promoted", "3": "rolled_back", "4": "rolled_back"}
+
+SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One release of the story, as it went."""
+
+    state: State
+    report: Path
+    bad_share: float
+    """Share of all user requests, from the release's start to its end, that this version got."""
+    failed: int
+    """User requests in that time that were answered 5xx."""
+
+
+def run(*arguments: str) -> int:
+    """Run a `sluice` command as a user would, and show it."""
+    sys.stdout.write(f"\n$ sluice {' '.join(arguments)}\n")
+    sys.stdout.flush()
+    return subprocess.run([SLUICE, *arguments], check=False).returncode
+
+
+@contextmanager
+def traffic(requests: Path) -> Iterator[None]:
+    """Open-loop user traffic while the block runs, each request a line in ``requests``."""
+    arguments = ["traffic", ENDPOINT, "--rps", str(RPS), "--seconds", "900", "--mix", "production"]
+    sys.stdout.write(f"\n$ sluice {' '.join(arguments)} --out {requests} &\n")
+    users = subprocess.Popen(
+        [SLUICE, *arguments, "--out", str(requests)],
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        users.send_signal(signal.SIGINT)
+        users.wait(timeout=30)
+
+
+def answers(requests: Path, begin: float, end: float) -> list[Outcome]:
+    """The user requests that were due between two times (epoch seconds)."""
+    return [outcome for outcome in log.read(requests) if begin <= outcome.due < end]
+
+
+def chapter(journal: Journal, requests: Path) -> Chapter:
+    """What users saw of a release that has ended."""
+    lines = journal.lines()
+    state = journal.state()
+    seen = answers(requests, lines[0].at, lines[-1].at) if requests.exists() else []
+    got = sum(answer.version == state.candidate for answer in seen)
+    return Chapter(
+        state=state,
+        report=journal.folder / "report.html",
+        bad_share=got / len(seen) if seen else 0.0,
+        failed=sum(answer.status >= 500 for answer in seen),
+    )
+
+
+def table(chapters: list[Chapter], took_s: float) -> None:
+    """Print how it ended."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title="Three releases", title_justify="left", show_lines=True, expand=True)
+    for column in ("version", "verdict", "what decided", "its share\nof requests", "5xx"):
+        shown.add_column(column, overflow="fold")
+    for each in chapters:
+        shown.add_row(
+            each.state.candidate,
+            str(each.state.outcome).replace("_", " "),
+            each.state.why or each.state.reason,
+            f"{each.bad_share:.1%}",
+            str(each.failed),
+        )
+    console = Console(width=None if sys.stdout.isatty() else 80, highlight=False)
+    console.print()
+    console.print(shown)
+    for each in chapters:
+        console.print(f"report of version {each.state.candidate}: {each.report}", soft_wrap=True)
+    last = chapters[-1].state.release_id
+    console.print(
+        f"\nLook further: {connect().registry_url} (MLflow), 'sluice status' (Prometheus and all"
+        f" else),\n'sluice show {last}', 'sluice replay {chapters[-1].report.parent}/record.jsonl'."
+        f"\nThe demonstration took {took_s:.0f} s. 'sluice down' stops the platform.",
+        soft_wrap=True,
+    )
+
+
+def main() -> int:
+    """Tell the story; 0 if it ended as it should."""
+    began = time.monotonic()
+    if run("up") or run("prepare"):
+        return 1
+    home = connect().home
+    requests = home / f"demo-requests-{int(time.time())}.jsonl"
+    chapters = []
+    sys.stdout.write(f"\nversion 1: {STORY['1']}\n")
+    run("release", ENDPOINT, "--version", "1")
+    with traffic(requests):
+        for version in ("2", "3", "4"):
+            sys.stdout.write(f"\nversion {version}: {STORY[version]}\n")
+            run("release", ENDPOINT, "--version", version)
+            newest = journals(home)[-1]
+            run("report", newest.folder.name)
+            chapters.append(chapter(newest, requests))
+    table(chapters, time.monotonic() - began)
+    ended = {each.state.candidate: each.state.outcome for each in chapters}
+    return 0 if all(ended[version] == EXPECTED[version] for version in ended) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SluiceError as error:
+        sys.stderr.write(f"sluice: {error}\n")
+        sys.exit(1)

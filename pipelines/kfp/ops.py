@@ -1,0 +1,99 @@
+"""The steps as KFP components: the same names, types and defaults, and no logic.
+
+KFP copies each function's source into the compiled form, so the imports stand inside, and
+annotations must stay plain (no ``from __future__ import annotations``).
+"""
+
+# ruff: noqa: D103 - each wrapper is documented by the step of the same name
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kfp import dsl
+
+IMAGE = "sluice-python:0.1.0"
+"""The one image of all steps. kfp.local warns about image names without 'python'."""
+
+
+class Op:
+    """A step as a KFP component whose tasks are never answered from KFP's cache.
+
+    Every step acts on the world, so a remembered result would be a lie.
+    """
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        self.component = dsl.component(step, base_image=IMAGE, install_kfp_package=False)
+
+    def __call__(self, **inputs: Any) -> Any:
+        """A task of the pipeline that is being written."""
+        return self.component(**inputs).set_caching_options(False)
+
+
+@Op
+def fetch(endpoint: str, version: str, release_id: str) -> NamedTuple(
+    "Fetched", [("candidate", str), ("champion", str), ("path", str)]
+):
+    from components.release import steps
+
+    r = steps.fetch(endpoint=endpoint, version=version, release_id=release_id)
+    return (r.candidate, r.champion, r.path)
+
+
+@Op
+def evaluate(release_id: str) -> NamedTuple("Evaluated", [("road", str), ("reason", str)]):
+    from components.release import steps
+
+    r = steps.evaluate(release_id=release_id)
+    return (r.road, r.reason)
+
+
+@Op
+def deploy(release_id: str) -> NamedTuple("Deployed", [("versions", str)]):
+    from components.release import steps
+
+    return (steps.deploy(release_id=release_id).versions,)
+
+
+@Op
+def shift(release_id: str, stage: int) -> NamedTuple(
+    "Shifted", [("percent", int), ("applied_s", float)]
+):
+    from components.release import steps
+
+    r = steps.shift(release_id=release_id, stage=stage)
+    return (r.percent, r.applied_s)
+
+
+@Op
+def watch(release_id: str, stage: int) -> NamedTuple(
+    "Watched", [("verdict", str), ("reason", str)]
+):
+    from components.release import steps
+
+    r = steps.watch(release_id=release_id, stage=stage)
+    return (r.verdict, r.reason)
+
+
+@Op
+def promote(release_id: str) -> NamedTuple("Ended", [("outcome", str), ("reason", str)]):
+    from components.release import steps
+
+    r = steps.promote(release_id=release_id)
+    return (r.outcome, r.reason)
+
+
+@Op
+def rollback(release_id: str, reason: str = "") -> NamedTuple(
+    "Ended", [("outcome", str), ("reason", str)]
+):
+    from components.release import steps
+
+    r = steps.rollback(release_id=release_id, reason=reason)
+    return (r.outcome, r.reason)
+
+
+@Op
+def finalize(release_id: str) -> NamedTuple("Ended", [("outcome", str), ("reason", str)]):
+    from components.release import steps
+
+    r = steps.finalize(release_id=release_id)
+    return (r.outcome, r.reason)

@@ -1,0 +1,36 @@
+"""Fixtures that more than one room uses."""
+
+import os
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.platform import Platform
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform of its own, up; afterwards it is down and no process of it is left.
+
+    `$SLUICE_TEST_HOME` names a platform to use and to leave up instead: for writing tests.
+    """
+    from local import supervisor
+    from local.home import find_home
+    from local.platform import connect
+
+    kept = os.environ.get("SLUICE_TEST_HOME")
+    os.environ["SLUICE_HOME"] = kept or str(tmp_path_factory.mktemp("sluice"))
+    sluice = str(Path(sysconfig.get_path("scripts"), "sluice"))
+    home = find_home()
+    try:
+        subprocess.run([sluice, "up"], check=True, timeout=240)
+        yield connect()
+    finally:
+        if not kept:
+            subprocess.run([sluice, "down"], check=True, timeout=120)
+        left = [] if kept else supervisor.survivors(home)
+        del os.environ["SLUICE_HOME"]
+    assert left == []

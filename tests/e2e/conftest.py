@@ -1,0 +1,25 @@
+"""Fixtures of the end-to-end tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from e2e.harness import sluice
+
+from components.platform import Platform
+from components.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def prepared(platform: Platform) -> Platform:
+    """The platform with the example models registered."""
+    done = sluice("prepare", timeout=600)
+    assert done.returncode == 0, done.stderr
+    return platform
+
+
+@pytest.fixture(scope="session")
+def registry(prepared: Platform) -> Iterator[Registry]:
+    """The platform's MLflow."""
+    client = Registry(prepared.registry_url)
+    yield client
+    client.close()

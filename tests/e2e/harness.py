@@ -1,0 +1,100 @@
+"""What the end-to-end tests share: `sluice` as a user runs it, endpoint files, user traffic."""
+
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.load import log
+from components.load.sender import Outcome
+from components.platform import Platform
+from components.registry import Registry
+from components.release.journal import Journal, journals
+
+SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
+MODEL = "banking77-intent"
+HELD_OUT = "s3://datasets/banking77/test.csv"
+
+
+def sluice(*arguments: str, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
+    """Run a command as a user would."""
+    return subprocess.run(
+        [SLUICE, *arguments], capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def until(true: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for what must come; the deadline only bounds a failure."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s"
+        time.sleep(0.05)
+
+
+@dataclass
+class Users:
+    """Open-loop user traffic on one endpoint, each request a line in a file."""
+
+    out: Path
+
+    def answers(self, begin: float = 0.0, end: float = float("inf")) -> list[Outcome]:
+        """The requests that were due between two times (epoch seconds)."""
+        return [outcome for outcome in log.read(self.out) if begin <= outcome.due < end]
+
+
+@contextmanager
+def users(endpoint: Path, out: Path, rps: int, mix: str = "held-out") -> Iterator[Users]:
+    """Users who ask ``endpoint`` while the block runs."""
+    command = [SLUICE, "traffic", str(endpoint), f"--rps={rps}", "--seconds=600"]
+    process = subprocess.Popen(
+        [*command, f"--mix={mix}", f"--out={out}"], stdout=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: out.exists() and out.stat().st_size > 0, 30, "the first user's answer")
+        yield Users(out)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+
+
+def endpoint_file(folder: Path, name: str, **release: Any) -> Path:
+    """An endpoint of the example model with a test's patience."""
+    content = {
+        "name": name,
+        "model": MODEL,
+        "evaluation": {
+            "dataset": {"uri": HELD_OUT, "target": "category", "rows": 100},
+            "accuracy": {"min": 0.7},
+            "latency": {"p95_ms": 1000, "concurrency": 1},
+            "regression": {"alpha": 0.05},
+        },
+        "serving": {"runtime": "text-classifier"},
+        "release": {"poll": "1s", "lease": "15s", **release},
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def newest(platform: Platform, endpoint: str) -> Journal:
+    """The journal of the endpoint's newest release."""
+    found = [each for each in journals(platform.home) if each.state().endpoint.name == endpoint]
+    return found[-1]
+
+
+def first_release(registry: Registry, endpoint: Path, version: str) -> int:
+    """Release ``version`` as if the model had never been released; the exit code.
+
+    The alias `champion` belongs to the model, which the test modules share.
+    """
+    registry.delete_alias(MODEL, "champion")
+    done = sluice("release", str(endpoint), "--version", version)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.returncode

@@ -1,0 +1,127 @@
+"""Each server is cut off during a watch: users notice nothing, nobody promotes blindly."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from e2e.harness import SLUICE, Users, endpoint_file, first_release, newest, until, users
+
+from components.platform import Platform
+from components.record import Line
+from components.registry import Registry
+from local import supervisor
+from local.home import Home
+
+CUT_S = 9.0
+"""Longer than two polls and than the watch that is left: a verdict falls while it lasts."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    endpoint: Path
+    users: Users
+    home: Home
+
+
+@pytest.fixture(scope="module")
+def scene(
+    prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("cut")
+    path = endpoint_file(
+        folder,
+        "cut",
+        steps=[50, 100],
+        watch="4s",
+        lease="30s",
+        judge={"method": "threshold", "min_requests": 30, "p95_ratio": 10, "max_extension": 20},
+    )
+    first_release(registry, path, "2")
+    with users(path, folder / "users.jsonl", 40) as seen:
+        yield Scene(path, seen, Home(prepared.home))
+
+
+def processes(home: Home, name: str) -> list[psutil.Process]:
+    """The processes of one supervised program."""
+    (found,) = [process for process in supervisor.processes(home) if process.name == name]
+    assert found.pid
+    parent = psutil.Process(found.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+@contextmanager
+def cut_off(home: Home, name: str) -> Iterator[None]:
+    """SIGSTOP: connections stand, nothing answers; then SIGCONT."""
+    stopped = processes(home, name)
+    for process in stopped:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.resume()
+
+
+def start(scene: Scene, platform: Platform, registry: Registry) -> "subprocess.Popen[str]":
+    """Start releasing the twin of the champion and return once it is watched."""
+    champion = registry.alias("banking77-intent", "champion")
+    other = {"2": "4", "4": "2"}[str(champion)]
+    command = [SLUICE, "release", str(scene.endpoint), "--version", other, "--json"]
+    before = newest(platform, "cut").folder
+    release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    until(lambda: newest(platform, "cut").folder != before, 60, "the release's record")
+    until(lambda: newest(platform, "cut").state().percent == 50, 120, "the shift to 50%")
+    return release
+
+
+def outcome(release: "subprocess.Popen[str]") -> str:
+    out, _ = release.communicate(timeout=240)
+    return str(json.loads(out)["outcome"])
+
+
+def verdicts(lines: list[Line], begin: float, end: float) -> list[str]:
+    return [x.body["decision"] for x in lines if x.kind == "verdict" and begin <= x.at <= end]
+
+
+@pytest.mark.parametrize("server", ["prometheus", "mlflow", "postgres", "s3"])
+def test_a_watch_survives_the_loss_of(
+    server: str, scene: Scene, prepared: Platform, registry: Registry
+) -> None:
+    release = start(scene, prepared, registry)
+    began = time.time()
+    with cut_off(scene.home, server):
+        log = newest(prepared, "cut")
+        seen = len(log.lines())
+        until(lambda: time.time() - began > CUT_S, 60, "the cut's end")
+    ended = time.time()
+    assert outcome(release) == "promoted", log.state().reason
+    lines = log.lines()
+    assert len(lines) > seen
+    if server == "prometheus":
+        blind = [x for x in lines if x.kind == "poll" and not any(x.body["sources"].values())]
+        assert blind, "no poll fell into the cut"
+        assert "PROMOTE" not in verdicts(lines, blind[0].at, blind[-1].at)
+    failed = [row for row in scene.users.answers(began, ended) if row.status != 200]
+    assert failed == []
+
+
+def test_a_dead_candidate_costs_only_its_own_requests(
+    scene: Scene, prepared: Platform, registry: Registry
+) -> None:
+    release = start(scene, prepared, registry)
+    state = newest(prepared, "cut").state()
+    began = time.time()
+    for process in processes(scene.home, f"cut-v{state.candidate}"):
+        process.send_signal(signal.SIGKILL)
+    assert outcome(release) in ("promoted", "rolled_back")
+    seen = scene.users.answers(began)
+    assert [row for row in seen if row.status != 200 and row.version == state.champion] == []
+    weights = prepared.traffic.weights(state.endpoint)
+    assert weights == {registry.alias("banking77-intent", "champion"): 100}

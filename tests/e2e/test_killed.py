@@ -1,0 +1,149 @@
+"""SIGKILL in every step: a resumed run or the reaper ends the release, never in between."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from e2e.harness import SLUICE, endpoint_file, first_release, newest, sluice, until, users
+
+from components.platform import Platform
+from components.registry import Registry
+from components.release.journal import Journal, journal
+
+LEASE_S = 6.0
+"""Long enough that a step's start on a busy machine does not lose it."""
+GRACE_S = 30.0
+"""How long after the lease the release must be over."""
+
+TWINS = ("2", "4")
+"""Versions of the same graph: either may replace the other without a regression."""
+
+
+@pytest.fixture(scope="module")
+def endpoint(
+    prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("killed")
+    path = endpoint_file(
+        folder,
+        "killed",
+        steps=[50, 100],
+        watch="3s",
+        lease=f"{LEASE_S}s",
+        judge={"method": "threshold", "min_requests": 20, "p95_ratio": 10},
+    )
+    first_release(registry, path, TWINS[0])
+    with users(path, folder / "users.jsonl", 40):
+        yield path
+
+
+def step_process(release: int, step: str) -> psutil.Process | None:
+    """The process that runs ``step`` below the release's process."""
+    try:
+        for child in psutil.Process(release).children(recursive=True):
+            command = child.cmdline()
+            if "--function_to_execute" in command and command[-1] == step:
+                return child
+    except psutil.NoSuchProcess:
+        return None
+    return None
+
+
+def kill_in(path: Path, version: str, step: str, home: Path) -> Journal:
+    """Start a release, and kill all of it as soon as ``step`` runs; its journal."""
+    before = set((home / "releases").iterdir())
+    command = [SLUICE, "release", str(path), "--version", version]
+    release = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    until(
+        lambda: step_process(release.pid, step) is not None or release.poll() is not None,
+        120,
+        f"the step {step}",
+    )
+    for process in [*psutil.Process(release.pid).children(recursive=True)]:
+        process.kill()
+    release.kill()
+    release.wait(timeout=10)
+    (folder,) = set((home / "releases").iterdir()) - before
+    return journal(home, folder.name)
+
+
+def champion_and_other(registry: Registry) -> tuple[str, str]:
+    champion = registry.alias("banking77-intent", "champion")
+    assert champion in TWINS
+    return champion, TWINS[1 - TWINS.index(champion)]
+
+
+def settled(platform: Platform, registry: Registry, log: Journal) -> bool:
+    """All of the traffic, the alias and the record agree on one version."""
+    if not log.exists():
+        return platform.leases.read("killed") is None
+    state = log.state()
+    weights = platform.traffic.weights(state.endpoint)
+    champion = registry.alias("banking77-intent", "champion")
+    expected = state.candidate if state.outcome == "promoted" else state.champion
+    return (
+        state.outcome is not None
+        and platform.leases.read("killed") is None
+        and weights == {champion: 100}
+        and champion == expected
+    )
+
+
+STEPS = ("fetch", "evaluate", "deploy", "shift", "watch", "promote", "finalize")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_reaper_ends_a_release_that_was_killed_in(
+    step: str, endpoint: Path, prepared: Platform, registry: Registry
+) -> None:
+    _, other = champion_and_other(registry)
+    log = kill_in(endpoint, other, step, prepared.home)
+    until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
+    if log.exists() and log.lines()[-1].kind != "release":
+        assert log.state().outcome in ("promoted", "error", "rolled_back")
+
+
+@pytest.mark.parametrize("step", ["evaluate", "shift", "watch", "promote"])
+def test_a_resumed_run_ends_a_release_that_was_killed_in(
+    step: str, endpoint: Path, prepared: Platform, registry: Registry
+) -> None:
+    _, other = champion_and_other(registry)
+    log = kill_in(endpoint, other, step, prepared.home)
+    sluice("release", "--resume", log.folder.name)
+    until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the release's end")
+
+
+def test_the_record_says_what_the_reaper_did(
+    endpoint: Path, prepared: Platform, registry: Registry
+) -> None:
+    _, other = champion_and_other(registry)
+    log = kill_in(endpoint, other, "watch", prepared.home)
+    until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
+    events = [line.body["event"] for line in log.lines() if line.kind == "event"]
+    assert "reaped" in events
+    assert log.state().outcome == "error"
+    assert "stopped before a verdict" in log.state().reason
+
+
+def test_a_pipeline_that_was_only_stopped_may_not_touch_traffic_again(
+    endpoint: Path, prepared: Platform, registry: Registry
+) -> None:
+    """SIGSTOP past the lease, then SIGCONT: the reaper's end stands."""
+    champion, other = champion_and_other(registry)
+    command = [SLUICE, "release", str(endpoint), "--version", other, "--json"]
+    release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    until(lambda: step_process(release.pid, "watch") is not None, 120, "the watch")
+    asleep = step_process(release.pid, "watch")
+    assert asleep
+    os.kill(asleep.pid, signal.SIGSTOP)
+    until(lambda: prepared.leases.read("killed") is None, LEASE_S + GRACE_S, "the reaper's work")
+    os.kill(asleep.pid, signal.SIGCONT)
+    out, _ = release.communicate(timeout=60)
+    assert json.loads(out)["outcome"] == "error"
+    endpoint_settings = newest(prepared, "killed").state().endpoint
+    assert prepared.traffic.weights(endpoint_settings) == {champion: 100}

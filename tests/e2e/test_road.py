@@ -1,0 +1,159 @@
+"""The road from the registry to production, and back, under 60 user requests a second."""
+
+import json
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from e2e.harness import Users, endpoint_file, first_release, newest, sluice, users
+
+from components import record
+from components.load.sender import Outcome
+from components.platform import Platform
+from components.record import Line
+from components.registry import Registry
+from components.release.state import State, fold
+
+pytestmark = pytest.mark.timeout(900)  # the story is told once, by the first test that asks
+
+RPS = 60
+Z_999 = 3.2905
+"""Two-sided 99.9% quantile of the normal distribution."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """Four releases, one after another, and what the users saw."""
+
+    endpoint: Path
+    codes: dict[str, int]
+    records: dict[str, list[Line]]
+    users: Users
+
+    def state(self, version: str) -> State:
+        return fold(self.records[version])
+
+    def answers(self, version: str) -> list[Outcome]:
+        """User requests from the release's first to its last line."""
+        lines = self.records[version]
+        return self.users.answers(lines[0].at, lines[-1].at)
+
+
+@pytest.fixture(scope="module")
+def story(
+    prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Story:
+    folder = tmp_path_factory.mktemp("road")
+    endpoint = endpoint_file(
+        folder,
+        "road",
+        steps=[10, 50, 100],
+        watch="15s",
+        judge={"false_rollback": 0.05, "max_extension": 8},
+    )
+    codes = {"1": first_release(registry, endpoint, "1")}
+    records = {"1": newest(prepared, "road").lines()}
+    with users(endpoint, folder / "users.jsonl", RPS, "production") as seen:
+        for version in ("2", "3", "4"):
+            done = sluice("release", str(endpoint), "--version", version, timeout=400)
+            codes[version] = done.returncode
+            records[version] = newest(prepared, "road").lines()
+    return Story(endpoint, codes, records, seen)
+
+
+def test_the_first_version_is_released_without_a_champion(story: Story) -> None:
+    assert story.codes["1"] == 0
+    assert (story.state("1").path, story.state("1").outcome) == ("first", "promoted")
+
+
+def test_a_better_version_is_promoted_step_by_step(story: Story, registry: Registry) -> None:
+    assert story.codes["2"] == 0, story.state("2").reason
+    assert (story.state("2").outcome, story.state("2").passed) == ("promoted", (10, 50))
+    assert registry.alias("banking77-intent", "champion") == "2"
+    assert registry.alias("banking77-intent", "candidate") is None
+
+
+def test_no_user_request_fails_while_a_good_version_is_promoted(story: Story) -> None:
+    seen = story.answers("2")
+    assert len(seen) > 1000
+    assert [row for row in seen if row.status != 200] == []
+
+
+def test_the_observed_share_is_the_asked_one(story: Story) -> None:
+    """Within the binomial 99.9% band, per step, on what the users saw."""
+    lines = story.records["2"]
+    shifts = [line for line in lines if line.body.get("action") == "set_weights"]
+    for now, then in pairwise(shifts):
+        asked = now.body["weights"]["2"] / 100
+        seen = [row.version for row in story.users.answers(now.at + 0.5, then.at - 0.5)]
+        band = Z_999 * math.sqrt(asked * (1 - asked) / len(seen))
+        assert abs(seen.count("2") / len(seen) - asked) < band
+
+
+def test_a_slow_version_is_rolled_back_at_the_first_step(story: Story, registry: Registry) -> None:
+    state = story.state("3")
+    assert (story.codes["3"], state.outcome) == (3, "rolled_back"), state.reason
+    assert (state.passed, state.verdict and state.verdict["reasons"][0]["code"]) == ((), "p95")
+    assert registry.version("banking77-intent", "3").tags["sluice.outcome"] == "rolled_back"
+
+
+def test_a_failing_version_is_rolled_back_at_the_first_step(story: Story) -> None:
+    state = story.state("4")
+    assert (story.codes["4"], state.outcome) == (3, "rolled_back"), state.reason
+    codes = {reason["code"] for reason in (state.verdict or {})["reasons"]}
+    assert (state.passed, "error_rate" in codes) == ((), True)
+
+
+@pytest.mark.parametrize("version", ["3", "4"])
+def test_a_bad_version_gets_under_a_tenth_of_its_time_s_traffic(story: Story, version: str) -> None:
+    seen = story.answers(version)
+    assert 0 < sum(row.version == version for row in seen) < 0.1 * len(seen)
+
+
+def test_after_a_rollback_the_champion_has_everything(story: Story, prepared: Platform) -> None:
+    endpoint = story.state("4").endpoint
+    assert prepared.traffic.weights(endpoint) == {"2": 100}
+    assert set(prepared.serving.versions(endpoint)) <= {"1", "2"}
+    assert prepared.leases.read("road") is None
+
+
+@pytest.mark.parametrize("version", ["1", "2", "3", "4"])
+def test_every_release_leaves_a_record_that_replays(
+    story: Story, registry: Registry, version: str, tmp_path: Path
+) -> None:
+    copied = registry.artifact(story.state(version).run_id, "record.jsonl")
+    assert copied
+    path = tmp_path / "record.jsonl"
+    path.write_bytes(copied)
+    assert fold(record.read(path)).outcome == story.state(version).outcome
+    replayed = sluice("replay", str(path))
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+
+
+def test_every_evaluated_number_is_on_the_version(story: Story, registry: Registry) -> None:
+    tags = registry.version("banking77-intent", "2").tags
+    accuracy = story.state("2").evaluation
+    assert accuracy
+    assert float(tags["sluice.evaluation.accuracy"]) == pytest.approx(accuracy["accuracy"])
+
+
+def test_the_champion_is_released_again_without_a_canary(story: Story, prepared: Platform) -> None:
+    done = sluice("release", str(story.endpoint), "--version", "2", "--json")
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["outcome"]) == (0, "promoted")
+    assert newest(prepared, "road").state().path == "unchanged"
+
+
+def test_a_version_that_was_rolled_back_may_be_tried_again_and_says_so(
+    story: Story, prepared: Platform
+) -> None:
+    """It is stopped at the evaluation, since its accuracy test is made stricter."""
+    strict = story.endpoint.read_text().replace("min: 0.7", "min: 0.999")
+    again = story.endpoint.with_name("again.yaml")
+    again.write_text(strict)
+    done = sluice("release", str(again), "--version", "3")
+    state = newest(prepared, "road").state()
+    assert (done.returncode, state.path, state.outcome) == (3, "re-release", "rolled_back")
+    assert "accuracy" in state.reason

@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from predictor.bundles import write_bundle
+
+from components.dataset import Dataset
+from components.endpoint import Endpoint, Serving
+from components.errors import InputError
+from components.evaluation import evaluate
+from components.evaluation.served import _label, _same, _value, score
+from components.predictor.model import open_model
+
+TEXTS = [f"w{index % 150} w{(7 * index) % 150}" for index in range(120)]
+SERVING = Serving(runtime="text-classifier")
+
+
+def labelled(folder: Path, texts: list[str]) -> Dataset:
+    """Texts with the labels that the model in ``folder`` gives them."""
+    answers = open_model(folder, "text-classifier").predict(texts)
+    rows = tuple({"text": text} for text in texts)
+    return Dataset("file:///rows.csv", "0" * 64, rows, tuple(a["label"] for a in answers))
+
+
+def endpoint(uri: str) -> Endpoint:
+    return Endpoint.model_validate(
+        {
+            "name": "tiny",
+            "model": "tiny",
+            "evaluation": {
+                "dataset": {"uri": uri, "target": "label"},
+                "accuracy": {"min": 0.9},
+                "latency": {"p95_ms": 60_000, "concurrency": 3},
+            },
+            "serving": {"runtime": "text-classifier"},
+        }
+    )
+
+
+def test_every_row_is_asked_once_and_scored_in_its_place(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    data = labelled(bundle, TEXTS)
+    wrong = list(data.targets)
+    wrong[5] = wrong[77] = "no such colour"
+    spoiled = Dataset(data.uri, data.digest, data.rows, tuple(wrong))
+    scores = score(bundle, SERVING, spoiled, concurrency=7)
+    assert [i for i, right in enumerate(scores.right) if not right] == [5, 77]
+    assert len(scores.latencies_ms) == len(TEXTS)
+
+
+def test_a_row_on_which_the_model_raises_is_wrong_and_the_others_are_scored(tmp_path: Path) -> None:
+    data = labelled(write_bundle(tmp_path / "whole"), [*TEXTS, " ".join(["w1"] * 9)])
+    strict = write_bundle(tmp_path / "strict", max_tokens=8, overlong="raise")
+    scores = score(strict, SERVING, data, concurrency=4)
+    assert scores.failures == 1
+    assert "9 tokens" in scores.first_failure
+    assert scores.right == (True,) * len(TEXTS) + (False,)
+
+
+def test_a_missing_column_is_one_clear_line(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    data = Dataset("file:///rows.csv", "0" * 64, ({"words": "w1"},), ("red",))
+    with pytest.raises(InputError, match="no column 'text', which the model needs: it has words"):
+        score(bundle, SERVING, data, concurrency=2)
+
+
+def test_the_same_model_as_candidate_and_champion_passes(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    data = labelled(bundle, TEXTS)
+    lines = [f"{r['text']},{t}" for r, t in zip(data.rows, data.targets, strict=True)]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["text,label", *lines]) + "\n")
+    result = evaluate(endpoint(path.as_uri()), bundle, bundle)
+    assert result.passed
+    assert (result.rows, result.accuracy, result.lost, result.gained) == (120, 1.0, 0, 0)
+    assert json.loads(result.model_dump_json())["classes"][0]["p_holm"] == 1.0
+
+
+def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:
+    import mlflow.sklearn
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+    from sklearn.linear_model import LogisticRegression
+
+    draw = np.random.default_rng(1)
+    frame = pd.DataFrame({"width": draw.normal(size=80), "count": draw.integers(0, 9, size=80)})
+    targets = (frame["width"] > 0).map({True: "wide", False: "narrow"})
+    model = LogisticRegression(C=1e4).fit(frame, targets)
+    folder = tmp_path / "model"
+    mlflow.sklearn.save_model(
+        model,
+        folder,
+        serialization_format="skops",
+        signature=ModelSignature(
+            inputs=Schema([ColSpec("double", "width"), ColSpec("double", "count")]),
+            outputs=Schema([ColSpec("string", "label")]),
+        ),
+        input_example=frame.head(2),
+        pip_requirements=["scikit-learn", "skops"],
+    )
+    records = [{k: str(v) for k, v in row.items()} for row in frame.to_dict("records")]
+    data = Dataset("file:///rows.csv", "0" * 64, tuple(records), tuple(targets))
+    scores = score(folder, Serving(runtime="mlflow"), data, concurrency=4)
+    assert scores.accuracy == 1.0
+    spoiled = Dataset(data.uri, data.digest, ({"width": "wide", "count": "1"},), ("wide",))
+    with pytest.raises(InputError, match="column 'width': 'wide' is no FP64"):
+        score(folder, Serving(runtime="mlflow"), spoiled, concurrency=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "datatype", "value"),
+    [("1.5", "FP32", 1.5), ("7", "INT64", 7), ("True", "BOOL", True), ("7", "BYTES", "7")],
+)
+def test_a_cell_becomes_what_the_model_takes(text: str, datatype: str, value: object) -> None:
+    assert _value(text, datatype, "column") == value
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "same"),
+    [
+        ({"label": "red", "probability": 0.9}, "red", True),
+        ({"class": 2}, "2.0", True),
+        ([1], "1", True),
+        (1, "2", False),
+        (True, "true", True),
+        ("2.0", "2", False),
+    ],
+)
+def test_predictions_are_compared_as_labels(prediction: object, target: str, same: bool) -> None:
+    assert _same(_label(prediction), target) == same
+
+
+def test_a_prediction_that_is_no_class_is_refused() -> None:
+    with pytest.raises(InputError, match="no class"):
+        _label([0.1, 0.9])

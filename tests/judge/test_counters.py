@@ -1,0 +1,125 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.judge import Sample
+from components.judge.counters import Clock, Growth, Interval, Ledger, advance
+
+
+def sample(requests, errors=0.0, fast=None, edges=("10", "+Inf")):
+    counts = (requests if fast is None else fast, requests)
+    return Sample(float(requests), float(errors), dict(zip(edges, counts, strict=True)))
+
+
+def read(*polls, first=True) -> list[Interval]:
+    """The intervals of polls 15 s apart; only the first may be a baseline."""
+    ledger, intervals = Ledger({}), []
+    for number, samples in enumerate(polls):
+        now = 15.0 * number
+        clock = Clock(now, now - 15.0, now - 300.0)
+        ledger, interval = advance(ledger, "2", samples, clock, first=first and number == 0)
+        intervals.append(interval)
+    return intervals
+
+
+def requests(intervals):
+    return [interval.growth.requests for interval in intervals]
+
+
+def test_the_first_reading_of_the_champion_is_a_baseline_and_no_evidence():
+    first, second = read({"a": sample(1000, 50)}, {"a": sample(1010, 51)})
+    assert first.growth == Growth()
+    assert first.baseline == Growth(1000, 50, (1000, 1000))
+    assert second.growth == Growth(10, 1, (10, 10))
+
+
+def test_a_source_that_appears_later_is_new_and_starts_at_zero():
+    intervals = read({"a": sample(1000)}, {"a": sample(1000), "b": sample(7, 3)})
+    assert intervals[1].growth == Growth(7, 3, (7, 7))
+    assert intervals[1].whole
+
+
+def test_a_new_version_starts_at_zero():
+    assert requests(read({"a": sample(7)}, first=False)) == [7]
+
+
+def test_fewer_requests_than_before_mean_a_restart_from_zero():
+    intervals = read({"a": sample(1000, 5)}, {"a": sample(30, 2)}, {"a": sample(40, 2)})
+    assert requests(intervals) == [0, 30, 10]
+    assert [interval.whole for interval in intervals] == [True, False, True]
+
+
+def test_one_bucket_that_goes_back_while_requests_go_on_counts_as_nothing():
+    intervals = read(
+        {"a": sample(1000, 5, fast=900)},
+        {"a": sample(1030, 6, fast=880)},
+        {"a": sample(1050, 7, fast=890)},
+    )
+    assert intervals[1].growth == Growth()
+    assert not intervals[1].whole
+    assert intervals[2].growth == Growth(20, 1, (10, 20))
+
+
+def test_a_missed_scrape_is_counted_when_the_source_is_read_again():
+    intervals = read({"a": sample(100)}, {"a": None}, {"a": sample(140)})
+    assert requests(intervals) == [0, 0, 40]
+    assert (intervals[1].read, intervals[1].missing) == (False, "a")
+    assert intervals[2].read
+    assert not intervals[2].whole
+
+
+def test_a_source_first_named_without_a_value_has_an_unknown_past():
+    assert requests(read({"a": None}, {"a": sample(500)}, {"a": sample(510)})) == [0, 0, 10]
+
+
+def test_a_source_that_is_no_longer_listed_is_missing_until_it_counts_as_gone():
+    polls = [{"a": sample(10), "b": sample(10)}] + [{"a": sample(10)}] * 22
+    missing = [interval.missing for interval in read(*polls)]
+    assert missing == [None, *["b"] * 20, None, None]
+
+
+def test_two_scrapes_mixed_up_wait_for_the_next_poll():
+    intervals = read({"a": sample(100, 1)}, {"a": sample(100, 4)}, {"a": sample(110, 4)})
+    assert requests(intervals) == [0, 0, 10]
+    assert intervals[2].growth.errors == 3
+
+
+def test_requests_without_a_latency_are_requests_all_the_same():
+    answered = Sample(110.0, 10.0, {"10": 100.0, "+Inf": 100.0})
+    (_, interval) = read({"a": sample(100)}, {"a": answered})
+    assert (interval.growth.requests, interval.growth.latencies) == (10, 0)
+
+
+def test_edges_count_by_value_in_whatever_order_they_are_written():
+    shuffled = Sample(30.0, 0.0, {"+Inf": 30.0, "100": 25.0, "20": 10.0})
+    (interval,) = read({"a": shuffled}, first=False)
+    assert interval.growth.buckets == (10.0, 25.0, 30.0)
+
+
+BROKEN = [
+    Sample(float("nan"), 0.0, {}),
+    Sample(10.0, float("nan"), {}),
+    Sample(-1.0, 0.0, {}),
+    Sample(1e300, 0.0, {}),
+    Sample(10.0, 0.0, {"10": float("nan"), "+Inf": 10.0}),
+    Sample(10.0, 0.0, {"10": 5.0, "20": float("nan"), "+Inf": 10.0}),
+    Sample(10.0, 0.0, {"10": -5.0, "+Inf": 10.0}),
+    Sample(10.0, 0.0, {"10": 11.0, "+Inf": 10.0}),
+    Sample(10.0, 0.0, {"10": 5.0, "20": 4.0, "+Inf": 10.0}),
+    Sample(10.0, 0.0, {"10": 5.0, "20": 6.0}),
+    Sample(10.0, 0.0, {"+Inf": 6.0}),
+    Sample(10.0, 0.0, {"ten": 5.0, "+Inf": 6.0}),
+    Sample(10.0, 0.0, {"-10": 5.0, "+Inf": 6.0}),
+    Sample(10.0, 0.0, {"nan": 5.0, "+Inf": 6.0}),
+    Sample(10.0, 0.0, {"10": 5.0, "10.0": 5.0, "+Inf": 6.0}),
+    Sample(10.0, 0.0, {"10": 5.0, "+Inf": float("inf")}),
+    Sample(10.0, 0.0, {"12": 5.0, "+Inf": 6.0}),
+]
+
+
+@given(st.sampled_from(BROKEN))
+def test_a_sample_that_cannot_be_true_is_named_and_not_counted(broken):
+    intervals = read({"a": sample(5)}, {"a": sample(6), "b": broken}, {"a": sample(7)})
+    assert requests(intervals) == [0, 1, 1]
+    assert intervals[1].fault is not None
+    assert "source b" in intervals[1].fault
+    assert intervals[1].missing == "b"

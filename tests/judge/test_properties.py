@@ -1,0 +1,238 @@
+"""What must hold for any traffic."""
+
+import json
+import math
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.errors import InputError
+from components.judge import Policy, Poll, Sample, begin, judge, observe
+
+POLICY = Policy(watch_s=150, min_requests=50)
+EDGES = ("50", "65", "84.5", "109.85", "142.8", "185.6", "+Inf")
+
+answers = st.lists(st.integers(0, 60), min_size=len(EDGES), max_size=len(EDGES))
+growths = st.lists(
+    st.tuples(answers, st.floats(0, 0.3), answers, st.floats(0, 0.1)), min_size=2, max_size=14
+)
+
+
+def sample(counts, errors):
+    total = sum(counts)
+    cumulative = [float(sum(counts[: k + 1])) for k in range(len(counts))]
+    buckets = dict(zip(EDGES, cumulative, strict=True))
+    return Sample(float(total), float(round(errors * total)), buckets)
+
+
+def added(a: Sample, b: Sample) -> Sample:
+    buckets = {edge: a.buckets[edge] + b.buckets[edge] for edge in a.buckets}
+    return Sample(a.requests + b.requests, a.errors + b.errors, buckets)
+
+
+def release(growth, sources=("x",)) -> list[Poll]:
+    """Polls with these counts per interval, dealt to the sources in turn, after a baseline."""
+    nothing = sample([0] * len(EDGES), 0)
+    total = {version: dict.fromkeys(sources, nothing) for version in "12"}
+    total["1"][sources[0]] = sample([400, 200, 200, 100, 60, 30, 10], 0.001)
+    polls = [Poll(0.0, {"1": 100}, {v: dict(found) for v, found in total.items()})]
+    for number, (ours, our_errors, theirs, their_errors) in enumerate(growth):
+        name = sources[number % len(sources)]
+        for version, counts, errors in (("2", ours, our_errors), ("1", theirs, their_errors)):
+            total[version][name] = added(total[version][name], sample(counts, errors))
+        snapshot = {v: dict(found) for v, found in total.items()}
+        polls.append(Poll(15.0 * (number + 1), {"1": 50, "2": 50}, snapshot))
+    return polls
+
+
+def evidence(verdict):
+    """The e-values, which must not depend on how the same traffic was read."""
+    found = verdict.evidence
+    return (
+        verdict.decision,
+        [test.log_e for test in (found.limit, found.relative, found.latency, found.safe)],
+    )
+
+
+@given(growths)
+@settings(max_examples=60)
+def test_batch_and_incremental_agree(growth):
+    polls = release(growth)
+    state = begin(POLICY, "1", "2")
+    for poll in polls:
+        state, verdict = observe(POLICY, state, poll)
+        if verdict.final:
+            break
+    assert judge(POLICY, "1", "2", polls) == verdict
+
+
+@given(growths, st.permutations(["x", "y", "z"]))
+@settings(max_examples=60)
+def test_the_order_of_the_sources_changes_nothing(growth, order):
+    polls = release(growth, ("x", "y", "z"))
+    shuffled = [
+        Poll(p.t, p.weights, {v: {k: found[k] for k in order} for v, found in p.sources.items()})
+        for p in polls
+    ]
+    assert judge(POLICY, "1", "2", shuffled) == judge(POLICY, "1", "2", polls)
+
+
+@given(growths, st.data())
+@settings(max_examples=60)
+def test_empty_polls_in_between_change_no_evidence(growth, data):
+    polls = release(growth)
+    full = begin(POLICY, "1", "2")
+    sparse = begin(POLICY, "1", "2")
+    for poll in polls:
+        full, verdict = observe(POLICY, full, poll)
+        sparse, same = observe(POLICY, sparse, poll)
+        for again in range(data.draw(st.integers(0, 2))):
+            idle = Poll(poll.t + again + 1.0, poll.weights, poll.sources)
+            sparse, same = observe(POLICY, sparse, idle)
+        if verdict.final or same.final:
+            return
+        assert evidence(same) == evidence(verdict)
+
+
+@given(growths, st.integers(1, 12))
+@settings(max_examples=60)
+def test_a_restarted_source_changes_no_evidence(growth, at):
+    # The gateway has counted far more than one interval adds, so the restart is visible.
+    filler = ([200, 100, 100, 50, 30, 15, 5], 0.01)
+    growth = [(*filler, *filler)] * 3 + growth
+    polls = release(growth)
+    at = min(at + 2, len(polls) - 2)
+    before = polls[at].sources
+    restarted = polls[: at + 1] + [
+        Poll(p.t, p.weights, {v: {"x": minus(p.sources[v]["x"], before[v]["x"])} for v in "12"})
+        for p in polls[at + 1 :]
+    ]
+    states = begin(POLICY, "1", "2"), begin(POLICY, "1", "2")
+    for plain, again in zip(polls, restarted, strict=True):
+        (one, verdict), (two, same) = (
+            observe(POLICY, state, poll) for state, poll in zip(states, (plain, again), strict=True)
+        )
+        states = one, two
+        if verdict.final or same.final:
+            return
+        visible = all(again.sources[v]["x"].requests < before[v]["x"].requests for v in "12")
+        if again.t == polls[at + 1].t and not visible:
+            return
+        assert evidence(same)[1] == evidence(verdict)[1]
+
+
+def minus(a: Sample, b: Sample) -> Sample:
+    buckets = {edge: a.buckets[edge] - b.buckets[edge] for edge in a.buckets}
+    return Sample(a.requests - b.requests, a.errors - b.errors, buckets)
+
+
+def good(polls=14) -> list[Poll]:
+    """A release that is promoted at its last poll but three."""
+    safe = ([3000, 1500, 1500, 700, 290, 60, 10], 0.0)
+    return release([(*safe, *safe)] * polls)
+
+
+def test_the_release_that_is_broken_below_is_promoted_whole():
+    assert judge(POLICY, "1", "2", good(10)).decision == "PROMOTE"
+
+
+NUMBERS = st.sampled_from([math.nan, math.inf, -math.inf, -1.0, 1e300, 2.0**60])
+
+
+def broken_sample(found: Sample, spoil: str, number: float) -> Sample | None:
+    edge = list(found.buckets)[3]
+    match spoil:
+        case "missing":
+            return None
+        case "requests":
+            return Sample(number, found.errors, found.buckets)
+        case "errors":
+            return Sample(found.requests, number, found.buckets)
+        case "bucket":
+            return Sample(found.requests, found.errors, found.buckets | {edge: number})
+        case "decreasing":
+            return Sample(found.requests, found.errors, found.buckets | {edge: 0.5})
+        case _:
+            fewer = dict(list(found.buckets.items())[:-1])
+            return Sample(found.requests, found.errors, fewer)
+
+
+SPOILS = ("missing", "requests", "errors", "bucket", "decreasing", "no +Inf")
+
+
+@given(st.sampled_from("12"), st.sampled_from(SPOILS), NUMBERS)
+def test_a_poll_with_a_broken_sample_never_promotes(version, spoil, number):
+    polls = good(10)
+    last = polls[-1]
+    wrong = broken_sample(last.sources[version]["x"], spoil, number)
+    polls[-1] = Poll(last.t, last.weights, last.sources | {version: {"x": wrong}})
+    assert judge(POLICY, "1", "2", polls).decision != "PROMOTE"
+
+
+@given(st.sampled_from("12"), st.sampled_from(SPOILS[3:]), NUMBERS, st.integers(1, 9))
+def test_a_release_that_saw_an_impossible_sample_never_promotes(version, spoil, number, at):
+    polls = good(14)
+    poll = polls[at]
+    wrong = broken_sample(poll.sources[version]["x"], spoil, number)
+    polls[at] = Poll(poll.t, poll.weights, poll.sources | {version: {"x": wrong}})
+    verdict = judge(POLICY, "1", "2", polls)
+    assert verdict.decision != "PROMOTE"
+    assert "invalid_sample" in [reason.code for reason in verdict.reasons]
+
+
+@given(st.sampled_from("12"))
+def test_a_version_under_an_unknown_name_never_promotes(version):
+    polls = [
+        Poll(p.t, p.weights, {"9" if v == version else v: found for v, found in p.sources.items()})
+        for p in good(14)
+    ]
+    assert judge(POLICY, "1", "2", polls).decision != "PROMOTE"
+
+
+LINE = msgspec.json.encode(good(10)[-1])
+
+
+@given(st.integers(0, len(LINE) - 1))
+def test_a_truncated_line_is_no_poll(length):
+    with pytest.raises(InputError):
+        Poll.parse(LINE[:length])
+
+
+@given(st.integers(0, len(LINE) - 1), st.binary(min_size=1, max_size=3))
+def test_any_other_bytes_are_a_poll_or_an_input_error(at, noise):
+    with suppress(InputError):
+        assert isinstance(Poll.parse(LINE[:at] + noise + LINE[at + 1 :]), Poll)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"t": 1, "weights": {}},
+        {"t": "1", "weights": {}, "sources": {}},
+        {"t": -1, "weights": {}, "sources": {}},
+        {"t": 1, "weights": {"1": -1}, "sources": {}},
+        {"t": 1, "weights": {"1": 101}, "sources": {}},
+        {"t": 1, "weights": {}, "sources": {"1": None}},
+        {"t": 1, "weights": {}, "sources": {"1": {"x": {"requests": 1, "errors": 0}}}},
+        {"t": 1, "weights": {}, "sources": {}, "extra": 1},
+        [],
+    ],
+)
+def test_a_poll_with_a_missing_or_wrong_key_is_refused(body):
+    with pytest.raises(InputError):
+        Poll.parse(json.dumps(body).encode())
+    with pytest.raises(InputError):
+        Poll.from_json(body)
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" + "0" * 400, "-Infinity"])
+def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number):
+    line = (
+        b'{"t": 1, "weights": {"1": 50}, "sources": {"1": {"x": {"requests": %s,' % number.encode()
+    )
+    with pytest.raises(InputError):
+        Poll.parse(line + b'"errors": 0, "buckets": {}}}}}')

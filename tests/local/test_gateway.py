@@ -1,0 +1,319 @@
+"""The gateway, by requests through a real Envoy."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+import grpc
+import httpx
+import pytest
+
+from components.errors import PlatformError
+from components.platform import Counters
+from local import credentials, envoy, gateway, ports
+from tests.local.conftest import Stand, wait_until
+
+StandFor = Callable[..., Stand]
+
+
+def counted(stand: Stand, version: str, source: str = "envoy/rest") -> Counters:
+    found = stand.platform.metrics.sample(stand.endpoint, [version], max_age=10)
+    counters = found[version].get(source)
+    return counters or Counters(0, 0, {})
+
+
+def call(stand: Stand, status: int = 0, method: str = "ModelInfer") -> grpc.StatusCode:
+    metadata = (
+        ("x-api-key", stand.client.headers["x-api-key"]),
+        ("x-sluice-endpoint", stand.endpoint.name),
+        ("x-test-status", str(status)),
+    )
+    address = f"127.0.0.1:{ports.kept(stand.home)['gateway']}"
+    with grpc.insecure_channel(address) as channel:
+        ask = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+        try:
+            ask(b"", metadata=metadata, timeout=10)
+        except grpc.RpcError as error:
+            code: grpc.StatusCode = error.code()
+            return code
+    return grpc.StatusCode.OK
+
+
+def test_a_request_without_a_key_gets_401(stand_for: StandFor) -> None:
+    stand = stand_for("nokey")
+    stand.split({"1": 100})
+    url = str(stand.client.base_url) + stand.path
+    assert httpx.post(url, trust_env=False).status_code == 401
+
+
+def test_a_wrong_key_gets_401(stand_for: StandFor) -> None:
+    stand = stand_for("wrongkey")
+    stand.split({"1": 100})
+    assert stand.client.post(stand.path, headers={"x-api-key": "guess"}).status_code == 401
+
+
+def test_a_client_cannot_pass_for_another_and_its_key_goes_no_further(stand_for: StandFor) -> None:
+    stand = stand_for("spoof")
+    stand.split({"1": 100})
+    answer = stand.client.post(stand.path, headers={"x-client-id": "sluice"}).json()
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    assert headers["x-client-id"] == "demo"
+    assert "x-api-key" not in headers
+
+
+def test_a_new_key_works_without_a_restart(stand_for: StandFor) -> None:
+    stand = stand_for("newkey")
+    stand.split({"1": 100})
+    before = stand.home.keys.read_text()
+    try:
+        stand.home.keys.write_text(json.dumps(json.loads(before) | {"third": "third-key"}))
+        credentials.apply_client_keys(stand.home)
+        envoy.wait_for_routes(stand.home, gateway.publish(stand.home))
+        assert stand.client.post(stand.path, headers={"x-api-key": "third-key"}).is_success
+    finally:
+        stand.home.keys.write_text(before)
+        credentials.apply_client_keys(stand.home)
+        envoy.wait_for_routes(stand.home, gateway.publish(stand.home))
+
+
+def test_a_damaged_key_file_does_not_stand_between_a_release_and_its_rollback(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("damaged")
+    stand.split({"1": 90, "2": 10})
+    before = stand.home.keys.read_text()
+    stand.home.keys.write_text("{")
+    try:
+        stand.split({"1": 100})
+        assert stand.client.post(stand.path).headers["x-model-version"] == "1"
+    finally:
+        stand.home.keys.write_text(before)
+
+
+def test_the_answer_names_the_version_that_gave_it(stand_for: StandFor) -> None:
+    stand = stand_for("named")
+    stand.split({"1": 50, "2": 50})
+    for _ in range(20):
+        answer = stand.client.post(stand.path)
+        assert answer.headers["x-model-version"] == answer.json()["version"]
+
+
+def test_the_pin_header_reaches_a_version_without_traffic(stand_for: StandFor) -> None:
+    stand = stand_for("pinned")
+    stand.split({"1": 100})
+    answer = stand.client.post(stand.path, headers={"x-model-version": "2"})
+    assert (answer.json()["version"], answer.headers["x-model-version"]) == ("2", "2")
+
+
+def test_a_pin_to_an_unknown_version_gets_404_with_the_known_ones(stand_for: StandFor) -> None:
+    stand = stand_for("badpin")
+    stand.split({"1": 100})
+    answer = stand.client.post(stand.path, headers={"x-model-version": "9"})
+    assert answer.status_code == 404
+    assert "it has 1, 2" in answer.json()["error"]
+
+
+def test_an_unknown_endpoint_gets_404(stand_for: StandFor) -> None:
+    stand = stand_for("known")
+    assert stand.client.post("/v2/models/unknown/infer").status_code == 404
+
+
+def test_an_endpoint_whose_name_begins_like_another_is_not_it(stand_for: StandFor) -> None:
+    stand = stand_for("prefix")
+    stand.split({"1": 100})
+    assert stand.client.post("/v2/models/prefix-longer/infer").status_code == 404
+
+
+def test_a_body_over_one_mebibyte_gets_413_and_counts_for_nobody(stand_for: StandFor) -> None:
+    stand = stand_for("large")
+    stand.split({"1": 100})
+    assert stand.client.post(stand.path, content=b"x" * (2**20 + 1)).status_code == 413
+    assert stand.client.post(stand.path, content=b"x" * 2**20).status_code == 200
+    wait_until(lambda: counted(stand, "1").requests == 1)
+
+
+def test_a_client_over_its_rate_gets_429_that_says_when_to_come_back(stand_for: StandFor) -> None:
+    stand = stand_for("limited", rps=3)
+    stand.split({"1": 100})
+    answers = [stand.client.post(stand.path) for _ in range(30)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert answers[0].status_code == 200
+    assert refused
+    assert refused[0].headers["retry-after"] == "1"
+    assert refused[0].headers["x-ratelimit-limit"].startswith("3")
+    wait_until(lambda: counted(stand, "1").requests == len(answers) - len(refused))
+
+
+def test_one_clients_rate_is_not_anothers(stand_for: StandFor) -> None:
+    stand = stand_for("fair", rps=3)
+    stand.split({"1": 100})
+    assert any(stand.client.post(stand.path).status_code == 429 for _ in range(30))
+    other = json.loads(stand.home.keys.read_text())["sluice"]
+    assert stand.client.post(stand.path, headers={"x-api-key": other}).status_code == 200
+
+
+def test_the_observed_split_is_the_asked_one(stand_for: StandFor) -> None:
+    stand = stand_for("split")
+    stand.split({"1": 90, "2": 10})
+    seen = Counter(stand.client.post(stand.path).headers["x-model-version"] for _ in range(1000))
+    # 99.9 % band of a binomial with n = 1000, p = 0.1, by the normal approximation.
+    assert abs(seen["2"] - 100) <= 3.29 * (1000 * 0.1 * 0.9) ** 0.5
+
+
+def test_no_request_fails_while_the_split_changes_and_each_change_takes_under_a_second(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("steps")
+    stand.split({"1": 100})
+    over = threading.Event()
+    statuses: Counter[int] = Counter()
+
+    def send() -> None:
+        with httpx.Client(headers=stand.client.headers, trust_env=False) as client:
+            while not over.is_set():
+                statuses[client.post(str(stand.client.base_url) + stand.path).status_code] += 1
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        for share in (10, 25, 50, 75, 100, 50, 0):
+            before = statuses.total()
+            stand.split({"1": 100 - share, "2": share})
+            wait_until(lambda before=before: statuses.total() > before + 20)
+    finally:
+        over.set()
+        sender.join()
+    assert set(statuses) == {200}
+
+
+def test_the_split_of_a_gateway_that_does_not_follow_is_never_reported_as_applied(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("stubborn")
+    stand.split({"1": 100})
+    with pytest.raises(PlatformError, match=r"shows \{'1': 100\}"):
+        stand.platform.traffic.wait_applied(stand.endpoint, {"1": 50, "2": 50}, timeout=0.2)
+
+
+def test_an_empty_split_takes_the_route_away(stand_for: StandFor) -> None:
+    stand = stand_for("removed")
+    stand.split({"1": 100})
+    stand.split({})
+    assert stand.platform.traffic.weights(stand.endpoint) == {}
+    assert stand.client.post(stand.path).status_code == 404
+
+
+@pytest.mark.parametrize("weights", [{"1": 90}, {"1": 101, "2": -1}, {"1": 50, "9": 50}])
+def test_a_split_that_cannot_be_is_refused_and_changes_nothing(
+    stand_for: StandFor, weights: dict[str, int]
+) -> None:
+    stand = stand_for("refused")
+    stand.split({"1": 100})
+    with pytest.raises(PlatformError):
+        stand.platform.traffic.set_weights(stand.endpoint, weights)
+    assert stand.platform.traffic.weights(stand.endpoint) == {"1": 100}
+
+
+def test_a_failed_answer_is_an_error_and_a_refused_one_is_not(stand_for: StandFor) -> None:
+    stand = stand_for("errors")
+    stand.split({"1": 100})
+    for status in (200, 400, 404, 422, 500, 503):
+        stand.client.post(stand.path, headers={"x-test-status": str(status)})
+    wait_until(lambda: counted(stand, "1").requests == 6)
+    assert counted(stand, "1").errors == 2
+
+
+def test_an_answer_that_a_dead_predictor_did_not_give_is_its_error(stand_for: StandFor) -> None:
+    stand = stand_for("dead", own=True)
+    stand.split({"1": 100})
+    stand.upstreams["1"].stop()
+    assert stand.client.post(stand.path).status_code == 503
+    assert call(stand) == grpc.StatusCode.UNAVAILABLE
+    wait_until(lambda: counted(stand, "1").errors == 1)
+    wait_until(lambda: counted(stand, "1", "envoy/grpc").errors == 1)
+
+
+def test_pinned_requests_and_questions_for_metadata_are_not_the_users_traffic(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("aside")
+    stand.split({"1": 100})
+    for _ in range(5):
+        stand.client.post(stand.path, headers={"x-model-version": "1"})
+        stand.client.get(f"/v2/models/{stand.endpoint.name}/ready")
+    call(stand, method="ModelReady")
+    stand.client.post(stand.path)
+    stand.client.post(f"/v1/models/{stand.endpoint.name}:predict")
+    wait_until(lambda: counted(stand, "1").requests >= 2)
+    found = stand.platform.metrics.sample(stand.endpoint, ["1"], max_age=10)
+    assert set(found["1"]) == {"envoy/rest"}
+    assert counted(stand, "1").requests == 2
+
+
+def test_a_failed_grpc_call_is_an_error_though_its_http_status_is_200(stand_for: StandFor) -> None:
+    stand = stand_for("rpc")
+    stand.split({"1": 100})
+    internal, invalid = 13, 3
+    asked = {0: "OK", internal: "INTERNAL", invalid: "INVALID_ARGUMENT"}
+    assert {status: call(stand, status).name for status in asked} == asked
+    wait_until(lambda: counted(stand, "1", "envoy/grpc").requests == 3)
+    assert counted(stand, "1", "envoy/grpc").errors == 1
+    assert counted(stand, "1").requests == 0
+
+
+def test_latencies_fall_into_their_buckets(stand_for: StandFor) -> None:
+    stand = stand_for("slow")
+    stand.split({"1": 100})
+    for _ in range(3):
+        stand.client.post(stand.path, headers={"x-test-sleep": "0.41"})
+    stand.client.post(stand.path)
+    wait_until(lambda: counted(stand, "1").buckets.get("+Inf") == 4)
+    buckets = counted(stand, "1").buckets
+    assert (buckets["310"], buckets["41000"]) == (1, 4)
+
+
+def test_a_version_without_requests_has_counters_of_zero(stand_for: StandFor) -> None:
+    stand = stand_for("idle")
+    stand.split({"1": 100})
+    wait_until(lambda: counted(stand, "2").buckets != {})
+    assert counted(stand, "2").requests == 0
+    assert set(counted(stand, "2").buckets.values()) == {0.0}
+
+
+def test_a_version_is_taken_away_only_after_its_last_answer(stand_for: StandFor) -> None:
+    stand = stand_for("drained")
+    stand.split({"1": 100})
+    answers: list[int] = []
+    slow = {"x-test-sleep": "1.5"}
+
+    def send() -> None:
+        url = str(stand.client.base_url) + stand.path
+        headers = {**stand.client.headers, **slow}
+        answers.append(httpx.post(url, headers=headers, timeout=10, trust_env=False).status_code)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    active = rf"^cluster\.{stand.endpoint.name}-v1\.upstream_rq_active$"
+    wait_until(lambda: sum(envoy.counters(stand.home, active).values()) == 1)
+    stand.split({"2": 100})
+    backend = stand.forget("1")
+    envoy.wait_for_routes(stand.home, gateway.publish(stand.home))
+    with pytest.raises(PlatformError, match="still answers 1 requests"):
+        gateway.drain(stand.home, backend, timeout=0)
+    gateway.drain(stand.home, backend, timeout=10)
+    gateway.prune(stand.home)
+    sender.join()
+    assert answers == [200]
+    assert stand.client.post(stand.path).status_code == 200
+
+
+def test_the_dump_of_the_gateways_configuration_shows_no_key(stand_for: StandFor) -> None:
+    stand = stand_for("redacted")
+    key = stand.client.headers["x-api-key"]
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(envoy.admin_socket(stand.home)))
+    ) as admin:
+        dumped = admin.get("http://admin/config_dump").text
+    assert "redacted" in dumped
+    assert key not in dumped

@@ -1,0 +1,58 @@
+"""The upstream of the gateway under test: answers as the request's own headers tell it.
+
+``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200) and
+``x-test-sleep`` in seconds; gRPC: the metadata ``x-test-status`` is a gRPC status code (default 0).
+"""
+
+import json
+import sys
+import time
+from concurrent import futures
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import grpc
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        time.sleep(float(self.headers.get("x-test-sleep", 0)))
+        body = json.dumps({"version": sys.argv[3], "headers": dict(self.headers)}).encode()
+        self.send_response(int(self.headers.get("x-test-status", 200)))
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST  # noqa: N815 (the name is http.server's)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (likewise)
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class _Grpc(grpc.GenericRpcHandler):
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        status = int(dict(details.invocation_metadata).get("x-test-status", 0))
+
+        def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
+            if status:
+                code = next(code for code in grpc.StatusCode if code.value[0] == status)
+                context.abort(code, "as told")
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+if __name__ == "__main__":
+    rpc = grpc.server(futures.ThreadPoolExecutor(4))
+    rpc.add_generic_rpc_handlers((_Grpc(),))
+    rpc.add_insecure_port(f"127.0.0.1:{sys.argv[2]}")
+    rpc.start()
+    _Server(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()

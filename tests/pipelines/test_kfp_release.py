@@ -1,0 +1,57 @@
+"""The KFP form says what the steps say, and the committed forms are what the source compiles to."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.steps import STEPS
+from pipelines import compiler
+from pipelines.kfp import ops
+
+KFP_TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", bool: "BOOLEAN"}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_component_has_the_step_s_names_types_and_defaults(name: str) -> None:
+    spec = getattr(ops, name).component.component_spec
+    signature = inspect.signature(STEPS[name])
+    inputs = {key: (given.type, given.default) for key, given in (spec.inputs or {}).items()}
+    assert inputs == {
+        key: (
+            {str: "String", int: "Integer", float: "Float"}[parameter.annotation],
+            None if parameter.default is inspect.Parameter.empty else parameter.default,
+        )
+        for key, parameter in signature.parameters.items()
+    }
+    result = signature.return_annotation
+    assert list(spec.outputs) == list(result.model_fields)
+
+
+@pytest.mark.parametrize("watched", compiler.WATCHED_STEPS)
+def test_the_committed_form_is_what_the_source_compiles_to(watched: int, tmp_path: Path) -> None:
+    fresh = tmp_path / "release.yaml"
+    compiler.compile_release(watched, fresh)
+    assert compiler.structure(fresh) == compiler.structure(compiler.package(watched)), (
+        "run 'sluice pipelines compile'"
+    )
+
+
+def _tasks(content: dict[str, Any]) -> list[dict[str, Any]]:
+    dags = [content["root"], *content["components"].values()]
+    return [task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).values()]
+
+
+def test_no_step_is_answered_from_a_cache() -> None:
+    steps = {"comp-" + name for name in STEPS}
+    for task in _tasks(compiler.structure(compiler.package(2))):
+        component = task["componentRef"]["name"].rstrip("-0123456789")
+        if component in steps:
+            assert not task.get("cachingOptions", {}).get("enableCache", False)
+
+
+def test_every_watched_step_has_a_way_back() -> None:
+    content = compiler.structure(compiler.package(3))
+    rollbacks = [t for t in _tasks(content) if t["taskInfo"]["name"].startswith("rollback")]
+    assert len(rollbacks) == 3 + 1

@@ -1,0 +1,89 @@
+"""Endpoint files: every fault is one line with the file, the line, the key and the mend."""
+
+from pathlib import Path
+
+import pytest
+
+from components import endpoint
+from components.endpoint import Endpoint
+from components.errors import InputError
+
+GOOD = """\
+name: banking77
+model: banking77-intent
+evaluation:
+  dataset: {uri: "s3://datasets/banking77/test.csv", target: category}
+  accuracy: {min: 0.85}
+serving:
+  runtime: text-classifier
+release:
+  steps: [10, 50, 100]
+  watch: 30m
+  poll: 15s
+  judge: {error_rate: 0.01}
+"""
+
+
+def refused(text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        endpoint.parse(text, "e.yaml")
+    return str(caught.value)
+
+
+def test_durations_become_seconds_and_defaults_are_filled_in() -> None:
+    found = endpoint.parse(GOOD, "e.yaml")
+    assert (found.release.watch, found.release.poll, found.release.lease) == (1800, 15, 120)
+    assert found.release.policy().steps == (10, 50, 100)
+
+
+def test_what_is_recorded_can_be_read_again() -> None:
+    found = endpoint.parse(GOOD, "e.yaml")
+    assert Endpoint.model_validate(found.model_dump(mode="json")) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "said"),
+    [
+        ("watch: 30m", "watches: 30m", "e.yaml:10: release.watches: unknown key"),
+        ("watch: 30m", "watch: 30", "e.yaml:10: release.watch: 30 is no duration: write it like"),
+        ("watch: 30m", "watch: 0s", "e.yaml:10: release.watch: '0s' is no duration"),
+        ("[10, 50, 100]", "[50, 10, 100]", "e.yaml:9: release.steps: steps must rise"),
+        ("[10, 50, 100]", "[10, 50]", "e.yaml:9: release.steps: steps must rise"),
+        ("[10, 50, 100]", "[]", "e.yaml:9: release.steps: steps must rise"),
+        ("poll: 15s", "poll: 2m", "lease must be at least three polls long"),
+        ("0.85", "lots", "e.yaml:5: evaluation.accuracy.min: Input should be a valid number"),
+        ("0.85", "1.85", "e.yaml:5: evaluation.accuracy.min: Input should be less than or equal"),
+        ("text-classifier", "pytorch", "e.yaml:7: serving.runtime: Input should be"),
+        ("name: banking77", "name: ../x", "e.yaml:1: name: String should match pattern"),
+        ("s3://datasets", "http://x", "e.yaml:4: evaluation.dataset.uri: String should match"),
+        ("model: ", "name: ", "e.yaml:2: name stands twice"),
+        ("name: banking77", "[", "e.yaml: not YAML"),
+    ],
+)
+def test_a_fault_is_named_with_its_line(change: str, to: str, said: str) -> None:
+    assert change in GOOD
+    assert said in refused(GOOD.replace(change, to, 1))
+
+
+@pytest.mark.parametrize("text", ["", "42", "- a\n- b\n", "!!python/object:os.system {}", "\x00"])
+def test_rubbish_is_refused_in_one_line(text: str) -> None:
+    assert refused(text).count("\n") == 0
+
+
+def test_every_fault_is_told_at_once() -> None:
+    text = GOOD.replace("0.85", "lots").replace("watch: 30m", "watches: 30m")
+    assert len(refused(text).splitlines()) == 2
+
+
+def test_a_missing_or_oversized_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        endpoint.load(tmp_path / "none.yaml")
+    large = tmp_path / "large.yaml"
+    large.write_text("#" * 100_000)
+    with pytest.raises(InputError, match="larger than"):
+        endpoint.load(large)
+
+
+def test_the_shipped_endpoints_are_valid() -> None:
+    for path in Path("endpoints").glob("*.yaml"):
+        assert endpoint.load(path).name == path.stem

@@ -1,0 +1,138 @@
+"""A record as numbers over time: nothing is lost, nothing is guessed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import record
+from components.errors import InputError
+from components.judge import Poll
+from components.report import series
+from components.report.series import Story, tell
+
+Records = Callable[[str], Path]
+Recorder = Callable[[], Any]
+
+
+def story_of(records: Records, name: str) -> Story:
+    return tell(record.read(records(name)))
+
+
+def polls_of(records: Records, name: str) -> list[Poll]:
+    return [Poll.from_json(line.body) for line in record.read(records(name)) if line.kind == "poll"]
+
+
+def test_the_steps_hold_every_request_that_the_counters_show(records: Records) -> None:
+    story, polls = story_of(records, "promoted"), polls_of(records, "promoted")
+    served = {
+        version: polls[-1].sources[version]["envoy"].requests
+        - polls[0].sources[version]["envoy"].requests
+        for version in ("1", "2")
+    }
+    assert sum(step.candidate.requests for step in story.steps) == served["2"]
+    assert sum(step.champion.requests for step in story.steps) == served["1"]
+    assert [(step.percent, step.verdict.decision) for step in story.steps] == [
+        (10, "PROMOTE"),
+        (50, "PROMOTE"),
+    ]
+
+
+def test_the_verdict_of_a_rolled_back_step_is_the_one_that_ended_it(records: Records) -> None:
+    story = story_of(records, "slow")
+    (step,) = story.steps
+    assert step.verdict.decision == "ROLLBACK"
+    assert story.verdict.reasons[0].code == "p95"
+    ours, theirs = (series.p95(story.edges, g) for g in (step.candidate, step.champion))
+    assert ours > 1.3 * theirs
+
+
+def test_polls_without_metrics_are_a_gap_and_one_event(records: Records) -> None:
+    story = story_of(records, "cut")
+    unread = [point for point in story.points if 600 <= point.t <= 900]
+    assert len(unread) == 20
+    assert all(point.candidate is point.champion is point.observed is None for point in unread)
+    after = next(point for point in story.points if point.t > 900)
+    assert after.candidate.seconds == pytest.approx(315, abs=1)
+    (event,) = story.events
+    assert (event.name, event.times) == ("metrics_unreachable", 20)
+    assert story.state.outcome is None
+
+
+def test_a_release_without_traffic_has_no_points_and_no_verdict(records: Records) -> None:
+    story = story_of(records, "first")
+    assert story.points == story.steps == ()
+    assert story.verdict is None
+    assert story.exposed is None
+
+
+def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> None:
+    story = story_of(records, "promoted")
+    pooled = series.pooled(story.points, 50)
+    assert len(pooled) <= 55
+    for share in (10, 50):
+        before = [p.candidate for p in story.points if p.share == share]
+        after = [p.candidate for p in pooled if p.share == share]
+        assert series.merged_span(after).growth == series.merged_span(before).growth
+        assert series.merged_span(after).seconds == pytest.approx(
+            series.merged_span(before).seconds
+        )
+    assert sum(point.polls for point in pooled) == len(story.points)
+
+
+def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: Records) -> None:
+    points = story_of(records, "promoted").points
+    lines = series.trailing(points, 60)
+    at = next(i for i, point in enumerate(points) if point.t > 300)
+    inside = [p for p in points if points[at].t - 60 < p.t <= points[at].t]
+    assert len(inside) == 4
+    total = sum(p.candidate.growth.requests for p in inside)
+    assert lines[at].candidate.growth.requests == total
+    first = next(i for i, point in enumerate(points) if point.share == 50)
+    assert lines[first].candidate == points[first].candidate
+
+
+def test_a_counter_that_went_back_adds_nothing_negative(new_record: Recorder) -> None:
+    written = new_record()
+    buckets = [{"10.0": n, "20.0": n, "+Inf": n} for n in range(1000)]
+    for t, ours, theirs in ((1, 0, 50), (2, 10, 140), (3, 3, 230), (4, 13, 320)):
+        weights = {"1": 100} if t == 1 else {"1": 90, "2": 10}
+        sources = {
+            version: {"a": {"requests": n, "errors": 0, "buckets": buckets[n]}}
+            for version, n in (("1", theirs), ("2", ours))
+        }
+        written.append("poll", {"t": t, "weights": weights, "sources": sources})
+    (step,) = tell(written.lines()).steps
+    assert (step.candidate.requests, step.champion.requests) == (23, 270)
+    assert series.p95((10.0, 20.0, float("inf")), step.candidate) == pytest.approx(9.5)
+
+
+def test_what_is_no_release_record_is_refused(new_record: Recorder) -> None:
+    with pytest.raises(InputError, match="does not begin with a 'release' line"):
+        tell([])
+    with pytest.raises(InputError, match=r"no record that a release wrote.*name: Field required"):
+        tell(new_record(settings={}).lines())
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("verdict", {"decision": "MAYBE"}),
+        ("poll", {"t": "late"}),
+        ("evaluation", {"passed": True}),
+        ("event", {}),
+        ("action", {"weights": {}}),
+        ("forecast", {"budget": 1}),
+    ],
+)
+def test_a_line_of_the_wrong_form_is_one_clear_error(
+    new_record: Recorder, kind: str, body: dict[str, Any]
+) -> None:
+    written = new_record()
+    poll = {"t": 1, "weights": {"1": 100}, "sources": {}}
+    written.append("poll", poll)
+    written.append(kind, body)
+    with pytest.raises(InputError) as caught:
+        tell(written.lines())
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,127 @@
+"""The vectorised rule against the judge itself, and what the rule promises."""
+
+import numpy as np
+import pytest
+
+from components.judge import Policy, begin, judge, observe
+from components.simulation import sequential
+from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK
+from components.simulation.polls import CANDIDATE, CHAMPION, polls
+from components.simulation.scenario import Scenario, scenario
+from components.simulation.traffic import generate
+
+DECISIONS = {"HOLD": HELD, "PROMOTE": PROMOTED, "ROLLBACK": ROLLED_BACK, "ERROR": ERROR}
+
+
+def policy(of: Scenario) -> Policy:
+    return Policy(
+        steps=(of.share, 100),
+        watch_s=60 * of.minutes,
+        poll_s=of.poll,
+        undecided="hold",
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"errors": 0.05},
+        {"errors": 0.03, "rps": 0.5, "onset": 240},
+        {"errors": 0.3, "rps": 0.05},
+        {"errors": 0.02, "rps": 0.5, "burst": 0.3, "latency_ratio": 1.6},
+        {"latency_ratio": 1.4, "minutes": 20},
+        {"latency_ratio": 1.2, "wobble": 0.2, "rps": 50},
+        {"errors": 0.5, "shared": True, "onset": 120, "until": 300},
+        {"errors": 0.004, "share": 50, "rps": 2, "diurnal": 0.8},
+        {"errors": 0.001, "minutes": 15, "poll": 60},
+    ],
+    ids=str,
+)
+def test_the_vectorised_rule_decides_as_the_judge_and_when_it_does(
+    fields: dict[str, object],
+) -> None:
+    of = scenario(**{"minutes": 10, **fields})
+    releases = 8
+    traffic = generate(of, np.random.default_rng(11), releases)
+    outcomes = sequential.decide(traffic, policy(of))
+    for release in range(releases):
+        verdict = judge(policy(of), CHAMPION, CANDIDATE, polls(traffic, release))
+        found = (outcomes.decision[release], outcomes.at_s[release])
+        assert found == (DECISIONS[verdict.decision], verdict.at), verdict.text
+
+
+def rolled_back(of: Scenario, releases: int, seed: int) -> int:
+    traffic = generate(of, np.random.default_rng(seed), releases)
+    outcomes = sequential.decide(traffic, policy(of))
+    return int(np.isin(outcomes.decision, (ROLLED_BACK, ERROR)).sum())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"errors": 0.01, "rps": 0.5},
+        {"errors": 0.01, "rps": 50},
+        {"errors": 0.01, "burst": 0.3},
+        {"errors": 0.01, "burst": 0.3, "rps": 0.5},
+        {"errors": 0.009, "baseline_errors": 0.009},
+        {"errors": 0.2, "baseline_errors": 0.2},
+        {"latency_ratio": 1.3, "rps": 0.5},
+        {"latency_ratio": 1.3, "errors": 0.01},
+    ],
+    ids=str,
+)
+def test_a_version_within_its_limits_keeps_to_the_false_rollback_budget(
+    fields: dict[str, float],
+) -> None:
+    assert rolled_back(scenario(**fields), 300, seed=21) <= 0.01 * 300
+
+
+@pytest.mark.parametrize(
+    ("fields", "least"),
+    [
+        ({"errors": 0.5, "rps": 0.5, "minutes": 0.5}, 0.5),
+        ({"errors": 0.05, "minutes": 3}, 0.5),
+        ({"errors": 0.05, "rps": 0.5, "minutes": 9}, 0.5),
+        ({"errors": 0.03, "rps": 0.5}, 0.75),
+        ({"errors": 0.05, "burst": 0.3, "minutes": 12}, 0.5),
+        ({"latency_ratio": 1.5, "minutes": 2}, 0.5),
+        ({"latency_ratio": 1.5}, 1.0),
+        ({"latency_ratio": 2, "rps": 0.5, "minutes": 2}, 0.5),
+    ],
+    ids=str,
+)
+def test_a_fault_is_seen_in_time(fields: dict[str, float], least: float) -> None:
+    assert rolled_back(scenario(**fields), 300, seed=22) >= least * 300
+
+
+def test_a_safe_version_with_good_traffic_is_promoted_at_the_watchs_end() -> None:
+    of = scenario(errors=0.001, baseline_errors=0.001)
+    outcomes = sequential.decide(generate(of, np.random.default_rng(23), 300), policy(of))
+    assert (outcomes.decision == PROMOTED).mean() >= 0.99
+    assert set(outcomes.at_s) == {1800.0}
+
+
+def test_an_outage_of_both_versions_rolls_nothing_back_and_promotes_nothing() -> None:
+    of = scenario(errors=0.5, shared=True, onset=600, until=900)
+    outcomes = sequential.decide(generate(of, np.random.default_rng(24), 300), policy(of))
+    assert (outcomes.decision == ROLLED_BACK).mean() <= 0.01
+    assert not (outcomes.decision == PROMOTED).any()
+
+
+@pytest.mark.parametrize("fields", [{"errors": 0.02}, {"wobble": 0.1}], ids=str)
+def test_the_vectorised_evidence_is_the_judges(fields: dict[str, float]) -> None:
+    of = scenario(minutes=5, rps=20, **fields)
+    traffic = generate(of, np.random.default_rng(31), 4)
+    together = sequential.Releases(traffic, policy(of))
+    for poll in range(4):
+        together.settle(poll)
+    for release in range(4):
+        state = begin(policy(of), CHAMPION, CANDIDATE)
+        for poll in polls(traffic, release)[:5]:
+            state, verdict = observe(policy(of), state, poll)
+        evidence = verdict.evidence
+        assert evidence is not None
+        for test in ("limit", "relative", "latency", "p95_safe", "split"):
+            found = getattr(together, test).log_e()[release]
+            assert found == pytest.approx(getattr(evidence, test).log_e, rel=1e-9, abs=1e-9), test

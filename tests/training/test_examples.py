@@ -1,0 +1,107 @@
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.errors import InputError
+from components.load.mix import LONG_WORDS, long_message
+from components.training import examples, head, minilm, tabular
+from components.training.encode import open_tokenizer, tokenize
+from components.training.quantize import Measurement, choose
+
+DATA = Path(__file__).parents[2] / "data" / "banking77"
+
+
+@pytest.fixture(scope="module")
+def sources() -> examples.Sources:
+    return examples.load_sources(DATA)
+
+
+def row(form: str, accuracy: float, speed: float) -> Measurement:
+    return Measurement(form=form, accuracy=accuracy, rows_per_cpu_second=speed, megabytes=1)
+
+
+def test_the_fastest_form_within_half_a_point_is_chosen() -> None:
+    table = [row("fp32", 0.93, 100), row("int8", 0.926, 200), row("uint8", 0.92, 400)]
+    assert choose(table) == "int8"
+
+
+def test_fp32_is_kept_when_every_other_form_loses_too_much() -> None:
+    assert choose([row("fp32", 0.93, 100), row("int8", 0.9249, 900)]) == "fp32"
+
+
+def test_a_near_tie_goes_to_the_earlier_form() -> None:
+    assert choose([row("fp32", 0.9, 100), row("int8", 0.9, 200), row("uint8", 0.9, 209)]) == "int8"
+
+
+def test_without_an_fp32_row_there_is_no_choice() -> None:
+    with pytest.raises(ValueError, match="no fp32 row"):
+        choose([row("int8", 0.9, 100)])
+
+
+def test_the_small_part_has_equal_classes_and_is_the_same_each_time() -> None:
+    targets = [f"c{index % 7}" for index in range(700)]
+    kept = examples.small_part(targets, 15)
+    assert Counter(targets[index] for index in kept) == {f"c{n}": 15 for n in range(7)}
+    assert kept == examples.small_part(targets, 15) == sorted(set(kept))
+
+
+def test_a_class_with_too_few_rows_is_named() -> None:
+    with pytest.raises(InputError, match="class rare has 1 rows, not 2"):
+        examples.small_part(["often", "often", "rare"], 2)
+
+
+def test_a_recipe_is_found_again_only_when_nothing_about_it_changed(
+    sources: examples.Sources,
+) -> None:
+    full = examples.RECIPES[1]
+    assert sources.recipe_digest(full) == examples.load_sources(DATA).recipe_digest(full)
+    others = {
+        sources.recipe_digest(replace(full, max_tokens=64)),
+        replace(sources, train=sources.test).recipe_digest(full),
+        *(sources.recipe_digest(recipe) for recipe in examples.RECIPES),
+    }
+    assert len(others) == 2 + len(examples.RECIPES)
+
+
+def test_the_strict_version_takes_every_held_out_text_and_no_long_message(
+    sources: examples.Sources,
+) -> None:
+    strict = next(recipe for recipe in examples.RECIPES if recipe.overlong == "raise")
+    tokenizer = open_tokenizer((sources.weights / "tokenizer.json").read_text(), 512)
+    held_out = tokenize(tokenizer, sources.test.texts())
+    assert max(map(len, held_out)) <= strict.max_tokens
+    draw = random.Random(0)  # noqa: S311 (no secret)
+    messages = [long_message(sources.test.texts(), draw) for _ in range(200)]
+    assert min(len(message.split()) for message in messages) >= LONG_WORDS
+    assert min(map(len, tokenize(tokenizer, messages))) > strict.max_tokens
+
+
+def test_the_slow_version_has_the_unoptimised_graph_and_pads() -> None:
+    slow = examples.RECIPES[2]
+    assert (slow.graph, slow.pad_to, slow.overlong) == ("plain", 64, "truncate")
+
+
+def test_a_head_separates_what_can_be_separated() -> None:
+    draw = np.random.default_rng(3)
+    centres = draw.normal(size=(4, minilm.WIDTH))
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    index = np.arange(200) % 4
+    noise = 0.02 * draw.normal(size=(200, minilm.WIDTH))
+    embeddings = (centres[index] + noise).astype(np.float32)
+    targets = [f"class {number}" for number in index]
+    trained = head.fit(embeddings, targets)
+    assert trained.labels == ("class 0", "class 1", "class 2", "class 3")
+    assert trained.weight.shape == (minilm.WIDTH, 4)
+    assert head.predict(trained, embeddings) == targets
+
+
+def test_the_tabular_split_is_the_same_each_time_and_shares_no_row() -> None:
+    train, test = tabular.split()
+    assert tabular.to_csv(train) == tabular.to_csv(tabular.split()[0])
+    assert not set(train.index) & set(test.index)
+    assert len(train) + len(test) == 569
+    assert set(train[tabular.TARGET]) == {"benign", "malignant"}

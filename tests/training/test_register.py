@@ -1,0 +1,149 @@
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from predictor.bundles import write_bundle
+
+from components.bundle import MANIFEST, verify
+from components.dataset import read
+from components.errors import InputError, PlatformError
+from components.platform import Platform
+from components.registry import Registry
+from components.training import flavor, prepare, register, tabular
+from components.training.register import MANIFEST_TAG, Candidate
+
+MODEL = "tiny-colours"
+
+
+@pytest.fixture(scope="module")
+def server(platform: Platform) -> Any:
+    return register.client(platform.registry_url)
+
+
+def download(platform: Platform, model: str, version: str, folder: Path) -> None:
+    with closing(Registry(platform.registry_url)) as registry:
+        registry.download(model, version, folder)
+
+
+@pytest.fixture
+def candidate(tmp_path: Path) -> Candidate:
+    bundle = write_bundle(tmp_path / "bundle")
+    return Candidate(
+        model=MODEL,
+        recipe="r" * 64,
+        name="tiny",
+        summary="three colours",
+        card="# Three colours\n",
+        save=lambda folder, description: flavor.save(bundle, folder, description),
+        metrics={"held_out_accuracy": 0.5, "held_out_rows": 10.0},
+        params={"recipe": "tiny"},
+        data_uri="s3://datasets/tiny/train.csv",
+        data_digest="d" * 64,
+    )
+
+
+@pytest.fixture
+def registered(server: Any, candidate: Candidate) -> Iterator[register.Registered]:
+    yield register.register(server, candidate)
+    server.delete_registered_model(MODEL)
+
+
+def test_a_registered_version_has_verified_files_and_no_pickle(
+    platform: Platform, server: Any, registered: register.Registered, tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloaded"
+    download(platform, MODEL, registered.version, folder)
+    tags = server.get_model_version(MODEL, registered.version).tags
+    verify(folder, tags[MANIFEST_TAG], allow_pickle=False)
+    assert {path.name for path in folder.iterdir()} == {
+        "MANIFEST.json",
+        "MLmodel",
+        "MODEL_CARD.md",
+        "bundle.json",
+        "input_example.json",
+        "model.onnx",
+        "tokenizer.json",
+    }
+
+
+def test_one_flipped_byte_of_a_downloaded_version_is_found(
+    platform: Platform, server: Any, registered: register.Registered, tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloaded"
+    download(platform, MODEL, registered.version, folder)
+    content = bytearray((folder / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model.onnx").write_bytes(bytes(content))
+    tags = server.get_model_version(MODEL, registered.version).tags
+    with pytest.raises(InputError, match=r"model\.onnx does not match its checksum"):
+        verify(folder, tags[MANIFEST_TAG], allow_pickle=False)
+
+
+def test_mlflow_itself_loads_the_version_and_predicts(
+    server: Any, registered: register.Registered
+) -> None:
+    import mlflow
+    import pandas as pd
+
+    mlflow.set_tracking_uri(server.tracking_uri)
+    model = mlflow.pyfunc.load_model(f"models:/{MODEL}/{registered.version}")
+    assert [column.name for column in model.metadata.signature.inputs.inputs] == ["text"]
+    got = model.predict(pd.DataFrame({"text": ["w1 w2", "w9"]}))
+    assert list(got.columns) == ["label", "probability"]
+    assert set(got["label"]) <= {"red", "green", "blue"}
+    example = model.metadata.load_input_example(
+        mlflow.artifacts.download_artifacts(f"models:/{MODEL}/{registered.version}")
+    )
+    assert list(example.columns) == ["text"]
+
+
+def test_the_run_holds_metrics_and_the_digest_of_the_training_data(
+    server: Any, registered: register.Registered
+) -> None:
+    entry = server.get_model_version(MODEL, registered.version)
+    run = server.get_run(entry.run_id)
+    assert run.data.metrics == {"held_out_accuracy": 0.5, "held_out_rows": 10.0}
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.digest == "d" * 32
+    assert json.loads(used.dataset.source)["sha256"] == "d" * 64
+    assert run.info.status == "FINISHED"
+    assert entry.description == "# Three colours\n"
+
+
+def test_a_version_is_found_by_its_recipe_and_an_unfinished_one_is_not(
+    server: Any, registered: register.Registered
+) -> None:
+    found = register.find(server, MODEL, "r" * 64)
+    assert found is not None
+    assert (found.version, found.new) == (registered.version, False)
+    assert found.metrics["held_out_accuracy"] == 0.5
+    assert register.find(server, MODEL, "x" * 64) is None
+    server.delete_model_version_tag(MODEL, registered.version, MANIFEST_TAG)
+    assert register.find(server, MODEL, "r" * 64) is None
+
+
+def test_the_tabular_example_is_made_once(platform: Platform, server: Any, tmp_path: Path) -> None:
+    said: list[str] = []
+    first = prepare.prepare_tumour(server, said.append)
+    again = prepare.prepare_tumour(server, said.append)
+    assert [version.version for version in first] == [version.version for version in again]
+    assert not any(version.new for version in again)
+    data = read(prepare.TUMOUR_TEST, tabular.TARGET)
+    assert len(data.rows) == 285
+    download(platform, tabular.MODEL, first[0].version, tmp_path)
+    tags = server.get_model_version(tabular.MODEL, first[0].version).tags
+    verify(tmp_path, tags[MANIFEST_TAG], allow_pickle=False)
+    assert (tmp_path / MANIFEST).exists()
+
+
+def test_an_object_that_is_missing_is_one_clear_line(platform: Platform) -> None:
+    with pytest.raises(InputError, match="no such object: run 'sluice prepare'"):
+        read("s3://datasets/no/such.csv", "label")
+
+
+def test_an_upload_into_a_missing_bucket_is_one_clear_line(platform: Platform) -> None:
+    with pytest.raises(PlatformError, match="the object store refused"):
+        prepare.upload("s3://no-such-bucket/key", b"x")
