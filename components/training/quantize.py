@@ -60,12 +60,13 @@ def quantize(encoder: Any, form: str) -> Any:
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
-    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
     if form == "fp32":
         return encoder
     with _quiet():
         if form == "nbits8":
+            from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
             copy = onnx.ModelProto()
             copy.CopyFrom(encoder)
             quantizer = MatMulNBitsQuantizer(
