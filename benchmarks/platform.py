@@ -1,5 +1,6 @@
 """A platform of its own: warm start, and traffic steps under 60 requests a second."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from benchmarks.figures import line
 STARTS = 3
 STEPS = 20
 RPS = 60
+GATEWAY_ROUNDS = 5
 
 
 def sluice(*arguments: str) -> None:
@@ -44,6 +46,31 @@ def _measure(home: Path) -> None:
     print(f"{'sluice up, all running':<44} {seconds('up'):8.2f} s")
     print(f"{'sluice prepare':<44} {seconds('prepare'):8.2f} s")
     _shift(home)
+    _gateway(home)
+
+
+def _gateway(home: Path) -> None:
+    """What the gateway adds, one request at a time, in turns with the predictor itself."""
+    from benchmarks.predictor.__main__ import mixes
+    from benchmarks.predictor.closed import closed_loop
+    from benchmarks.predictor.contestants import v2
+    from components import endpoint as endpoints
+    from components.platform import connect
+
+    found = endpoints.find("demo")
+    platform = connect()
+    path = f"/v2/models/{found.name}/infer"
+    direct, through = platform.serving.url(found, "1") + path, os.environ["SLUICE_GATEWAY"] + path
+    key = json.loads((home / "keys.json").read_text(encoding="utf-8"))["demo"]
+    bodies = [v2(text) for text, _ in mixes()["typical"]]
+    own, both = [], []
+    for _ in range(GATEWAY_ROUNDS):
+        own.append(closed_loop(direct, bodies, 1, 3).p50)
+        both.append(closed_loop(through, bodies, 1, 3, key).p50)
+    added = [b - a for a, b in zip(own, both, strict=True)]
+    print(line("p50 of the predictor itself, 1 connection", own, "ms"))
+    print(line("p50 through the gateway", both, "ms"))
+    print(line("p50 that the gateway adds", added, "ms"))
 
 
 def _shift(home: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
+from components.predictor.arguments import arguments
 from local import envoy, gateway, ports, prometheus, supervisor
 from local.home import Home, locked, read_json, replace_json
 from local.http import probe
@@ -26,18 +27,14 @@ def program(endpoint: Endpoint, backend: Backend, bundle: Path) -> Program:
         "-m",
         "components.predictor",
         f"--bundle={bundle}",
-        f"--runtime={serving.runtime}",
         f"--model-name={endpoint.name}",
         f"--model-version={backend.version}",
         "--host=127.0.0.1",
         f"--http-port={backend.http_port}",
         f"--grpc-port={backend.grpc_port}",
-        f"--queue-requests={serving.queue.requests}",
-        f"--deadline={serving.queue.deadline}",
         f"--grace={serving.queue.deadline + 5}",
+        *arguments(serving),
     ]
-    if serving.allow_pickle:
-        command.append("--allow-pickle")
     return Program(
         program_name(backend.endpoint, backend.version),
         tuple(command),

@@ -12,8 +12,11 @@ import pytest
 from components.endpoint import Endpoint, parse
 from components.errors import PlatformError
 from components.platform import Platform
+from components.predictor import arguments
 from local import credentials, envoy, ports, prometheus, supervisor
 from local.home import Home
+from local.routes import Backend
+from local.serving import program
 from tests.local.conftest import ENDPOINT, wait_until
 from tests.predictor.bundles import write_bundle
 
@@ -52,6 +55,15 @@ def infer(home: Home, endpoint: Endpoint) -> httpx.Response:
 
 def pid(home: Home, name: str) -> int | None:
     return next((p.pid for p in supervisor.processes(home) if p.name == name), None)
+
+
+def test_what_the_endpoint_s_file_says_reaches_the_predictor(tmp_path: Path) -> None:
+    text = ENDPOINT.format(name="told", rps=1000)
+    more = "execution: {executors: 3, threads: 1}, queue: {tokens: 77}"
+    endpoint = parse(text.replace("text-classifier", f"text-classifier, {more}"), "told.yaml")
+    told = program(endpoint, Backend("told", "1", 5001, 5002), tmp_path)
+    settings = arguments.parse(told.command[3:])
+    assert (settings.execution, settings.queue_tokens) == (endpoint.serving.execution, 77)
 
 
 def test_a_version_answers_through_the_gateway(home: Home, served: Endpoint) -> None:

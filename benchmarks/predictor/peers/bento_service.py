@@ -1,0 +1,22 @@
+"""BentoML's service with a batchable method."""
+
+import os
+
+import bentoml
+from classifier import Classifier
+
+BATCH = int(os.environ["BATCH"])
+
+
+@bentoml.service(workers=int(os.environ["WORKERS"]), logging={"access": {"enabled": False}})
+class Service:
+    """One bundle."""
+
+    def __init__(self) -> None:
+        self.classifier = Classifier(os.environ["BUNDLE"], int(os.environ["THREADS"]))
+
+    @bentoml.api(batchable=BATCH > 1, max_batch_size=BATCH, max_latency_ms=1000)
+    def classify(self, texts: list[str]) -> list[dict]:
+        """Label and probability of each text."""
+        found = self.classifier(texts)
+        return [{"label": label, "probability": probability} for label, probability in found]

@@ -1,0 +1,238 @@
+"""`docs/performance.md` and its plot, from the raw figures of a run: give their file."""
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template
+
+from benchmarks.predictor.contestants import FRAMEWORKS, OURS
+
+TEMPLATE = Path(__file__).with_name("performance.md.j2")
+PAGE = Path("docs/performance.md")
+PLOT = Path("docs/performance.svg")
+FASTAPI, KSERVE = "FastAPI + uvicorn", "KServe, synchronous"
+
+Run = dict[str, Any]
+Figure = Callable[[Run], float | None]
+"""One contestant's figure from its part of a round."""
+
+
+def closed(connections: int, field: str, mix: str = "typical") -> Figure:
+    """A closed loop's figure."""
+    return lambda part: part["closed"][mix][str(connections)][field]
+
+
+def opened(mix: str, load: int, *fields: str) -> Figure:
+    """An open loop's figure."""
+
+    def get(part: Run) -> float | None:
+        found: Any = part.get("open", {}).get(mix, {}).get(str(load))
+        for field in fields:
+            found = None if found is None else found[field]
+        return found
+
+    return get
+
+
+def values(run: Run, name: str, figure: Figure) -> list[float]:
+    """The figure in each round that has it."""
+    parts = [r["contestants"].get(name, {"error": ""}) for r in run["rounds"]]
+    found = [figure(part) for part in parts if "error" not in part]
+    return [value for value in found if value is not None]
+
+
+def median(run: Run, name: str, figure: Figure, form: str = ".0f") -> str:
+    """The figure's median as the tables show it."""
+    found = values(run, name, figure)
+    return format(statistics.median(found), form) if found else "-"
+
+
+def spread(found: Sequence[float], form: str = ".2f") -> str:
+    """Median, with minimum and maximum."""
+    if not found:
+        return "-"
+    low, middle, high = (f(found) for f in (min, statistics.median, max))
+    return f"**{middle:{form}}** ({low:{form}} to {high:{form}})"
+
+
+def of_limit(run: Run, name: str) -> list[float]:
+    """Requests per second at 32 connections as a share of the round's limit."""
+    return [
+        part["closed"]["typical"]["32"]["per_second"] / r["limit"]["typical"]["per_second"]
+        for r in run["rounds"]
+        if "error" not in (part := r["contestants"].get(name, {"error": ""}))
+    ]
+
+
+def ratio(
+    run: Run, others: Sequence[str], figure: Figure, best: Callable[..., float]
+) -> list[float]:
+    """Ours by the best of ``others``, round by round."""
+    found = []
+    for r in run["rounds"]:
+        parts = {n: p for n, p in r["contestants"].items() if "error" not in p}
+        theirs = [value for n in others if n in parts and (value := figure(parts[n])) is not None]
+        mine = figure(parts[OURS.name]) if OURS.name in parts else None
+        if theirs and mine is not None:
+            found.append(mine / best(theirs))
+    return found
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, numbers to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _targets(run: Run, peers: Sequence[str]) -> str:
+    frameworks = [name for name in peers if name in FRAMEWORKS]
+    speed, quiet = closed(32, "per_second"), closed(1, "p50")
+    full, over = (values(run, OURS.name, opened("skewed", n, "goodput")) for n in (100, 120))
+    kept = [a / b for a, b in zip(over, full, strict=True)]
+    short = opened("skewed", 80, "short", "p95")
+    rows = [
+        ("32 connections: share of the graph's own limit", "≥ 0.85", of_limit(run, OURS.name)),
+        ("… against FastAPI + uvicorn", "≥ 1.4", ratio(run, [FASTAPI], speed, max)),
+        ("… against the best serving framework", "≥ 1.5", ratio(run, frameworks, speed, max)),
+        ("… against KServe, synchronous", "≥ 2.5", ratio(run, [KSERVE], speed, max)),
+        ("1 connection: p50 against the best peer's", "≤ 1", ratio(run, peers, quiet, min)),
+        (
+            "80%, skewed: p95 of short texts by the best peer's",
+            "≤ 0.5",
+            ratio(run, peers, short, min),
+        ),
+        ("120%, skewed: goodput against that at 100%", "≥ 0.9", kept),
+    ]
+    head = ["Sluice's ratio", "wanted", "median (min to max)"]
+    return table(head, [[what, wanted, spread(found)] for what, wanted, found in rows])
+
+
+def _throughput(run: Run, names: Sequence[str]) -> str:
+    rows = []
+    for name in names:
+        rows.append([
+            name,
+            *(median(run, name, closed(c, "per_second")) for c in (1, 8, 32, 128)),
+            spread(of_limit(run, name)),
+            median(run, name, closed(32, "per_second", "skewed")),
+            median(run, name, closed(1, "p50"), ".1f"),
+            median(run, name, closed(32, "cpu_ms"), ".2f"),
+            median(run, name, lambda part: part["memory_mb"]),
+            median(run, name, lambda part: part["ready_s"], ".1f"),
+        ])  # fmt: skip
+    head = ["server", "1", "8", "32", "128 connections", "share of the limit at 32", "32, skewed",
+            "p50 at 1, ms", "CPU ms a request", "MB", "ready, s"]  # fmt: skip
+    return table(head, rows)
+
+
+def _latency(run: Run, names: Sequence[str], mix: str, load: int) -> str:
+    rows = []
+    for name in names:
+        figure = [opened(mix, load, "short", q) for q in ("p50", "p95", "p99")]
+        sent = values(run, name, opened(mix, load, "sent"))
+        lost = [
+            100 * value / total
+            for kind in ("shed", "other", "unanswered")
+            for value, total in zip(values(run, name, opened(mix, load, kind)), sent, strict=True)
+        ]
+        count = len(sent)
+        shares = [lost[i * count : (i + 1) * count] for i in range(3)]
+        rows.append([
+            name,
+            *(median(run, name, f, ".0f") for f in figure),
+            median(run, name, opened(mix, load, "every", "p99"), ".0f"),
+            *(f"{statistics.median(s):.1f}%" if s else "-" for s in shares),
+            median(run, name, opened(mix, load, "goodput")),
+        ])  # fmt: skip
+    head = ["server", "p50", "p95", "p99 of short texts, ms", "p99 of all, ms",
+            "answered 503", "other errors", "unanswered", "right answers/s"]  # fmt: skip
+    return table(head, rows)
+
+
+def _settings(run: Run) -> str:
+    rows = []
+    for name, tried in run["tried"].items():
+        for entry in tried:
+            speed = entry.get("per_second")
+            text = f"{speed:.0f}" if speed else "did not run"
+            is_chosen = run["settings"].get(name) == entry["text"]
+            rows.append([name, entry["text"], f"**{text}**" if is_chosen else text])
+    return table(["server", "setting", "requests/s"], rows)
+
+
+def page(run: Run, source: Path) -> str:
+    """The document."""
+    names = _by_speed(run)
+    limits = [r["limit"]["typical"] for r in run["rounds"]]
+    loads = (("skewed", 50), ("skewed", 80), ("skewed", 120), ("typical", 80))
+    template = Template(TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
+    return template.render(
+        source=source,
+        plot=PLOT.name,
+        rounds=len(run["rounds"]),
+        date=run["date"],
+        machine=run["machine"],
+        seconds=run["seconds"],
+        way=limits[0],
+        limit=spread([found["per_second"] for found in limits], ".0f"),
+        open_rounds=len(values(run, OURS.name, opened("skewed", 80, "sent"))),
+        targets=_targets(run, [name for name in names if name != OURS.name]),
+        throughput=_throughput(run, names),
+        latency={f"{mix}_{load}": _latency(run, names, mix, load) for mix, load in loads},
+        settings=_settings(run),
+    )
+
+
+def _by_speed(run: Run) -> list[str]:
+    """Who was measured, the fastest first."""
+    return sorted(run["settings"], key=lambda n: -statistics.median(of_limit(run, n) or [0]))
+
+
+def plot(run: Run) -> str:
+    """A bar for each server: its share of the limit at 32 connections, and its range."""
+    names = _by_speed(run)
+    left, width, row = 180, 500, 30
+    height = row * len(names) + 50
+    scale = width / max(1.0, *(max(of_limit(run, n) or [0]) for n in names))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 70} {height}" '
+        'font-family="system-ui, sans-serif" font-size="13" fill="#1f2430">',
+        f'<rect width="{left + width + 70}" height="{height}" fill="#fff"/>',
+        f'<text x="{left}" y="18" font-weight="600">Requests/s at 32 connections, as a share of '
+        "the graph's own limit</text>",
+    ]
+    for number, name in enumerate(names):
+        found = of_limit(run, name)
+        if not found:
+            continue
+        y = 32 + row * number
+        middle = statistics.median(found)
+        colour = "#0b5cad" if name == OURS.name else "#b9c0c9"
+        low, high = left + scale * min(found), left + scale * max(found)
+        parts += [
+            f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escape(name)}</text>',
+            f'<rect x="{left}" y="{y}" width="{scale * middle:.1f}" height="20" fill="{colour}"/>',
+            f'<path d="M{low:.1f} {y + 10}H{high:.1f}" stroke="#1f2430"/>',
+            f'<text x="{max(high, left) + 6:.1f}" y="{y + 15}">{middle:.2f}</text>',
+        ]
+    end = left + scale
+    parts.append(f'<path d="M{end:.1f} 26V{height - 12}" stroke="#c8443c" stroke-dasharray="4"/>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def main() -> None:
+    """Write page and plot."""
+    source = Path(sys.argv[1])
+    run = json.loads(source.read_text())
+    PAGE.write_text(page(run, source))
+    PLOT.write_text(plot(run))
+    print(f"{PAGE} and {PLOT}: written")
+
+
+if __name__ == "__main__":
+    main()
