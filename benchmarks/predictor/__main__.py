@@ -174,6 +174,7 @@ def main() -> None:
         if setting:
             settings[contestant.name] = setting
             run["settings"][contestant.name] = str(setting)
+        out.write_text(json.dumps(run, indent=1))
     for number in range(given.rounds):
         limits = {name: limit(folder, mix, given.seconds) for name, mix in texts.items()}
         entry: dict[str, Any] = {"limit": limits, "contestants": {}}

@@ -36,11 +36,6 @@ def v2(text: str) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
-def _v2_matrix(text: str) -> bytes:
-    tensor = {"name": "text", "shape": [1, 1], "datatype": "BYTES", "data": [text]}
-    return json.dumps({"inputs": [tensor]}).encode()
-
-
 def _plain(text: str) -> bytes:
     return json.dumps({"text": text}).encode()
 
@@ -190,7 +185,14 @@ CONTESTANTS = (
         (Setting(2), Setting(1, threads=2)),
         (("KIND", "asynchronous"),),
     ),
-    Contestant("MLServer", _mlserver, "/v2/models/m/infer", v2, ("mlserver==1.7.1",), _BATCHED),
+    Contestant(
+        "MLServer",
+        _mlserver,
+        "/v2/models/m/infer",
+        v2,
+        ("mlserver==1.7.1", "uvloop<0.22"),
+        _BATCHED,
+    ),
     Contestant("BentoML", _bentoml, "/classify", _texts, ("bentoml==1.4.40",), _BATCHED),
     Contestant(
         "LitServe", _script("lit_server.py"), "/predict", _plain, ("litserve==0.2.19",), _BATCHED
@@ -213,14 +215,6 @@ CONTESTANTS = (
     ),
     Contestant(
         "Ray Serve", _script("ray_app.py"), "/predict", _plain, ("ray[serve]==2.60.0",), _BATCHED
-    ),
-    Contestant(
-        "PyTriton",
-        _script("pytriton_server.py"),
-        "/v2/models/m/infer",
-        _v2_matrix,
-        ("nvidia-pytriton==0.7.0",),
-        _BATCHED,
     ),
 )
 FRAMEWORKS = tuple(

@@ -108,7 +108,7 @@ def test_the_reaper_ends_a_release_that_was_killed_in(
         assert log.state().outcome in ("promoted", "error", "rolled_back")
 
 
-@pytest.mark.parametrize("step", ["evaluate", "shift", "watch", "promote"])
+@pytest.mark.parametrize("step", ["evaluate", "watch", "promote"])
 def test_a_resumed_run_ends_a_release_that_was_killed_in(
     step: str, endpoint: Path, prepared: Platform, registry: Registry
 ) -> None:

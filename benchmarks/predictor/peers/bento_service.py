@@ -6,6 +6,7 @@ import bentoml
 from classifier import Classifier
 
 BATCH = int(os.environ["BATCH"])
+BATCHING = {"batchable": True, "max_batch_size": BATCH, "max_latency_ms": 1000}
 
 
 @bentoml.service(workers=int(os.environ["WORKERS"]), logging={"access": {"enabled": False}})
@@ -15,7 +16,7 @@ class Service:
     def __init__(self) -> None:
         self.classifier = Classifier(os.environ["BUNDLE"], int(os.environ["THREADS"]))
 
-    @bentoml.api(batchable=BATCH > 1, max_batch_size=BATCH, max_latency_ms=1000)
+    @bentoml.api(**BATCHING if BATCH > 1 else {})
     def classify(self, texts: list[str]) -> list[dict]:
         """Label and probability of each text."""
         found = self.classifier(texts)
