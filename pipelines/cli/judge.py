@@ -77,8 +77,8 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
 )
 @click.option(
     "--query-style",
-    type=click.Choice(["envoy"]),
-    default="envoy",
+    type=click.Choice(["sluice", "envoy"]),
+    default="sluice",
     show_default=True,
     help="Whose metric names to ask for.",
 )

@@ -61,6 +61,55 @@ def test_a_retrospective_is_judged_like_the_release_itself(gateway):
     assert (again.decision, again.at) == (first.decision, first.at) == ("ROLLBACK", first.at)
 
 
+def holding(*, requests, errors=None, buckets=None):
+    """A Prometheus with these series of both versions: values by the poll's number."""
+
+    def values(numbers):
+        return [[SPAN.start + SPAN.step * at, str(value)] for at, value in numbers.items()]
+
+    def handle(request):
+        query = request.url.params["query"]
+        labels = {"instance": "gw:1", "cluster": "c"}
+        if "bucket" in query:
+            kept = buckets or {}
+        else:
+            kept = {"": (errors or {}) if "code=~" in query else requests}
+        result = [
+            {"metric": labels | ({"le": edge} if edge else {}), "values": values(counts)}
+            for edge, counts in kept.items()
+            if counts
+        ]
+        return httpx.Response(200, json={"data": {"result": result}})
+
+    return httpx.MockTransport(handle)
+
+
+def read(transport, style="sluice"):
+    """What each poll has of version 2's only source: a sample, None, or absent."""
+    found = fetch("http://prometheus", style, "demo", WEIGHTS, SPAN, transport=transport)
+    return [poll.sources["2"].get("gw:1/c", "absent") for poll in found]
+
+
+def test_a_source_that_was_not_scraped_is_null_and_one_that_left_is_absent():
+    found = read(holding(requests={2: 10, 3: 20, 6: 50}))
+    assert found[:2] == ["absent", "absent"]
+    assert [found[at].requests for at in (2, 3, 6)] == [10, 20, 50]
+    assert found[4:6] == [None, None]
+    assert set(found[7:]) == {"absent"}
+
+
+def test_a_hole_in_the_errors_alone_is_no_reading():
+    found = read(holding(requests=dict.fromkeys(range(6), 9), errors={1: 2, 3: 2, 4: 2}))
+    assert [sample and sample.errors for sample in found[:6]] == [0, 2, None, 2, 2, 0]
+
+
+def test_edges_in_microseconds_are_read_as_milliseconds():
+    counts = {0: 7}
+    edges = {"1000.0": counts, "1300": counts, "41000000": counts, "+Inf": counts}
+    (sample, *_) = read(holding(requests=counts, buckets=edges))
+    assert list(sample.buckets) == ["1", "1.3", "41000", "+Inf"]
+
+
 def replying(response):
     def handle(_):
         if isinstance(response, Exception):

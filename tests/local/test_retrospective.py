@@ -1,0 +1,71 @@
+"""`sluice judge --prometheus` against what this project's own gateway counts."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from components.judge.prometheus import Range, fetch
+from local import ports, prometheus
+from pipelines.cli import sluice
+from tests.local.conftest import Stand, wait_until
+from tests.local.test_gateway import call
+
+StandFor = Callable[..., Stand]
+
+POLICY = "watch: 10s\npoll: 1s\nsteps: [50, 100]\nundecided: hold\n"
+
+
+def ask(stand: Stand, requests: int, status: int = 200) -> None:
+    for _ in range(requests):
+        stand.client.post(stand.path, headers={"x-test-status": str(status)})
+
+
+def requests_of(stand: Stand, version: str) -> float:
+    sources = stand.platform.metrics.sample(stand.endpoint, [version], max_age=5)[version]
+    return sum(found.requests for found in sources.values() if found)
+
+
+def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
+    stand_for: StandFor, tmp_path: Path
+) -> None:
+    stand = stand_for("retrospect")
+    url = prometheus.url(ports.kept(stand.home))
+    stand.split({"1": 100})
+    ask(stand, 150)
+    wait_until(lambda: requests_of(stand, "1") == 150)
+    start = time.time()
+    for status, version in ((200, "1"), (500, "2")) * 6:
+        stand.split({version: 100})
+        ask(stand, 5, status)
+        time.sleep(0.5)
+    # A failed gRPC call, whose code is 200, and one that succeeds.
+    call(stand, 13)
+    call(stand)
+    wait_until(lambda: requests_of(stand, "2") == 32)
+    # A later instant than Prometheus has scraped would be the last value again.
+    time.sleep(1.5)
+    span = Range(start, time.time(), 1.0)
+
+    polls = fetch(url, "sluice", "retrospect", {"1": 50, "2": 50}, span)
+    for version in "12":
+        read = stand.platform.metrics.sample(stand.endpoint, [version], max_age=5)[version]
+        ours = sorted(polls[-1].sources[version].items())
+        for (_, one), (_, other) in zip(ours, read.items(), strict=True):
+            assert one is not None
+            assert other is not None
+            assert (one.requests, one.errors) == (other.requests, other.errors)
+            assert one.buckets == other.buckets
+    assert [name.split("/")[1] for name, _ in ours] == ["retrospect-v2", "retrospect-v2-grpc"]
+    assert not polls[0].sources["2"]
+
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    source = ["--prometheus", url, "--from", str(span.start), "--to", str(span.end)]
+    who = ["--endpoint", "retrospect", "--champion", "1", "--candidate", "2", "--weight", "50"]
+    asked = ["judge", "--policy", f"{tmp_path}/policy.yaml", *source, *who, "--json"]
+    result = CliRunner().invoke(sluice, asked)
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["verdict"]) == (3, "ROLLBACK"), found["reasons"]
+    assert found["reasons"][0]["code"] == "error_rate"
