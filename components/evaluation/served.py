@@ -67,17 +67,19 @@ async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int
 
 @asynccontextmanager
 async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
+    from components.predictor.arguments import arguments, parse
     from components.predictor.server import open_service
     from components.predictor.service import Service
-    from components.predictor.settings import Settings
 
-    settings = Settings(
-        bundle=bundle,
-        runtime=serving.runtime,
-        model_name="evaluation",
-        model_version="0",
-        deadline=_DEADLINE,
-        allow_pickle=serving.allow_pickle,
+    # The flags of a served predictor, so that what is scored batches and refuses as it will.
+    settings = parse(
+        [
+            f"--bundle={bundle}",
+            "--model-name=evaluation",
+            "--model-version=0",
+            *arguments(serving),
+            f"--deadline={_DEADLINE}",
+        ]
     )
     service = Service(settings.model_name, settings.model_version)
     engine = await open_service(settings, service)

@@ -7,7 +7,7 @@ import pytest
 from predictor.bundles import write_bundle
 
 from components.dataset import Dataset
-from components.endpoint import Endpoint, Serving
+from components.endpoint import Endpoint, Execution, Queue, Serving
 from components.errors import InputError
 from components.evaluation import evaluate
 from components.evaluation.served import _label, _same, _value, score
@@ -57,6 +57,31 @@ def test_a_row_on_which_the_model_raises_is_wrong_and_the_others_are_scored(tmp_
     assert scores.failures == 1
     assert "9 tokens" in scores.first_failure
     assert scores.right == (True,) * len(TEXTS) + (False,)
+
+
+def test_what_is_scored_is_batched_as_it_will_be_served(tmp_path: Path) -> None:
+    """This graph's answers depend on the batch, which only ``batching: padded`` accepts."""
+    bundle = write_bundle(tmp_path / "bundle", quantised=True)
+    data = labelled(bundle, TEXTS)
+
+    def accuracy(batching: str) -> float:
+        execution = Execution.model_validate(
+            {"executors": 1, "threads": 1, "batching": batching, "batch_tokens": 4096}
+        )
+        serving = Serving(runtime="text-classifier", execution=execution)
+        return score(bundle, serving, data, concurrency=32).accuracy
+
+    assert accuracy("alone") == 1.0
+    assert accuracy("padded") < 1.0
+
+
+def test_a_queue_that_is_too_short_refuses_rows_as_it_will_refuse_users(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    data = labelled(bundle, TEXTS)
+    serving = Serving(runtime="text-classifier", queue=Queue(requests=1))
+    scores = score(bundle, serving, data, concurrency=32)
+    assert scores.failures > 0
+    assert "try again later" in scores.first_failure
 
 
 def test_a_missing_column_is_one_clear_line(tmp_path: Path) -> None:
