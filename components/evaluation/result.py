@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict
 from components.endpoint import Evaluation as Criteria
 from components.evaluation.mcnemar import holm, regression_p
 
+COMPARABLE = 0.5
+"""Share of the rows that the champion must answer: below it, "no regression" says nothing."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -19,9 +22,14 @@ class Scores(_Frozen):
     right: tuple[bool, ...]
     latencies_ms: tuple[float, ...]
     """Of the rows that were answered."""
-    failures: int = 0
-    """Rows on which the model raised; they count as wrong."""
+    failed: tuple[int, ...] = ()
+    """Indices of the rows that got no answer; they count as wrong."""
     first_failure: str = ""
+
+    @property
+    def failures(self) -> int:
+        """How many rows got no answer."""
+        return len(self.failed)
 
     @property
     def accuracy(self) -> float:
@@ -58,6 +66,8 @@ class EvaluationResult(_Frozen):
     passed: bool
     reasons: tuple[str, ...]
     """Why it did not pass, in words, with both numbers."""
+    warnings: tuple[str, ...] = ()
+    """What weakens the criteria without failing them."""
     dataset: str
     dataset_digest: str
     rows: int
@@ -68,6 +78,10 @@ class EvaluationResult(_Frozen):
     latency_max_p95_ms: float
     concurrency: int
     champion_accuracy: float | None = None
+    champion_failures: int | None = None
+    """Rows that the champion did not answer: they are not compared, or it would seem easy to beat.
+
+    None without a champion, and in records that were written before it was counted."""
     champion_latency: LatencyResult | None = None
     lost: int | None = None
     gained: int | None = None
@@ -86,6 +100,7 @@ class EvaluationResult(_Frozen):
             "evaluation.p99_ms": self.latency.p99_ms,
             "evaluation.concurrency": self.concurrency,
             "evaluation.champion_accuracy": self.champion_accuracy,
+            "evaluation.champion_failures": self.champion_failures,
             "evaluation.champion_p95_ms": (
                 self.champion_latency.p95_ms if self.champion_latency else None
             ),
@@ -130,7 +145,7 @@ def assess(
         )
     if candidate.failures:
         reasons.append(
-            f"the model raised on {candidate.failures} of {len(targets)} held-out rows: "
+            f"{candidate.failures} of {len(targets)} held-out rows got no answer: "
             f"{candidate.first_failure}"
         )
     if latency.p95_ms is not None and latency.p95_ms >= criteria.latency.p95_ms:
@@ -138,9 +153,11 @@ def assess(
             f"p95 {latency.p95_ms:.0f} ms is not under {criteria.latency.p95_ms:.0f} ms "
             f"with {criteria.latency.concurrency} clients"
         )
+    warnings: list[str] = []
     compared: Mapping[str, object] = {}
     if champion is not None:
-        lost, gained = _discordant(champion.right, candidate.right)
+        rows = sorted(set(range(len(targets))) - set(champion.failed))
+        lost, gained = _discordant(champion, candidate, rows)
         p = regression_p(lost, gained)
         if p < criteria.regression.alpha:
             reasons.append(
@@ -148,18 +165,32 @@ def assess(
                 f"{champion.accuracy:.4f}: {lost} answers lost and {gained} gained, "
                 f"exact McNemar p = {p:.2g} < {criteria.regression.alpha:g}"
             )
+        if champion.failures:
+            said = (
+                f"the champion did not answer {champion.failures} of {len(targets)} held-out "
+                f"rows: {champion.first_failure}"
+            )
+            if len(rows) < COMPARABLE * len(targets):
+                reasons.append(
+                    f"{said}; too few are left to show that there is no regression: mend the data "
+                    "set, or take the alias 'champion' away if production is broken"
+                )
+            else:
+                warnings.append(f"{said}; the regression test is on the other {len(rows)}")
         compared = {
             "champion_accuracy": champion.accuracy,
+            "champion_failures": champion.failures,
             "champion_latency": _latency(champion),
             "lost": lost,
             "gained": gained,
             "regression_p": p,
-            "classes": _classes(targets, champion.right, candidate.right),
+            "classes": _classes(targets, champion, candidate),
         }
     return EvaluationResult.model_validate(
         {
             "passed": not reasons,
             "reasons": tuple(reasons),
+            "warnings": tuple(warnings),
             "dataset": dataset,
             "dataset_digest": dataset_digest,
             "rows": len(targets),
@@ -184,23 +215,25 @@ def _latency(scores: Scores) -> LatencyResult:
     )
 
 
-def _discordant(champion: Sequence[bool], candidate: Sequence[bool]) -> tuple[int, int]:
-    """How many answers the candidate lost and gained."""
-    pairs = list(zip(champion, candidate, strict=True))
+def _discordant(champion: Scores, candidate: Scores, rows: Sequence[int]) -> tuple[int, int]:
+    """How many answers of ``rows`` the candidate lost and gained."""
+    pairs = [(champion.right[row], candidate.right[row]) for row in rows]
     return pairs.count((True, False)), pairs.count((False, True))
 
 
 def _classes(
-    targets: Sequence[str], champion: Sequence[bool], candidate: Sequence[bool]
+    targets: Sequence[str], champion: Scores, candidate: Scores
 ) -> tuple[ClassResult, ...]:
     by_label: dict[str, list[int]] = {}
     for index, target in enumerate(targets):
         by_label.setdefault(target, []).append(index)
+    unanswered = set(champion.failed)
     found = []
     for label, indices in sorted(by_label.items()):
-        before = [champion[index] for index in indices]
-        after = [candidate[index] for index in indices]
-        lost, gained = _discordant(before, after)
+        before = [champion.right[index] for index in indices]
+        after = [candidate.right[index] for index in indices]
+        answered = [index for index in indices if index not in unanswered]
+        lost, gained = _discordant(champion, candidate, answered)
         found.append((label, before, after, lost, gained, regression_p(lost, gained)))
     adjusted = holm([row[-1] for row in found])
     return tuple(

@@ -25,8 +25,8 @@ _TRUE = {"true": True, "1": True, "false": False, "0": False}
 def score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
     """Ask the model in ``bundle`` for every row, ``concurrency`` at a time, as clients would.
 
-    Each client sends its next row when the last one is answered (a closed loop). A row on which
-    the model raises counts as wrong.
+    Each client sends its next row when the last one is answered (a closed loop). A row that
+    gets no answer counts as wrong.
 
     Raises:
         ArtifactError: the bundle cannot be loaded.
@@ -38,7 +38,7 @@ def score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Sc
 async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
     right = [False] * len(data.rows)
     latencies: list[float] = []
-    failures: list[str] = []
+    failures: dict[int, str] = {}
     async with _opened(bundle, serving) as service:
         instances = [_instance(row, service.model.inputs, serving.runtime) for row in data.rows]
         pending = iter(range(len(data.rows)))
@@ -51,7 +51,7 @@ async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int
                 except InputError:
                     raise
                 except Exception as error:  # noqa: BLE001 (a model may raise anything)
-                    failures.append(" ".join(str(error).split()) or type(error).__name__)
+                    failures[index] = " ".join(str(error).split()) or type(error).__name__
                     continue
                 latencies.append((time.perf_counter() - began) * 1000)
                 right[index] = _same(_label(prediction), data.targets[index])
@@ -60,8 +60,8 @@ async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int
     return Scores(
         right=tuple(right),
         latencies_ms=tuple(latencies),
-        failures=len(failures),
-        first_failure=failures[0] if failures else "",
+        failed=tuple(sorted(failures)),
+        first_failure=next(iter(failures.values()), ""),
     )
 
 

@@ -90,7 +90,12 @@ def evaluation(story: Story) -> tuple[Row, ...]:
         rows.append(Row("Right alone", f"{found.gained}", f"{found.lost}", rule))
     return (
         *rows,
-        Row("Rows failed", f"{found.failures}", "-", "none"),
+        Row(
+            "Rows failed",
+            f"{found.failures}",
+            "-" if found.champion_failures is None else f"{found.champion_failures}",
+            "none",
+        ),
         Row(
             "p95 latency",
             words.ms(found.latency.p95_ms),

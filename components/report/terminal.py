@@ -124,7 +124,8 @@ def _evaluation(story: Story) -> RenderableType:
     for row in rows:
         champion = [row.champion] if story.state.champion else []
         table.add_row(row.name, row.candidate, *champion, row.rule)
-    return table
+    warnings = story.evaluation.warnings if story.evaluation else ()
+    return Group(table, *(_plain(f"Warning: {warning}") for warning in warnings))
 
 
 def _forecast(story: Story) -> RenderableType | None:

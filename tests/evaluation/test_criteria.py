@@ -20,12 +20,12 @@ CRITERIA = Evaluation.model_validate(
 
 
 def scores(right: str, ms: float = 10.0, failures: int = 0) -> Scores:
-    """Right answers as ones; the last ``failures`` rows raised."""
+    """Right answers as ones; the last ``failures`` rows got no answer."""
     answered = len(right) - failures
     return Scores(
         right=tuple(letter == "1" for letter in right),
         latencies_ms=(ms,) * answered,
-        failures=failures,
+        failed=tuple(range(answered, len(right))),
         first_failure="too long" if failures else "",
     )
 
@@ -113,7 +113,37 @@ def test_classes_carry_their_own_counts_and_adjusted_p_values() -> None:
 
 def test_a_model_that_raises_on_a_held_out_row_does_not_pass() -> None:
     result = outcome(scores("1" * 99 + "0", failures=1))
-    assert result.reasons == ("the model raised on 1 of 100 held-out rows: too long",)
+    assert result.reasons == ("1 of 100 held-out rows got no answer: too long",)
+
+
+def test_a_champion_that_answers_nothing_is_no_proof_of_no_regression() -> None:
+    result = outcome(scores("1" * 100), scores("0" * 100, failures=100))
+    assert not result.passed
+    assert (result.lost, result.gained, result.regression_p) == (0, 0, 1.0)
+    (reason,) = result.reasons
+    assert "the champion did not answer 100 of 100 held-out rows: too long" in reason
+    assert "alias 'champion'" in reason
+    assert result.numbers()["evaluation.champion_failures"] == 100
+
+
+def test_rows_that_the_champion_failed_do_not_hide_lost_answers() -> None:
+    """Right on the 20 rows that it failed, wrong on 10 of its right ones: a regression."""
+    champion = scores("1" * 80 + "0" * 20, failures=20)
+    result = outcome(scores("0" * 10 + "1" * 90), champion)
+    assert not result.passed
+    assert (result.lost, result.gained) == (10, 0)
+    assert sum(found.gained for found in result.classes) == 0
+    better = outcome(scores("1" * 100), champion)
+    assert (better.passed, better.champion_failures) == (True, 20)
+    (warning,) = better.warnings
+    assert "did not answer 20 of 100" in warning
+    assert "the other 80" in warning
+
+
+def test_a_record_from_before_champion_failures_were_counted_is_read() -> None:
+    content = outcome(scores("1" * 100), scores("1" * 100)).model_dump(mode="json")
+    del content["champion_failures"], content["warnings"]
+    assert EvaluationResult.model_validate(content).champion_failures is None
 
 
 def test_a_model_that_answers_nothing_has_no_latency_and_does_not_pass() -> None:

@@ -104,6 +104,16 @@ def test_a_page_is_smaller_than_500_kb(records: Records, name: str) -> None:
     assert len(page_of(records, name).encode()) < 500_000
 
 
+def test_rows_that_the_champion_failed_are_told(records: Records, new_record: Recorder) -> None:
+    (found,) = [x.body for x in record.read(records("promoted")) if x.kind == "evaluation"]
+    written = new_record()
+    said = "the champion did not answer 31 of 3080 held-out rows"
+    written.append("evaluation", found | {"champion_failures": 31, "warnings": [said]})
+    page = render(tell(written.lines()), Path("record.jsonl"))
+    assert f"Warning: {said}." in page
+    assert re.search(r'Rows failed</th><td class="number">0</td><td class="number">31</td>', page)
+
+
 def test_the_page_refers_to_nothing_outside_itself(records: Records) -> None:
     page = page_of(records, "promoted")
     links = [v for n, v in Parsed(page).attributes if n in {"src", "href", "action", "data"}]

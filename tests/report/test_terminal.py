@@ -50,6 +50,14 @@ def test_a_release_fits_80_columns_and_says_how_it_went(
     assert [said for said in expected if said not in text] == []
 
 
+def test_rows_that_the_champion_failed_are_told(records: Records, new_record: Recorder) -> None:
+    (found,) = [x.body for x in record.read(records("promoted")) if x.kind == "evaluation"]
+    written = new_record()
+    written.append("evaluation", found | {"champion_failures": 31, "warnings": ["31 unanswered"]})
+    text = shown(written.lines(), Path("record.jsonl"))
+    assert "Warning: 31 unanswered" in text
+
+
 def test_no_text_of_a_record_commands_the_terminal(new_record: Recorder) -> None:
     written = new_record(candidate="2\x1b]0;title\x07")
     written.append("event", {"event": "x\x1b[2J", "detail": "[bold]as written[/bold]"})
