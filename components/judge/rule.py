@@ -52,7 +52,11 @@ def observe(policy: Policy, state: State, poll: Poll) -> tuple[State, Verdict]:
         return _end(state, _final(state, "ERROR", (Reason("not_comparable", text),), None))
     state, news = count(policy, state, poll, share)
     state = settle(policy, state, news)
-    return _end(state, _decide(policy, state, news))
+    evidence = _evidence(policy, state)
+    state = msgspec.structs.replace(
+        state, limit_spoke=evidence.limit.speaks, relative_spoke=evidence.relative.speaks
+    )
+    return _end(state, _decide(policy, state, news, evidence))
 
 
 def judge(policy: Policy, champion: str, candidate: str, polls: Iterable[Poll]) -> Verdict:
@@ -120,8 +124,8 @@ def _evidence(policy: Policy, state: State) -> Evidence:
     return Evidence(
         candidate=_arm(state, state.candidate_total),
         champion=_arm(state, state.champion_total),
-        limit=Test(log_e(state.limit), errors),
-        relative=Test(log_e(state.relative), errors),
+        limit=Test(log_e(state.limit), errors, state.limit_spoke),
+        relative=Test(log_e(state.relative), errors, state.relative_spoke),
         latency=Test(log_e(state.latency), -math.log(shares.p95)),
         split=Test(log_e(state.split), -math.log(shares.split)),
         safe=Test(log_safety(total, policy.error_rate, SAFE_FRACTIONS), promotion),
@@ -133,8 +137,7 @@ def _evidence(policy: Policy, state: State) -> Evidence:
     )
 
 
-def _decide(policy: Policy, state: State, news: News) -> Verdict:
-    evidence = _evidence(policy, state)
+def _decide(policy: Policy, state: State, news: News, evidence: Evidence) -> Verdict:
     if evidence.split.speaks:
         text = (
             f"the candidate got {evidence.observed_share:.1f} % of the requests, its weight is"
@@ -218,12 +221,12 @@ def _no_data(state: State, news: News) -> tuple[Reason, ...]:
 
 
 def _shared_fault(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
-    """Over the limit without a rollback: production fails as well."""
+    """Over the limit, now or before, without a rollback: production failed as well."""
     if policy.method == "threshold" or not evidence.limit.speaks:
         return ()
     text = (
-        f"{_rate(evidence.candidate)} of the candidate's requests failed, over the limit of"
-        f" {policy.error_rate:.2%}, but it is not shown to be worse than production's"
+        f"{_rate(evidence.candidate)} of the candidate's requests failed; its error rate was shown"
+        f" to be over the limit of {policy.error_rate:.2%}, but not to be worse than production's"
         f" {_rate(evidence.champion)}"
     )
     return (Reason("shared_fault", text),)

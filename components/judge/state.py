@@ -48,6 +48,9 @@ class State(msgspec.Struct, frozen=True):
     """The first sample that cannot be true."""
     limit: EProcess = evidence.fresh(LIMIT_FRACTIONS)
     relative: EProcess = evidence.fresh(ERROR_RATIOS)
+    limit_spoke: bool = False
+    """The evidence against the limit was enough at some poll; later good polls do not undo it."""
+    relative_spoke: bool = False
     latency: EProcess = evidence.fresh(P95_RATIOS)
     p95_safe: EProcess = evidence.fresh(P95_SAFE_RATIOS)
     split: EProcess = evidence.fresh(SPLIT_FACTORS)

@@ -42,11 +42,14 @@ class Test(msgspec.Struct, frozen=True):
 
     log_e: float
     log_needed: float
+    spoke: bool = False
+    """It was enough at an earlier poll, which counts for good: Ville's inequality bounds the
+    probability that the evidence is *ever* so strong."""
 
     @property
     def speaks(self) -> bool:
-        """The evidence is enough."""
-        return self.log_e >= self.log_needed
+        """The evidence is enough, or was."""
+        return self.spoke or self.log_e >= self.log_needed
 
 
 class Arm(msgspec.Struct, frozen=True):

@@ -173,6 +173,10 @@ class Releases:
         self.latency = EProcesses(releases, budget.P95_RATIOS, polls)
         self.split = EProcesses(releases, budget.SPLIT_FACTORS, polls)
         self.p95_safe = EProcesses(releases, budget.P95_SAFE_RATIOS, polls)
+        self._needed = budget.split(policy.false_rollback)
+        self._limit_spoke = np.zeros(releases, dtype=np.bool_)
+        """The evidence was enough at some poll; later good polls do not undo it."""
+        self._relative_spoke = np.zeros(releases, dtype=np.bool_)
         self._correlations = np.full(releases, budget.PRIOR_CORRELATION), np.ones(releases)
         """Sum and number of the estimates of how the champion's latencies hang together."""
 
@@ -203,6 +207,9 @@ class Releases:
         rate = self._past.error_rate(limit)
         bets = two_sample_bets(candidate, champion, rate, budget.ERROR_RATIOS)
         self.relative.wager((candidate.trials > 0) & (champion.trials > 0), bets)
+        line = -np.log(self._needed.errors)
+        self._limit_spoke |= self.limit.log_e() >= line
+        self._relative_spoke |= self.relative.log_e() >= line
 
     def _bet_latency(self, u: Ints, candidate: Counts, safe: Counts, champion: Counts) -> None:
         known = self._pairs.decidable[u] & (self._past.requests >= budget.MIN_TAIL_PAST)
@@ -229,23 +236,18 @@ class Releases:
 
     def bad(self) -> Bools:
         """Where the candidate is to be rolled back."""
-        needed = budget.split(self._policy.false_rollback)
-        over_limit = self.limit.log_e() >= -np.log(needed.errors)
-        worse = self.relative.log_e() >= -np.log(needed.errors)
-        slower = self.latency.log_e() >= -np.log(needed.p95)
-        return np.asarray((over_limit & worse) | slower)
+        slower = self.latency.log_e() >= -np.log(self._needed.p95)
+        return np.asarray((self._limit_spoke & self._relative_spoke) | slower)
 
     def mismatched(self) -> Bools:
         """Where the traffic is not split as the weights say."""
-        needed = budget.split(self._policy.false_rollback)
-        return np.asarray(self.split.log_e() >= -np.log(needed.split))
+        return np.asarray(self.split.log_e() >= -np.log(self._needed.split))
 
     def safe(self) -> Bools:
-        """Where the last poll may promote: evidence of safety, and no alarm of the limit."""
+        """Where the last poll may promote: evidence of safety, and never an alarm of the limit."""
         ours = self._traffic.candidate
-        needed = budget.split(self._policy.false_rollback)
         requests, errors = ours.requests.sum(axis=1), ours.errors.sum(axis=1)
-        possible = (ours.requests[:, -1] > 0) & (self.limit.log_e() < -np.log(needed.errors))
+        possible = (ours.requests[:, -1] > 0) & ~self._limit_spoke
         u = self._past.p95_edge()
         possible &= self._pairs.decidable[u] & (self._past.requests >= budget.MIN_TAIL_PAST)
         line = -math.log(self._policy.false_promotion)

@@ -70,6 +70,28 @@ def test_a_fault_of_both_versions_is_held_and_never_promoted(gateway):
     assert "shared_fault" in codes(found[-1])
 
 
+def test_a_fault_of_both_versions_that_is_over_is_not_forgotten(gateway):
+    # The outage is so short that the whole watch's error rate is well below the limit.
+    gate, policy = gateway(), Policy(watch_s=7200)
+    outage = {"errors": 0.5, "champion_errors": 0.5}
+    polls = [gate.poll(), *gate.watch(5), *gate.watch(5, **outage), *gate.watch(1000)]
+    found = verdicts(polls, policy)
+    assert found[480].evidence.limit.log_e < found[480].evidence.limit.log_needed
+    assert found[480].evidence.safe.speaks
+    assert {verdict.decision for verdict in found} == {"HOLD"}
+    assert (found[-1].final, codes(found[-1])) == (True, ["undecided", "shared_fault"])
+
+
+def test_a_version_over_the_limit_and_later_shown_to_be_worse_is_rolled_back(gateway):
+    gate, policy = gateway(), Policy(watch_s=7200)
+    outage = {"errors": 0.5, "champion_errors": 0.5}
+    polls = [gate.poll(), *gate.watch(5, **outage), *gate.watch(100)]
+    polls += gate.watch(300, errors=0.009)
+    verdict = judge(policy, "1", "2", polls)
+    assert (verdict.decision, codes(verdict)) == ("ROLLBACK", ["error_rate"])
+    assert verdict.evidence.limit.log_e < verdict.evidence.limit.log_needed
+
+
 def test_a_fault_that_begins_late_is_seen_as_fast_as_one_from_the_start(gateway):
     gate = gateway()
     polls = [gate.poll(), *gate.watch(80), *gate.watch(40, errors=0.05)]

@@ -33,6 +33,7 @@ def policy(of: Scenario) -> Policy:
         {"latency_ratio": 1.4, "minutes": 20},
         {"latency_ratio": 1.2, "wobble": 0.2, "rps": 50},
         {"errors": 0.5, "shared": True, "onset": 120, "until": 300},
+        {"errors": 0.5, "shared": True, "onset": 30, "until": 100, "minutes": 90},
         {"errors": 0.004, "share": 50, "rps": 2, "diurnal": 0.8},
         {"errors": 0.001, "minutes": 15, "poll": 60},
     ],
