@@ -46,7 +46,7 @@ class Clock(NamedTuple):
     before: float
     """The poll before."""
     gone: float
-    """A source last read before this has left."""
+    """A source last read before this has left, unless it is still listed."""
 
 
 class Layout(NamedTuple):
@@ -163,10 +163,18 @@ def _missing(
     samples: Mapping[str, Sample | None],
     clock: Clock,
 ) -> str | None:
-    """A source that was not read now: lately read, or named but never read."""
+    """A source that was not read now: it is listed, or was read lately.
+
+    Only one that is no longer listed can have left; a listed one is there and may be failing.
+    """
     for (owner, name), source in sources.items():
-        unread = source.t < clock.now if source.last is not None else name in samples
-        if owner == version and unread and source.t >= clock.gone:
+        if owner != version:
+            continue
+        if name in samples:
+            unread = source.last is None or source.t < clock.now
+        else:
+            unread = source.last is not None and clock.gone <= source.t < clock.now
+        if unread:
             return name
     return None
 

@@ -77,6 +77,15 @@ def test_a_source_that_is_no_longer_listed_is_missing_until_it_counts_as_gone():
     assert missing == [None, *["b"] * 20, None, None]
 
 
+def test_a_source_that_is_still_listed_never_counts_as_gone():
+    polls = [{"a": sample(10), "b": sample(10)}] + [{"a": sample(10), "b": None}] * 30
+    assert {interval.missing for interval in read(*polls)[1:]} == {"b"}
+    never_read = [{"a": sample(10), "b": None}] * 30
+    assert {interval.missing for interval in read(*never_read)} == {"b"}
+    mixed_up = [{"a": sample(10)}] + [{"a": sample(10, 90)}] * 30
+    assert {interval.missing for interval in read(*mixed_up)[1:]} == {"a"}
+
+
 def test_two_scrapes_mixed_up_wait_for_the_next_poll():
     intervals = read({"a": sample(100, 1)}, {"a": sample(100, 4)}, {"a": sample(110, 4)})
     assert requests(intervals) == [0, 0, 10]

@@ -215,6 +215,17 @@ def test_a_version_that_cannot_be_read_is_scrape_down_and_no_pass(gateway, down)
     assert "PROMOTE" in {verdict.decision for verdict in found[121:]}
 
 
+def test_a_listed_source_that_stays_unread_never_promotes(gateway):
+    gate = gateway()
+    polls = [gate.poll(), *gate.watch(5)]
+    for poll in gate.watch(240):
+        read = {version: {**found, "lost": None} for version, found in poll.sources.items()}
+        polls.append(Poll(poll.t, poll.weights, read))
+    found = verdicts(polls)
+    assert "PROMOTE" not in {verdict.decision for verdict in found}
+    assert "scrape_down" in codes(found[-1])
+
+
 @pytest.mark.parametrize(
     ("undecided", "decision", "at"),
     [("extend", "ROLLBACK", 3600), ("hold", "HOLD", 1800), ("rollback", "ROLLBACK", 1800)],
