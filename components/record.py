@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from components.errors import InputError
+from components.errors import InputError, PlatformError
 
 FIRST = "0" * 64
 MAX_BYTES = 512 * 1024**2
@@ -69,6 +69,7 @@ def append(path: Path, kind: str, body: dict[str, Any], at: float) -> Line:
 
     Raises:
         InputError: the body holds NaN or infinity, which JSON cannot, or the record is damaged.
+        PlatformError: the disk did not take the line.
     """
     if not _finite(body) or not math.isfinite(at):
         raise InputError(f"a {kind} line with NaN or infinity cannot be recorded")
@@ -81,8 +82,15 @@ def append(path: Path, kind: str, body: dict[str, Any], at: float) -> Line:
         # The body as it will be read again: tuples become lists, keys text.
         body = msgspec.json.decode(_encoder.encode(body))
         line = Line(seq, kind, at, body, prev, _hash(seq, kind, at, body, prev))
-        os.pwrite(descriptor, _encoder.encode(line) + b"\n", end)
+        content = _encoder.encode(line) + b"\n"
+        written = 0
+        while written < len(content):  # a disk that is nearly full takes a part
+            written += os.pwrite(descriptor, content[written:], end + written)
         os.fsync(descriptor)
+    except OSError as error:
+        raise PlatformError(
+            f"{path}: cannot be written: {error.strerror}: free the disk"
+        ) from error
     finally:
         os.close(descriptor)
     return line

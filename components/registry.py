@@ -151,12 +151,6 @@ class Registry:
         runs = self._call("POST", "mlflow/runs/search", json=body).get("runs", [])
         return str(runs[0]["info"]["run_id"]) if runs else None
 
-    def tag_run(self, run_id: str, tags: Mapping[str, object]) -> None:
-        """Set tags of a run; values are written as text."""
-        for key, value in tags.items():
-            body = {"run_id": run_id, "key": key, "value": str(value)}
-            self._call("POST", "mlflow/runs/set-tag", json=body)
-
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], model_id: str = "") -> None:
         """Write metrics to a run and, where given, to the logged model."""
         now = int(time.time() * 1000)

@@ -4,6 +4,7 @@ This is the engine's process. Whatever stops the pipeline, the release is finali
 before this process ends, unless it is killed; then the reaper does it.
 """
 
+import os
 import sys
 
 from components import endpoint as endpoints
@@ -11,6 +12,7 @@ from components.errors import SluiceError
 from components.platform import connect
 from components.release import steps
 from components.release.journal import journal
+from components.release.lease import ENGINE, this_process
 from pipelines import compiler, local_runner
 
 
@@ -23,14 +25,17 @@ def watched_steps(endpoint: str, release_id: str) -> int:
 
 def main(endpoint: str, version: str, release_id: str) -> int:
     """Run the release's compiled pipeline; 0 if the engine ran it to its end."""
+    # The steps' processes inherit it: one run holds the lease under one name.
+    os.environ[ENGINE] = this_process()
     try:
         package = compiler.package(watched_steps(endpoint, release_id))
         inputs = {"endpoint": endpoint, "version": version, "release_id": release_id}
         local_runner.run(package, inputs)
     except (SluiceError, local_runner.Terminated) as error:
         sys.stderr.write(f"sluice: {error}\n")
-        steps.finalize(release_id)
         return 1
+    finally:
+        steps.finalize(release_id)
     return 0
 
 

@@ -11,6 +11,13 @@ import pytest
 from components.platform import Platform
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers: one for the end-to-end tests, which mostly wait, and one for all others."""
+    for item in items:
+        room = "end-to-end" if "e2e" in item.path.parts else "others"
+        item.add_marker(pytest.mark.xdist_group(room))
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform of its own, up; afterwards it is down and no process of it is left.

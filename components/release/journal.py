@@ -1,5 +1,6 @@
 """A release's decision record on disk, and its copy in MLflow."""
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,16 @@ def opened(home: Path, release_id: str, registry: Registry) -> Journal:
 
 
 def journals(home: Path) -> list[Journal]:
-    """Every release that this machine has a record of, oldest first."""
-    found = [Journal(folder) for folder in (home / "releases").glob("*")]
-    begun = [(ends[0].at, log) for log in found if log.exists() and (ends := record.ends(log.path))]
+    """Every release that this machine has a record of, oldest first, damaged records last."""
+    found = [Journal(folder) for folder in sorted((home / "releases").glob("*"))]
+    begun = [(at, log) for log in found if log.exists() and (at := _begun_at(log)) is not None]
     return [log for _, log in sorted(begun, key=lambda pair: pair[0])]
+
+
+def _begun_at(log: Journal) -> float | None:
+    """When a record began; None before its first whole line, infinity where it cannot be read."""
+    try:
+        ends = record.ends(log.path)
+    except InputError:
+        return math.inf
+    return ends[0].at if ends else None

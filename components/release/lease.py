@@ -13,13 +13,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from components.errors import LeaseHeld, SluiceError
+from components.errors import LeaseHeld
 from components.platform import Lease, Leases
+
+ENGINE = "SLUICE_ENGINE"
+"""Environment variable by which the steps of one run of a pipeline know that they belong together.
+A platform whose engine does not set it cannot tell an overtaken run from its successor."""
+
+
+def this_process() -> str:
+    """Who this process is, for people."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def holder() -> str:
-    """Who this process is, for people."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
+    """On whose behalf this process acts: its engine's, else its own."""
+    return os.environ.get(ENGINE) or this_process()
+
+
+def overtaken_by(lease: Lease | None, release_id: str, now: float) -> str | None:
+    """Who holds the release's living lease instead of this engine; None if nobody does."""
+    if os.environ.get(ENGINE) and lease and lease.release_id == release_id:
+        return lease.holder if lease.holder != holder() and lease.deadline > now else None
+    return None
 
 
 class Hold:
@@ -92,13 +108,13 @@ def heartbeat(hold: Hold, every: float) -> Iterator[None]:
         LeaseHeld: at the block's end, if the lease was lost meanwhile.
     """
     stop = threading.Event()
-    lost: list[SluiceError] = []
+    lost: list[Exception] = []
 
     def beat() -> None:
         while not stop.wait(every):
             try:
                 hold.renew()
-            except SluiceError as error:
+            except Exception as error:  # noqa: BLE001 a full disk too must stop who relies on it
                 lost.append(error)
                 return
 

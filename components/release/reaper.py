@@ -50,15 +50,18 @@ def _finish(platform: Platform, lease: Lease) -> str:
 
 
 def mirror(platform: Platform) -> list[str]:
-    """Copy ended records that MLflow does not have yet; one line for each copied."""
+    """Copy ended records that MLflow does not have yet; one line for each that was tried."""
     registry = Registry(platform.registry_url)
     said = []
     for log in journals(platform.home):
-        if not log.waits_for_mirror() or log.state().outcome is None:
-            continue
         try:
+            if not log.waits_for_mirror() or log.state().outcome is None:
+                continue
             log.mirror(registry)
         except Unreachable:
             break
+        except SluiceError as error:
+            said.append(f"{log.folder.name}: record not copied: {error}")
+            continue
         said.append(f"{log.folder.name}: record copied to MLflow")
     return said

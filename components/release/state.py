@@ -38,6 +38,8 @@ class State:
     """The newest verdict."""
     promoting: bool = False
     """The candidate was given all of the traffic, and the gateway confirmed it."""
+    failure: str = ""
+    """Why the newest step that failed did so."""
     outcome: Outcome | None = None
     reason: str = ""
     polls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
@@ -106,6 +108,8 @@ def _apply(state: State, kind: str, body: dict[str, Any]) -> State:
         case "action", "set_weights":
             promoting = body["weights"] == {state.candidate: 100}
             changes = {"weights": body["weights"], "promoting": promoting}
+        case "event", _ if body["event"] == "step_failed":
+            changes = {"failure": body["detail"]}
         case "end", _:
             changes = {"outcome": body["outcome"], "reason": body["reason"]}
     return replace(state, **changes)

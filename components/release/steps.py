@@ -4,13 +4,15 @@ Each is idempotent: it reads the decision record, does what is not done yet, and
 So any of them may be killed at any line and run again, by a retry, a resumed run or the reaper.
 """
 
+import functools
+import inspect
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,7 +25,7 @@ from components.platform import Platform, Weights, connect
 from components.registry import ModelVersion, Registry
 from components.release import watching
 from components.release.journal import EXPERIMENT, TAG, Journal, journal, opened
-from components.release.lease import Hold, acquire, heartbeat
+from components.release.lease import Hold, acquire, heartbeat, overtaken_by
 from components.release.state import Outcome, State
 from components.release.state import Path as Road
 
@@ -32,6 +34,10 @@ APPLIED_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 300.0
 REGISTRY_PATIENCE_S = 60.0
 """How long a promotion waits for MLflow before it turns back."""
+
+
+_Arguments = ParamSpec("_Arguments")
+_Returned = TypeVar("_Returned")
 
 
 class _Result(BaseModel):
@@ -124,10 +130,30 @@ class _Release:
         """Copy the record to MLflow; if that fails the reaper does it later."""
         try:
             self.journal.mirror(self.registry)
-        except Unreachable as error:
+        except SluiceError as error:
             self.journal.event("mirror_failed", str(error))
 
 
+def _telling(step: Callable[_Arguments, _Returned]) -> Callable[_Arguments, _Returned]:
+    """Note in the record why a step failed: the engine that knows may not live to say it."""
+
+    @functools.wraps(step)
+    def told(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
+        try:
+            return step(*args, **kwargs)
+        except LeaseHeld:
+            raise  # the release is another process's now: so is its record
+        except SluiceError as error:
+            given = inspect.signature(step).bind(*args, **kwargs).arguments
+            log = journal(connect().home, given["release_id"])
+            if log.exists():
+                log.event("step_failed", f"{step.__name__}: {error}")
+            raise
+
+    return told
+
+
+@_telling
 def fetch(endpoint: str, version: str, release_id: str) -> Fetched:
     """Open the release: take the lease, download and verify the candidate and the champion.
 
@@ -146,12 +172,7 @@ def fetch(endpoint: str, version: str, release_id: str) -> Fetched:
         _begin(platform, endpoints.find(endpoint), version, release_id)
     release = _Release(release_id)
     state = release.journal.state()
-    try:
-        hold = release.hold(state)
-    except LeaseHeld as error:
-        if state.outcome is None:
-            release.journal.append("end", {"outcome": "error", "reason": str(error)})
-        raise
+    hold = release.hold(state)
     if not state.fetched:
         with _told(release), heartbeat(hold, state.endpoint.release.lease / 3):
             for wanted in {state.candidate, state.champion} - {None}:
@@ -171,15 +192,29 @@ def _told(release: _Release) -> Iterator[None]:
 
 
 def _begin(platform: Platform, endpoint: Endpoint, version: str, release_id: str) -> None:
+    # The lease comes first: whoever is refused leaves nothing behind, and a release that is killed
+    # before its record begins leaves a lease, which the reaper gives back.
+    hold = acquire(platform.leases, endpoint.name, release_id, endpoint.release.lease)
+    try:
+        with heartbeat(hold, endpoint.release.lease / 3):
+            _open_record(platform, endpoint, version, release_id)
+    except SluiceError:
+        hold.release()
+        raise
+
+
+def _open_record(platform: Platform, endpoint: Endpoint, version: str, release_id: str) -> None:
     log = journal(platform.home, release_id)
     registry = Registry(platform.registry_url)
-    candidate = version or registry.alias(endpoint.model, "candidate")
-    if candidate is None:
+    named = version or registry.alias(endpoint.model, "candidate")
+    if named is None:
         raise InputError(
             f"model {endpoint.model} has no alias 'candidate': set it, or name a --version"
         )
-    entry = registry.version(endpoint.model, candidate)
-    champion = registry.alias(endpoint.model, "champion")
+    entry = registry.version(endpoint.model, named)
+    candidate = entry.version
+    alias = registry.alias(endpoint.model, "champion")
+    champion, path = _road(entry, alias, platform.traffic.weights(endpoint))
     run_id = registry.find_run(EXPERIMENT, TAG, release_id) or registry.create_run(
         EXPERIMENT,
         release_id,
@@ -195,7 +230,7 @@ def _begin(platform: Platform, endpoint: Endpoint, version: str, release_id: str
             "model": endpoint.model,
             "candidate": candidate,
             "champion": champion,
-            "path": _path(entry, champion),
+            "path": path,
             "run_id": run_id,
             "policy": endpoint.release.policy().model_dump(mode="json"),
             "settings": endpoint.model_dump(mode="json"),
@@ -203,12 +238,21 @@ def _begin(platform: Platform, endpoint: Endpoint, version: str, release_id: str
     )
 
 
-def _path(candidate: ModelVersion, champion: str | None) -> Road:
-    if champion is None:
-        return "first"
+def _road(candidate: ModelVersion, alias: str | None, routed: Weights) -> tuple[str | None, Road]:
+    """The champion and the way to go.
+
+    The alias belongs to the model, which several endpoints may serve; what an endpoint's users get
+    is its route's to say. So a route decides who the champion is, and the alias only where there is
+    no route yet.
+    """
+    champion = alias
+    if routed and alias not in routed:
+        champion = max(routed, key=lambda version: routed[version])
+    if champion is None or (champion == candidate.version and not routed):
+        return None, "first"
     if champion == candidate.version:
-        return "unchanged"
-    return "re-release" if TAG in candidate.tags else "canary"
+        return champion, "unchanged"
+    return champion, "re-release" if TAG in candidate.tags else "canary"
 
 
 def _download(release: _Release, endpoint: Endpoint, version: str) -> None:
@@ -223,6 +267,7 @@ def _download(release: _Release, endpoint: Endpoint, version: str) -> None:
     bundle.verify(folder, expected, endpoint.serving.allow_pickle)
 
 
+@_telling
 def evaluate(release_id: str) -> Evaluated:
     """Score candidate and champion on the same held-out rows and time the candidate.
 
@@ -250,18 +295,19 @@ def _evaluate(release: _Release, state: State) -> dict[str, Any]:
             release.bundle(state.candidate),
             release.bundle(state.champion) if state.champion else None,
         )
-    evaluation: dict[str, Any] = result.model_dump(mode="json")
-    numbers = result.numbers()
-    entry = release.registry.version(state.model, state.candidate)
-    release.registry.log_metrics(state.run_id, numbers, entry.model_id)
-    release.registry.tag_version(
-        state.model, state.candidate, {f"sluice.{key}": value for key, value in numbers.items()}
-    )
-    release.journal.append("evaluation", evaluation)
-    release.mirror()
+        evaluation: dict[str, Any] = result.model_dump(mode="json")
+        numbers = result.numbers()
+        entry = release.registry.version(state.model, state.candidate)
+        release.registry.log_metrics(state.run_id, numbers, entry.model_id)
+        release.registry.tag_version(
+            state.model, state.candidate, {f"sluice.{key}": value for key, value in numbers.items()}
+        )
+        release.journal.append("evaluation", evaluation)
+        release.mirror()
     return evaluation
 
 
+@_telling
 def deploy(release_id: str) -> Deployed:
     """Serve the candidate beside the champion, without any traffic yet.
 
@@ -278,15 +324,19 @@ def deploy(release_id: str) -> Deployed:
     if not state.deployed:
         watched = state.path in ("canary", "re-release")
         before = watching.glance(release.platform, state) if watched else None
-        with heartbeat(release.hold(state), endpoint.release.lease / 3):
+        hold = release.hold(state)
+        with heartbeat(hold, endpoint.release.lease / 3):
             for version in set(serving.versions(endpoint)) - set(wanted):
                 serving.delete(endpoint, version)
             for version in dict.fromkeys(wanted):
-                serving.create(endpoint, version, release.bundle(version))
+                # A champion that serves is left alone: its file may have changed since it was
+                # deployed, and to apply that is to restart it under all of the traffic.
+                if version != state.champion or not serving.ready(endpoint, version):
+                    serving.create(endpoint, version, release.bundle(version))
             for version in wanted:
                 _wait_ready(release.platform, endpoint, version)
             if state.champion and not release.platform.traffic.weights(endpoint):
-                _set_weights(release, state, {state.champion: 100})
+                _set_weights(release, state, hold, {state.champion: 100})
         if before:
             _foresee(release, state, before)
         release.journal.append("action", {"action": "deploy", "versions": wanted})
@@ -317,6 +367,7 @@ def _wait_ready(platform: Platform, endpoint: Endpoint, version: str) -> None:
         time.sleep(0.2)
 
 
+@_telling
 def shift(release_id: str, stage: int) -> Shifted:
     """Give the candidate the share of the ``stage``-th watched step (from 1).
 
@@ -336,10 +387,8 @@ def shift(release_id: str, stage: int) -> Shifted:
     hold = release.hold(state)
     if _spoken(watching.poll(release.platform, release.journal)):
         return Shifted(percent=state.percent, applied_s=0.0)
-    hold.renew()
-    applied = _set_weights(
-        release, state, {state.champion: 100 - percent, state.candidate: percent}
-    )
+    split = {state.champion: 100 - percent, state.candidate: percent}
+    applied = _set_weights(release, state, hold, split)
     if stage == 1:
         _try_alias(release, state)
     return Shifted(percent=percent, applied_s=applied)
@@ -362,15 +411,30 @@ def _try_alias(release: _Release, state: State) -> None:
         )
 
 
-def _set_weights(release: _Release, state: State, weights: Weights) -> float:
+def _set_weights(release: _Release, state: State, hold: Hold, weights: Weights) -> float:
+    """Put ``weights`` in force under the lease, and write it down.
+
+    A process that was suspended just before may wake when its release has ended: it finds the lease
+    gone afterwards, and gives the traffic to the version that the record names.
+    """
     traffic = release.platform.traffic
+    hold.renew()
     traffic.set_weights(state.endpoint, weights)
+    try:
+        hold.renew()
+    except LeaseHeld:
+        ended = release.journal.state().outcome
+        keeps = state.candidate if ended == "promoted" else state.champion
+        if ended:
+            traffic.set_weights(state.endpoint, {keeps: 100} if keeps else {})
+        raise
     applied = traffic.wait_applied(state.endpoint, weights, APPLIED_TIMEOUT_S)
     body = {"action": "set_weights", "weights": dict(weights), "applied_s": round(applied, 4)}
     release.journal.append("action", body)
     return applied
 
 
+@_telling
 def watch(release_id: str, stage: int) -> Watched:
     """Poll and judge until the ``stage``-th watched step (from 1) is decided.
 
@@ -381,12 +445,15 @@ def watch(release_id: str, stage: int) -> Watched:
     state = release.journal.state()
     percent = state.watched_steps[stage - 1]
     if percent not in state.passed:
-        verdict = watching.watch(release.platform, release.journal, release.hold(state))
-        release.mirror()
+        hold = release.hold(state)
+        verdict = watching.watch(release.platform, release.journal, hold)
+        with heartbeat(hold, state.endpoint.release.lease / 3):
+            release.mirror()
         return Watched(verdict=verdict.decision, reason=verdict.text)
     return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
 
 
+@_telling
 def promote(release_id: str) -> Ended:
     """Give the candidate all of the traffic; then, and only then, move the aliases.
 
@@ -406,11 +473,13 @@ def promote(release_id: str) -> Ended:
             verdict = watching.poll(release.platform, release.journal)
             if _spoken(verdict):
                 return _turn_back(release, state, hold, *_judged(release.journal.state()))
-        hold.renew()
-        _set_weights(release, state, {state.candidate: 100})
+        _set_weights(release, state, hold, {state.candidate: 100})
     try:
-        _patiently(hold, lambda: _record_promotion(release.registry, state))
-    except Unreachable as error:
+        with heartbeat(hold, state.endpoint.release.lease / 3):
+            _patiently(lambda: _record_promotion(release.registry, state))
+    except LeaseHeld:
+        raise
+    except SluiceError as error:
         return _turn_back(release, state, hold, "error", f"promotion not recorded: {error}")
     release.journal.append(
         "action", {"action": "set_alias", "alias": "champion", "version": state.candidate}
@@ -423,15 +492,16 @@ def promote(release_id: str) -> Ended:
 
 
 def _record_promotion(registry: Registry, state: State) -> None:
-    registry.set_alias(state.model, "champion", state.candidate)
-    registry.delete_alias(state.model, "candidate")
+    """Tags first; the alias `champion` last, because that is what others go by."""
     tags = {TAG: state.release_id, "sluice.outcome": "promoted"}
     if state.champion and state.champion != state.candidate:
         tags["sluice.previous_champion"] = state.champion
     registry.tag_version(state.model, state.candidate, tags)
+    registry.delete_alias(state.model, "candidate")
+    registry.set_alias(state.model, "champion", state.candidate)
 
 
-def _patiently(hold: Hold, call: Callable[[], None]) -> None:
+def _patiently(call: Callable[[], None]) -> None:
     deadline = time.monotonic() + REGISTRY_PATIENCE_S
     while True:
         try:
@@ -440,7 +510,6 @@ def _patiently(hold: Hold, call: Callable[[], None]) -> None:
         except Unreachable:
             if time.monotonic() > deadline:
                 raise
-        hold.renew()
         time.sleep(1.0)
 
 
@@ -467,24 +536,45 @@ def _judged(state: State) -> tuple[Outcome, str]:
         return "rolled_back", "; ".join(state.evaluation["reasons"])
     if state.verdict and state.verdict["final"]:
         ended: dict[str, Outcome] = {"ROLLBACK": "rolled_back", "HOLD": "held"}
-        return ended.get(state.verdict["decision"], "error"), state.why
+        if state.verdict["decision"] != "PROMOTE":
+            return ended.get(state.verdict["decision"], "error"), state.why
+    if state.failure:
+        return "error", state.failure
+    if state.passed:
+        return "error", f"the pipeline stopped when {max(state.passed)}% had been passed"
     return "error", "the pipeline stopped before a verdict"
 
 
 def _turn_back(release: _Release, state: State, hold: Hold, outcome: Outcome, reason: str) -> Ended:
     hold.renew()
     # The route itself is asked: a kill may have come between a shift and its line in the record.
-    if release.platform.traffic.weights(state.endpoint).get(state.candidate):
-        _set_weights(release, state, {state.champion: 100} if state.champion else {})
+    asked = release.platform.traffic.weights(state.endpoint)
+    if asked.get(state.candidate) and state.candidate != state.champion:
+        _set_weights(release, state, hold, {state.champion: 100} if state.champion else {})
+    elif asked:
+        # What was asked is not yet what is in force: an earlier try may have failed in between.
+        release.platform.traffic.wait_applied(state.endpoint, asked, APPLIED_TIMEOUT_S)
     try:
-        if release.registry.alias(state.model, "candidate") == state.candidate:
-            release.registry.delete_alias(state.model, "candidate")
-        release.registry.tag_version(
-            state.model, state.candidate, {TAG: state.release_id, "sluice.outcome": outcome}
-        )
+        with heartbeat(hold, state.endpoint.release.lease / 3):
+            _record_return(release.registry, state, outcome)
+    except LeaseHeld:
+        raise
     except SluiceError as error:
         release.journal.event("registry_unreachable", str(error))
     return _end(release, outcome, reason)
+
+
+def _record_return(registry: Registry, state: State, outcome: Outcome) -> None:
+    """Take back what a promotion that did not come to its end may have written."""
+    if registry.alias(state.model, "candidate") == state.candidate:
+        registry.delete_alias(state.model, "candidate")
+    is_champion = registry.alias(state.model, "champion") == state.candidate
+    if state.promoting and is_champion and state.champion:
+        registry.set_alias(state.model, "champion", state.champion)
+    elif state.promoting and is_champion:
+        registry.delete_alias(state.model, "champion")
+    tags = {TAG: state.release_id, "sluice.outcome": outcome}
+    registry.tag_version(state.model, state.candidate, tags)
 
 
 def _end(release: _Release, outcome: Outcome, reason: str) -> Ended:
@@ -496,13 +586,17 @@ def finalize(release_id: str) -> Ended:
     """End the release from its record, whatever the engine believes, and clean up.
 
     A release that had given the candidate all of the traffic is completed; any other that has no
-    end yet is rolled back. The loser's predictor is drained, the lease given back.
+    end yet is rolled back. A candidate that lost is drained, the lease given back. An engine that
+    another one has overtaken (a resumed run, the reaper) leaves the release to that one.
     """
     platform = connect()
     if not journal(platform.home, release_id).exists():
         return Ended(outcome="none", reason="the release never began")
     release = _Release(release_id)
     state = release.journal.state()
+    lease = platform.leases.read(state.endpoint.name)
+    if other := overtaken_by(lease, release_id, time.time()):
+        return Ended(outcome="none", reason=f"{other} has taken the release over")
     if state.outcome is None:
         promote(release_id) if state.promoting else rollback(release_id)
         state = release.journal.state()
@@ -510,7 +604,8 @@ def finalize(release_id: str) -> Ended:
     if lease and lease.release_id == release_id:
         seconds = state.endpoint.release.lease
         hold = acquire(platform.leases, state.endpoint.name, release_id, seconds)
-        _clean_up(release, state)
+        with heartbeat(hold, seconds / 3):
+            _clean_up(release, state)
         hold.release()
     return Ended(outcome=str(state.outcome), reason=state.reason)
 
@@ -521,13 +616,11 @@ def _clean_up(release: _Release, state: State) -> None:
     release.mirror()
     try:
         release.registry.end_run(state.run_id, "FINISHED" if state.outcome != "error" else "FAILED")
-    except Unreachable as error:
+    except SluiceError as error:
         release.journal.event("registry_unreachable", str(error))
 
 
 def new_release_id(endpoint: str, version: str, now: float) -> str:
-    """An id that sorts by time and that people can read."""
+    """An id that sorts by time and that people can read, from the endpoint's name."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    return (
-        f"{Path(endpoint).stem}-v{version or 'candidate'}-{stamp}-{math.floor(now % 1 * 1000):03d}"
-    )
+    return f"{endpoint}-v{version or 'candidate'}-{stamp}-{math.floor(now % 1 * 1000):03d}"

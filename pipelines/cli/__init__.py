@@ -63,3 +63,6 @@ def main() -> None:
     except SluiceError as error:
         click.echo(f"sluice: {error}", err=True)
         sys.exit(1)
+    except OSError as error:  # a disk that is full, a folder that may not be read
+        click.echo(f"sluice: {error}", err=True)
+        sys.exit(1)

@@ -19,7 +19,9 @@ def command(every: float | None) -> None:
     while True:
         try:
             platform = connect()
-            for line in (*reaper.reap(platform, time.time()), *reaper.mirror(platform)):
+            for line in reaper.reap(platform, time.time()):
+                click.echo(line)
+            for line in reaper.mirror(platform):
                 click.echo(line)
         except SluiceError as error:
             if every is None:

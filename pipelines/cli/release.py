@@ -38,12 +38,15 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
         raise click.UsageError("name an ENDPOINT, or a release to --resume")
     platform = connect()
     home = platform.home
-    release_id = resume or steps.new_release_id(str(endpoint), version, time.time())
-    log = journal(home, release_id)
     if endpoint:
-        endpoints.find(endpoint)
-    elif (state := opened(home, str(resume), Registry(platform.registry_url)).state()).outcome:
-        raise InputError(f"release {resume} has ended: {state.outcome}: {state.reason}")
+        name = endpoints.find(endpoint).name
+        release_id = steps.new_release_id(name, version, time.time())
+    else:
+        release_id = str(resume)
+        state = opened(home, release_id, Registry(platform.registry_url)).state()
+        if state.outcome:
+            raise InputError(f"release {resume} has ended: {state.outcome}: {state.reason}")
+    log = journal(home, release_id)
     log.folder.mkdir(parents=True, exist_ok=True)
     engine_log = log.folder / "engine.log"
     arguments = [endpoint or "", version, release_id]
@@ -66,7 +69,7 @@ def _outcome(log: Any, status: int) -> dict[str, Any]:
         return {"outcome": "error", "reason": "", "engine": status}
     state = log.state()
     outcome = state.outcome or "error"
-    reason = state.reason or "the pipeline was killed: resume it, or the reaper ends it"
+    reason = state.reason or "this run stopped before the end: resume it, or the reaper ends it"
     return {"outcome": outcome, "reason": reason, "record": str(log.path), "engine": status}
 
 

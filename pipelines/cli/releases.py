@@ -13,11 +13,16 @@ def command(as_json: bool) -> None:
 
     Example: sluice releases
     """
+    from components.errors import InputError
     from components.platform import connect
     from components.release.journal import journals
 
     for log in journals(connect().home):
-        state = log.state()
+        try:
+            state = log.state()
+        except InputError as error:
+            click.echo(f"damaged: {error}", err=True)
+            continue
         row = {
             "release": state.release_id,
             "endpoint": state.endpoint.name,

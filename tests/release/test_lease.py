@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import LeaseHeld
-from components.release.lease import acquire, heartbeat
+from components.release.lease import ENGINE, acquire, heartbeat, overtaken_by
 from local.home import Home
 from local.leases import FileLeases
 
@@ -92,3 +92,24 @@ def test_a_heartbeat_keeps_the_lease_and_notices_its_loss(leases: FileLeases) ->
 def _beating() -> bool:
     """The heartbeat's thread ends when it has noticed that the lease is lost."""
     return any(thread.name == "lease-heartbeat" for thread in threading.enumerate())
+
+
+def test_an_engine_knows_that_another_run_has_its_release(
+    leases: FileLeases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken() -> str | None:
+        return overtaken_by(leases.read("e"), "r1", time.time())
+
+    monkeypatch.setenv(ENGINE, "process 1 on a")
+    mine = acquire(leases, "e", "r1", 60)
+    assert overtaken() is None
+    monkeypatch.setenv(ENGINE, "process 2 on a")
+    assert overtaken() == "process 1 on a"
+    mine.release()
+    assert overtaken() is None
+    acquire(leases, "e", "r1", -1)
+    monkeypatch.setenv(ENGINE, "process 3 on a")
+    assert overtaken() is None, "a lease that has run out keeps nobody away"
+    monkeypatch.delenv(ENGINE)
+    acquire(leases, "e", "r1", 60)
+    assert overtaken() is None, "the reaper and operators are no engine"
