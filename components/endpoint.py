@@ -76,6 +76,8 @@ class Regression(_Strict):
     """Candidate against champion on the same rows, exact McNemar."""
 
     alpha: float = Field(0.05, gt=0, lt=1)
+    unanswered: float = Field(0.5, ge=0, le=1)
+    """Share of the rows that the champion may fail to answer; they are left out of the test."""
 
 
 class Evaluation(_Strict):

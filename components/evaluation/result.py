@@ -8,9 +8,6 @@ from pydantic import BaseModel, ConfigDict
 from components.endpoint import Evaluation as Criteria
 from components.evaluation.mcnemar import holm, regression_p
 
-COMPARABLE = 0.5
-"""Share of the rows that the champion must answer: below it, "no regression" says nothing."""
-
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -170,10 +167,10 @@ def assess(
                 f"the champion did not answer {champion.failures} of {len(targets)} held-out "
                 f"rows: {champion.first_failure}"
             )
-            if len(rows) < COMPARABLE * len(targets):
+            if champion.failures > criteria.regression.unanswered * len(targets):
                 reasons.append(
                     f"{said}; too few are left to show that there is no regression: mend the data "
-                    "set, or take the alias 'champion' away if production is broken"
+                    "set, or set evaluation.regression.unanswered: 1 to replace a broken champion"
                 )
             else:
                 warnings.append(f"{said}; the regression test is on the other {len(rows)}")
