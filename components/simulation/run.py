@@ -1,7 +1,7 @@
 """Many simulated releases through this project's rule and its peers'."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.special import betaincinv
 from components.judge.policy import Policy
 from components.simulation import argo, flagger, kayenta, sequential
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
-from components.simulation.scenario import Expectation, PeerSettings, Scenario
+from components.simulation.scenario import Expectation, PeerSettings, Scenario, peer_settings
 from components.simulation.traffic import Traffic, generate
 
 _CHUNK_POLLS = 120_000
@@ -30,6 +30,10 @@ class Summary:
     promoted: float
     held: float
     error: float
+    stopped: float
+    """Rolled back or ended as an error: both spend the budget, and both end a good release."""
+    stopped_at_most: float
+    """Its upper end, likewise."""
     median_detection_s: float | None
     """Seconds from the fault's onset to the rollback, half of all releases being rolled back by
     then; None when fewer than half are."""
@@ -49,6 +53,7 @@ class Simulation:
         """The shares and times of one rule."""
         outcomes = self.outcomes[rule]
         rolled_back = outcomes.decision == ROLLED_BACK
+        stopped = rolled_back | (outcomes.decision == ERROR)
         # With an even number, the later of the two middle times: never flattering.
         median = float(
             np.quantile(np.where(rolled_back, outcomes.at_s, np.inf), 0.5, method="higher")
@@ -59,8 +64,16 @@ class Simulation:
             promoted=float((outcomes.decision == PROMOTED).mean()),
             held=float((outcomes.decision == HELD).mean()),
             error=float((outcomes.decision == ERROR).mean()),
+            stopped=float(stopped.mean()),
+            stopped_at_most=upper_bound(int(stopped.sum()), self.releases),
             median_detection_s=median - self.scenario.onset if math.isfinite(median) else None,
         )
+
+    def rolled_back_within(self, rule: str, seconds: float) -> float:
+        """The share of all releases rolled back at most so long after the fault's onset."""
+        outcomes = self.outcomes[rule]
+        in_time = outcomes.at_s - self.scenario.onset <= seconds
+        return float(((outcomes.decision == ROLLED_BACK) & in_time).mean())
 
 
 def percent(share: float) -> str:
@@ -80,9 +93,15 @@ def upper_bound(hits: int, trials: int, confidence: float = 0.99) -> float:
 
 
 def simulate(
-    scenario: Scenario, policy: Policy, peers: PeerSettings, releases: int, seed: int
+    scenario: Scenario,
+    policy: Policy,
+    peers: PeerSettings,
+    releases: int,
+    seed: int,
+    *,
+    rules: Collection[str] = tuple(RULES),
 ) -> Simulation:
-    """Run the same simulated releases through every rule.
+    """Run the same simulated releases through every one of `rules`.
 
     The policy's watch and poll are those of the scenario, whatever it says.
     """
@@ -93,7 +112,7 @@ def simulate(
             "poll_s": scenario.poll,
         }
     )
-    rules: dict[str, Callable[[Traffic], Outcomes]] = {
+    deciders: dict[str, Callable[[Traffic], Outcomes]] = {
         "sluice": lambda traffic: sequential.decide(traffic, watched),
         "flagger": lambda traffic: flagger.decide(traffic, watched, peers.flagger),
         "argo": lambda traffic: argo.decide(traffic, watched, peers.argo),
@@ -104,8 +123,8 @@ def simulate(
     for chunk, first in enumerate(range(0, releases, size)):
         rng = np.random.default_rng([seed, chunk])
         traffic = generate(scenario, rng, min(size, releases - first))
-        for rule, decide in rules.items():
-            parts[rule].append(decide(traffic))
+        for rule in rules:
+            parts[rule].append(deciders[rule](traffic))
     return Simulation(
         scenario=scenario,
         policy=watched,
@@ -121,11 +140,35 @@ def simulate(
     )
 
 
+def extended(simulation: Simulation) -> Simulation | None:
+    """Releases watched on to the end of the policy's longest extension, by this project's rule.
+
+    Those that are undecided even then are rolled back. The rule may promote at any poll of the
+    extension; here it is asked at the last, which has the most evidence. None if the policy does
+    not extend.
+    """
+    policy, scenario = simulation.policy, simulation.scenario
+    if policy.undecided != "extend" or policy.max_extension == 0:
+        return None
+    minutes = scenario.minutes * (1 + policy.max_extension)
+    longer = scenario.model_copy(update={"minutes": minutes})
+    return simulate(
+        longer, policy, peer_settings(), simulation.releases, simulation.seed, rules=("sluice",)
+    )
+
+
+def measured(expectation: Expectation, simulation: Simulation) -> float | None:
+    """The value that the expectation is about; None for a time that never came."""
+    if expectation.within_s is not None:
+        return simulation.rolled_back_within(expectation.rule, expectation.within_s)
+    value: float | None = getattr(simulation.summary(expectation.rule), expectation.measure)
+    return value
+
+
 def holds(expectation: Expectation, simulation: Simulation) -> bool:
     """True when the measured value keeps the bound; a time that never came keeps none."""
-    value = getattr(simulation.summary(expectation.rule), expectation.measure)
+    value = measured(expectation, simulation)
     if value is None:
         return False
-    if expectation.at_most is not None:
-        return bool(value <= expectation.at_most)
-    return bool(value >= expectation.at_least)
+    low, high = expectation.at_least, expectation.at_most
+    return (low is None or value >= low) and (high is None or value <= high)

@@ -13,7 +13,7 @@ from components.judge.policy import Policy
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
 
-Measure = Literal["rolled_back", "promoted", "held", "error", "median_detection_s"]
+Measure = Literal["rolled_back", "stopped", "promoted", "held", "error", "median_detection_s"]
 
 
 class Scenario(BaseModel):
@@ -84,12 +84,16 @@ class Expectation(BaseModel):
     measure: Measure
     at_most: float | None = None
     at_least: float | None = None
+    within_s: float | None = Field(None, gt=0)
+    """Of `rolled_back`: only so many seconds after the fault's onset count."""
     rule: str = "sluice"
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Expectation":
         if (self.at_most is None) == (self.at_least is None):
             raise ValueError("give at_most or at_least, one of them")
+        if self.within_s is not None and self.measure != "rolled_back":
+            raise ValueError("within_s belongs to rolled_back")
         return self
 
 

@@ -15,7 +15,7 @@ from components.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from components.simulation.run import Simulation, Summary
+    from components.simulation.run import Simulation
     from components.simulation.scenario import Entry, Expectation
 
 _POLICY = ("error_rate", "p95_ratio", "false_rollback")
@@ -95,9 +95,11 @@ def _promise(expectation: Expectation) -> str:
     bound = expectation.at_most if most else expectation.at_least
     if expectation.measure == "median_detection_s":
         return f"half rolled back within {_minutes(bound)}"
-    return (
-        f"{expectation.measure.replace('_', ' ')} {'at most' if most else 'at least'} {bound:.0%}"
+    what = {"stopped": "rolled back or error"}.get(
+        expectation.measure, expectation.measure.replace("_", " ")
     )
+    within = f" within {_minutes(expectation.within_s)}" if expectation.within_s else ""
+    return f"{what}{within} {'at most' if most else 'at least'} {bound:.0%}"
 
 
 def _many_table(done: list[tuple[Entry, Simulation]]) -> Table:
@@ -122,30 +124,68 @@ def _many_table(done: list[tuple[Entry, Simulation]]) -> Table:
         own = simulation.summary("sluice")
         kept = all(holds(expectation, simulation) for expectation in entry.expect)
         last = (
-            (percent(own.rolled_back_at_most), "yes" if kept else "NO")
+            (percent(own.stopped_at_most), "yes" if kept else "NO")
             if promised
             else (percent(own.held),)
         )
-        table.add_row(entry.name, *(_cell(simulation.summary(rule)) for rule in RULES), *last)
+        table.add_row(entry.name, *(_cell(simulation, rule, entry.expect) for rule in RULES), *last)
     return table
 
 
-def _cell(found: Summary) -> str:
+def _cell(simulation: Simulation, rule: str, expect: tuple[Expectation, ...]) -> str:
+    """The share that the row's promise is about, or else the share rolled back."""
     from components.simulation.run import percent
 
+    found = simulation.summary(rule)
+    if any(expectation.measure == "stopped" for expectation in expect):
+        return percent(found.stopped)
+    for expectation in expect:
+        if expectation.within_s:
+            return percent(simulation.rolled_back_within(rule, expectation.within_s))
     median = found.median_detection_s
     when = "" if median is None else f" ({median / 60:.3g})"
     return f"{percent(found.rolled_back)}{when}"
 
 
-def _result(simulation: Simulation) -> dict[str, Any]:
+def _extension(watched: Simulation, on: Simulation | None) -> list[str]:
+    """What becomes of the releases that are held at the watch's end."""
+    from components.simulation.run import percent
+
+    if on is None:
+        return []
+    found, minutes = on.summary("sluice"), on.scenario.minutes
+    promoted, held = percent(found.promoted), percent(found.held)
+    return [
+        f"Sluice watches the {percent(watched.summary('sluice').held)} held on,"
+        f" to minute {minutes:g} (undecided: extend). Watched so long,"
+        f" {percent(found.rolled_back)} of all are rolled back on evidence, {promoted} promoted,"
+        f" and the {held} still held are then rolled back, or held if production failed as well."
+    ]
+
+
+def _result(simulation: Simulation, on: Simulation | None = None) -> dict[str, Any]:
+    extension = {"minutes": on.scenario.minutes, **asdict(on.summary("sluice"))} if on else None
     return {
         "scenario": simulation.scenario.model_dump(mode="json"),
         "policy": {name: getattr(simulation.policy, name) for name in _POLICY},
         "releases": simulation.releases,
         "seed": simulation.seed,
         "rules": {rule: asdict(simulation.summary(rule)) for rule in simulation.outcomes},
+        "extension": extension,
     }
+
+
+def _promises(entry: Entry, simulation: Simulation) -> list[dict[str, Any]]:
+    from components.simulation.run import holds, measured
+
+    return [
+        {
+            **expectation.model_dump(exclude_none=True),
+            "measured": measured(expectation, simulation),
+            "kept": holds(expectation, simulation),
+        }
+        for expectation in entry.expect
+    ]
 
 
 def _plot(path: Path, title: str, figures: list[tuple[Simulation, str, str]]) -> None:
@@ -296,16 +336,17 @@ def command(
     """Simulate releases under your traffic and a fault, and judge them by four rules.
 
     The same simulated releases go through this project's rule, Flagger's, Argo Rollouts' and
-    Kayenta's. The columns are shares of all releases; "at most" is the exact 99% upper bound of
-    the share rolled back, "half by" the time from the fault to the rollback of half of all
-    releases. docs/judge.md explains the rules.
+    Kayenta's. The columns are shares of all releases at the watch's end; "at most" is the exact
+    99% upper bound of the share rolled back (and, in tables of promises, ended as an error),
+    "half by" the time from the fault to the rollback of half of all releases. What Sluice holds is
+    watched on: a line says how that ends. docs/judge.md explains the rules.
 
     Exit codes: 0 done, 1 a promise of --scenarios done-when was not kept.
 
     Example: sluice simulate --rps 0.5 --errors 0.03
     """
     from components.simulation.polls import poll_lines
-    from components.simulation.run import holds, simulate
+    from components.simulation.run import extended, holds, simulate
     from components.simulation.scenario import (
         Entry,
         peer_settings,
@@ -335,19 +376,26 @@ def command(
         _plot(plot, title, [(run, entry.name, _command(run)) for entry, run in done])
     kept = all(holds(expectation, run) for entry, run in done for expectation in entry.expect)
     if as_json and scenarios:
-        results = [{"name": entry.name, **_result(run)} for entry, run in done]
+        results = [
+            {"name": entry.name, **_result(run), "promises": _promises(entry, run)}
+            for entry, run in done
+        ]
         click.echo(json.dumps({"title": title, "kept": kept, "results": results}))
-    elif as_json:
-        click.echo(json.dumps(_result(done[0][1])))
     elif scenarios:
         _print(
             _many_table(done),
             [
                 f"Share of {releases} releases rolled back (half of all by minute), seed {seed}.",
-                "The columns after Kayenta are Sluice's.",
+                "The columns after Kayenta are Sluice's, at the watch's end. What it holds then it"
+                " watches on, and rolls back if the extension decides nothing either.",
             ],
         )
     else:
-        _print(_one_table(done[0][1]), [f"{releases} releases, seed {seed}"])
+        run = done[0][1]
+        on = extended(run) if run.summary("sluice").held else None
+        if as_json:
+            click.echo(json.dumps(_result(run, on)))
+        else:
+            _print(_one_table(run), [*_extension(run, on), f"{releases} releases, seed {seed}"])
     if not kept:
         click.get_current_context().exit(1)

@@ -34,6 +34,25 @@ def test_json_tells_what_each_rule_did_in_shares_and_seconds() -> None:
     assert result["scenario"]["errors"] == 0.5
 
 
+def test_what_becomes_of_held_releases_is_said() -> None:
+    flags = (*SMALL, "--rps", "0.5")
+    said = " ".join(done(*flags).split())
+    on = json.loads(done(*flags, "--json"))["extension"]
+    assert on["minutes"] == 20
+    assert f"the {on['held']:.0%} still held are then rolled back" in said
+    nothing_held = done(*SMALL, "--errors", "0.5")
+    assert "extend" not in nothing_held
+
+
+def test_a_table_of_promises_says_what_was_measured_of_each() -> None:
+    result = json.loads(run("--scenarios", "done-when", "--releases", "2", "--json").stdout)
+    promises = [promise for found in result["results"] for promise in found["promises"]]
+    (in_time,) = [promise for promise in promises if promise.get("within_s") == 120]
+    assert 0 <= in_time["measured"] <= 1
+    assert in_time["kept"] == (in_time["measured"] == 1)
+    assert result["kept"] == all(promise["kept"] for promise in promises)
+
+
 def test_every_flag_reaches_the_scenario() -> None:
     flags = {
         "rps": "2",

@@ -4,10 +4,11 @@ from scipy.stats import binomtest
 
 from components.errors import InputError
 from components.judge import Policy
-from components.simulation.outcome import HELD, PROMOTED, ROLLED_BACK, Outcomes
+from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
 from components.simulation.run import (
     RULES,
     Simulation,
+    extended,
     holds,
     percent,
     simulate,
@@ -28,6 +29,45 @@ def test_a_summary_counts_the_shares_and_the_time_since_the_onset() -> None:
     found = simulation(ended, [90, 120, 300, 1800, 1800], onset=60).summary("sluice")
     assert (found.rolled_back, found.promoted, found.held, found.error) == (0.6, 0.2, 0.2, 0)
     assert found.median_detection_s == 240
+
+
+def test_an_error_spends_the_budget_as_a_rollback_does() -> None:
+    found = simulation([ROLLED_BACK, ERROR, PROMOTED, HELD], [90, 120, 1800, 1800])
+    assert found.summary("sluice").stopped == 0.5
+    assert found.summary("sluice").stopped_at_most == upper_bound(2, 4)
+    assert not holds(Expectation(measure="stopped", at_most=0.25), found)
+    assert holds(Expectation(measure="rolled_back", at_most=0.25), found)
+
+
+def test_a_rollback_after_its_time_is_not_in_time() -> None:
+    found = simulation([ROLLED_BACK, ROLLED_BACK, PROMOTED], [180, 181, 90], onset=60)
+    in_time = Expectation(measure="rolled_back", within_s=120, at_least=0.5)
+    assert found.rolled_back_within("sluice", 120) == pytest.approx(1 / 3)
+    assert not holds(in_time, found)
+    assert holds(in_time.model_copy(update={"within_s": 121}), found)
+
+
+def test_a_time_limit_is_for_rollbacks_only() -> None:
+    with pytest.raises(ValueError, match="within_s"):
+        Expectation(measure="promoted", within_s=120, at_least=0.5)
+
+
+def test_every_promise_about_false_endings_counts_errors_too() -> None:
+    bounds = [e for entry in table("done-when").entries for e in entry.expect if e.at_most == 0.01]
+    assert bounds
+    assert {expectation.measure for expectation in bounds} == {"stopped"}
+
+
+def test_what_is_held_is_watched_to_the_end_of_the_extension() -> None:
+    watched = simulate(scenario(rps=0.5), Policy(), peer_settings(), 200, 0)
+    on = extended(watched)
+    assert on is not None
+    assert on.scenario.minutes == 60
+    assert list(on.outcomes) == ["sluice"]
+    assert on.summary("sluice").held < watched.summary("sluice").held
+    for policy in (Policy(undecided="hold"), Policy(max_extension=0)):
+        ended = simulate(scenario(minutes=5), policy, peer_settings(), 2, 0)
+        assert extended(ended) is None
 
 
 def test_of_two_middle_times_the_later_counts() -> None:
