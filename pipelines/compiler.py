@@ -1,5 +1,6 @@
 """The compiled forms: committed, so that what is reviewed and tested is what runs."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,33 @@ import yaml
 
 FOLDER = Path(__file__).parent / "compiled"
 WATCHED_STEPS = range(4)
-"""A release is compiled for each number of watched traffic steps, up to three."""
+"""Numbers of watched traffic steps for which a release is committed; others are compiled when
+they are asked for."""
+
+
+def committed(watched_steps: int) -> Path:
+    """Where the committed release for that many watched steps stands."""
+    return FOLDER / f"release-{watched_steps}.yaml"
 
 
 def package(watched_steps: int) -> Path:
-    """The committed compiled release for that many watched steps."""
-    return FOLDER / f"release-{watched_steps}.yaml"
+    """The compiled release for that many watched steps.
+
+    One that is not committed is written into the platform's home, from the same source.
+    """
+    from components.platform import connect
+
+    if watched_steps in WATCHED_STEPS:
+        return committed(watched_steps)
+    folder = connect().home / "compiled"
+    folder.mkdir(exist_ok=True)
+    target = folder / f"release-{watched_steps}.yaml"
+    # Releases of several endpoints may ask at once: none may read half a form.
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        fresh = Path(beside, target.name)
+        compile_release(watched_steps, fresh)
+        fresh.replace(target)
+    return target
 
 
 def compile_release(watched_steps: int, target: Path) -> None:

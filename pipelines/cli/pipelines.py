@@ -26,7 +26,7 @@ def compile_(check: bool) -> None:
     from pipelines import compiler
 
     for watched in compiler.WATCHED_STEPS:
-        target = compiler.package(watched)
+        target = compiler.committed(watched)
         if not check:
             target.parent.mkdir(exist_ok=True)
             compiler.compile_release(watched, target)

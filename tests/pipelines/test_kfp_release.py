@@ -2,12 +2,13 @@
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from components.steps import STEPS
-from pipelines import compiler
+from pipelines import compiler, local_runner
 from pipelines.kfp import ops
 
 KFP_TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", bool: "BOOLEAN"}
@@ -33,7 +34,7 @@ def test_a_component_has_the_step_s_names_types_and_defaults(name: str) -> None:
 def test_the_committed_form_is_what_the_source_compiles_to(watched: int, tmp_path: Path) -> None:
     fresh = tmp_path / "release.yaml"
     compiler.compile_release(watched, fresh)
-    assert compiler.structure(fresh) == compiler.structure(compiler.package(watched)), (
+    assert compiler.structure(fresh) == compiler.structure(compiler.committed(watched)), (
         "run 'sluice pipelines compile'"
     )
 
@@ -45,13 +46,54 @@ def _tasks(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_no_step_is_answered_from_a_cache() -> None:
     steps = {"comp-" + name for name in STEPS}
-    for task in _tasks(compiler.structure(compiler.package(2))):
+    for task in _tasks(compiler.structure(compiler.committed(2))):
         component = task["componentRef"]["name"].rstrip("-0123456789")
         if component in steps:
             assert not task.get("cachingOptions", {}).get("enableCache", False)
 
 
 def test_every_watched_step_has_a_way_back() -> None:
-    content = compiler.structure(compiler.package(3))
+    content = compiler.structure(compiler.committed(3))
     rollbacks = [t for t in _tasks(content) if t["taskInfo"]["name"].startswith("rollback")]
     assert len(rollbacks) == 3 + 1
+
+
+STUBS = """\
+from pathlib import Path
+from types import SimpleNamespace
+
+def __getattr__(name):
+    def step(**inputs):
+        with Path({log!r}).open("a") as log:
+            log.write(name + str(inputs.get("stage", "")) + "\\n")
+        return SimpleNamespace(
+            candidate="2", champion="1", path="canary", road="canary", reason="", versions="1,2",
+            percent=10, applied_s=0.0, verdict="PROMOTE", outcome="promoted",
+        )
+    return step
+"""
+
+
+def test_a_release_of_more_steps_than_are_committed_runs_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real engine and the real form, compiled when asked for; only the steps are stubs."""
+    from components import platform
+
+    watched = max(compiler.WATCHED_STEPS) + 2
+    monkeypatch.setattr(platform, "connect", lambda: SimpleNamespace(home=tmp_path))
+    package = compiler.package(watched)
+    assert package == tmp_path / "compiled" / f"release-{watched}.yaml"
+    assert list(package.parent.iterdir()) == [package]
+    steps = tmp_path / "stubs" / "components" / "release" / "steps.py"
+    steps.parent.mkdir(parents=True)
+    steps.write_text(STUBS.format(log=str(tmp_path / "log")))
+    for folder in (steps.parent, steps.parent.parent):
+        (folder / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path / "stubs")  # where the steps' processes look first
+
+    local_runner.run(package, {"endpoint": "e", "version": "2", "release_id": "r"})
+
+    ran = (tmp_path / "log").read_text().split()
+    stages = [f"{step}{stage + 1}" for stage in range(watched) for step in ("shift", "watch")]
+    assert ran == ["fetch", "evaluate", "deploy", *stages, "promote", "finalize"]

@@ -165,4 +165,4 @@ def test_the_committed_releases_pass_the_lint() -> None:
     from pipelines import compiler as forms
 
     for watched in forms.WATCHED_STEPS:
-        assert local_runner.lint(yaml.safe_load(forms.package(watched).read_text())) == []
+        assert local_runner.lint(yaml.safe_load(forms.committed(watched).read_text())) == []
