@@ -90,18 +90,24 @@ class Evaluation(_Strict):
 
 
 class Resources(_Strict):
-    """What one predictor may use."""
+    """What one predictor may use. Kubernetes enforces it; one machine does not."""
 
     cpu: str = Field("1", pattern=r"^\d+(\.\d+)?m?$")
     memory: str = Field("2Gi", pattern=r"^\d+(Mi|Gi)$")
 
 
 class Scaling(_Strict):
-    """How many predictors a version has."""
+    """How many predictors a version has. Kubernetes follows it; one machine always runs one."""
 
     min: int = Field(1, ge=0)
     max: int = Field(1, ge=1)
     queue_depth: int = Field(4, ge=1)
+
+    @model_validator(mode="after")
+    def _min_below_max(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is more than max {self.max}")
+        return self
 
 
 class Queue(_Strict):

@@ -54,6 +54,16 @@ def test_what_is_recorded_can_be_read_again() -> None:
         ("0.85", "lots", "e.yaml:5: evaluation.accuracy.min: Input should be a valid number"),
         ("0.85", "1.85", "e.yaml:5: evaluation.accuracy.min: Input should be less than or equal"),
         ("text-classifier", "pytorch", "e.yaml:7: serving.runtime: Input should be"),
+        (
+            "runtime: text-classifier",
+            "runtime: text-classifier\n  scaling: {min: 3, max: 2}",
+            "e.yaml:8: serving.scaling: min 3 is more than max 2",
+        ),
+        (
+            "runtime: text-classifier",
+            "runtime: text-classifier\n  scaling: {min: 2}",
+            "e.yaml:8: serving.scaling: min 2 is more than max 1",
+        ),
         ("name: banking77", "name: ../x", "e.yaml:1: name: String should match pattern"),
         ("s3://datasets", "http://x", "e.yaml:4: evaluation.dataset.uri: String should match"),
         ("model: ", "name: ", "e.yaml:2: name stands twice"),
