@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
+from components import endpoint as endpoints
 from components.load import log
 from components.load.sender import Outcome
-from components.platform import Platform
+from components.platform import Platform, connect
 from components.registry import Registry
 from components.release.journal import Journal, journals
 
@@ -92,9 +93,11 @@ def newest(platform: Platform, endpoint: str) -> Journal:
 def first_release(registry: Registry, endpoint: Path, version: str) -> int:
     """Release ``version`` as if the model had never been released; the exit code.
 
-    The alias `champion` belongs to the model, which the test modules share.
+    The alias `champion` belongs to the model, which the test modules share; a route is there on a
+    platform that was kept from an earlier run.
     """
     registry.delete_alias(MODEL, "champion")
+    connect().traffic.set_weights(endpoints.find(str(endpoint)), {})
     done = sluice("release", str(endpoint), "--version", version)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.returncode
