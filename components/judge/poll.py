@@ -13,8 +13,10 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=100)]
 _Seconds = Annotated[
     float, msgspec.Meta(ge=0, description="Seconds since the release began; rises with each poll.")
 ]
+_Count = Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0})]
+"""The schema refuses a negative count; the decoder leaves it to the judge, who never promotes on it."""
 _Buckets = Annotated[
-    dict[str, float],
+    dict[str, _Count],
     msgspec.Meta(
         description="Answers at most this slow, cumulative, by upper edge in milliseconds;"
         " '+Inf' is all answers whose latency is known."
@@ -25,8 +27,8 @@ _Buckets = Annotated[
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cumulative counters of one source (a gateway replica or a pod) for one version."""
 
-    requests: float
-    errors: float
+    requests: _Count
+    errors: _Count
     buckets: _Buckets
 
 

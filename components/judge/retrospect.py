@@ -1,10 +1,14 @@
 """Judging after the event: polls from a file, and which of their versions is which."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from components.errors import InputError
+from components.judge.budget import MIN_TAIL_PAST
+from components.judge.planning import Preflight, preflight
+from components.judge.policy import Policy
 from components.judge.poll import MAX_POLL_BYTES, Poll
 
 MAX_FILE_BYTES = 1024**3
@@ -69,6 +73,26 @@ def versions(polls: Sequence[Poll], champion: str | None, candidate: str | None)
         candidate = next(v for v in found if v != champion) if champion else _lighter(polls, found)
     champion = next(v for v in found if v != candidate)
     return Versions(champion, candidate, guessed=True)
+
+
+def checked(policy: Policy, polls: Sequence[Poll], champion: str) -> Preflight | None:
+    """The preflight that a release would have had: on production's first hundred latencies.
+
+    With fewer all along, the last poll counts. None when production got no request, or when the
+    policy has no evidence to decide (`method: threshold`).
+    """
+    buckets: Counter[str] | None = None
+    for poll in polls:
+        samples = [sample for sample in poll.sources.get(champion, {}).values() if sample]
+        if any(sample.requests for sample in samples):
+            buckets = Counter()
+            for sample in samples:
+                buckets.update(sample.buckets)
+            if buckets["+Inf"] >= MIN_TAIL_PAST:
+                break
+    if buckets is None or policy.method != "sequential":
+        return None
+    return preflight(policy, buckets)
 
 
 def _lighter(polls: Sequence[Poll], found: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """A release on one screen of 80 columns."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -7,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from components.judge.budget import split
 from components.report import words
 from components.report.scorecard import Bar, evaluation, scorecard
 from components.report.series import Story, p95
@@ -38,7 +40,7 @@ def show(console: Console, story: Story, record: Path) -> None:
 
 def _plain(text: str, style: str = "") -> Text:
     """Text from the record: no markup, and no character that a terminal would obey."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text), style)
+    return Text(words.printable(text), style)
 
 
 def _head(story: Story) -> RenderableType:
@@ -82,7 +84,10 @@ def _evidence(story: Story) -> RenderableType | None:
     table.add_column()
     for bar in bars:
         table.add_row(bar.label, _bar(bar), bar.said)
-    return table
+    policy = story.state.endpoint.release.policy()
+    if policy.method != "sequential":
+        return table
+    return Group(table, _plain(words.budget(asdict(split(policy.false_rollback)))))
 
 
 def _bar(bar: Bar) -> Text:

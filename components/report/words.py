@@ -1,7 +1,7 @@
 """How numbers and actions are put into words, the same on the page and in the terminal."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.evaluation.result import ClassResult
@@ -47,6 +47,17 @@ def percent(share: float | None) -> str:
     return (
         f"{value:.0f}%" if value in (0, 100) else f"{value:.2f}%" if value < 10 else f"{value:.1f}%"
     )
+
+
+def budget(shares: Mapping[str, float]) -> str:
+    """The risk of rolling back a good version, and the tests between which it is split."""
+    spent = ", ".join(f"{test} {100 * share:.3g}%" for test, share in shares.items())
+    return f"false rollback: at most {100 * sum(shares.values()):.3g}% of releases ({spent})"
+
+
+def printable(text: str) -> str:
+    """Text of others without any character that a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def count(value: float) -> str:

@@ -10,6 +10,7 @@ import click
 
 from components.record import Line
 from components.release.journal import Journal
+from components.report import words
 
 POLL_S = 0.3
 REPEAT_S = 10.0
@@ -42,7 +43,7 @@ class _View:
         self._said: tuple[tuple[str, ...], float] = ((), 0.0)
 
     def show(self, line: Line, first: Line) -> None:
-        text = describe(line)
+        text = words.printable(describe(line))
         if not text:
             return
         text = f"{_clock(line, first)}  {text}"
@@ -86,7 +87,7 @@ def describe(line: Line) -> str:
         case "verdict":
             return _verdict(line)
         case "action":
-            return _action(body)
+            return words.action(body)
         case "event":
             return f"{body['event'].replace('_', ' ')}: {body['detail']}"
         case "end":
@@ -112,7 +113,8 @@ def _evaluation(body: dict[str, Any]) -> str:
 def _forecast(body: dict[str, Any]) -> str:
     rows = [*body["faults"], *body["safe"]]
     seen = [f"{row['what']} {_about(row['seconds'])}" for row in rows]
-    return "; ".join(["forecast: " + ", ".join(seen), *body["warnings"]])
+    said = ["forecast: " + ", ".join(seen), words.budget(body["budget"])]
+    return "; ".join([*said, *body["warnings"]])
 
 
 def _about(seconds: float | None) -> str:
@@ -134,17 +136,3 @@ def _counts(evidence: dict[str, Any] | None) -> str:
     p95 = [arm["p95_ms"] for arm in (candidate, champion)]
     beside = "" if None in p95 else f", p95 {p95[0]:.0f} ms beside {p95[1]:.0f} ms"
     return f"{candidate['errors']:.0f} of {candidate['requests']:.0f} failed{beside}; "
-
-
-def _action(body: dict[str, Any]) -> str:
-    match body["action"]:
-        case "fetch":
-            return f"fetched and verified version {body['version']}"
-        case "deploy":
-            return f"serving versions {', '.join(body['versions'])}"
-        case "set_weights":
-            shares = ", ".join(f"{v}: {w}%" for v, w in body["weights"].items()) or "no route"
-            return f"traffic {shares} (applied in {body['applied_s'] * 1000:.0f} ms)"
-        case "set_alias":
-            return f"alias {body['alias']} -> {body['version']}"
-    return str(body["action"])

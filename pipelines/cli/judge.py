@@ -17,6 +17,7 @@ from components.errors import InputError
 if TYPE_CHECKING:
     from components.judge import Policy, Poll, Verdict
     from components.judge.retrospect import Versions
+    from components.judge.verdict import Code
 
 EXIT_CODES = {"PROMOTE": 0, "ERROR": 1, "ROLLBACK": 3, "HOLD": 4}
 
@@ -105,13 +106,16 @@ def command(
     Without --champion and --candidate, and when the policy file names none, the candidate is the
     version with the smaller weight in the first poll that splits the traffic.
 
-    Exit codes: 0 PROMOTE, 1 ERROR, 2 usage, 3 ROLLBACK, 4 HOLD.
+    Histograms that cannot decide the policy's p95 ratio are refused, as before a release.
+
+    Exit codes: 0 PROMOTE, 1 ERROR or refused, 2 usage, 3 ROLLBACK, 4 HOLD.
 
     Example: sluice judge --policy endpoints/demo.yaml --polls polls.jsonl --json
     """
     from components.judge import judge
     from components.judge.policy_file import load
-    from components.judge.retrospect import read_polls, versions
+    from components.judge.retrospect import checked, read_polls, versions
+    from components.report.words import printable
 
     if (polls_file is None) == (url is None):
         raise click.UsageError("give either --polls FILE or --prometheus URL")
@@ -127,19 +131,22 @@ def command(
     except InputError as error:
         if not as_json:
             raise
-        click.echo(json.dumps(_unreadable(str(error))))
+        click.echo(json.dumps(_refused("unreadable_poll", str(error))))
         sys.exit(EXIT_CODES["ERROR"])
     if who.guessed:
-        click.echo(
-            f"judging version {who.candidate} against {who.champion}:"
-            " --champion and --candidate say otherwise",
-            err=True,
-        )
+        named = printable(f"judging version {who.candidate} against {who.champion}")
+        click.echo(f"{named}: --champion and --candidate say otherwise", err=True)
+    before = checked(settings.policy, polls, who.champion)
+    if before and not before.ok:
+        if not as_json:
+            raise InputError(before.text)
+        click.echo(json.dumps(_refused("p95_undecidable", before.text)))
+        sys.exit(EXIT_CODES["ERROR"])
     verdict = judge(settings.policy, who.champion, who.candidate, polls)
     if as_json:
         click.echo(json.dumps(_result(settings.policy, who, len(polls), verdict)))
     else:
-        show(verdict, who.champion, who.candidate)
+        show(settings.policy, verdict, who)
     sys.exit(EXIT_CODES[verdict.decision])
 
 
@@ -171,18 +178,24 @@ def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict
     }
 
 
-def _unreadable(text: str) -> dict[str, Any]:
-    reason = {"code": "unreadable_poll", "text": text}
+def _refused(code: Code, text: str) -> dict[str, Any]:
+    reason = {"code": code, "text": text}
     return {"verdict": "ERROR", "final": True, "at": None, "reasons": [reason], "evidence": None}
 
 
-def show(verdict: Verdict, champion: str, candidate: str) -> None:
+def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
     """Print a verdict with its evidence for people."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from components.judge.budget import split
+    from components.report import words
 
     console = Console(highlight=False)
-    console.print(f"[bold]{verdict.decision}[/] at {verdict.at:g} s: {verdict.text}")
+    # Names of versions and sources are whatever the polls say: text, never markup.
+    said = Text(words.printable(f" at {verdict.at:g} s: {verdict.text}"))
+    console.print(Text(verdict.decision, "bold") + said)
     evidence = verdict.evidence
     if evidence is None:
         return
@@ -190,11 +203,12 @@ def show(verdict: Verdict, champion: str, candidate: str) -> None:
     for column in ("version", "requests", "failed", "p95"):
         arms.add_column(column, justify="left" if column == "version" else "right")
     for role, version, arm in (
-        ("candidate", candidate, evidence.candidate),
-        ("production", champion, evidence.champion),
+        ("candidate", who.candidate, evidence.candidate),
+        ("production", who.champion, evidence.champion),
     ):
         p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
-        arms.add_row(f"{role} {version}", f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
+        name = Text(words.printable(f"{role} {version}"))
+        arms.add_row(name, f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
     console.print(arms)
     tests = Table(box=None, pad_edge=False)
     for column in ("evidence that", "E", "needed"):
@@ -210,6 +224,8 @@ def show(verdict: Verdict, champion: str, candidate: str) -> None:
         style = "bold" if test.speaks else None
         tests.add_row(claim, _e(test.log_e), _e(test.log_needed), style=style)
     console.print(tests)
+    if policy.method == "sequential":
+        console.print(words.budget(asdict(split(policy.false_rollback))))
 
 
 def _e(log_e: float) -> str:

@@ -56,10 +56,12 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
 
 
 def _print(record: Path, lines: int, result: Replay, policy_file: Path | None) -> None:
+    from components.report.words import printable
+
     click.echo(f"{record}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:
         click.echo(
-            f"not reproduced: {result.difference}"
+            printable(f"not reproduced: {result.difference}")
             if result.difference
             else f"reproduced: {result.verdicts} verdicts"
         )
@@ -70,4 +72,4 @@ def _print(record: Path, lines: int, result: Replay, policy_file: Path | None) -
     if result.decided is not None:
         by = f"by {policy_file}" if policy_file else "decided"
         click.echo(f"{by}: {result.decided.decision} at {result.decided.at:g} s")
-        click.echo(f"  {result.decided.text}")
+        click.echo(f"  {printable(result.decided.text)}")

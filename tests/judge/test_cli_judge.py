@@ -53,7 +53,68 @@ def test_a_failing_version_is_rolled_back_with_exit_code_3_and_a_table(gateway, 
     assert code == 3
     assert said.startswith("ROLLBACK at ")
     assert "the error rate is over the limit" in said
+    assert "false rollback: at most 1% of releases (errors 0.25%, p95 0.7%, split 0.05%)" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_the_threshold_rule_has_no_budget_to_print(gateway, run):
+    gate = gateway()
+    polls = [gate.poll(), *gate.watch(20, errors=0.1)]
+    assert "false rollback" not in run(polls, policy=POLICY + "method: threshold\n")[1]
+
+
+@pytest.mark.parametrize("name", ["[red]gw[/red]", "[/]", "gw\x1b[2J"])
+def test_the_name_of_a_source_is_text_and_neither_markup_nor_a_command(gateway, run, name):
+    gate = gateway()
+    named = [
+        msgspec.structs.replace(poll, sources={v: {name: poll.sources[v]["gateway"]} for v in "12"})
+        for poll in (gate.poll(), *gate.watch(5))
+    ]
+    gate.t += 15
+    polls = [*named, gate.poll(champion={name: gate.sample("1")}, candidate={name: None})]
+    _, said, _ = run(polls)
+    assert name.replace("\x1b", "\N{REPLACEMENT CHARACTER}") in " ".join(said.split())
+
+
+def coarse(polls, edges):
+    """The same polls from a gateway whose histogram has only these edges."""
+    return [
+        msgspec.structs.replace(
+            poll,
+            sources={
+                version: {
+                    name: msgspec.structs.replace(
+                        sample, buckets={edge: sample.buckets[edge] for edge in edges}
+                    )
+                    for name, sample in samples.items()
+                }
+                for version, samples in poll.sources.items()
+            },
+        )
+        for poll in polls
+    ]
+
+
+def test_buckets_that_cannot_decide_the_p95_are_refused_as_before_a_release(gateway, run):
+    gate = gateway()
+    polls = [gate.poll(), *gate.watch(20)]
+    edges = [*gate.sample("1").buckets]
+    polls = coarse(polls, [*edges[::8], "+Inf"])
+    code, said, complaint = run(polls)
+    assert (code, said) == (1, "")
+    assert "the buckets can decide a p95 ratio of 2.86" in complaint
+    assert "the policy asks for 1.3" in complaint
+    code, said, _ = run(polls, "--json")
+    assert (code, json.loads(said)["reasons"][0]["code"]) == (1, "p95_undecidable")
+    assert run(polls, policy=POLICY + "p95_ratio: 2.85\n")[0] != 1
+    assert run(polls, policy=POLICY + "method: threshold\n")[0] != 1
+
+
+def test_a_histogram_that_is_not_there_is_refused_but_not_that_of_an_idle_version(gateway, run):
+    gate = gateway()
+    polls = [gate.poll(), *gate.watch(20)]
+    assert "no latency histogram" in run(coarse(polls, []))[2]
+    assert run(GOOD)[0] == 4
 
 
 def test_an_undecided_version_is_held_with_exit_code_4(gateway, run):
@@ -193,6 +254,20 @@ def test_one_named_version_leaves_the_other():
 def test_other_than_two_versions_must_be_named(weights):
     with pytest.raises(InputError, match="--champion and --candidate"):
         versions([split(weights)], None, None)
+
+
+def test_the_schema_refuses_negative_counts_that_the_judge_never_promotes_on(gateway, run):
+    of_sample = json.loads(text())["$defs"]["Sample"]["properties"]
+    counts = [of_sample["requests"], of_sample["errors"]]
+    counts.append(of_sample["buckets"]["additionalProperties"])
+    assert [count["minimum"] for count in counts] == [0, 0, 0]
+    gate = gateway()
+    polls = [gate.poll(), *gate.watch(25)]
+    sample = polls[5].sources["2"]["gateway"]
+    polls[5].sources["2"]["gateway"] = msgspec.structs.replace(sample, errors=-1.0)
+    found = json.loads(run(polls, "--json")[1])
+    assert found["verdict"] == "HOLD"
+    assert "invalid_sample" in {reason["code"] for reason in found["reasons"]}
 
 
 def test_the_schema_of_polls_in_the_documents_is_the_one_that_is_checked():

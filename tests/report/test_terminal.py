@@ -58,6 +58,11 @@ def test_rows_that_the_champion_failed_are_told(records: Records, new_record: Re
     assert "Warning: 31 unanswered" in text
 
 
+def test_the_evidence_names_the_budget_that_it_is_held_against(records: Records) -> None:
+    text = shown(record.read(records("slow")), records("slow"))
+    assert "false rollback: at most 1% of releases (errors 0.25%, p95 0.7%, split 0.05%)" in text
+
+
 def test_no_text_of_a_record_commands_the_terminal(new_record: Recorder) -> None:
     written = new_record(candidate="2\x1b]0;title\x07")
     written.append("event", {"event": "x\x1b[2J", "detail": "[bold]as written[/bold]"})
