@@ -32,6 +32,8 @@ from components.release.state import Path as Road
 APPLIED_TIMEOUT_S = 10.0
 """A gateway that has not taken a split by then is broken; a healthy one takes under 0.1 s."""
 READY_TIMEOUT_S = 300.0
+GLANCE_PATIENCE_S = 10.0
+"""How long a release waits for production's counters before it goes on without a forecast."""
 REGISTRY_PATIENCE_S = 60.0
 """How long a promotion waits for MLflow before it turns back."""
 
@@ -323,7 +325,7 @@ def deploy(release_id: str) -> Deployed:
     wanted = [version for version in (state.champion, state.candidate) if version]
     if not state.deployed:
         watched = state.path in ("canary", "re-release")
-        before = watching.glance(release.platform, state) if watched else None
+        before = _glance(release, state) if watched else None
         hold = release.hold(state)
         with heartbeat(hold, endpoint.release.lease / 3):
             for version in set(serving.versions(endpoint)) - set(wanted):
@@ -337,23 +339,42 @@ def deploy(release_id: str) -> Deployed:
                 _wait_ready(release.platform, endpoint, version)
             if state.champion and not release.platform.traffic.weights(endpoint):
                 _set_weights(release, state, hold, {state.champion: 100})
-        if before:
+        if watched:
             _foresee(release, state, before)
         release.journal.append("action", {"action": "deploy", "versions": wanted})
     return Deployed(versions=",".join(wanted))
 
 
-def _foresee(release: _Release, state: State, before: watching.Glance) -> None:
-    now = watching.glance(release.platform, state)
+def _foresee(release: _Release, state: State, before: watching.Glance | None) -> None:
+    now = _glance(release, state)
     if now is None:
+        detail = "production's counters could not be read: no preflight of the p95, no forecast"
+        release.journal.event("not_foreseen", detail)
         return
     policy = state.endpoint.release.policy()
     checked = judge.preflight(policy, now.buckets)
     if now.requests and not checked.ok and policy.method == "sequential":
         _end(release, "error", checked.text)
         raise InputError(checked.text)
+    if before is None:
+        detail = "production's counters could be read only once: no rate of traffic, no forecast"
+        release.journal.event("not_foreseen", f"{detail}; {checked.text}")
+        return
     plan = watching.forecast(policy, before, now)
     release.journal.append("forecast", {"preflight": checked.text, **plan.to_json()})
+
+
+def _glance(release: _Release, state: State) -> watching.Glance | None:
+    """Production's counters, asked for until they can be read or patience ends."""
+    deadline = time.monotonic() + GLANCE_PATIENCE_S
+    while True:
+        found = watching.glance(release.platform, state)
+        # A histogram without edges is that of a gateway which was not scraped.
+        if found is not None and (found.requests or found.buckets):
+            return found
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.5)
 
 
 def _wait_ready(platform: Platform, endpoint: Endpoint, version: str) -> None:
