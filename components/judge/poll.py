@@ -14,7 +14,7 @@ _Seconds = Annotated[
     float, msgspec.Meta(ge=0, description="Seconds since the release began; rises with each poll.")
 ]
 _Count = Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0})]
-"""The schema refuses a negative count; the decoder leaves it to the judge, who never promotes on it."""
+"""The schema refuses negative counts; the decoder leaves them to the judge, who never promotes."""
 _Buckets = Annotated[
     dict[str, _Count],
     msgspec.Meta(
