@@ -83,7 +83,11 @@ def read_metadata(folder: Path) -> Bundle:
         ArtifactError: it is missing, too large, not JSON, or has an unknown or wrong key.
     """
     path = folder / METADATA
-    text = _read_small(path, MAX_METADATA_BYTES)
+    text = _read_small(
+        path,
+        MAX_METADATA_BYTES,
+        "a text classifier needs it; any other MLflow model is served by runtime: mlflow",
+    )
     try:
         return Bundle.model_validate_json(text)
     except ValidationError as error:
@@ -126,7 +130,11 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
             was added; a path leaves the folder; there is a symbolic link; or a file holds a
             pickle or program code and ``allow_pickle`` is false.
     """
-    content = _read_small(folder / MANIFEST, MAX_MANIFEST_BYTES)
+    content = _read_small(
+        folder / MANIFEST,
+        MAX_MANIFEST_BYTES,
+        "not registered for release: 'sluice register MODEL_DIR --model NAME' does that",
+    )
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
         raise ArtifactError(
             f"{folder}: {MANIFEST} is not the one registered: download the version again"
@@ -237,7 +245,7 @@ def _reject_difference(folder: Path, named: set[str], present: set[str]) -> None
         )
 
 
-def _read_small(path: Path, limit: int) -> bytes:
+def _read_small(path: Path, limit: int, mend: str) -> bytes:
     try:
         if path.is_symlink():
             raise ArtifactError(f"{path}: a symbolic link: copy the file itself")
@@ -245,9 +253,7 @@ def _read_small(path: Path, limit: int) -> bytes:
             raise ArtifactError(f"{path}: larger than {limit} bytes: no such file is")
         return path.read_bytes()
     except OSError as error:
-        raise ArtifactError(
-            f"{path}: {error.strerror}: not a bundle; register the version with 'sluice prepare'"
-        ) from error
+        raise ArtifactError(f"{path}: {error.strerror}: {mend}") from error
 
 
 def _sha256(path: Path) -> str:

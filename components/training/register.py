@@ -1,9 +1,10 @@
-"""Example versions into MLflow: run, logged model, checksum manifest, registered version.
+"""Versions into MLflow: run, logged model, checksum manifest, registered version.
 
-Nothing is written twice: a version carries the digest of what made it, and is found again by it.
+No example is written twice: it carries the digest of what made it, and is found again by it.
 """
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.bundle import write_manifest
-from components.errors import PlatformError
+from components.bundle import verify, write_manifest
+from components.errors import ArtifactError, InputError, PlatformError
 
 RECIPE_TAG = "sluice.recipe"
 MANIFEST_TAG = "sluice.manifest"
 DATA_TAG = "sluice.training-data"
 EXPERIMENT = "sluice-examples"
+OWN_EXPERIMENT = "sluice-registered"
 
 _DIGEST_CHARACTERS = 32
 """MLflow keeps at most 36 characters of a data set's digest."""
@@ -101,17 +103,9 @@ def _register(server: Any, candidate: Candidate) -> Registered:
     from mlflow.entities import Metric, Param
     from mlflow.models import Model
 
-    experiment = _experiment(server)
-    run = server.create_run(experiment, run_name=f"{candidate.model} {candidate.name}")
-    run_id = run.info.run_id
+    run_name = f"{candidate.model} {candidate.name}"
+    run_id, logged = _begin(server, EXPERIMENT, candidate.model, run_name, candidate.params)
     server.log_inputs(run_id, datasets=[_dataset(candidate)])
-    logged = server.create_logged_model(
-        experiment,
-        name=candidate.model,
-        source_run_id=run_id,
-        params=dict(candidate.params),
-        model_type="classifier",
-    )
     now = int(time.time() * 1000)
     server.log_batch(
         run_id,
@@ -121,42 +115,155 @@ def _register(server: Any, candidate: Candidate) -> Registered:
         ],
         params=[Param(key, value) for key, value in candidate.params.items()],
     )
+
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "model")
-        description = Model(
-            artifact_path=logged.artifact_location,
-            run_id=run_id,
-            model_uuid=logged.model_id,
-            model_id=logged.model_id,
-        )
-        candidate.save(folder, description)
+        candidate.save(folder, _identified(Model(), run_id, logged))
         (folder / "MODEL_CARD.md").write_text(candidate.card, encoding="utf-8")
-        digest = write_manifest(folder)
-        server.log_model_artifacts(logged.model_id, str(folder))
+        digest = _upload(server, run_id, logged, folder)
+    tags = {
+        MANIFEST_TAG: digest,
+        RECIPE_TAG: candidate.recipe,
+        DATA_TAG: candidate.data_digest,
+        "sluice.name": candidate.name,
+    }
+    version = _publish(server, candidate.model, run_id, logged, tags=tags, card=candidate.card)
+    return Registered(candidate.model, version, candidate.name, True, candidate.metrics)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A user's own model in the registry."""
+
+    version: str
+    refused: str
+    """Why it is served only where the endpoint's file allows a pickle; empty if it holds none."""
+
+
+def register_own(server: Any, source: str, model: str) -> Own:
+    """Register an MLflow model of a user's own, with a manifest, as a new version of ``model``.
+
+    Args:
+        server: see `client`.
+        source: the folder that ``mlflow.<flavor>.save_model`` wrote, or the address of a model in
+            this registry, such as ``models:/NAME/VERSION``.
+        model: name of the registered model, which is made if there is none.
+
+    Raises:
+        InputError: the source is no MLflow model with a signature that any client can load.
+        ArtifactError: it holds a symbolic link, a special file or too many files.
+        PlatformError: the server refused.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, "model")
+        _fetch(server, source, folder)
+        description = _described(folder, source)
+        refused = _refused(folder)
+        try:
+            run_id, logged = _begin(server, OWN_EXPERIMENT, model, model, {})
+            _identified(description, run_id, logged).save(str(folder / "MLmodel"))
+            digest = _upload(server, run_id, logged, folder)
+            version = _publish(server, model, run_id, logged, tags={MANIFEST_TAG: digest})
+        except MlflowException as error:
+            raise PlatformError(f"{model}: MLflow refused: {error}") from error
+    return Own(version, refused)
+
+
+def _fetch(server: Any, source: str, folder: Path) -> None:
+    """Copy the model's files, so that nothing of the user's is written to."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    if ":/" not in source:
+        try:
+            # A link is kept as one, so that the manifest refuses it.
+            shutil.copytree(source, folder, symlinks=True)
+        except OSError as error:
+            raise InputError(f"{source}: cannot be copied: {error}") from error
+        return
+    folder.mkdir()
+    try:
+        download_artifacts(source, dst_path=str(folder), tracking_uri=server.tracking_uri)
+    except (MlflowException, OSError) as error:
+        raise InputError(f"{source}: cannot be downloaded: {error}") from error
+
+
+def _described(folder: Path, source: str) -> Any:
+    """What the file `MLmodel` says."""
+    from mlflow.models import Model
+
+    try:
+        found = Model.load(str(folder))
+    except Exception as error:  # whatever stands in the file
+        raise InputError(
+            f"{source}: no MLflow model: write one with mlflow.<flavor>.save_model(model, folder)"
+        ) from error
+    if "python_function" not in found.flavors:
+        raise InputError(f"{source}: the model has no python_function flavor: it cannot be served")
+    if found.signature is None:
+        raise InputError(f"{source}: the model has no signature: save it with signature=...")
+    return found
+
+
+def _refused(folder: Path) -> str:
+    """Why an endpoint that allows no pickle refuses the files; empty if it does not."""
+    digest = write_manifest(folder)
+    try:
+        verify(folder, digest, allow_pickle=False)
+    except ArtifactError as error:
+        return str(error).removeprefix(f"{folder}: ")
+    return ""
+
+
+def _begin(
+    server: Any, experiment: str, model: str, run_name: str, params: Mapping[str, str]
+) -> tuple[str, Any]:
+    """A run and the logged model that it makes."""
+    found = server.get_experiment_by_name(experiment)
+    experiment_id = found.experiment_id if found else server.create_experiment(experiment)
+    run_id: str = server.create_run(experiment_id, run_name=run_name).info.run_id
+    return run_id, server.create_logged_model(
+        experiment_id,
+        name=model,
+        source_run_id=run_id,
+        params=dict(params),
+        model_type="classifier",
+    )
+
+
+def _identified(description: Any, run_id: str, logged: Any) -> Any:
+    """An `MLmodel` description with the ids that the server gave."""
+    description.artifact_path = logged.artifact_location
+    description.run_id = run_id
+    description.model_uuid = description.model_id = logged.model_id
+    return description
+
+
+def _upload(server: Any, run_id: str, logged: Any, folder: Path) -> str:
+    """Store the files in ``folder`` with a manifest; the manifest's digest."""
+    digest = write_manifest(folder)
+    server.log_model_artifacts(logged.model_id, str(folder))
     server.finalize_logged_model(logged.model_id, "READY")
     server.set_terminated(run_id, "FINISHED")
-    _ensure_model(server, candidate.model)
+    return digest
+
+
+def _publish(
+    server: Any, model: str, run_id: str, logged: Any, *, tags: Mapping[str, str], card: str = ""
+) -> str:
+    """A new version of ``model``; its number."""
+    _ensure_model(server, model)
     version = server.create_model_version(
-        candidate.model,
+        model,
         source=f"models:/{logged.model_id}",
         run_id=run_id,
         model_id=logged.model_id,
-        description=candidate.card,
-        tags={
-            MANIFEST_TAG: digest,
-            RECIPE_TAG: candidate.recipe,
-            DATA_TAG: candidate.data_digest,
-            "sluice.name": candidate.name,
-        },
+        description=card,
+        tags=dict(tags),
     )
-    return Registered(
-        candidate.model, str(version.version), candidate.name, True, candidate.metrics
-    )
-
-
-def _experiment(server: Any) -> str:
-    found = server.get_experiment_by_name(EXPERIMENT)
-    return str(found.experiment_id if found else server.create_experiment(EXPERIMENT))
+    return str(version.version)
 
 
 def _ensure_model(server: Any, model: str) -> None:

@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": "find what is missing or broken on this machine",
     "validate": "check endpoint files",
     "prepare": "make and register the example models",
+    "register": "register an MLflow model of your own",
     "release": "release a model version to production",
     "rollback": "send all traffic back to the champion",
     "releases": "list releases",

@@ -61,7 +61,7 @@ def test_a_manifest_made_anew_over_altered_files_fails(folder: Path) -> None:
 
 
 def test_a_folder_without_a_manifest_fails(folder: Path) -> None:
-    with pytest.raises(ArtifactError, match="not a bundle"):
+    with pytest.raises(ArtifactError, match="sluice register MODEL_DIR --model NAME"):
         verify(folder, None, allow_pickle=False)
 
 

@@ -1,7 +1,9 @@
 """Any MLflow model takes the same road: a scikit-learn model of a table, by `runtime: mlflow`."""
 
+import json
 from pathlib import Path
 
+import pandas as pd
 import yaml
 from e2e.harness import newest, sluice, users
 
@@ -30,3 +32,49 @@ def test_a_tabular_version_is_promoted_under_traffic(
     assert registry.alias("tumour-diagnosis", "champion") == "2"
     assert [row for row in seen.answers() if row.status != 200] == []
     assert {row.version for row in seen.answers()} == {"1", "2"}
+
+
+def test_a_model_of_one_s_own_is_registered_and_released(
+    prepared: Platform, registry: Registry, tmp_path: Path
+) -> None:
+    """As its author logged it, it is refused with the command that helps; then it is released."""
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import LogisticRegression
+
+    rows = pd.DataFrame({"width": [float(n) for n in range(60)]})
+    labels = ["low" if n < 30 else "high" for n in range(60)]
+    model = LogisticRegression(max_iter=1000).fit(rows, labels)
+    mlflow.set_tracking_uri(prepared.registry_url)
+    mlflow.sklearn.log_model(
+        model,
+        name="own",
+        registered_model_name="own",
+        signature=infer_signature(rows, model.predict(rows)),
+        serialization_format="skops",
+        pip_requirements=["scikit-learn", "skops"],
+    )
+    rows.assign(label=labels).to_csv(tmp_path / "rows.csv", index=False)
+    endpoint = tmp_path / "own.yaml"
+    content = {
+        "name": "own",
+        "model": "own",
+        "evaluation": {
+            "dataset": {"uri": (tmp_path / "rows.csv").as_uri(), "target": "label"},
+            "accuracy": {"min": 0.9},
+        },
+        "serving": {"runtime": "mlflow"},
+    }
+    endpoint.write_text(yaml.safe_dump(content))
+
+    (logged,) = mlflow.MlflowClient().search_model_versions("name = 'own'")
+    refused = sluice("release", str(endpoint), "--version", str(logged.version))
+    assert refused.returncode == 1
+    assert "sluice register MODEL_DIR --model NAME" in refused.stdout
+
+    made = sluice("register", f"models:/own/{logged.version}", "--model", "own", "--json")
+    assert made.returncode == 0, made.stderr
+    version = json.loads(made.stdout)["version"]
+    released = sluice("release", str(endpoint), "--version", version)
+    assert released.returncode == 0, released.stdout + released.stderr
+    assert registry.alias("own", "champion") == version

@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from predictor.bundles import write_bundle
 
@@ -86,7 +87,6 @@ def test_mlflow_itself_loads_the_version_and_predicts(
     server: Any, registered: register.Registered
 ) -> None:
     import mlflow
-    import pandas as pd
 
     mlflow.set_tracking_uri(server.tracking_uri)
     model = mlflow.pyfunc.load_model(f"models:/{MODEL}/{registered.version}")
@@ -123,6 +123,74 @@ def test_a_version_is_found_by_its_recipe_and_an_unfinished_one_is_not(
     assert register.find(server, MODEL, "x" * 64) is None
     server.delete_model_version_tag(MODEL, registered.version, MANIFEST_TAG)
     assert register.find(server, MODEL, "r" * 64) is None
+
+
+def saved(folder: Path, **options: Any) -> Path:
+    """A user's own small model, as scikit-learn and MLflow write it."""
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import LogisticRegression
+
+    rows = pd.DataFrame({"width": [1.0, 2.0, 3.0, 4.0], "height": [4.0, 3.0, 2.0, 1.0]})
+    model = LogisticRegression().fit(rows, ["low", "low", "high", "high"])
+    signature = infer_signature(rows, model.predict(rows))
+    defaults = {"signature": signature, "pip_requirements": ["scikit-learn"]}
+    mlflow.sklearn.save_model(model, folder, **(defaults | options))
+    return folder
+
+
+def test_a_model_of_one_s_own_is_registered_with_its_manifest(
+    platform: Platform, server: Any, tmp_path: Path
+) -> None:
+    source = saved(tmp_path / "mine", serialization_format="skops")
+    before = sorted(path.name for path in source.iterdir())
+    own = register.register_own(server, str(source), "own-model")
+    assert own.refused == ""
+    assert sorted(path.name for path in source.iterdir()) == before
+    download(platform, "own-model", own.version, tmp_path / "downloaded")
+    tags = server.get_model_version("own-model", own.version).tags
+    verify(tmp_path / "downloaded", tags[MANIFEST_TAG], allow_pickle=False)
+
+    import mlflow
+
+    mlflow.set_tracking_uri(server.tracking_uri)
+    model = mlflow.pyfunc.load_model(f"models:/own-model/{own.version}")
+    entry = server.get_model_version("own-model", own.version)
+    assert entry.source == f"models:/{model.metadata.model_id}"
+    rows = pd.DataFrame({"width": [1.0, 4.0], "height": [4.0, 1.0]})
+    assert list(model.predict(rows)) == ["low", "high"]
+
+    again = register.register_own(server, f"models:/own-model/{own.version}", "own-model")
+    assert int(again.version) == int(own.version) + 1
+    server.delete_registered_model("own-model")
+
+
+def test_a_model_that_holds_a_pickle_says_so_when_it_is_registered(
+    server: Any, tmp_path: Path
+) -> None:
+    source = saved(tmp_path / "mine", serialization_format="cloudpickle")
+    own = register.register_own(server, str(source), "own-pickle")
+    assert "model.pkl is a pickle" in own.refused
+    assert "serving.allow_pickle" in own.refused
+    server.delete_registered_model("own-pickle")
+
+
+def test_what_is_no_servable_model_is_one_clear_line(server: Any, tmp_path: Path) -> None:
+    def refused(source: str) -> str:
+        with pytest.raises(InputError) as caught:
+            register.register_own(server, source, "own-nothing")
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    (tmp_path / "empty").mkdir()
+    assert "no MLflow model" in refused(str(tmp_path / "empty"))
+    assert "No such file" in refused(str(tmp_path / "none"))
+    assert "cannot be downloaded" in refused("models:/no-such-model/1")
+    assert "no signature" in refused(str(saved(tmp_path / "bare", signature=None)))
+    linked = saved(tmp_path / "linked")
+    (linked / "link").symlink_to("/etc/hostname")
+    assert "symbolic link" in refused(str(linked))
+    assert server.search_model_versions("name = 'own-nothing'") == []
 
 
 def test_the_tabular_example_is_made_once(platform: Platform, server: Any, tmp_path: Path) -> None:
