@@ -31,42 +31,82 @@ from components.judge.evidence import (
 from components.judge.policy import Policy
 from components.judge.state import News, State
 
+_NOTHING = (Growth(), Growth())
+
 
 def settle(policy: Policy, state: State, news: News) -> State:
     """The state after the poll's bets; polls of one version alone only add to the past."""
     candidate, champion = news.candidate.growth, news.champion.growth
     if not news.shared:
-        return msgspec.structs.replace(state, past=combine(state.past, champion))
-    state = _bet_errors(policy, state, candidate, champion)
-    state = _bet_latency(policy, state, candidate, champion)
+        return _skip(state, combine(state.held[1], champion))
+    state = _bet_limit(policy, state, candidate)
     # Going by the champion's, so many requests should the candidate have had.
-    due = champion.requests * state.share / (100 - state.share)
-    if news.one_split and news.read:
-        state = _bet_split(state, candidate, champion, due)
+    due = _due(state, champion)
     ours, theirs = state.step_requests
-    return msgspec.structs.replace(
+    state = msgspec.structs.replace(
         state,
-        past=combine(state.past, champion),
         candidate_total=combine(state.candidate_total, candidate),
         champion_total=combine(state.champion_total, champion),
         step_requests=(ours + candidate.requests, theirs + champion.requests),
         due=0.0 if candidate.requests else state.due + due,
     )
+    return _compare(policy, state, news)
 
 
-def _bet_errors(policy: Policy, state: State, candidate: Growth, champion: Growth) -> State:
+def _due(state: State, champion: Growth) -> float:
+    return champion.requests * state.share / (100 - state.share)
+
+
+def _compare(policy: Policy, state: State, news: News) -> State:
+    """Bet on both versions' counts over the same time.
+
+    The counts of a source that was not read come later, for several polls at once. Held against
+    one poll of the other version they would tell of the time, not of the version: so both wait.
+    """
+    candidate, champion = (
+        combine(held, interval.growth)
+        for held, interval in zip(state.held, (news.candidate, news.champion), strict=True)
+    )
+    lost = news.candidate.lost or news.champion.lost
+    mixed = state.held_mixed or news.changed or lost
+    if news.candidate.late or news.champion.late:
+        return _skip(state, champion)
+    if news.candidate.waiting or news.champion.waiting:
+        return msgspec.structs.replace(state, held=(candidate, champion), held_mixed=mixed)
+    state = _bet_relative(policy, state, candidate, champion)
+    state = _bet_latency(policy, state, candidate, champion)
+    if news.read and not mixed and news.candidate.whole and news.champion.whole:
+        state = _bet_split(state, candidate, champion)
+    return _skip(state, champion)
+
+
+def _skip(state: State, champion: Growth) -> State:
+    """The state when these counts of the champion are past: what is compared next begins now."""
+    return msgspec.structs.replace(
+        state,
+        past=combine(state.past, champion),
+        held=_NOTHING,
+        held_mixed=False,
+        paired_at=state.t,
+    )
+
+
+def _bet_limit(policy: Policy, state: State, candidate: Growth) -> State:
     if candidate.requests == 0:
         return state
     count = Count(candidate.errors, candidate.requests)
     bets = [limit_bet(count, policy.error_rate, f) for f in LIMIT_FRACTIONS.values]
-    limit = wager(state.limit, LIMIT_FRACTIONS, bets)
-    if champion.requests == 0:
-        return msgspec.structs.replace(state, limit=limit)
+    return msgspec.structs.replace(state, limit=wager(state.limit, LIMIT_FRACTIONS, bets))
+
+
+def _bet_relative(policy: Policy, state: State, candidate: Growth, champion: Growth) -> State:
+    if candidate.requests == 0 or champion.requests == 0:
+        return state
+    ours = Count(candidate.errors, candidate.requests)
     theirs = Count(champion.errors, champion.requests)
     rate = champion_error_rate(policy, state.past)
-    bets = [two_sample_bet(count, theirs, rate, ratio) for ratio in ERROR_RATIOS.values]
-    relative = wager(state.relative, ERROR_RATIOS, bets)
-    return msgspec.structs.replace(state, limit=limit, relative=relative)
+    bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in ERROR_RATIOS.values]
+    return msgspec.structs.replace(state, relative=wager(state.relative, ERROR_RATIOS, bets))
 
 
 def champion_error_rate(policy: Policy, past: Growth) -> float:
@@ -110,8 +150,8 @@ def _bet_latency(policy: Policy, state: State, candidate: Growth, champion: Grow
     )
 
 
-def _bet_split(state: State, candidate: Growth, champion: Growth, due: float) -> State:
-    total = candidate.requests + champion.requests
+def _bet_split(state: State, candidate: Growth, champion: Growth) -> State:
+    total, due = candidate.requests + champion.requests, _due(state, champion)
     # A starved candidate has its own name; to leave such polls out moves the expected share by
     # less than 1 %, well inside the tolerance.
     if total == 0 or (candidate.requests == 0 and due >= STARVED_NATS):

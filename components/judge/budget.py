@@ -74,6 +74,8 @@ P95_MARGIN = 1.5 / 1.3
 
 STARVED_NATS = 4.6
 """The candidate is starved once this many of its requests were due and none came: chance 1 %."""
+PATIENCE_POLLS = 4.0
+"""The comparison of the versions waits for a source that was not read for at most so many polls."""
 GONE_AFTER_POLLS = 20.0
 """A source that has not been listed for this many polls has left; until then it may be the failing
 one."""

@@ -1,13 +1,14 @@
 """From cumulative counters to what happened since the poll before, source by source.
 
 A source first seen at its version's first poll is a baseline; first seen later it is new and
-starts at zero. Fewer requests than before mean that the source restarted: it counts from zero.
+starts at zero. A counter that is lower than before is stale, as one of two redundant Prometheus
+servers may be, or was restarted: the next reading tells which. A restarted one counts from zero.
 """
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import pairwise
-from operator import add, itemgetter, sub
+from operator import add, itemgetter, lt, sub
 from typing import NamedTuple
 
 import msgspec
@@ -37,16 +38,20 @@ class Source(NamedTuple):
 
     last: Growth | None
     t: float
+    fallen: Growth | None = None
+    """A newer reading below `last`: the next one tells whether it was stale or a restart."""
 
 
 class Clock(NamedTuple):
     """Times in the polls' own seconds; the judge reads no other clock."""
 
     now: float
-    before: float
-    """The poll before."""
     gone: float
     """A source last read before this has left, unless it is still listed."""
+    paired: float
+    """Up to here the two versions have been compared."""
+    patience: float
+    """The comparison does not wait for a source last read before this."""
 
 
 class Layout(NamedTuple):
@@ -77,12 +82,22 @@ class Interval(NamedTuple):
     """Counts from before the release."""
     read: bool
     """At least one source was read."""
-    whole: bool
-    """Every source was read now and at the poll before, and no counter went back."""
+    lost: bool
+    """Something happened that `growth` does not hold: a source restarted or has an unknown past."""
+    late: bool
+    """`growth` begins at another time than what there is to compare: before it, for a source that
+    was not waited for, or after it, for one whose past is unknown."""
     missing: str | None
     """A source that was not read, though it may still serve."""
+    waiting: bool
+    """A source was not read that the comparison waits for."""
     fault: str | None
     """A sample that cannot be true."""
+
+    @property
+    def whole(self) -> bool:
+        """Every source was read, and nothing was lost."""
+        return self.missing is None and not self.lost
 
 
 @lru_cache(maxsize=64)
@@ -131,21 +146,42 @@ def _read(sample: Sample, usual: Layout | None) -> tuple[Growth, Layout | None] 
     return Growth(sample.requests, sample.errors, counts), layout
 
 
-def _since(last: Growth, now: Growth) -> tuple[Growth, bool] | None:
-    """What was added and whether a counter went back; None if two scrapes are mixed up."""
-    if now.requests < last.requests:
-        return now, True
-    if len(now.buckets) < len(last.buckets):
-        return None
+def _below(now: Growth, last: Growth) -> bool:
+    """A counter is lower than it was."""
+    if now.requests < last.requests or now.errors < last.errors:
+        return True
+    return any(map(lt, now.buckets, last.buckets))
+
+
+def _restarted(source: Source, now: Growth, clock: Clock) -> bool:
+    """The reading is below the last for the second time, and goes on from the first of the two.
+
+    The same numbers again may be the same stale scrape, unless they stay.
+    """
+    if source.fallen is None or _below(now, source.fallen):
+        return False
+    return now.requests > source.fallen.requests or source.t < clock.patience
+
+
+def _since(source: Source, last: Growth, now: Growth, clock: Clock) -> tuple[Growth, bool] | None:
+    """What was added and whether something was lost; None if the reading is not to be trusted."""
+    if _below(now, last):
+        if not _restarted(source, now, clock):
+            return None
+        # If only a part went back while requests went on, nothing of this interval counts.
+        return (now if now.requests < last.requests else Growth()), True
     requests, errors = now.requests - last.requests, now.errors - last.errors
-    if errors > requests:
+    if errors > requests or len(now.buckets) < len(last.buckets):
+        # Two scrapes mixed up: the next poll has both.
         return None
-    buckets = tuple(map(sub, now.buckets, last.buckets)) if last.buckets else now.buckets
-    if errors < 0 or (buckets and min(buckets) < 0):
-        # Part of it went back while requests went on: a restart that cannot be told from a
-        # mixed-up reading. Nothing of this interval counts; the next one starts here.
-        return Growth(), True
-    return Growth(requests, errors, buckets), False
+    if not last.buckets:
+        # A histogram that began with the first request; else its past is unknown.
+        unknown = bool(now.buckets) and last.requests > 0
+        return Growth(requests, errors, () if unknown else now.buckets), unknown
+    buckets = tuple(map(sub, now.buckets, last.buckets))
+    # Requests that were open at the last poll may be answered in this one.
+    open_ = max(last.requests - last.latencies, 0.0)
+    return Growth(requests, errors, buckets), buckets[-1] > requests + open_
 
 
 def combine(a: Growth, b: Growth) -> Growth:
@@ -157,26 +193,25 @@ def combine(a: Growth, b: Growth) -> Growth:
     return Growth(a.requests + b.requests, a.errors + b.errors, buckets)
 
 
-def _missing(
+def _unread(
     sources: Mapping[tuple[str, str], Source],
     version: str,
     samples: Mapping[str, Sample | None],
     clock: Clock,
-) -> str | None:
-    """A source that was not read now: it is listed, or was read lately.
+) -> tuple[str | None, bool]:
+    """A source that was not read now, though it is listed or was read lately; whether to wait.
 
     Only one that is no longer listed can have left; a listed one is there and may be failing.
     """
+    missing, waiting = None, False
     for (owner, name), source in sources.items():
-        if owner != version:
+        if owner != version or (source.last is not None and source.t == clock.now):
             continue
-        if name in samples:
-            unread = source.last is None or source.t < clock.now
-        else:
-            unread = source.last is not None and clock.gone <= source.t < clock.now
-        if unread:
-            return name
-    return None
+        if name in samples or (source.last is not None and source.t >= clock.gone):
+            missing = missing or name
+            begun = source.last is not None and source.t >= clock.paired
+            waiting = waiting or (begun and source.t >= clock.patience)
+    return missing, waiting
 
 
 def advance(
@@ -190,7 +225,7 @@ def advance(
     """Read one version's samples; `first` makes sources that are new a baseline."""
     sources, layout = dict(ledger.sources), ledger.layout
     growth = baseline = Growth()
-    read, whole, fault = False, True, None
+    read, lost, late, fault = False, False, False, None
     for name in sorted(samples):
         sample, key = samples[name], (version, name)
         known = sources.get(key)
@@ -204,20 +239,24 @@ def advance(
         now, layout = found
         if known is None and first:
             baseline = combine(baseline, now)
+            late = True
         elif known is None:
             growth = combine(growth, now)
-        elif known.last is not None:
-            since = _since(known.last, now)
-            if since is None:
-                continue
-            added, went_back = since
-            growth = combine(growth, added)
-            whole = whole and not went_back and known.t == clock.before
+            lost = lost or now.latencies > now.requests
+        elif known.last is None:
+            lost = late = True
         else:
-            whole = False
+            since = _since(known, known.last, now, clock)
+            if since is None:
+                if _below(now, known.last):
+                    sources[key] = known._replace(fallen=now)
+                continue
+            growth = combine(growth, since[0])
+            lost = lost or since[1]
+            late = late or known.t < clock.paired
         sources[key] = Source(now, clock.now)
         read = True
-    missing = _missing(sources, version, samples, clock)
+    missing, waiting = _unread(sources, version, samples, clock)
     return Ledger(sources, layout), Interval(
-        growth, baseline, read, whole and missing is None, missing, fault
+        growth, baseline, read, lost, late, missing, waiting, fault
     )

@@ -10,6 +10,7 @@ from components.judge.budget import (
     LIMIT_FRACTIONS,
     P95_RATIOS,
     P95_SAFE_RATIOS,
+    PATIENCE_POLLS,
     PRIOR_CORRELATION,
     SPLIT_FACTORS,
 )
@@ -35,6 +36,12 @@ class State(msgspec.Struct, frozen=True):
     candidate_seen: bool = False
     past: Growth = Growth()
     """The champion's counts that predict its next: before the release (scaled) and since."""
+    held: tuple[Growth, Growth] = (Growth(), Growth())
+    """Counts of candidate and champion that wait to be compared until both are read again."""
+    held_mixed: bool = False
+    """They are from before and after a change of weights, or some were lost."""
+    paired_at: float = -1.0
+    """Up to here the versions have been compared; what is compared next begins here."""
     candidate_total: Growth = Growth()
     """Counts while the traffic was shared."""
     champion_total: Growth = Growth()
@@ -65,8 +72,8 @@ class News(msgspec.Struct, frozen=True):
     champion: Interval
     shared: bool
     """Both versions have a share of the traffic."""
-    one_split: bool
-    """The interval knows one split only, and was counted whole."""
+    changed: bool
+    """The weights have changed: the interval may know both splits."""
 
     @property
     def read(self) -> bool:
@@ -76,7 +83,12 @@ class News(msgspec.Struct, frozen=True):
 
 def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State, News]:
     """Read the poll's counters; the bets come after, from the state's past alone."""
-    clock = Clock(poll.t, state.t, poll.t - GONE_AFTER_POLLS * policy.poll_s)
+    clock = Clock(
+        poll.t,
+        gone=poll.t - GONE_AFTER_POLLS * policy.poll_s,
+        paired=state.paired_at,
+        patience=poll.t - PATIENCE_POLLS * policy.poll_s,
+    )
     ledger, champion = advance(
         state.ledger,
         state.champion,
@@ -89,19 +101,15 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
         state.candidate,
         poll.sources.get(state.candidate, {}),
         clock,
-        first=not state.candidate_seen and share == 0,
+        # To be new, and so to start at zero, it must have been absent from an earlier reading.
+        first=not state.candidate_seen and (share == 0 or not state.champion_seen),
     )
     stranger = next((v for v in poll.sources if v not in (state.champion, state.candidate)), None)
     fault = champion.fault or candidate.fault
     if stranger is not None:
         fault = fault or f"version {stranger} is neither champion nor candidate"
     changed = share != state.share
-    news = News(
-        candidate,
-        champion,
-        shared=0 < share < 100,
-        one_split=not changed and champion.whole and candidate.whole,
-    )
+    news = News(candidate, champion, shared=0 < share < 100, changed=changed)
     return msgspec.structs.replace(
         state,
         t=poll.t,

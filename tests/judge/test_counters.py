@@ -15,7 +15,7 @@ def read(*polls, first=True) -> list[Interval]:
     ledger, intervals = Ledger({}), []
     for number, samples in enumerate(polls):
         now = 15.0 * number
-        clock = Clock(now, now - 15.0, now - 300.0)
+        clock = Clock(now, gone=now - 300.0, paired=now - 15.0, patience=now - 60.0)
         ledger, interval = advance(ledger, "2", samples, clock, first=first and number == 0)
         intervals.append(interval)
     return intervals
@@ -42,10 +42,40 @@ def test_a_new_version_starts_at_zero():
     assert requests(read({"a": sample(7)}, first=False)) == [7]
 
 
-def test_fewer_requests_than_before_mean_a_restart_from_zero():
-    intervals = read({"a": sample(1000, 5)}, {"a": sample(30, 2)}, {"a": sample(40, 2)})
-    assert requests(intervals) == [0, 30, 10]
-    assert [interval.whole for interval in intervals] == [True, False, True]
+def test_fewer_requests_than_before_mean_a_restart_from_zero_once_the_next_poll_confirms_it():
+    intervals = read(
+        {"a": sample(1000, 5)}, {"a": sample(30, 2)}, {"a": sample(40, 2)}, {"a": sample(45, 2)}
+    )
+    assert requests(intervals) == [0, 0, 40, 5]
+    assert intervals[2].growth == Growth(40, 2, (40, 40))
+    assert [interval.missing for interval in intervals] == [None, "a", None, None]
+    assert [interval.whole for interval in intervals] == [True, False, False, True]
+
+
+def test_a_restart_is_confirmed_after_a_missed_scrape_as_well():
+    intervals = read({"a": sample(1000)}, {"a": sample(30)}, {"a": None}, {"a": sample(40)})
+    assert requests(intervals) == [0, 0, 0, 40]
+
+
+def test_one_stale_reading_changes_nothing():
+    intervals = read({"a": sample(100, 1)}, {"a": sample(90, 1)}, {"a": sample(120, 2)})
+    assert requests(intervals) == [0, 0, 20]
+    assert (intervals[1].read, intervals[1].missing) == (False, "a")
+    assert intervals[2].whole
+
+
+def test_the_same_stale_reading_twice_is_no_restart_but_one_that_stays_is():
+    twice = read(*({"a": sample(count)} for count in (100, 90, 90, 120)))
+    assert requests(twice) == [0, 0, 0, 20]
+    idle = read(*({"a": sample(count)} for count in (100, 0, 0, 0, 0, 0, 0, 3)))
+    assert requests(idle) == [0, 0, 0, 0, 0, 0, 0, 3]
+    assert [interval.missing for interval in idle] == [None, *["a"] * 4, None, None, None]
+
+
+def test_a_counter_that_falls_and_falls_is_never_read():
+    intervals = read(*({"a": sample(count)} for count in (100, 90, 80, 70, 60)))
+    assert requests(intervals) == [0] * 5
+    assert [interval.missing for interval in intervals[1:]] == ["a"] * 4
 
 
 def test_one_bucket_that_goes_back_while_requests_go_on_counts_as_nothing():
@@ -53,10 +83,35 @@ def test_one_bucket_that_goes_back_while_requests_go_on_counts_as_nothing():
         {"a": sample(1000, 5, fast=900)},
         {"a": sample(1030, 6, fast=880)},
         {"a": sample(1050, 7, fast=890)},
+        {"a": sample(1060, 7, fast=900)},
     )
-    assert intervals[1].growth == Growth()
-    assert not intervals[1].whole
-    assert intervals[2].growth == Growth(20, 1, (10, 20))
+    assert [interval.growth for interval in intervals[:3]] == [Growth()] * 3
+    assert [interval.whole for interval in intervals] == [True, False, False, True]
+    assert intervals[3].growth == Growth(10, 0, (10, 10))
+
+
+def test_a_histogram_that_appears_later_does_not_count_its_whole_life():
+    bare = Sample(1000.0, 5.0, {})
+    intervals = read({"a": bare}, {"a": sample(1010, 5)}, {"a": sample(1020, 5)})
+    assert intervals[1].growth == Growth(10, 0)
+    assert [interval.whole for interval in intervals] == [True, False, True]
+    assert intervals[2].growth == Growth(10, 0, (10, 10))
+
+
+def test_a_histogram_begins_with_the_first_request():
+    intervals = read({"a": Sample(0.0, 0.0, {})}, {"a": sample(10)})
+    assert intervals[1].growth == Growth(10, 0, (10, 10))
+    assert intervals[1].whole
+
+
+def test_more_answers_than_requests_that_were_open_are_no_whole_interval():
+    def answered(requests, answers):
+        return Sample(float(requests), 0.0, {"10": float(answers), "+Inf": float(answers)})
+
+    open_ones = read({"a": answered(100, 97)}, {"a": answered(101, 101)})
+    assert open_ones[1].whole
+    too_many = read({"a": answered(100, 97)}, {"a": answered(101, 102)})
+    assert not too_many[1].whole
 
 
 def test_a_missed_scrape_is_counted_when_the_source_is_read_again():
@@ -64,7 +119,7 @@ def test_a_missed_scrape_is_counted_when_the_source_is_read_again():
     assert requests(intervals) == [0, 0, 40]
     assert (intervals[1].read, intervals[1].missing) == (False, "a")
     assert intervals[2].read
-    assert not intervals[2].whole
+    assert intervals[2].whole
 
 
 def test_a_source_first_named_without_a_value_has_an_unknown_past():

@@ -97,31 +97,93 @@ def test_empty_polls_in_between_change_no_evidence(growth, data):
         assert evidence(same) == evidence(verdict)
 
 
-@given(growths, st.integers(1, 12))
-@settings(max_examples=60)
-def test_a_restarted_source_changes_no_evidence(growth, at):
-    # The gateway has counted far more than one interval adds, so the restart is visible.
-    filler = ([200, 100, 100, 50, 30, 15, 5], 0.01)
-    growth = [(*filler, *filler)] * 3 + growth
-    polls = release(growth)
-    at = min(at + 2, len(polls) - 2)
+def totals(verdict):
+    """The counts, and the evidence that depends on nothing else."""
+    found = verdict.evidence
+    return found.candidate, found.champion, found.safe.log_e
+
+
+def unending(polls):
+    """The verdicts, none of which ends the release."""
+    state, found = begin(POLICY, "1", "2"), []
+    for poll in polls:
+        state, verdict = observe(POLICY, state, poll)
+        state = msgspec.structs.replace(state, over=None)
+        found.append(verdict)
+    return found
+
+
+FILLER = ([200, 100, 100, 50, 30, 15, 5], 0.01)
+
+
+def restarted(polls, at):
+    """The polls of sources that restarted right after the poll of this number."""
     before = polls[at].sources
-    restarted = polls[: at + 1] + [
+    return polls[: at + 1] + [
         Poll(p.t, p.weights, {v: {"x": minus(p.sources[v]["x"], before[v]["x"])} for v in "12"})
         for p in polls[at + 1 :]
     ]
-    states = begin(POLICY, "1", "2"), begin(POLICY, "1", "2")
-    for plain, again in zip(polls, restarted, strict=True):
-        (one, verdict), (two, same) = (
-            observe(POLICY, state, poll) for state, poll in zip(states, (plain, again), strict=True)
-        )
-        states = one, two
-        if verdict.final or same.final:
-            return
-        visible = all(again.sources[v]["x"].requests < before[v]["x"].requests for v in "12")
-        if again.t == polls[at + 1].t and not visible:
-            return
-        assert evidence(same)[1] == evidence(verdict)[1]
+
+
+def below(a: Sample, b: Sample) -> bool:
+    return a.requests < b.requests and a.errors <= b.errors
+
+
+@given(growths, st.integers(1, 12))
+@settings(max_examples=60)
+def test_a_restarted_source_is_no_more_than_a_missed_scrape(growth, at):
+    # The gateway has counted far more than two intervals add, so the restart is visible.
+    polls = release([(*FILLER, *FILLER)] * 4 + growth)
+    at = min(at + 3, len(polls) - 3)
+    again = restarted(polls, at)
+    first, second, before = (p.sources for p in (again[at + 1], again[at + 2], polls[at]))
+    if not all(below(second[v]["x"], before[v]["x"]) for v in "12"):
+        return
+    if not all(first[v]["x"].requests < second[v]["x"].requests for v in "12"):
+        return
+    unread = {v: {"x": None} for v in "12"}
+    missed = list(polls)
+    missed[at + 1] = Poll(polls[at + 1].t, polls[at + 1].weights, unread)
+    three = zip(unending(polls), unending(missed), unending(again), strict=True)
+    for number, (clean, gap, restart) in enumerate(three):
+        assert evidence(restart)[1] == evidence(gap)[1]
+        if number != at + 1:
+            assert totals(restart) == totals(gap) == totals(clean)
+
+
+@given(growths, st.sampled_from("12"), st.integers(1, 12), st.integers(1, 12))
+@settings(max_examples=60)
+def test_one_stale_reading_changes_no_count(growth, version, at, age):
+    polls = release([(*FILLER, *FILLER)] * 3 + growth)
+    at = min(at, len(polls) - 2)
+    p, older = polls[at], polls[max(at - age, 0)].sources[version]
+    stale = list(polls)
+    stale[at] = Poll(p.t, p.weights, p.sources | {version: older})
+    for number, (one, other) in enumerate(zip(unending(polls), unending(stale), strict=True)):
+        if number != at:
+            assert totals(other) == totals(one)
+
+
+thin = st.lists(st.sampled_from([5, 10, 25]), min_size=21, max_size=21)
+
+
+@given(thin, st.sampled_from(["1", "2", "12"]), st.integers(3, 19), st.booleans())
+@settings(max_examples=60)
+def test_counters_that_fall_over_time_promote_nothing_that_a_clean_run_would_not(
+    sizes, versions, at, bounce
+):
+    shares = (0.5, 0.2, 0.2, 0.1, 0, 0, 0)
+    growth = [([round(share * size) for share in shares], 0.0) * 2 for size in sizes]
+    polls = release(growth)
+    falling = polls[: at + 1]
+    for number, p in enumerate(polls[at + 1 :], start=1):
+        back = bounce and number % 3 == 0
+        older = polls[at if back else max(at - number, 0)].sources
+        falling.append(Poll(p.t, p.weights, p.sources | {v: older[v] for v in versions}))
+    promoted = [
+        any(verdict.decision == "PROMOTE" for verdict in unending(run)) for run in (falling, polls)
+    ]
+    assert promoted[0] <= promoted[1]
 
 
 def minus(a: Sample, b: Sample) -> Sample:
