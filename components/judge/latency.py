@@ -74,12 +74,16 @@ def tail_beyond(edges: Sequence[float], counts: Sequence[float], ms: float) -> f
 
 
 def p95_ms(edges: Sequence[float], counts: Sequence[float]) -> float | None:
-    """The p95 by linear interpolation in its bucket, as PromQL's `histogram_quantile` does."""
+    """The p95 by linear interpolation in its bucket, as PromQL's `histogram_quantile` does.
+
+    None without counts, and beyond the highest finite edge: there, PromQL answers that edge, which
+    would make the slowest of all versions look as fast as any other beyond it.
+    """
     if not counts or counts[-1] <= 0:
         return None
     rank = (1 - TAIL) * counts[-1]
     at = bisect_left(counts, rank)
     if at >= len(edges) - 1:
-        return edges[-2]
+        return None
     low, before = (edges[at - 1], counts[at - 1]) if at else (0.0, 0.0)
     return low + (edges[at] - low) * (rank - before) / (counts[at] - before)

@@ -241,10 +241,7 @@ def _lacking(policy: Policy, state: State, evidence: Evidence) -> tuple[Reason, 
     if evidence.step_requests == 0:
         found.append(Reason("undecided", "the candidate got no request in this step"))
     if policy.method == "threshold":
-        if not threshold.enough(policy, candidate, champion):
-            text = f"fewer than {policy.min_requests} requests, or latencies, of one version"
-            found.append(Reason("undecided", text))
-        return tuple(found)
+        return (*found, *threshold.lacking(policy, candidate, champion))
     shared = _shared_fault(policy, evidence)
     found += shared
     if not shared and not evidence.safe.speaks:

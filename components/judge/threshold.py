@@ -21,9 +21,24 @@ def faults(policy: Policy, candidate: Arm, champion: Arm) -> tuple[Reason, ...]:
     if rate > policy.error_rate:
         text = f"{rate:.2%} of the candidate's requests failed, more than {policy.error_rate:.2%}"
         found.append(Reason("error_rate", text))
-    if candidate.p95_ms and champion.p95_ms:
+    # There are answers of both, so a p95 that is None lies beyond the highest edge.
+    if candidate.p95_ms is None and champion.p95_ms is not None:
+        text = "the p95 lies beyond the highest bucket edge, production's does not"
+        found.append(Reason("p95", text))
+    elif candidate.p95_ms and champion.p95_ms:
         ratio = candidate.p95_ms / champion.p95_ms
         if ratio > policy.p95_ratio:
             text = f"the p95 is {ratio:.2f} times production's, more than {policy.p95_ratio:g}"
             found.append(Reason("p95", text))
     return tuple(found)
+
+
+def lacking(policy: Policy, candidate: Arm, champion: Arm) -> tuple[Reason, ...]:
+    """What is missing to compare with the thresholds."""
+    if not enough(policy, candidate, champion):
+        text = f"fewer than {policy.min_requests} requests, or latencies, of one version"
+        return (Reason("undecided", text),)
+    if candidate.p95_ms is None and champion.p95_ms is None:
+        text = "both p95s lie beyond the highest bucket edge: they cannot be compared"
+        return (Reason("undecided", text),)
+    return ()

@@ -6,15 +6,12 @@ import msgspec
 
 Decision = Literal["PROMOTE", "ROLLBACK", "HOLD", "ERROR"]
 
-NoData = Literal["both_idle", "candidate_starved", "scrape_down", "undecided"]
-"""Why there is no evidence yet: nobody asks; production is asked but the candidate is not; the
-counters cannot be read; or the counts are there and decide nothing. None of them is a pass."""
-
 Code = Literal[
-    "both_idle",
-    "candidate_starved",
-    "scrape_down",
-    "undecided",
+    # Why there is no evidence yet; none of these four is a pass.
+    "both_idle",  # nobody asks
+    "candidate_starved",  # production is asked but the candidate is not
+    "scrape_down",  # the counters cannot be read
+    "undecided",  # the counts are there and decide nothing
     "waiting",  # the candidate has no share of the traffic, or all of it
     "watching",  # the watch has not ended and nothing is wrong
     "late_poll",  # a duplicate, or older than the poll before: ignored
@@ -60,7 +57,7 @@ class Arm(msgspec.Struct, frozen=True):
     latencies: float
     """Answers whose latency is known."""
     p95_ms: float | None
-    """Read from the histogram; None while it is empty."""
+    """Read from the histogram; None while it is empty, and beyond its highest edge."""
 
 
 class P95(msgspec.Struct, frozen=True):

@@ -316,6 +316,27 @@ def test_the_threshold_rule_compares_p95s(gateway):
     assert (verdict.decision, codes(verdict)) == ("ROLLBACK", ["p95"])
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "decision", "code"),
+    [
+        (900_000.0, 100.0, "ROLLBACK", "p95"),
+        (900_000.0, 900_000.0, "ROLLBACK", "undecided"),
+        (100.0, 900_000.0, "PROMOTE", "safe"),
+    ],
+)
+def test_the_threshold_rule_knows_no_p95_beyond_the_top_bucket(
+    gateway, ours, theirs, decision, code
+):
+    gate = gateway()
+    gate.p95 = {"1": theirs, "2": ours}
+    verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(240)])
+    assert (verdict.decision, codes(verdict)[0]) == (decision, code)
+    beyond = [arm.p95_ms is None for arm in (verdict.evidence.candidate, verdict.evidence.champion)]
+    assert beyond == [ours > 1000, theirs > 1000]
+    if decision == "ROLLBACK":
+        assert "highest bucket edge" in verdict.text
+
+
 def test_the_threshold_rule_promotes_what_is_within_its_thresholds(gateway):
     gate = gateway()
     verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(120)])
