@@ -1,5 +1,6 @@
 """Polling the counters and asking the judge, with every poll and verdict in the record."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -19,6 +20,25 @@ MAX_AGE_POLLS = 2.0
 MIN_MAX_AGE_S = 5.0
 
 
+_TICK_S = 0.001
+"""The times of two polls differ by this at least."""
+
+
+class _Stopwatch:
+    """Seconds since the release began, which a wall clock that is set does not move.
+
+    They go on from the newest poll of the record, whatever the wall clock says by now.
+    """
+
+    def __init__(self, state: State) -> None:
+        passed = time.time() - state.started_at
+        newest = max((body["t"] for body in state.polls), default=-_TICK_S)
+        self._zero = time.monotonic() - max(passed, newest + _TICK_S)
+
+    def read(self) -> float:
+        return time.monotonic() - self._zero
+
+
 def replayed(state: State) -> judge.State:
     """The judge's state after the polls that the record holds."""
     policy = state.endpoint.release.policy()
@@ -31,7 +51,7 @@ def replayed(state: State) -> judge.State:
 def poll(platform: Platform, journal: Journal) -> Verdict:
     """Take one poll outside of a watch: the baseline before, and the remainder after a step."""
     state = journal.state()
-    _, verdict = _take(platform, journal, state, replayed(state))
+    _, verdict = _take(platform, journal, state, replayed(state), _Stopwatch(state).read())
     return verdict
 
 
@@ -46,12 +66,11 @@ def watch(platform: Platform, journal: Journal, hold: Hold) -> Verdict:
     """
     state = journal.state()
     every = state.endpoint.release.poll
-    judged = replayed(state)
+    judged, stopwatch = replayed(state), _Stopwatch(state)
     while True:
-        due = every - (time.time() - state.started_at) % every
-        time.sleep(due)
+        time.sleep(every - stopwatch.read() % every)
         hold.renew()
-        judged, verdict = _take(platform, journal, state, judged)
+        judged, verdict = _take(platform, journal, state, judged, stopwatch.read())
         if verdict.decision != "HOLD" or verdict.final:
             return verdict
 
@@ -61,6 +80,7 @@ class Glance:
     """The champion's counters at one time."""
 
     at: float
+    """Seconds of this process's monotonic clock."""
     requests: float
     errors: float
     buckets: Mapping[str, float]
@@ -78,7 +98,7 @@ def glance(platform: Platform, state: State) -> Glance | None:
         buckets.update(found.buckets if found else {})
     requests = sum(found.requests for found in sources.values() if found)
     errors = sum(found.errors for found in sources.values() if found)
-    return Glance(time.time(), requests, errors, buckets)
+    return Glance(time.monotonic(), requests, errors, buckets)
 
 
 def forecast(policy: Policy, before: Glance, now: Glance) -> judge.Plan:
@@ -90,7 +110,7 @@ def forecast(policy: Policy, before: Glance, now: Glance) -> judge.Plan:
 
 
 def _take(
-    platform: Platform, journal: Journal, state: State, judged: judge.State
+    platform: Platform, journal: Journal, state: State, judged: judge.State, t: float
 ) -> tuple[judge.State, Verdict]:
     endpoint = state.endpoint
     weights = platform.traffic.weights(endpoint)
@@ -102,23 +122,39 @@ def _take(
         journal.event("metrics_unreachable", str(error))
         sampled = {version: {} for version in versions}
     body: dict[str, Any] = {
-        "t": round(time.time() - state.started_at, 3),
+        "t": round(t, 3),
         "weights": weights,
-        "sources": {
-            version: {source: _counters(found) for source, found in sources.items()}
-            for version, sources in sampled.items()
-        },
+        "sources": _sources(journal, sampled),
     }
-    line = journal.append("poll", body)
-    policy = endpoint.release.policy()
-    judged, verdict = judge.observe(policy, judged, Poll.from_json(line.body))
+    # Only what can be read again is recorded: every later step judges the recorded polls first.
+    taken = Poll.from_json(body)
+    journal.append("poll", body)
+    judged, verdict = judge.observe(endpoint.release.policy(), judged, taken)
     journal.append("verdict", verdict.to_json())
     return judged, verdict
 
 
-def _counters(found: Counters | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
+def _sources(
+    journal: Journal, sampled: Mapping[str, Mapping[str, Counters | None]]
+) -> dict[str, dict[str, dict[str, Any] | None]]:
+    """The counters as the record holds them; JSON has no NaN and no infinity, so such are null."""
+    read: dict[str, dict[str, dict[str, Any] | None]] = {}
+    for version, sources in sampled.items():
+        read[version] = {}
+        for source, found in sources.items():
+            finite = found is None or _finite(found)
+            if not finite:
+                detail = f"version {version}, source {source}: a counter is NaN or infinite"
+                journal.event("counter_not_finite", f"{detail}; the source counts as not read")
+            read[version][source] = _counters(found) if found and finite else None
+    return read
+
+
+def _finite(found: Counters) -> bool:
+    return all(map(math.isfinite, (found.requests, found.errors, *found.buckets.values())))
+
+
+def _counters(found: Counters) -> dict[str, Any]:
     return {
         "requests": found.requests,
         "errors": found.errors,

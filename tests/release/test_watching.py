@@ -1,0 +1,151 @@
+"""Polls stand on a clock that cannot be set, and only what can be read again is recorded."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from components.errors import InputError
+from components.judge import Poll
+from components.platform import Counters
+from components.release import watching
+from components.release.journal import Journal
+
+SETTINGS = {
+    "name": "demo",
+    "model": "demo",
+    "evaluation": {
+        "dataset": {"uri": "file:///tmp/test.csv", "target": "label"},
+        "accuracy": {"min": 0.8},
+        "latency": {"p95_ms": 200},
+    },
+    "serving": {"runtime": "text-classifier"},
+    "release": {"steps": [10, 100], "watch": "2m", "poll": "15s", "lease": "60s"},
+}
+BEGAN = 1_700_000_000.0
+
+
+class Clocks:
+    """A wall clock that a test may set, and one that only goes on."""
+
+    def __init__(self):
+        self.passed, self.set_by = 5.0, 0.0
+
+    def time(self):
+        return BEGAN + self.passed + self.set_by
+
+    def monotonic(self):
+        return 77.0 + self.passed
+
+    def sleep(self, seconds):
+        assert 0 < seconds <= 15
+        self.passed += seconds
+
+
+class Place:
+    """A platform whose counters a test writes."""
+
+    def __init__(self, clocks):
+        self.clocks, self.split = clocks, {"1": 90, "2": 10}
+        self.traffic = SimpleNamespace(weights=lambda _: self.split)
+        self.metrics = SimpleNamespace(sample=self.sample)
+
+    def sample(self, _endpoint, versions, _max_age):
+        found = {}
+        for version in versions:
+            n = round(self.clocks.passed) * self.split[version]
+            buckets = {"10": round(n * 0.9), "13": n, "+Inf": n}
+            found[version] = {"gateway": Counters(n, 0.0, buckets)}
+        return found
+
+
+@pytest.fixture
+def clocks(monkeypatch):
+    found = Clocks()
+    monkeypatch.setattr(watching, "time", found)
+    return found
+
+
+@pytest.fixture
+def journal(tmp_path, monkeypatch):
+    monkeypatch.setattr("components.release.journal.time", SimpleNamespace(time=lambda: BEGAN))
+    found = Journal(tmp_path)
+    head = {"release_id": "r", "candidate": "2", "champion": "1", "path": "canary", "run_id": ""}
+    found.append("release", head | {"settings": SETTINGS})
+    return found
+
+
+class Hold:
+    """A lease that is lost after so many polls."""
+
+    def __init__(self, polls, then=lambda _: None):
+        self.polls, self.then = polls, then
+
+    def renew(self):
+        if not self.polls:
+            raise TimeoutError
+        self.polls -= 1
+        self.then(self.polls)
+
+
+def watch(clocks, journal, polls, then=lambda _: None):
+    with pytest.raises(TimeoutError):
+        watching.watch(Place(clocks), journal, Hold(polls, then))
+
+
+def times(journal):
+    return [line.body["t"] for line in journal.lines() if line.kind == "poll"]
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_wall_clock_that_is_set_moves_no_poll(clocks, journal, step):
+    def jump(left):
+        clocks.set_by = step if left < 2 else 0.0
+
+    watch(clocks, journal, 4, jump)
+    assert times(journal) == [15, 30, 45, 60]
+    codes = [line.body["reasons"][0]["code"] for line in journal.lines() if line.kind == "verdict"]
+    assert "late_poll" not in codes
+
+
+def test_polls_go_on_after_the_newest_when_the_wall_clock_was_set_back_in_between(clocks, journal):
+    watch(clocks, journal, 2)
+    clocks.set_by = -3600.0
+    watch(clocks, journal, 2)
+    assert times(journal)[:2] == [15, 30]
+    assert times(journal)[2:] == pytest.approx([45, 60], abs=0.01)
+    watching.poll(Place(clocks), journal)
+    assert times(journal)[-1] > times(journal)[-2]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_counter_that_is_no_number_is_unread_and_told(clocks, journal, number):
+    place = Place(clocks)
+    place.metrics.sample = lambda *_: {
+        "1": {"gateway": Counters(10.0, 0.0, {"10": 5.0, "+Inf": 10.0})},
+        "2": {"gateway": Counters(10.0, 0.0, {"10": number, "+Inf": 10.0})},
+    }
+    verdict = watching.poll(place, journal)
+    assert verdict.decision == "HOLD"
+    recorded = next(line.body for line in journal.lines() if line.kind == "poll")
+    assert recorded["sources"]["2"] == {"gateway": None}
+    assert recorded["sources"]["1"]["gateway"]["requests"] == 10
+    event = next(line.body for line in journal.lines() if line.kind == "event")
+    assert event["event"] == "counter_not_finite"
+    assert "version 2, source gateway" in event["detail"]
+
+
+def test_a_poll_that_could_not_be_read_again_is_not_recorded(clocks, journal):
+    place = Place(clocks)
+    place.split = {"1": -10, "2": 110}
+    with pytest.raises(InputError):
+        watching.poll(place, journal)
+    assert [line.kind for line in journal.lines()] == ["release"]
+
+
+def test_the_judge_after_a_restart_is_the_judge_before(clocks, journal):
+    watch(clocks, journal, 3)
+    state = journal.state()
+    again = watching.replayed(state)
+    assert again.t == 45
+    assert [Poll.from_json(body).t for body in state.polls] == [15, 30, 45]
