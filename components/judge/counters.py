@@ -18,6 +18,8 @@ from components.judge.poll import Sample
 MAX_COUNT = 2.0**53
 """Beyond it a float no longer counts in steps of one."""
 MAX_EDGES = 1_000
+MAX_GONE = 50
+"""So many sources of a version that have left are remembered, in case that one comes back."""
 
 
 class Growth(NamedTuple):
@@ -214,6 +216,24 @@ def _unread(
     return missing, waiting
 
 
+def _forget(
+    sources: dict[tuple[str, str], Source],
+    version: str,
+    samples: Mapping[str, Sample | None],
+    clock: Clock,
+) -> None:
+    """Drop the sources that left first, when more have left than are remembered."""
+    if len(sources) <= MAX_GONE:
+        return
+    gone = [
+        (source.t, key)
+        for key, source in sources.items()
+        if key[0] == version and key[1] not in samples and source.t < clock.gone
+    ]
+    for _, key in sorted(gone)[: max(len(gone) - MAX_GONE, 0)]:
+        del sources[key]
+
+
 def advance(
     ledger: Ledger,
     version: str,
@@ -257,6 +277,7 @@ def advance(
         sources[key] = Source(now, clock.now)
         read = True
     missing, waiting = _unread(sources, version, samples, clock)
+    _forget(sources, version, samples, clock)
     return Ledger(sources, layout), Interval(
         growth, baseline, read, lost, late, missing, waiting, fault
     )

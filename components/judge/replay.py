@@ -12,7 +12,7 @@ from components.judge.policy import Policy
 from components.judge.poll import Poll
 from components.judge.rule import observe
 from components.judge.state import State
-from components.judge.verdict import Verdict
+from components.judge.verdict import RULE, Verdict
 from components.record import Line
 
 DIGITS = 12
@@ -96,6 +96,12 @@ def _poll(line: Line, number: int) -> Poll:
 def _difference(line: Line, number: int, verdict: Verdict | None) -> str | None:
     if verdict is None:
         return f"line {number}: a verdict without a poll before it"
+    rule = line.body.get("rule", 1)
+    if rule != RULE:
+        return (
+            f"line {number}: judged by rule {rule} of the judge, this is rule {RULE}: replay it"
+            " with the Sluice that recorded it, or see with --policy what this rule decides"
+        )
     where = _unequal(line.body, verdict.to_json(), "")
     if where is None:
         return None

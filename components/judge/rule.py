@@ -20,7 +20,7 @@ from components.judge.evidence import Count, log_e, log_safety
 from components.judge.policy import Policy
 from components.judge.poll import Poll
 from components.judge.state import News, State, count
-from components.judge.verdict import P95, Arm, Decision, Evidence, Reason, Test, Verdict
+from components.judge.verdict import P95, RULE, Arm, Decision, Evidence, Reason, Test, Verdict
 
 
 def begin(policy: Policy, champion: str, candidate: str) -> State:  # noqa: ARG001
@@ -89,11 +89,11 @@ def _share(state: State, poll: Poll) -> float | None:
 def _final(
     state: State, decision: Decision, reasons: tuple[Reason, ...], evidence: Evidence | None
 ) -> Verdict:
-    return Verdict(decision, True, state.t, state.share, None, reasons, evidence)
+    return Verdict(decision, True, state.t, state.share, None, reasons, evidence, RULE)
 
 
 def _hold(state: State, reasons: tuple[Reason, ...], evidence: Evidence | None = None) -> Verdict:
-    return Verdict("HOLD", False, state.t, state.share, None, reasons, evidence)
+    return Verdict("HOLD", False, state.t, state.share, None, reasons, evidence, RULE)
 
 
 def _arm(state: State, total: Growth) -> Arm:
@@ -200,7 +200,9 @@ def _watch(policy: Policy, state: State, news: News, evidence: Evidence) -> Verd
     if not unread and not missing:
         step = next((step for step in policy.steps if step > state.share), 100)
         reason = Reason("safe", _safe(policy, evidence))
-        return Verdict("PROMOTE", step == 100, state.t, state.share, step, (reason,), evidence)
+        return Verdict(
+            "PROMOTE", step == 100, state.t, state.share, step, (reason,), evidence, RULE
+        )
     return _undecided(policy, state, evidence, unread, missing)
 
 

@@ -6,6 +6,13 @@ import msgspec
 
 Decision = Literal["PROMOTE", "ROLLBACK", "HOLD", "ERROR"]
 
+RULE = 2
+"""The version of the judge's rule; it rises when the same polls may lead to another verdict.
+
+1: the first. 2: evidence over the limit counts for good, both versions are compared over the same
+time, and stale readings are told from restarts.
+"""
+
 Code = Literal[
     # Why there is no evidence yet; none of these four is a pass.
     "both_idle",  # nobody asks
@@ -114,6 +121,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """For PROMOTE: the percent to take next; 100 is the promotion."""
     reasons: tuple[Reason, ...]
     evidence: Evidence | None
+    rule: int = 1
+    """The version of the rule that decided; records of the first do not name it."""
 
     @property
     def text(self) -> str:

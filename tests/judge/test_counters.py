@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.judge import Sample
-from components.judge.counters import Clock, Growth, Interval, Ledger, advance
+from components.judge.counters import MAX_GONE, Clock, Growth, Interval, Ledger, advance
 
 
 def sample(requests, errors=0.0, fast=None, edges=("10", "+Inf")):
@@ -139,6 +139,25 @@ def test_a_source_that_is_still_listed_never_counts_as_gone():
     assert {interval.missing for interval in read(*never_read)} == {"b"}
     mixed_up = [{"a": sample(10)}] + [{"a": sample(10, 90)}] * 30
     assert {interval.missing for interval in read(*mixed_up)[1:]} == {"a"}
+
+
+def test_so_many_sources_that_have_left_are_remembered_and_no_more():
+    ledger = Ledger({})
+    for number in range(3 * MAX_GONE):
+        now = 15.0 * number
+        clock = Clock(now, gone=now - 300.0, paired=now - 15.0, patience=now - 60.0)
+        samples = {"stays": sample(number), f"pod-{number}": sample(1)}
+        ledger, _ = advance(ledger, "2", samples, clock, first=False)
+    kept = {name for _, name in ledger.sources}
+    assert len(kept) <= MAX_GONE + 23
+    assert {"stays", f"pod-{3 * MAX_GONE - 1}", f"pod-{3 * MAX_GONE - 60}"} <= kept
+    assert "pod-0" not in kept
+
+
+def test_a_source_that_comes_back_goes_on_where_it_was():
+    polls = [{"a": sample(10), "b": sample(500)}, *[{"a": sample(10)}] * 40]
+    intervals = read(*polls, {"a": sample(10), "b": sample(520)})
+    assert intervals[-1].growth.requests == 20
 
 
 def test_two_scrapes_mixed_up_wait_for_the_next_poll():

@@ -7,6 +7,7 @@ from components import record
 from components.errors import InputError
 from components.judge import Policy
 from components.judge.replay import replay
+from components.judge.verdict import RULE
 from pipelines.cli import sluice
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -71,6 +72,24 @@ def test_a_verdict_that_the_polls_do_not_give_is_not_reproduced(tmp_path):
     assert code == 5
     assert "decision is recorded as PROMOTE, now ROLLBACK" in said
     assert "line 19: decision" in said
+
+
+@pytest.mark.parametrize("other", [None, 1, 99])
+def test_a_record_of_another_rule_says_so_and_what_to_do(tmp_path, other):
+    def older(line):
+        if line.kind != "verdict":
+            return line.body
+        body = {key: value for key, value in line.body.items() if key != "rule"}
+        body["decision"] = "HOLD"
+        return body if other is None else body | {"rule": other}
+
+    path = rewritten(tmp_path / "record.jsonl", older)
+    code, said = run(path)
+    assert code == 5
+    assert f"line 3: judged by rule {other or 1} of the judge, this is rule {RULE}" in said
+    assert "replay it with the Sluice that recorded it" in said
+    assert run(path, "--policy", GOLDEN.parent / "nowhere.yaml")[0] == 1
+    assert replay(record.read(path), Policy()).difference is None
 
 
 @pytest.mark.parametrize(("factor", "code"), [(1 + 1e-14, 0), (1 + 1e-9, 5)])
