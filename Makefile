@@ -42,8 +42,10 @@ format: $(READY) ## format the code
 bench: $(READY) ## print the figures that the documents quote
 	$(BIN)/python -m benchmarks
 
-bench-predictor: $(READY) ## time the predictor against its peers (about an hour, quiet machine)
+bench-predictor: $(READY) ## time the predictor against its peers (70 minutes, needs wrk and a quiet machine)
 	$(BIN)/python -m benchmarks.predictor
+	$(BIN)/python -m benchmarks.predictor.soak
+	$(BIN)/python -m benchmarks.predictor.report
 
 clean: ## stop the platform and delete its state
 	-$(BIN)/sluice down

@@ -51,9 +51,9 @@ def _measure(home: Path) -> None:
 
 def _gateway(home: Path) -> None:
     """What the gateway adds, one request at a time, in turns with the predictor itself."""
-    from benchmarks.predictor.__main__ import mixes
     from benchmarks.predictor.closed import closed_loop
     from benchmarks.predictor.contestants import v2
+    from benchmarks.predictor.material import mixes
     from components import endpoint as endpoints
     from components.platform import connect
 

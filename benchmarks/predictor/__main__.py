@@ -8,66 +8,23 @@ import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.predictor.closed import closed_loop
 from benchmarks.predictor.contestants import CONTESTANTS, OURS, Contestant, Setting
+from benchmarks.predictor.material import RUNS, Mix, bundle, limit, mixes
 from benchmarks.predictor.opened import Message, open_loop
 from benchmarks.predictor.process import Running, running
-from components.load.mix import long_message
-from components.training import examples
 
 CONNECTIONS = (1, 8, 32, 128)
 LOADS = (50, 80, 120)
 """Percent of the limit."""
 OPEN_ROUNDS = 3
 """Open loops are measured in so many of the rounds."""
-LONG_SHARE = 0.05
-RUNS = Path(__file__).parent / "runs"
-_TEXTS = 1000
 _WARM_SECONDS = 1.0
-
-Mix = Sequence[tuple[str, bool]]
-"""Texts, and whether each is a long one."""
-
-
-def mixes(seed: int = 7) -> dict[str, Mix]:
-    """Banking77's test sentences, and the same with 5% of texts of 128 tokens."""
-    import random
-
-    draw = random.Random(seed)  # noqa: S311 nothing secret
-    texts = examples.load_sources(Path("data/banking77")).test.texts()
-    typical = [(text, False) for text in draw.sample(texts, _TEXTS)]
-    every = round(1 / LONG_SHARE)
-    skewed = [
-        (long_message(texts, draw), True) if number % every == 0 else pair
-        for number, pair in enumerate(typical)
-    ]
-    return {"typical": typical, "skewed": skewed}
-
-
-def bundle() -> Path:
-    """Version 2's files as `sluice prepare` makes them."""
-    sources = examples.load_sources(Path("data/banking77"))
-    recipe = next(recipe for recipe in examples.RECIPES if recipe.name == "full")
-    built = examples.build(sources, [recipe], Path(".cache/models"), print)
-    return built[recipe].folder
-
-
-def limit(folder: Path, mix: Mix, seconds: float) -> dict[str, Any]:
-    """The graph's own limit, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.predictor.limit", str(folder), str(seconds)]
-    texts = "\n".join(text for text, _ in mix)
-    done = subprocess.run(command, input=texts, capture_output=True, text=True, check=True)
-    speed, executors, threads, rows = done.stdout.split()
-    way = {"executors": int(executors), "threads": int(threads), "rows": int(rows)}
-    return {"per_second": float(speed), **way}
 
 
 def measure_closed(

@@ -62,7 +62,7 @@ class Opened:
     other: int
     unanswered: int
     goodput: float
-    """Right answers per second of sending."""
+    """Right answers per second, while requests were sent."""
     every: Latency
     short: Latency
     shed_latency: Latency
@@ -108,7 +108,9 @@ class _Connection(asyncio.Protocol):
 
 
 class _Run:
-    def __init__(self, url: str, rate: float) -> None:
+    def __init__(self, url: str, rate: float, seconds: float) -> None:
+        self.seconds = seconds
+        self.in_time = 0
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 80
         self.head = (
@@ -126,6 +128,7 @@ class _Run:
         took = time.perf_counter() - self.began - due
         if status == 200:
             self.times[long].append(took)
+            self.in_time += self.began + self.seconds > time.perf_counter()
         elif status == 503:
             self.shed.append(took)
         else:
@@ -136,7 +139,7 @@ class _Run:
         right = len(self.times[True]) + len(self.times[False])
         return self.sent - right - len(self.shed) - self.other - self.lost
 
-    async def go(self, messages: Sequence[Message], seconds: float, seed: int) -> Opened:
+    async def go(self, messages: Sequence[Message], seed: int) -> Opened:
         loop = asyncio.get_running_loop()
         connecting: set[asyncio.Task[None]] = set()
 
@@ -152,7 +155,7 @@ class _Run:
 
         raws = [self.head + b"%d\r\n\r\n" % len(m.body) + m.body for m in messages]
         self.began = time.perf_counter()
-        for number, due in enumerate(due_times(self.rate, seconds, "poisson", seed)):
+        for number, due in enumerate(due_times(self.rate, self.seconds, "poisson", seed)):
             wait = due - (time.perf_counter() - self.began)
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -178,7 +181,7 @@ class _Run:
             shed=len(self.shed),
             other=self.other,
             unanswered=self.open + self.lost,
-            goodput=len(every) / seconds,
+            goodput=self.in_time / self.seconds,
             every=Latency.of(every),
             short=Latency.of(self.times[False]),
             shed_latency=Latency.of(self.shed),
@@ -190,4 +193,4 @@ def open_loop(
 ) -> Opened:
     """Send ``messages`` in turn to ``url`` at Poisson times of ``rate`` a second."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Run(url, rate).go(messages, seconds, seed))
+        return runner.run(_Run(url, rate, seconds).go(messages, seed))

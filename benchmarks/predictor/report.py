@@ -1,4 +1,4 @@
-"""`docs/performance.md` and its plot, from the raw figures of a run: give their file."""
+"""`docs/performance.md` and its plot, from the raw figures of the newest run or of a given file."""
 
 import json
 import statistics
@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Template
 
 from benchmarks.predictor.contestants import FRAMEWORKS, OURS
+from benchmarks.predictor.material import RUNS
 
 TEMPLATE = Path(__file__).with_name("performance.md.j2")
 PAGE = Path("docs/performance.md")
@@ -165,7 +166,7 @@ def _settings(run: Run) -> str:
     return table(["server", "setting", "requests/s"], rows)
 
 
-def page(run: Run, source: Path) -> str:
+def page(run: Run, source: Path, soak: Run | None) -> str:
     """The document."""
     names = _by_speed(run)
     limits = [r["limit"]["typical"] for r in run["rounds"]]
@@ -185,6 +186,7 @@ def page(run: Run, source: Path) -> str:
         throughput=_throughput(run, names),
         latency={f"{mix}_{load}": _latency(run, names, mix, load) for mix, load in loads},
         settings=_settings(run),
+        soak=soak,
     )
 
 
@@ -227,9 +229,11 @@ def plot(run: Run) -> str:
 
 def main() -> None:
     """Write page and plot."""
-    source = Path(sys.argv[1])
+    newest = sorted(path for path in RUNS.glob("*.json") if not path.stem.endswith("-soak"))
+    source = Path(sys.argv[1]) if sys.argv[1:] else newest[-1].relative_to(Path.cwd())
     run = json.loads(source.read_text())
-    PAGE.write_text(page(run, source))
+    soak = source.with_name(f"{source.stem}-soak.json")
+    PAGE.write_text(page(run, source, json.loads(soak.read_text()) if soak.exists() else None))
     PLOT.write_text(plot(run))
     print(f"{PAGE} and {PLOT}: written")
 

@@ -1,14 +1,26 @@
-"""Long mixed traffic, with clients that misbehave, and what it leaves behind in a predictor."""
+"""Long mixed traffic, with clients that misbehave, and what it leaves behind in a predictor.
 
+`python -m benchmarks.predictor.soak` does it for ten minutes at 80% of the graph's own limit.
+"""
+
+import argparse
 import asyncio
+import json
 import os
 import random
+import statistics
+import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from benchmarks.predictor.closed import closed_loop
+from benchmarks.predictor.contestants import OURS, Setting
+from benchmarks.predictor.material import RUNS, bundle, limit, mixes
+from benchmarks.predictor.process import running
 from components.load.mix import text_bodies
 from components.load.schedule import due_times
 from components.load.sender import Outcome, send
@@ -165,3 +177,70 @@ def _is_socket(path: Path) -> bool:
 def _resident(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def scrape_times(url: str, bodies: Sequence[bytes], seconds: float) -> list[float]:
+    """Milliseconds of each scrape of the metrics, while 32 connections saturate the server."""
+    metrics = url.split("/v2/", maxsplit=1)[0] + "/metrics"
+    times: list[float] = []
+    busy = threading.Thread(target=closed_loop, args=(url, bodies, 32, seconds + 2))
+    busy.start()
+    time.sleep(1)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.perf_counter()
+        with urllib.request.urlopen(metrics) as answer:  # noqa: S310 our own URL
+            answer.read()
+        times.append((time.perf_counter() - began) * 1000)
+        time.sleep(0.1)
+    busy.join()
+    return times
+
+
+def main() -> None:
+    """Soak, print what it left behind, and keep it as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.predictor.soak")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
+    given = parser.parse_args()
+    folder, mix = bundle(), mixes()["skewed"]
+    os.environ["SLUICE_BENCH_BUNDLE"] = str(folder.absolute())
+    texts = [text for text, _ in mix]
+    found = limit(folder, mix, 4)["per_second"]
+    rate = 0.8 * found
+    with running(OURS, Setting(), folder) as server:
+        scrapes = scrape_times(server.url, [OURS.body(text) for text in texts], 5)
+        plain = [text for text, is_long in mix if not is_long]
+        result = asyncio.run(
+            soak(server.url, server.root.pid, plain, rate=rate, seconds=given.seconds)
+        )
+    first_minute = min(60, len(result.memory) // 2)
+    base, later = result.memory[first_minute], max(result.memory[first_minute:])
+    statuses = Counter(outcome.status for outcome in result.outcomes)
+    shown = {
+        "seconds": given.seconds,
+        "limit_per_second": found,
+        "rate": rate,
+        "requests": len(result.outcomes),
+        "statuses": {str(status): count for status, count in sorted(statuses.items())},
+        "unanswered": result.unanswered,
+        "misbehaved": dict(result.misbehaved),
+        "memory_after_first_minute_mb": base,
+        "memory_highest_later_mb": later,
+        "memory_growth": later / base - 1,
+        "before": asdict(result.before) if result.before else None,
+        "after": asdict(result.after) if result.after else None,
+        "scrape_ms": {
+            "count": len(scrapes),
+            "median": statistics.median(scrapes),
+            "highest": max(scrapes),
+        },
+        "memory": result.memory,
+    }
+    out = given.out or RUNS / f"{time.strftime('%Y-%m-%d')}-soak.json"
+    out.write_text(json.dumps(shown))
+    print(json.dumps({key: value for key, value in shown.items() if key != "memory"}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

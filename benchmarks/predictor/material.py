@@ -1,0 +1,50 @@
+"""What the predictor's benchmarks share: the bundle, the texts, the graph's own limit."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from components.load.mix import long_message
+from components.training import examples
+
+RUNS = Path(__file__).parent / "runs"
+"""Raw figures, a file a run."""
+LONG_SHARE = 0.05
+_TEXTS = 1000
+
+Mix = Sequence[tuple[str, bool]]
+"""Texts, and whether each is a long one."""
+
+
+def mixes(seed: int = 7) -> dict[str, Mix]:
+    """Banking77's test sentences, and the same with 5% of texts of 128 tokens."""
+    draw = random.Random(seed)  # noqa: S311 nothing secret
+    texts = examples.load_sources(Path("data/banking77")).test.texts()
+    typical = [(text, False) for text in draw.sample(texts, _TEXTS)]
+    every = round(1 / LONG_SHARE)
+    skewed = [
+        (long_message(texts, draw), True) if number % every == 0 else pair
+        for number, pair in enumerate(typical)
+    ]
+    return {"typical": typical, "skewed": skewed}
+
+
+def bundle() -> Path:
+    """Version 2's files as `sluice prepare` makes them."""
+    sources = examples.load_sources(Path("data/banking77"))
+    recipe = next(recipe for recipe in examples.RECIPES if recipe.name == "full")
+    built = examples.build(sources, [recipe], Path(".cache/models"), print)
+    return built[recipe].folder
+
+
+def limit(folder: Path, mix: Mix, seconds: float) -> dict[str, Any]:
+    """The graph's own limit, measured in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.predictor.limit", str(folder), str(seconds)]
+    texts = "\n".join(text for text, _ in mix)
+    done = subprocess.run(command, input=texts, capture_output=True, text=True, check=True)
+    speed, executors, threads, rows = done.stdout.split()
+    way = {"executors": int(executors), "threads": int(threads), "rows": int(rows)}
+    return {"per_second": float(speed), **way}
