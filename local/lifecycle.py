@@ -22,7 +22,7 @@ from local import (
     seaweed,
     supervisor,
 )
-from local.home import REPOSITORY, Home, locked
+from local.home import Home, locked
 from local.http import probe
 from local.program import Program, Server
 from local.serving import program_name
@@ -39,10 +39,8 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
     return [make(home, kept) for make in makers]
 
 
-def reaper(home: Home) -> Program | None:
+def reaper(home: Home) -> Program:
     """The program that finishes releases whose lease has expired."""
-    if not (REPOSITORY / "pipelines" / "cli" / "reap.py").exists():
-        return None
     sluice = Path(sysconfig.get_path("scripts"), "sluice")
     return Program(
         "reaper",
@@ -113,9 +111,7 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     gateway.publish(home)
     for server in wanted:
         supervisor.write_program(home, server.program)
-    finisher = reaper(home)
-    if finisher:
-        supervisor.write_program(home, finisher)
+    supervisor.write_program(home, reaper(home))
     if alive:
         supervisor.update(home)
         supervisor.start_stopped(home)

@@ -84,11 +84,6 @@ def remove_program(home: Home, name: str) -> None:
     (_programs(home) / f"{name}.conf").unlink(missing_ok=True)
 
 
-def programs(home: Home) -> set[str]:
-    """Names of the programs that have a section."""
-    return {path.stem for path in _programs(home).glob("*.conf")}
-
-
 def start(home: Home) -> None:
     """Start supervisord in the background; it starts every program that has a section.
 
