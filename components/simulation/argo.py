@@ -1,4 +1,4 @@
-"""Argo Rollouts' rule for an AnalysisRun, written from `docs/judge.md#the-peers-rules`.
+"""Argo Rollouts' rule for an AnalysisRun, written from `docs/peers.md`.
 
 A measurement is Successful, Failed or Inconclusive by the conditions that the template spells
 out; each metric counts them over the whole run; the run is as bad as its worst metric. Failed

@@ -1,4 +1,4 @@
-"""Flagger's rule, written from `docs/judge.md#the-peers-rules`.
+"""Flagger's rule, written from `docs/peers.md`.
 
 Every interval the metrics are checked in turn; the first that fails, or has no value, adds one
 failed check and ends the tick. Failed checks add up over the whole release. They are compared

@@ -1,4 +1,4 @@
-"""Kayenta's rule for one critical metric, written from `docs/judge.md#the-peers-rules`.
+"""Kayenta's rule for one critical metric, written from `docs/peers.md`.
 
 Each metric is two series of one value per step, unweighted by requests. A two-sided Mann-Whitney
 test over all values so far, repeated at every judgement without correction, says High or Pass:

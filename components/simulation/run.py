@@ -80,7 +80,7 @@ def percent(share: float) -> str:
     """A share in percent; one that is not quite nothing or all never reads 0% or 100%."""
     if 0 < share < 0.0005:
         return "<0.1%"
-    if 0.9995 < share < 1:
+    if 0.9995 <= share < 1:
         return ">99.9%"
     if 0 < share < 0.1 or 0.99 < share < 1:
         return f"{share:.1%}"

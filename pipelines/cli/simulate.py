@@ -137,11 +137,11 @@ def _cell(simulation: Simulation, rule: str, expect: tuple[Expectation, ...]) ->
     from components.simulation.run import percent
 
     found = simulation.summary(rule)
-    if any(expectation.measure == "stopped" for expectation in expect):
-        return percent(found.stopped)
     for expectation in expect:
         if expectation.within_s:
             return percent(simulation.rolled_back_within(rule, expectation.within_s))
+        if expectation.measure not in ("rolled_back", "median_detection_s"):
+            return percent(getattr(found, expectation.measure))
     median = found.median_detection_s
     when = "" if median is None else f" ({median / 60:.3g})"
     return f"{percent(found.rolled_back)}{when}"
@@ -154,12 +154,12 @@ def _extension(watched: Simulation, on: Simulation | None) -> list[str]:
     if on is None:
         return []
     found, minutes = on.summary("sluice"), on.scenario.minutes
-    promoted, held = percent(found.promoted), percent(found.held)
     return [
-        f"Sluice watches the {percent(watched.summary('sluice').held)} held on,"
-        f" to minute {minutes:g} (undecided: extend). Watched so long,"
-        f" {percent(found.rolled_back)} of all are rolled back on evidence, {promoted} promoted,"
-        f" and the {held} still held are then rolled back, or held if production failed as well."
+        f"Sluice watches the {percent(watched.summary('sluice').held)} held on, to minute"
+        f" {minutes:g}, for any poll that shows them safe (undecided: extend). Releases judged at"
+        f" minute {minutes:g}: {percent(found.rolled_back)} rolled back on evidence by then,"
+        f" {percent(found.promoted)} safe, {percent(found.held)} undecided: at most so many end in"
+        " a rollback without evidence, or held if production failed as well."
     ]
 
 

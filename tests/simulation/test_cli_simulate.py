@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from components.errors import InputError
 from components.judge import Poll
+from components.simulation.run import percent
 from pipelines.cli import sluice
 
 SMALL = ["--releases", "20", "--minutes", "10"]
@@ -39,7 +40,7 @@ def test_what_becomes_of_held_releases_is_said() -> None:
     said = " ".join(done(*flags).split())
     on = json.loads(done(*flags, "--json"))["extension"]
     assert on["minutes"] == 20
-    assert f"the {on['held']:.0%} still held are then rolled back" in said
+    assert f"{percent(on['held'])} undecided: at most so many end in a rollback" in said
     nothing_held = done(*SMALL, "--errors", "0.5")
     assert "extend" not in nothing_held
 

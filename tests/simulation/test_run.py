@@ -96,8 +96,8 @@ def test_the_upper_bound_is_clopper_and_pearsons(hits: int, trials: int) -> None
 
 
 def test_a_share_that_is_not_nothing_or_all_never_reads_so() -> None:
-    shown = [percent(share) for share in (0, 0.0001, 0.003, 0.25, 0.994, 0.9999, 1)]
-    assert shown == ["0%", "<0.1%", "0.3%", "25%", "99.4%", ">99.9%", "100%"]
+    shown = [percent(share) for share in (0, 0.0001, 0.003, 0.25, 0.994, 0.9995, 0.9999, 1)]
+    assert shown == ["0%", "<0.1%", "0.3%", "25%", "99.4%", ">99.9%", ">99.9%", "100%"]
 
 
 def test_a_simulation_can_be_made_again() -> None:
