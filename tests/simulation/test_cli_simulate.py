@@ -48,9 +48,9 @@ def test_what_becomes_of_held_releases_is_said() -> None:
 def test_a_table_of_promises_says_what_was_measured_of_each() -> None:
     result = json.loads(run("--scenarios", "done-when", "--releases", "2", "--json").stdout)
     promises = [promise for found in result["results"] for promise in found["promises"]]
-    (in_time,) = [promise for promise in promises if promise.get("within_s") == 120]
+    (in_time,) = [promise for promise in promises if promise.get("within_s") == 600]
     assert 0 <= in_time["measured"] <= 1
-    assert in_time["kept"] == (in_time["measured"] == 1)
+    assert in_time["kept"] == (in_time["measured"] >= 0.999)
     assert result["kept"] == all(promise["kept"] for promise in promises)
 
 
