@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -77,8 +78,14 @@ def start(scene: Scene, platform: Platform, registry: Registry) -> "subprocess.P
     before = newest(platform, "cut").folder
     release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     until(lambda: newest(platform, "cut").folder != before, 60, "the release's record")
-    until(lambda: newest(platform, "cut").state().percent == 50, 120, "the shift to 50%")
+    until(lambda: watched(newest(platform, "cut").lines()), 120, "a poll of the watch at 50%")
     return release
+
+
+def watched(lines: list[Line]) -> bool:
+    """True once a poll has been judged since the shift."""
+    shifts = [n for n, x in enumerate(lines) if x.body.get("action") == "set_weights"]
+    return bool(shifts) and any(x.kind == "verdict" for x in lines[shifts[-1] :])
 
 
 def outcome(release: "subprocess.Popen[str]") -> str:
@@ -86,8 +93,19 @@ def outcome(release: "subprocess.Popen[str]") -> str:
     return str(json.loads(out)["outcome"])
 
 
-def verdicts(lines: list[Line], begin: float, end: float) -> list[str]:
-    return [x.body["decision"] for x in lines if x.kind == "verdict" and begin <= x.at <= end]
+def judged(lines: list[Line]) -> list[tuple[Line, str]]:
+    """Each poll, and the decision that was made on it: the verdict is written after its poll."""
+    found = []
+    for poll, verdict in pairwise(x for x in lines if x.kind in ("poll", "verdict")):
+        if poll.kind == "poll":
+            assert verdict.kind == "verdict"
+            found.append((poll, verdict.body["decision"]))
+    return found
+
+
+def is_blind(poll: Line) -> bool:
+    """True when a version's counters are missing."""
+    return not all(any(sources.values()) for sources in poll.body["sources"].values())
 
 
 @pytest.mark.parametrize("server", ["prometheus", "mlflow", "postgres", "s3"])
@@ -97,17 +115,23 @@ def test_a_watch_survives_the_loss_of(
     release = start(scene, prepared, registry)
     began = time.time()
     with cut_off(scene.home, server):
-        log = newest(prepared, "cut")
-        seen = len(log.lines())
         until(lambda: time.time() - began > CUT_S, 60, "the cut's end")
     ended = time.time()
-    assert outcome(release) == "promoted", log.state().reason
-    lines = log.lines()
-    assert len(lines) > seen
+    assert outcome(release) == "promoted", newest(prepared, "cut").state().reason
+    lines = newest(prepared, "cut").lines()
+    pairs = judged(lines)
+    in_the_cut = [(poll, decision) for poll, decision in pairs if began <= poll.at <= ended]
+    assert in_the_cut, "no poll fell into the cut"
     if server == "prometheus":
-        blind = [x for x in lines if x.kind == "poll" and not any(x.body["sources"].values())]
-        assert blind, "no poll fell into the cut"
-        assert "PROMOTE" not in verdicts(lines, blind[0].at, blind[-1].at)
+        blind = [decision for poll, decision in pairs if is_blind(poll) and poll.at >= began]
+        assert blind, "no poll was blind"
+        assert set(blind) == {"HOLD"}
+    else:
+        # The counters are there all the time, so the watch goes on and ends as it would have.
+        assert [poll for poll, _ in in_the_cut if is_blind(poll)] == []
+        assert {decision for _, decision in in_the_cut} <= {"HOLD", "PROMOTE"}
+    if server in ("mlflow", "postgres"):
+        assert lines[-1].at > began + CUT_S, "a promotion that the registry cannot have recorded"
     failed = [row for row in scene.users.answers(began, ended) if row.status != 200]
     assert failed == []
 

@@ -81,6 +81,14 @@ def test_no_user_request_fails_while_a_good_version_is_promoted(story: Story) ->
     assert [row for row in seen if row.status != 200] == []
 
 
+@pytest.mark.parametrize("version", ["1", "2", "3", "4"])
+def test_every_shift_is_in_force_within_a_second(story: Story, version: str) -> None:
+    """As the gateway itself reported it, also on the way back."""
+    shifts = [x.body for x in story.records[version] if x.body.get("action") == "set_weights"]
+    assert len(shifts) == {"1": 1, "2": 3, "3": 2, "4": 2}[version]
+    assert [shift for shift in shifts if not 0 <= shift["applied_s"] <= 1] == []
+
+
 def test_the_observed_share_is_the_asked_one(story: Story) -> None:
     """Within the binomial 99.9% band, per step, on what the users saw."""
     lines = story.records["2"]
