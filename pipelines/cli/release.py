@@ -82,7 +82,9 @@ def _report(release_id: str, engine_log: Any, result: dict[str, Any], as_json: b
     if as_json:
         click.echo(json.dumps({"release": release_id, **result}))
     else:
-        click.echo(f"{result['outcome'].replace('_', ' ')}: {result['reason']}")
+        from components.report import words
+
+        click.echo(f"{words.OUTCOMES[result['outcome']]}: {result['reason']}")
         if result["outcome"] == "error":
             click.echo(f"engine log: {engine_log}", err=True)
     return EXIT_CODES.get(result["outcome"], 1)
