@@ -58,11 +58,13 @@ class Registry:
         """
         query = {"name": model, "version": version}
         found = self._call("GET", "mlflow/model-versions/get", params=query)["model_version"]
+        # The answer's own field `model_id` is never filled; the source names the logged model.
+        kind, _, source = str(found.get("source", "")).partition(":/")
         return ModelVersion(
             model=model,
             version=str(found["version"]),
             run_id=found.get("run_id", ""),
-            model_id=found.get("model_id", ""),
+            model_id=source if kind == "models" and source.startswith("m-") else "",
             tags={tag["key"]: tag["value"] for tag in found.get("tags", [])},
         )
 

@@ -19,7 +19,14 @@ from pydantic import BaseModel, ConfigDict
 from components import bundle, judge
 from components import endpoint as endpoints
 from components.endpoint import Endpoint
-from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
+from components.errors import (
+    ArtifactError,
+    InputError,
+    LeaseHeld,
+    PlatformError,
+    SluiceError,
+    Unreachable,
+)
 from components.judge import Verdict
 from components.platform import Platform, Weights, connect
 from components.registry import ModelVersion, Registry
@@ -267,6 +274,11 @@ def _download(release: _Release, endpoint: Endpoint, version: str) -> None:
         bundle.verify(parts, expected, endpoint.serving.allow_pickle)
         parts.rename(folder)
     bundle.verify(folder, expected, endpoint.serving.allow_pickle)
+    if expected is None:
+        raise ArtifactError(
+            f"{endpoint.model} version {version} has no tag 'sluice.manifest', so nobody vouches for"
+            " its files: register it with 'sluice register'"
+        )
 
 
 @_telling

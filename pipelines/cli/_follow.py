@@ -91,7 +91,7 @@ def describe(line: Line) -> str:
         case "event":
             return f"{body['event'].replace('_', ' ')}: {body['detail']}"
         case "end":
-            return f"end: {body['outcome'].replace('_', ' ')}"
+            return f"end: {words.OUTCOMES[body['outcome']]}"
     return ""
 
 
@@ -104,9 +104,10 @@ def _evaluation(body: dict[str, Any]) -> str:
     if body["champion_accuracy"] is not None:
         p = body["regression_p"]
         beside = f" (champion {body['champion_accuracy']:.4f}, regression p = {p:.3g})"
+    warned = "".join(f"; {warning}" for warning in body.get("warnings", ()))
     return (
         f"evaluation: passed on {body['rows']} rows: accuracy {body['accuracy']:.4f}{beside},"
-        f" p95 {body['latency']['p95_ms']:.0f} ms"
+        f" p95 {body['latency']['p95_ms']:.0f} ms{warned}"
     )
 
 
