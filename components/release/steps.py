@@ -276,8 +276,8 @@ def _download(release: _Release, endpoint: Endpoint, version: str) -> None:
     bundle.verify(folder, expected, endpoint.serving.allow_pickle)
     if expected is None:
         raise ArtifactError(
-            f"{endpoint.model} version {version} has no tag 'sluice.manifest', so nobody vouches for"
-            " its files: register it with 'sluice register'"
+            f"{endpoint.model} version {version} has no tag 'sluice.manifest', so nobody vouches"
+            " for its files: register it with 'sluice register'"
         )
 
 
