@@ -11,6 +11,7 @@ import pytest
 from components.platform import Platform
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two workers: one for the end-to-end tests, which mostly wait, and one for all others."""
     for item in items:
