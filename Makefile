@@ -28,7 +28,7 @@ demo: $(READY) ## release one good and two bad versions, on real servers, in abo
 
 test: $(READY) ## run every test, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 check: $(READY) ## lint, format and type checks
 	$(BIN)/ruff check .

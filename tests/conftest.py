@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _Rooms(LoadScopeScheduling):
     """Two workers: one for the end-to-end tests, which mostly wait, and one for all others."""
-    for item in items:
-        room = "end-to-end" if "e2e" in item.path.parts else "others"
-        item.add_marker(pytest.mark.xdist_group(room))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "end-to-end" if nodeid.startswith("tests/e2e/") else "others"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Rooms(config, log)
 
 
 @pytest.fixture(scope="session")
