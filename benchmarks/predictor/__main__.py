@@ -22,8 +22,9 @@ from benchmarks.predictor.process import Running, running
 CONNECTIONS = (1, 8, 32, 128)
 LOADS = (50, 80, 120)
 """Percent of the limit."""
-OPEN_ROUNDS = 3
+OPEN_ROUNDS = 2
 """Open loops are measured in so many of the rounds."""
+OPEN_SECONDS = 4.0
 _WARM_SECONDS = 1.0
 
 
@@ -102,7 +103,7 @@ def main() -> None:
     """Measure and write the raw figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictor", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=3, help="of each closed loop")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
     parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
     given = parser.parse_args()
@@ -147,7 +148,7 @@ def main() -> None:
                     if number < OPEN_ROUNDS:
                         rates = {mix: part["per_second"] for mix, part in limits.items()}
                         found["open"] = measure_open(
-                            server, contestant, rates, given.seconds, number
+                            server, contestant, rates, OPEN_SECONDS, number
                         )
             except (RuntimeError, OSError) as error:
                 found = {"error": str(error)}
