@@ -13,11 +13,18 @@ from xdist.scheduler import LoadScopeScheduling
 from components.platform import Platform
 
 
-class _Rooms(LoadScopeScheduling):
-    """Two workers: one for the end-to-end tests, which mostly wait, and one for all others."""
+_ALONE = ("tests/e2e/test_cut_off", "tests/e2e/test_killed", "tests/e2e/test_road")
+"""What mostly waits, and is best not disturbed: one worker has these, the other one all others."""
 
+
+class _Rooms(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        return "end-to-end" if nodeid.startswith("tests/e2e/") else "others"
+        return "alone" if nodeid.startswith(_ALONE) else "others"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The end-to-end tests of both workers want the example models, which one of them makes."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

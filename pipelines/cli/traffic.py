@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--mix",
     type=click.Choice(["production", "held-out"]),
     default="production",
-    help="production: 4% of the texts are long messages; held-out: rows of the data set only.",
+    help="production: 10% of the texts are long messages; held-out: rows of the data set only.",
 )
 @click.option("--seed", type=int, default=1)
 @click.option("--client", default="demo", help="Whose key is sent.")

@@ -127,9 +127,16 @@ def test_the_reaper_ends_a_release_that_was_killed_in(
     _, other = champion_and_other(registry)
     log = kill_in(endpoint, other, step, prepared)
     until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
+    if step == "watch":
+        events = [line.body["event"] for line in log.lines() if line.kind == "event"]
+        assert "reaped" in events
+        assert (log.state().outcome, log.state().reason) == (
+            "error",
+            "the pipeline stopped before a verdict",
+        )
 
 
-@pytest.mark.parametrize("step", ["evaluate", "watch", "promote"])
+@pytest.mark.parametrize("step", ["watch", "promote"])
 def test_a_resumed_run_ends_a_release_that_was_killed_in(
     step: str, endpoint: Path, prepared: Platform, registry: Registry
 ) -> None:
@@ -137,18 +144,6 @@ def test_a_resumed_run_ends_a_release_that_was_killed_in(
     log = kill_in(endpoint, other, step, prepared)
     sluice("release", "--resume", log.folder.name)
     until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the release's end")
-
-
-def test_the_record_says_what_the_reaper_did(
-    endpoint: Path, prepared: Platform, registry: Registry
-) -> None:
-    _, other = champion_and_other(registry)
-    log = kill_in(endpoint, other, "watch", prepared)
-    until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
-    events = [line.body["event"] for line in log.lines() if line.kind == "event"]
-    assert "reaped" in events
-    assert log.state().outcome == "error"
-    assert "stopped before a verdict" in log.state().reason
 
 
 def test_a_pipeline_that_was_only_stopped_may_not_touch_traffic_again(
