@@ -12,7 +12,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 
-
 _ALONE = ("tests/e2e/test_cut_off", "tests/e2e/test_killed", "tests/e2e/test_road")
 """What mostly waits, and is best not disturbed: one worker has these, the other one all others."""
 
