@@ -104,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictor", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3, help="of each closed loop")
+    parser.add_argument("--open-rounds", type=int, default=OPEN_ROUNDS, help="with open loops")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
     parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
     given = parser.parse_args()
@@ -145,7 +146,7 @@ def main() -> None:
                 with running(contestant, settings[contestant.name], folder) as server:
                     found = measure_closed(server, contestant, texts, given.seconds)
                     found["ready_s"] = server.ready_s
-                    if number < OPEN_ROUNDS:
+                    if number < given.open_rounds:
                         rates = {mix: part["per_second"] for mix, part in limits.items()}
                         found["open"] = measure_open(
                             server, contestant, rates, OPEN_SECONDS, number
