@@ -1,6 +1,7 @@
 """Closed loop: so many connections, each sending its next request when it was answered (wrk)."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -38,7 +39,7 @@ def closed_loop(
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\n".join(bodies))
         file.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s"]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "10s"]
         done = subprocess.run(
             [*command, "-s", str(_SCRIPT), url],
             capture_output=True,
