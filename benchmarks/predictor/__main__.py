@@ -49,16 +49,20 @@ def measure_closed(
 
 
 def measure_open(
-    server: Running, contestant: Contestant, rates: dict[str, float], seconds: float, seed: int
+    server: Running,
+    contestant: Contestant,
+    mixes_: dict[str, Mix],
+    limits: dict[str, Any],
+    seed: int,
 ) -> dict[str, Any]:
-    """Latency and goodput at each load; ``rates`` are the limits of the mixes."""
+    """Latency and goodput at each load, a share of the mix's limit."""
     found: dict[str, Any] = {}
-    for name, mix in mixes().items():
+    for name, mix in mixes_.items():
         messages = [Message(contestant.body(text), long) for text, long in mix]
         loads = sorted({*LOADS, 100}) if contestant is OURS else LOADS
         for load in loads:
-            rate = rates[name] * load / 100
-            result = asdict(open_loop(server.url, messages, rate, seconds, seed))
+            rate = limits[name]["per_second"] * load / 100
+            result = asdict(open_loop(server.url, messages, rate, OPEN_SECONDS, seed))
             found.setdefault(name, {})[str(load)] = result
     return found
 
@@ -147,10 +151,7 @@ def main() -> None:
                     found = measure_closed(server, contestant, texts, given.seconds)
                     found["ready_s"] = server.ready_s
                     if number < given.open_rounds:
-                        rates = {mix: part["per_second"] for mix, part in limits.items()}
-                        found["open"] = measure_open(
-                            server, contestant, rates, OPEN_SECONDS, number
-                        )
+                        found["open"] = measure_open(server, contestant, texts, limits, number)
             except (RuntimeError, OSError) as error:
                 found = {"error": str(error)}
                 print(f"  {contestant.name:24} {error}", flush=True)

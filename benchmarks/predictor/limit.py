@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.predictor.calibration import TOLERANCE
 from components.predictor.cores import available_cores
 from components.predictor.scheduler import Row
 from components.predictor.text_classifier import TextClassifier
@@ -36,7 +37,7 @@ def _padding_changes_nothing(model: TextClassifier, texts: Sequence[str]) -> boo
     rows = model.prepare(texts)
     together = model.run(rows, alone=False)
     alone = [model.run([row], alone=False)[0] for row in rows]
-    return all(model.difference(a, b) <= 1e-5 for a, b in zip(together, alone, strict=True))
+    return all(model.difference(a, b) <= TOLERANCE for a, b in zip(together, alone, strict=True))
 
 
 def _speed(model: TextClassifier, texts: Sequence[str], way: Way, seconds: float) -> float:

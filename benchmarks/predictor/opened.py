@@ -15,10 +15,10 @@ import httptools
 import uvloop
 
 from components.load.schedule import due_times
+from components.load.sender import LATE_MS
 
 _GIVE_UP = 5.0
 """Seconds after the last request left."""
-_LATE = 0.01
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class _Run:
             wait = due - (time.perf_counter() - self.began)
             if wait > 0:
                 await asyncio.sleep(wait)
-            elif wait < -_LATE:
+            elif wait < -LATE_MS / 1000:
                 self.late += 1
             self.sent += 1
             turn = number % len(messages)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.predictor.closed import closed_loop
 from benchmarks.predictor.contestants import OURS, Setting
-from benchmarks.predictor.material import RUNS, bundle, limit, mixes
+from benchmarks.predictor.material import LONG_SHARE, RUNS, bundle, limit, mixes
 from benchmarks.predictor.process import running
 from components.load.mix import text_bodies
 from components.load.schedule import due_times
@@ -78,7 +78,7 @@ async def soak(
         asyncio.ensure_future(_misbehave(url, texts, result.misbehaved, over, seed)),
         asyncio.ensure_future(_watch_memory(pid, result.memory, over)),
     ]
-    bodies = text_bodies(texts, long_share=0.05, seed=seed)
+    bodies = text_bodies(texts, long_share=LONG_SHARE, seed=seed)
     due = due_times(rate, seconds, "poisson", seed)
     await send(url, {}, due, bodies, result.outcomes.append, timeout=30)
     over.set()

@@ -61,9 +61,6 @@ def main() -> None:
     """Entry point: errors of ours become one line and exit code 1."""
     try:
         sluice()
-    except SluiceError as error:
-        click.echo(f"sluice: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:  # a disk that is full, a folder that may not be read
+    except (SluiceError, OSError) as error:  # OSError: a full disk, a folder that may not be read
         click.echo(f"sluice: {error}", err=True)
         sys.exit(1)
