@@ -32,7 +32,7 @@ MODEL = "banking77-intent"
 TARGET = "category"
 MAX_TOKENS = 128
 
-_RECIPE_SCHEMA = 1
+_RECIPE_SCHEMA = 2
 """Raise it when this package makes other files from the same sources."""
 
 _TRAINING_FORM = "int8"

@@ -144,7 +144,7 @@ def fused(weights: "Weights") -> Any:
             domain=_MICROSOFT,
             num_heads=HEADS,
         )
-        hidden = _fused_residual(
+        hidden = _residual(
             graph,
             weights,
             f"{published}.attention.output",
@@ -163,7 +163,7 @@ def fused(weights: "Weights") -> Any:
             f"{layer}.gelu",
             domain=_MICROSOFT,
         )
-        hidden = _fused_residual(
+        hidden = _residual(
             graph, weights, f"{published}.output", f"{layer}.output", widened, skip=hidden
         )
     return _finish(graph, hidden, "minilm-fused")
@@ -224,7 +224,7 @@ def plain(weights: "Weights") -> Any:
         mixed = graph.add("MatMul", [shares, heads["value"]], f"{layer}.mixed")
         mixed = graph.add("Transpose", [mixed], f"{layer}.turned", perm=[0, 2, 1, 3])
         attended = graph.add("Reshape", [mixed, "joined"], f"{layer}.attended")
-        hidden = _plain_residual(
+        hidden = _residual(
             graph,
             weights,
             f"{published}.attention.output",
@@ -238,7 +238,7 @@ def plain(weights: "Weights") -> Any:
         erf = graph.add("Add", [erf, "unit"], f"{layer}.erf1")
         gelu = graph.add("Mul", [wide, erf], f"{layer}.twice")
         gelu = graph.add("Mul", [gelu, "half"], f"{layer}.gelu")
-        hidden = _plain_residual(
+        hidden = _residual(
             graph, weights, f"{published}.output", f"{layer}.output", gelu, skip=hidden
         )
     return _finish(graph, hidden, "minilm-plain")
@@ -291,25 +291,13 @@ def _dense(graph: _Graph, weights: "Weights", published: str, name: str, inputs:
     return graph.add("Add", [product, bias], f"{name}.dense")
 
 
-def _fused_residual(
-    graph: _Graph, weights: "Weights", published: str, name: str, inputs: str, *, skip: str
-) -> str:
-    product = _matmul(graph, weights, f"{published}.dense", name, inputs)
-    bias = graph.constant(f"{name}.bias", weights[f"{published}.dense.bias"])
-    return graph.add(
-        "SkipLayerNormalization",
-        [product, skip, *_norm(graph, weights, published), bias],
-        f"{name}.normed",
-        domain=_MICROSOFT,
-        epsilon=EPSILON,
-    )
-
-
-def _plain_residual(
+def _residual(
     graph: _Graph, weights: "Weights", published: str, name: str, inputs: str, *, skip: str
 ) -> str:
     dense = _dense(graph, weights, f"{published}.dense", name, inputs)
-    summed = graph.add("Add", [dense, skip], f"{name}.sum")
+    # After an Add, ONNX Runtime would fuse the normalisation into SkipLayerNormalization, whose
+    # CPU kernel is several times slower.
+    summed = graph.add("Sum", [dense, skip], f"{name}.sum")
     return graph.add(
         "LayerNormalization",
         [summed, *_norm(graph, weights, published)],
