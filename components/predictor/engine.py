@@ -1,7 +1,8 @@
 """The threads that run batches, and the bridge between them and the event loop.
 
 Executors take their next batch from the scheduler themselves, under one lock, so a core never waits
-for the event loop. Answers go back through one wake-up of the loop however many there are.
+for the event loop. Answers go back through one wake-up of the loop however many there are; while
+requests queue, a few of them share one.
 """
 
 import asyncio
@@ -45,6 +46,7 @@ class Engine:
         self._work = threading.Condition(self._lock)
         self._waiting: dict[Ticket, Callable[[Ticket], None]] = {}
         self._finished: list[Ticket] = []
+        self._first_finished = 0.0
         self._woken = False
         self._closing = False
         self._tick: asyncio.TimerHandle | None = None
@@ -137,7 +139,8 @@ class Engine:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _execute(self) -> None:
-        while (batch := self._next()) is not None:
+        batch = self._next()
+        while batch is not None:
             error: Exception | None = None
             answers: list[Any] = []
             started = time.monotonic()
@@ -147,19 +150,28 @@ class Engine:
                     raise RuntimeError(f"{len(answers)} answers to {len(batch.entries)} rows")
             except Exception as raised:  # noqa: BLE001 a model may raise anything; its request gets it
                 error = raised
-            ended = time.monotonic()
+            now = time.monotonic()
             with self._lock:
                 if error is None:
-                    finished = self.scheduler.done(batch, answers, ended)
-                    self._observer.batch_ran(batch, ended - started)
+                    finished = self.scheduler.done(batch, answers, now)
+                    self._observer.batch_ran(batch, now - started)
                 else:
                     finished = self.scheduler.failed(batch, error)
                     self._work.notify()
-                wake = bool(finished) and not self._woken
-                self._woken = self._woken or wake
+                if finished and not self._finished:
+                    self._first_finished = now
                 self._finished.extend(finished)
+                batch = self.scheduler.take(now)
+                wake = (
+                    bool(self._finished)
+                    and not self._woken
+                    and not self.scheduler.may_linger(self._first_finished, batch, now)
+                )
+                self._woken = self._woken or wake
             if wake:
                 self._loop.call_soon_threadsafe(self._answer)
+            if batch is None:
+                batch = self._next()
 
     def _next(self) -> Batch | None:
         with self._lock:

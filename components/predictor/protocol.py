@@ -22,13 +22,15 @@ _PASSED_ON = frozenset({b"inference-header-content-length", b"content-encoding",
 class _Exchange:
     """A hot request between its last byte and its answer, in the form of Uvicorn's cycles."""
 
-    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete", "ticket")
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "ticket")
+
+    message_event = asyncio.Event()
+    """Uvicorn sets it when the client is gone; nobody waits for it here."""
 
     def __init__(self, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_complete = False
-        self.message_event = asyncio.Event()
         self.ticket: Ticket | None = None
 
 

@@ -3,19 +3,29 @@
 The scheduler knows nothing of HTTP, of models, of threads or of the clock: it is told the time.
 Whoever calls it holds a lock, or calls it from one thread.
 
-Requests that wait stand in a ring. Each turn takes one row of the request at the head, which then
-goes to the tail: a request of many rows gets one row per round, like everybody else. A batch is
-begun by the row whose turn it is and filled with rows that fit it, in ring order. So a row that
-has ``p`` rows' turns before it runs in one of the next ``p + 1`` batches, whatever else arrives.
+Each request has one row in the queue; when that row is taken, its next one enters at the end: a
+request of many rows gets one row per round, like everybody else. Short rows go first, within a
+bound: a row's turn is the count of tokens that had entered the queue before it, plus `patience`
+times its own. A later row passes it only while fewer tokens than that have entered in between. So
+whatever arrives, before a row of ``n`` tokens run only rows that waited when it entered, and later
+ones of together less than ``patience * n`` tokens: a long text waits a little so that many short
+ones need not, and nobody starves.
+
+A batch is begun by the row whose turn it is and filled with waiting rows that fit it.
 """
 
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 from components.errors import InputError, SluiceError
+
+_LINGER_SECONDS = 0.02
+_LINGER_SHARE = 0.25
+"""An answer waits for others at most so long, and at most so much of what a new request waits."""
 
 _SMOOTHING = 0.05
 """Weight of the newest batch in the running estimate of seconds per token."""
@@ -69,6 +79,8 @@ class Limits:
     queue_tokens: int = 32768
     batch_rows: int = 1
     batch_tokens: int = 1 << 30
+    patience: int = 16
+    """A row lets later ones of less than so many times its own tokens pass."""
     equal_sizes: bool = False
     """Only rows of one length share a batch."""
 
@@ -85,6 +97,8 @@ class Ticket:
     """Rows without an answer."""
     next_row: int = 0
     """The first row that was not taken yet."""
+    place: int = 0
+    """When that row entered the queue: later ones have higher places."""
     taken: float = math.nan
     """When the first row was taken."""
     error: Exception | None = None
@@ -106,6 +120,11 @@ class Batch:
         """The rows in the order in which their answers are expected."""
         return [ticket.rows[index] for ticket, index in self.entries]
 
+    @property
+    def tokens(self) -> int:
+        """The tokens of its rows, without padding."""
+        return sum(ticket.rows[index].size for ticket, index in self.entries)
+
 
 @dataclass(slots=True)
 class Scheduler:
@@ -119,14 +138,19 @@ class Scheduler:
     """Batches that were taken and not finished."""
     seconds_per_token: float = 0.0
     """Running mean of a batch's time by its rows' tokens; 0 before the first batch."""
-    _ring: OrderedDict[Ticket, None] = field(default_factory=OrderedDict)
+    _entered_rows: int = 0
+    _entered_tokens: int = 0
+    _waiting: dict[int, Ticket] = field(default_factory=dict)
+    """By place."""
+    _turns: list[tuple[int, int]] = field(default_factory=list)
+    """A heap of turns and places; a place where nobody waits any more is passed over."""
     _open: dict[Ticket, None] = field(default_factory=dict)
     _retries: deque[tuple[tuple[Ticket, int], ...]] = field(default_factory=deque)
 
     @property
     def waiting_requests(self) -> int:
         """Requests with a row that was not taken yet."""
-        return len(self._ring)
+        return len(self._waiting)
 
     @property
     def open_requests(self) -> int:
@@ -134,7 +158,7 @@ class Scheduler:
         return len(self._open)
 
     def submit(self, rows: Sequence[Row], now: float, deadline: float) -> Ticket:
-        """Put one request at the tail of the ring; ``deadline`` is on the clock of ``now``.
+        """Queue one request; ``deadline`` is on the clock of ``now``.
 
         Raises:
             TooLarge: it could not be queued even if nothing waited.
@@ -152,7 +176,8 @@ class Scheduler:
             )
         self.check_room(tokens, now, deadline)
         ticket = Ticket(rows, now, deadline, [None] * len(rows), len(rows))
-        self._ring[ticket] = self._open[ticket] = None
+        self._open[ticket] = None
+        self._enter(ticket)
         self.waiting_rows += len(rows)
         self.waiting_tokens += tokens
         return ticket
@@ -163,16 +188,16 @@ class Scheduler:
         Raises:
             Overloaded: there is no room for ``tokens``, or they would wait beyond ``deadline``.
         """
-        if not self._ring:
+        if not self._waiting:
             return
         wait = self.wait()
         if (
-            len(self._ring) >= self.limits.queue_requests
+            len(self._waiting) >= self.limits.queue_requests
             or self.waiting_tokens + tokens > self.limits.queue_tokens
             or now + wait > deadline
         ):
             raise Overloaded(
-                f"{len(self._ring)} requests wait, as many as can be answered in time: "
+                f"{len(self._waiting)} requests wait, as many as can be answered in time: "
                 "try again later",
                 max(1, math.ceil(wait)),
             )
@@ -180,6 +205,23 @@ class Scheduler:
     def wait(self) -> float:
         """Seconds until what waits now has been taken, by the speed seen so far."""
         return self.waiting_tokens * self.seconds_per_token / self.executors
+
+    def may_linger(self, since: float, following: Batch | None, now: float) -> bool:
+        """True when an answer that is there ``since`` may be sent with those of ``following``.
+
+        To send answers takes a core from the model, and the model's data from its cache. While
+        requests queue, several answers therefore go together, each late by at most a fraction of
+        what the queue costs.
+
+        Args:
+            since: when the first answer that was not sent was there.
+            following: the batch that was just taken; None when nothing waits.
+            now: on the clock of ``since``.
+        """
+        if following is None:
+            return False
+        done = now + following.tokens * self.seconds_per_token
+        return done <= since + min(_LINGER_SECONDS, _LINGER_SHARE * self.wait())
 
     def take(self, now: float) -> Batch | None:
         """The next batch for a free executor, or None when nothing waits.
@@ -195,39 +237,50 @@ class Scheduler:
             )
             if entries:
                 return self._begin(entries, now)
-        head = next((t for t in self._ring if t.deadline > now), None)
-        if head is None:
-            return None
-        first = head.rows[head.next_row]
-        entries = (self._advance(head, now),)
-        if self.limits.batch_rows > 1:
-            entries += self._neighbours(first, now)
-        return self._begin(entries, now)
+        while self._turns:
+            _, place = heappop(self._turns)
+            head = self._waiting.get(place)
+            if head is None or head.deadline <= now:
+                continue
+            first = head.rows[head.next_row]
+            entries = (self._advance(head, now),)
+            if self.limits.batch_rows > 1:
+                entries += self._neighbours(first, now)
+            return self._begin(entries, now)
+        return None
+
+    def _enter(self, ticket: Ticket) -> None:
+        """Queue the ticket's next row."""
+        size = ticket.rows[ticket.next_row].size
+        self._entered_rows += 1
+        ticket.place = self._entered_rows
+        self._waiting[ticket.place] = ticket
+        heappush(self._turns, (self._entered_tokens + self.limits.patience * size, ticket.place))
+        self._entered_tokens += size
 
     def _begin(self, entries: tuple[tuple[Ticket, int], ...], now: float) -> Batch:
-        alone = self.running == 0 and not self._ring and not self._retries
+        alone = self.running == 0 and not self._waiting and not self._retries
         self.running += 1
         return Batch(entries, alone, now)
 
     def _advance(self, ticket: Ticket, now: float) -> tuple[Ticket, int]:
-        """Take the ticket's next row and send the ticket to the ring's tail."""
+        """Take the ticket's next row, and queue the one after it."""
         index = ticket.next_row
         if index == 0:
             ticket.taken = now
         ticket.next_row += 1
         self.waiting_rows -= 1
         self.waiting_tokens -= ticket.rows[index].size
-        if ticket.next_row == len(ticket.rows):
-            del self._ring[ticket]
-        else:
-            self._ring.move_to_end(ticket)
+        del self._waiting[ticket.place]
+        if ticket.next_row < len(ticket.rows):
+            self._enter(ticket)
         return ticket, index
 
     def _neighbours(self, first: Row, now: float) -> tuple[tuple[Ticket, int], ...]:
-        """Rows that fit beside ``first``: those nearest in length, the earlier turn on a tie."""
+        """Rows that fit beside ``first``: those nearest in length, the earlier place on a tie."""
         candidates = [
-            (abs(ticket.rows[index].size - first.size), turn, ticket, index)
-            for turn, ticket in enumerate(self._ring)
+            (abs(ticket.rows[index].size - first.size), place, ticket, index)
+            for place, ticket in self._waiting.items()
             if ticket.deadline > now
             for index in range(ticket.next_row, len(ticket.rows))[: self.limits.batch_rows]
             if ticket.rows[index].group == first.group
@@ -250,8 +303,7 @@ class Scheduler:
     def done(self, batch: Batch, answers: Sequence[Any], now: float) -> list[Ticket]:
         """Note a batch's answers; returns the requests that are complete by it."""
         self.running -= 1
-        tokens = sum(ticket.rows[index].size for ticket, index in batch.entries)
-        speed = (now - batch.taken) / max(tokens, 1)
+        speed = (now - batch.taken) / max(batch.tokens, 1)
         if self.seconds_per_token == 0:
             self.seconds_per_token = speed
         self.seconds_per_token += _SMOOTHING * (speed - self.seconds_per_token)
@@ -300,8 +352,7 @@ class Scheduler:
     def _close(self, ticket: Ticket, error: Exception | None) -> None:
         ticket.closed, ticket.error = True, error
         del self._open[ticket]
-        if ticket in self._ring:
-            del self._ring[ticket]
+        if self._waiting.pop(ticket.place, None) is not None:
             rest = ticket.rows[ticket.next_row :]
             self.waiting_rows -= len(rest)
             self.waiting_tokens -= sum(row.size for row in rest)

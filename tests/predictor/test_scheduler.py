@@ -4,7 +4,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -22,6 +22,7 @@ from components.predictor.scheduler import (
 )
 
 FAR = 1e9
+SIZES = st.one_of(st.integers(1, 3), st.integers(1, 20))
 
 
 def rows(*sizes: int, group: object = None) -> list[Row]:
@@ -39,12 +40,59 @@ def sizes(batch: Batch | None) -> list[int]:
     return [row.size for row in batch.rows]
 
 
-def test_rows_run_alone_in_order_of_arrival_by_default() -> None:
+def test_rows_of_one_length_run_alone_in_order_of_arrival_by_default() -> None:
+    scheduler = Scheduler(Limits())
+    tickets = [scheduler.submit(rows(5), 0, FAR) for _ in range(3)]
+    assert [taken(scheduler, 0).entries for _ in range(3)] == [((t, 0),) for t in tickets]
+    assert scheduler.take(0) is None
+
+
+def test_a_short_row_passes_a_long_one_that_came_before_it() -> None:
     scheduler = Scheduler(Limits())
     for size in (5, 3, 4):
         scheduler.submit(rows(size), 0, FAR)
-    assert [sizes(scheduler.take(0)) for _ in range(3)] == [[5], [3], [4]]
-    assert scheduler.take(0) is None
+    assert [sizes(scheduler.take(0)) for _ in range(3)] == [[3], [4], [5]]
+
+
+def test_a_long_row_lets_only_so_many_short_ones_pass() -> None:
+    scheduler = Scheduler(Limits(patience=8))
+    scheduler.submit(rows(10), 0, FAR)
+    passed = -2
+    last = [2]
+    while last == [2]:
+        passed += 2
+        scheduler.submit(rows(2), 0, FAR)
+        last = sizes(scheduler.take(0))
+    assert passed == 8 * (10 - 2) - 10
+
+
+def test_a_burst_of_short_rows_at_one_moment_passes_no_more() -> None:
+    scheduler = Scheduler(Limits(patience=8))
+    scheduler.submit(rows(10), 0, FAR)
+    for _ in range(200):
+        scheduler.submit(rows(2), 0, FAR)
+    passed = 0
+    while sizes(scheduler.take(0)) == [2]:
+        passed += 2
+    assert passed == 8 * (10 - 2) - 10
+
+
+@given(st.lists(st.one_of(SIZES, st.none()), max_size=80), st.integers(0, 4))
+def test_later_rows_of_bounded_length_pass_whatever_arrives(
+    events: list[int | None], patience: int
+) -> None:
+    """A number is a row that arrives, None an executor that takes the next one."""
+    scheduler = Scheduler(Limits(patience=patience))
+    order: list[Ticket] = []
+    for size in events + [None] * len(events):
+        if size is not None:
+            scheduler.submit(rows(size), 0, FAR)
+        elif (batch := scheduler.take(0)) is not None:
+            order.append(batch.entries[0][0])
+    for number, ticket in enumerate(order):
+        size = ticket.rows[0].size
+        passed = sum(t.rows[0].size for t in order[:number] if t.place > ticket.place)
+        assert passed <= max(0, patience * size - 1)
 
 
 def test_a_batch_is_filled_with_the_nearest_lengths_up_to_its_padded_tokens() -> None:
@@ -52,8 +100,8 @@ def test_a_batch_is_filled_with_the_nearest_lengths_up_to_its_padded_tokens() ->
     for size in (10, 100, 12, 9, 11):
         scheduler.submit(rows(size), 0, FAR)
     assert sizes(scheduler.take(0)) == [10, 9, 11]
-    assert sizes(scheduler.take(0)) == [100]
     assert sizes(scheduler.take(0)) == [12]
+    assert sizes(scheduler.take(0)) == [100]
 
 
 def test_a_row_longer_than_a_batch_runs_alone() -> None:
@@ -82,20 +130,10 @@ def test_only_rows_of_one_length_share_a_batch_when_so_limited() -> None:
 
 def test_a_request_of_many_rows_takes_turns_with_the_others() -> None:
     scheduler = Scheduler(Limits())
-    scheduler.submit(rows(1, 1, 1, 1), 0, FAR)
-    scheduler.submit(rows(7), 0, FAR)
-    assert [sizes(scheduler.take(0)) for _ in range(5)] == [[1], [7], [1], [1], [1]]
-
-
-def test_a_long_row_is_not_overtaken_for_ever_by_short_ones() -> None:
-    scheduler = Scheduler(Limits(batch_rows=2, batch_tokens=40))
-    scheduler.submit(rows(5), 0, FAR)
-    scheduler.submit(rows(100), 0, FAR)
-    batches = []
-    for _ in range(3):
-        scheduler.submit(rows(5), 0, FAR)
-        batches.append(sizes(scheduler.take(0)))
-    assert [100] in batches[:2]
+    many = scheduler.submit(rows(1, 1, 1, 1), 0, FAR)
+    one = scheduler.submit(rows(1), 0, FAR)
+    order = [taken(scheduler, 0).entries[0][0] for _ in range(5)]
+    assert order == [many, one, many, many, many]
 
 
 def test_a_batch_may_use_every_core_only_when_nothing_else_waits_or_runs() -> None:
@@ -220,6 +258,31 @@ def test_the_speed_is_learnt_from_what_ran() -> None:
     assert math.isclose(scheduler.wait(), 4 * 0.5 / 2)
 
 
+@pytest.mark.parametrize(
+    ("waiting", "since", "lingers"),
+    [
+        pytest.param(400, 10.0, True, id="a long queue, and the next is done in time"),
+        pytest.param(400, 9.985, False, id="it would have waited too long by then"),
+        pytest.param(20, 10.0, False, id="a short queue"),
+        pytest.param(0, 10.0, False, id="nothing else waits"),
+    ],
+)
+def test_answers_are_sent_together_only_while_requests_queue(
+    waiting: int, since: float, lingers: bool
+) -> None:
+    scheduler = Scheduler(Limits(), executors=2)
+    scheduler.seconds_per_token = 0.001
+    scheduler.submit(rows(10), 0, FAR)
+    following = taken(scheduler, 0)
+    if waiting:
+        scheduler.submit(rows(waiting), 0, FAR)
+    assert scheduler.may_linger(since, following, 10.0) is lingers
+
+
+def test_answers_are_sent_at_once_before_an_executor_falls_idle() -> None:
+    assert not Scheduler(Limits()).may_linger(0, None, 0)
+
+
 class AnyTraffic(RuleBasedStateMachine):
     """Any arrivals, cancellations, deadlines and failures, against what must always hold."""
 
@@ -229,6 +292,7 @@ class AnyTraffic(RuleBasedStateMachine):
         batch_rows=st.integers(1, 5),
         batch_tokens=st.integers(5, 40),
         executors=st.integers(1, 3),
+        patience=st.integers(0, 4),
         equal_sizes=st.booleans(),
     )
     def begin(
@@ -239,22 +303,25 @@ class AnyTraffic(RuleBasedStateMachine):
         batch_rows: int,
         batch_tokens: int,
         executors: int,
+        patience: int,
         equal_sizes: bool,
     ) -> None:
-        self.limits = Limits(queue_requests, queue_tokens, batch_rows, batch_tokens, equal_sizes)
+        self.limits = Limits(
+            queue_requests, queue_tokens, batch_rows, batch_tokens, patience, equal_sizes
+        )
         self.scheduler = Scheduler(self.limits, executors)
         self.now = 0.0
         self.serial = 0
         self.open: dict[Ticket, None] = {}
         self.ended: Counter[Ticket] = Counter()
         self.running: list[Batch] = []
-        self.turns: dict[Ticket, int] = {}
-        """How many batches may begin before the ticket's next row does."""
+        self.before: dict[int, int] = {}
+        """Rows that waited when the one at this place entered and did not yet begin a batch."""
+        self.passed: Counter[int] = Counter()
+        """Tokens of later rows that began a batch before the one at this place."""
 
     @rule(
-        kinds=st.lists(
-            st.tuples(st.integers(1, 20), st.sampled_from("ab")), min_size=1, max_size=6
-        ),
+        kinds=st.lists(st.tuples(SIZES, st.sampled_from("ab")), min_size=1, max_size=6),
         patience=st.floats(0.5, 20),
         poisoned=st.booleans(),
     )
@@ -277,12 +344,13 @@ class AnyTraffic(RuleBasedStateMachine):
             )
         else:
             self.open[ticket] = None
-            self.turns[ticket] = waiting
+            self.before[ticket.place] = waiting
 
     @precondition(lambda self: len(self.running) < self.scheduler.executors)
     @rule()
     def take(self) -> None:
         retries = len(self.scheduler._retries)
+        places = {ticket: ticket.place for ticket in self.open}
         batch = self.scheduler.take(self.now)
         if batch is None:
             assert not any(
@@ -300,11 +368,14 @@ class AnyTraffic(RuleBasedStateMachine):
         assert len(batch.rows) == 1 or longest * len(batch.rows) <= self.limits.batch_tokens
         if retries and len(self.scheduler._retries) < retries:
             return
-        for ticket in self.open:
-            if ticket.next_row < len(ticket.rows) and ticket.deadline > self.now:
-                self.turns[ticket] -= 1
-        for ticket in {ticket for ticket, _ in batch.entries}:
-            self.turns[ticket] = self.scheduler.waiting_requests
+        head, began = places[batch.entries[0][0]], batch.rows[0].size
+        for ticket in self.waiting():
+            if ticket.place != places[ticket]:
+                self.before[ticket.place] = self.scheduler.waiting_requests - 1
+            elif ticket.place < head:
+                self.passed[ticket.place] += began
+            else:
+                self.before[ticket.place] -= 1
 
     @precondition(lambda self: self.running)
     @rule(which=st.integers(0, 10), duration=st.floats(0, 2))
@@ -338,6 +409,13 @@ class AnyTraffic(RuleBasedStateMachine):
         self.end(late)
         assert all(ticket.deadline > self.now for ticket in self.open)
 
+    def waiting(self) -> list[Ticket]:
+        return [
+            ticket
+            for ticket in self.open
+            if ticket.next_row < len(ticket.rows) and ticket.deadline > self.now
+        ]
+
     def end(self, tickets: list[Ticket]) -> None:
         for ticket in tickets:
             assert ticket.closed
@@ -358,10 +436,11 @@ class AnyTraffic(RuleBasedStateMachine):
         assert self.scheduler.running == len(self.running)
 
     @invariant()
-    def nobody_is_overtaken_more_often_than_there_were_turns_before(self) -> None:
-        for ticket in getattr(self, "open", ()):
-            if ticket.next_row < len(ticket.rows) and ticket.deadline > self.now:
-                assert self.turns[ticket] >= 0
+    def nobody_starves(self) -> None:
+        for ticket in self.waiting() if hasattr(self, "open") else ():
+            size = ticket.rows[ticket.next_row].size
+            assert self.before[ticket.place] >= 0
+            assert self.passed[ticket.place] <= max(0, self.limits.patience * size - 1)
 
     def teardown(self) -> None:
         """Let everything run dry: each request has ended exactly once."""
