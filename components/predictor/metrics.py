@@ -1,4 +1,4 @@
-"""What the predictor tells Prometheus, counted in plain numbers and rendered when scraped.
+"""What the predictor tells Prometheus, counted in plain numbers; `exposition` renders them.
 
 Counting costs a fraction of a microsecond, where `prometheus_client`'s own objects take several;
 the scrape reads the scheduler itself, so a gauge is never older than the scrape.
@@ -7,14 +7,9 @@ the scrape reads the scheduler itself, so a gauge is never older than the scrape
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from components.predictor.scheduler import Batch, Cancelled, Expired, Overloaded, Scheduler
-
-if TYPE_CHECKING:
-    from prometheus_client import Metric
 
 _RATIO = 1.3**0.5
 LATENCY_EDGES = tuple(round(0.001 * _RATIO**n, 9) for n in range(80))
@@ -30,7 +25,7 @@ class Histogram:
 
     __slots__ = ("counts", "edges", "total")
 
-    def __init__(self, edges: Sequence[float]) -> None:
+    def __init__(self, edges: tuple[float, ...]) -> None:
         self.edges = edges
         self.counts = [0] * (len(edges) + 1)
         self.total = 0.0
@@ -40,17 +35,12 @@ class Histogram:
         self.counts[bisect_left(self.edges, value)] += 1
         self.total += value
 
-    def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative counts by upper edge, ``+Inf`` last."""
-        names = [*(repr(float(edge)) for edge in self.edges), "+Inf"]
-        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
-
 
 class Metrics:
-    """All counters of one predictor; implements the engine's `Observer` and a collector."""
+    """All counters of one predictor; implements the engine's `Observer`."""
 
     def __init__(self, model: str, version: str) -> None:
-        self._labels = {"model": model, "version": version}
+        self.labels = {"model": model, "version": version}
         self.in_flight = 0
         self.requests: Counter[int] = Counter()
         """Finished inference requests by HTTP status; gRPC's codes by their HTTP counterpart."""
@@ -60,7 +50,7 @@ class Metrics:
         self._running = Histogram(_STAGE_EDGES)
         self._batch = Histogram(_COUNT_EDGES)
         self._waste = Histogram(_SHARE_EDGES)
-        self._refused: Counter[str] = Counter({"shed": 0, "expired": 0, "cancelled": 0})
+        self.refusals: Counter[str] = Counter({"shed": 0, "expired": 0, "cancelled": 0})
         self._scheduler: Scheduler | None = None
         self._calibration: dict[str, float] = {}
 
@@ -105,46 +95,14 @@ class Metrics:
     def refused(self, error: Exception) -> None:
         """A request was refused, expired or was cancelled."""
         if isinstance(error, Overloaded):
-            self._refused["shed"] += 1
+            self.refusals["shed"] += 1
         elif isinstance(error, Expired):
-            self._refused["expired"] += 1
+            self.refusals["expired"] += 1
         elif isinstance(error, Cancelled):
-            self._refused["cancelled"] += 1
+            self.refusals["cancelled"] += 1
 
-    def collect(self) -> Iterator["Metric"]:
-        """Everything as `prometheus_client` families."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-        names, values = list(self._labels), list(self._labels.values())
-        requests = CounterMetricFamily(
-            "inference_requests", "Finished inference requests by status.", labels=[*names, "code"]
-        )
-        for code, count in sorted(self.requests.items()):
-            requests.add_metric([*values, str(code)], count)
-        yield requests
-        refused = CounterMetricFamily(
-            "inference_refused",
-            "Requests shed at the door, expired, or cancelled by their client.",
-            labels=[*names, "reason"],
-        )
-        for reason, count in sorted(self._refused.items()):
-            refused.add_metric([*values, reason], count)
-        yield refused
-        for name, text, value in self._gauges():
-            gauge = GaugeMetricFamily(name, text, labels=names)
-            gauge.add_metric(values, value)
-            yield gauge
-        for name, text, histogram in (
-            ("inference_latency_seconds", "Request received to answer ready.", self.latency),
-            ("inference_queue_seconds", "Request queued to first row taken.", self._queued),
-            ("inference_prepare_seconds", "Time in the tokenizer per request.", self._preparing),
-            ("inference_model_seconds", "Time in the model per batch.", self._running),
-            ("inference_batch_size", "Rows per batch.", self._batch),
-            ("inference_padding_waste", "Share of a batch that is padding.", self._waste),
-        ):
-            yield self._family(name, text, histogram)
-
-    def _gauges(self) -> Iterator[tuple[str, str, float]]:
+    def gauges(self) -> Iterator[tuple[str, str, float]]:
+        """Name, help and value of what stands now."""
         yield (
             "inference_in_flight",
             "Inference requests that were not answered yet.",
@@ -160,9 +118,11 @@ class Metrics:
         for name, value in self._calibration.items():
             yield f"inference_calibration_{name}", "What calibration chose or measured.", value
 
-    def _family(self, name: str, text: str, histogram: Histogram) -> "Metric":
-        from prometheus_client.core import HistogramMetricFamily
-
-        family = HistogramMetricFamily(name, text, labels=list(self._labels))
-        family.add_metric(list(self._labels.values()), histogram.buckets(), histogram.total)
-        return family
+    def histograms(self) -> Iterator[tuple[str, str, Histogram]]:
+        """Name, help and counts of each histogram."""
+        yield "inference_latency_seconds", "Request received to answer ready.", self.latency
+        yield "inference_queue_seconds", "Request queued to first row taken.", self._queued
+        yield "inference_prepare_seconds", "Time in the tokenizer per request.", self._preparing
+        yield "inference_model_seconds", "Time in the model per batch.", self._running
+        yield "inference_batch_size", "Rows per batch.", self._batch
+        yield "inference_padding_waste", "Share of a batch that is padding.", self._waste

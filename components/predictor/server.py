@@ -49,12 +49,9 @@ async def serve(settings: Settings) -> None:
     listener = _bind(settings.host, settings.http_port)
     service = Service(settings.model_name, settings.model_version)
 
-    from prometheus_client import REGISTRY
-
     with light_imports(arrow=settings.runtime == "mlflow"):
         from components.predictor import kserve_app
 
-    REGISTRY.register(service.metrics)
     application, servicer = kserve_app.create(service)
     http = _Uvicorn(
         uvicorn.Config(
