@@ -1,69 +1,122 @@
-"""The predictor beside its peers, on one graph: `python -m benchmarks.predictor` (about an hour).
+"""The predictor beside its peers, on one graph: `python -m benchmarks.predictor` (over an hour).
 
-Each round starts one server after another, so that all see the same hour of the machine, and
-measures the graph's own limit in the same round; what is compared are ratios within a round.
+All servers stand side by side and are asked in turn, for a second or two each, and the graph's own
+limit between them: machines get faster and slower within minutes, so only what was measured close
+together is compared. A server is asked when the one before it has nothing left to do, and one that
+takes the processor without being asked is stopped meanwhile.
 """
 
 import argparse
 import json
 import os
 import platform
+import subprocess
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.predictor.closed import closed_loop
 from benchmarks.predictor.contestants import CONTESTANTS, OURS, Contestant, Setting
-from benchmarks.predictor.material import RUNS, Mix, bundle, limit, mixes
+from benchmarks.predictor.limit import Limit, limiting
+from benchmarks.predictor.material import RUNS, Mix, bundle, mixes
 from benchmarks.predictor.opened import Message, open_loop
-from benchmarks.predictor.process import Running, running
+from benchmarks.predictor.process import PORT, Running, running
 
-CONNECTIONS = (1, 8, 32, 128)
+CLOSED = (("typical", 32), ("typical", 1), ("typical", 8), ("typical", 128), ("skewed", 32))
+"""Mixes and connections of the closed loops."""
 LOADS = (50, 80, 120)
-"""Percent of the limit."""
-OPEN_ROUNDS = 2
-"""Open loops are measured in so many of the rounds."""
-OPEN_SECONDS = 4.0
+"""Percent of the limit, of the open loops."""
+_PORTS_EACH = 10
 _WARM_SECONDS = 1.0
 
+Limits = Callable[[str], Limit]
+"""Measures the graph's own limit over a mix."""
 
-def measure_closed(
-    server: Running, contestant: Contestant, mixes_: dict[str, Mix], seconds: float
-) -> dict[str, Any]:
-    """Throughput at each number of connections, and processor time and memory at 32."""
-    found: dict[str, Any] = {"closed": {}}
-    for name, mix in mixes_.items():
-        bodies = [contestant.body(text) for text, _ in mix]
+
+class Stand:
+    """One contestant and its server; one that breaks is started again."""
+
+    def __init__(self, contestant: Contestant, setting: Setting, folder: Path, port: int) -> None:
+        self.contestant = contestant
+        self._start = partial(running, contestant, setting, folder, port)
+        self._stack = ExitStack()
+        self.server = self._begin()
+
+    @contextmanager
+    def asked(self, found: dict[str, Any]) -> Iterator[Running]:
+        """The server, to be asked; afterwards it is idle. An error ends only what was being asked.
+
+        Args:
+            found: gets the error.
+        """
+        try:
+            self.server.resume()
+            yield self.server
+            self.server.settle()
+            self.server.pause()
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            found.setdefault("errors", []).append(str(error))
+            print(f"  {self.contestant.name}: {error}", flush=True)
+            self._stack.close()
+            self.server = self._begin()
+
+    def stop(self) -> None:
+        """End the server."""
+        self.server.resume()
+        self._stack.close()
+
+    def _begin(self) -> Running:
+        server = self._stack.enter_context(self._start())
+        bodies = [self.contestant.body("where is my card?")]
         closed_loop(server.url, bodies, 32, _WARM_SECONDS)
-        by_connections = found["closed"][name] = {}
-        for connections in CONNECTIONS if name == "typical" else (32,):
-            before = server.cpu_s()
-            result = closed_loop(server.url, bodies, connections, seconds)
-            by_connections[str(connections)] = asdict(result)
-            if connections == 32:
-                cpu = (server.cpu_s() - before) / max(result.requests, 1)
-                by_connections["32"]["cpu_ms"] = cpu * 1000
-    found["memory_mb"] = server.memory_mb()
+        # Workers beside the first may still be starting.
+        server = replace(server, background=min(server.load(1.0) for _ in range(3)))
+        server.pause()
+        return server
+
+
+def closed_round(
+    stands: Sequence[Stand], texts: dict[str, Mix], limits: Limits, seconds: float
+) -> dict[str, Any]:
+    """Throughput of each at each number of connections, with the limit just before."""
+    found: dict[str, Any] = {stand.contestant.name: {"closed": {}} for stand in stands}
+    for mix, connections in CLOSED:
+        for stand in stands:
+            own = found[stand.contestant.name]
+            bodies = [stand.contestant.body(text) for text, _ in texts[mix]]
+            limit = limits(mix) if connections == 32 else None
+            with stand.asked(own) as server:
+                before = server.cpu()
+                part = asdict(closed_loop(server.url, bodies, connections, seconds))
+                after = server.cpu()
+                part["cpu_ms"] = (after.every - before.every) / part["requests"] * 1000
+                part["main_cpu_ms"] = (after.main - before.main) / part["requests"] * 1000
+                part["limit"] = limit and asdict(limit)
+                own["closed"].setdefault(mix, {})[str(connections)] = part
+                own["memory_mb"], own["ready_s"] = server.memory_mb(), server.ready_s
     return found
 
 
-def measure_open(
-    server: Running,
-    contestant: Contestant,
-    mixes_: dict[str, Mix],
-    limits: dict[str, Any],
-    seed: int,
+def open_round(
+    stands: Sequence[Stand], texts: dict[str, Mix], limits: Limits, seconds: float, seed: int
 ) -> dict[str, Any]:
-    """Latency and goodput at each load, a share of the mix's limit."""
-    found: dict[str, Any] = {}
-    for name, mix in mixes_.items():
-        messages = [Message(contestant.body(text), long) for text, long in mix]
-        loads = sorted({*LOADS, 100}) if contestant is OURS else LOADS
-        for load in loads:
-            rate = limits[name]["per_second"] * load / 100
-            result = asdict(open_loop(server.url, messages, rate, OPEN_SECONDS, seed))
-            found.setdefault(name, {})[str(load)] = result
+    """Latency and goodput of each at each load, a share of the limit measured just before."""
+    found: dict[str, Any] = {stand.contestant.name: {"open": {}} for stand in stands}
+    for mix, load in product(texts, sorted({*LOADS, 100})):
+        for stand in stands:
+            if load not in LOADS and stand.contestant is not OURS:
+                continue
+            own = found[stand.contestant.name]
+            messages = [Message(stand.contestant.body(t), is_long) for t, is_long in texts[mix]]
+            rate = limits(mix).per_second * load / 100
+            with stand.asked(own) as server:
+                result = open_loop(server.url, messages, rate, seconds, seed)
+                own["open"].setdefault(mix, {})[str(load)] = asdict(result)
     return found
 
 
@@ -103,64 +156,95 @@ def machine() -> dict[str, Any]:
     }
 
 
+def installed(names: Sequence[str] | None) -> list[Contestant]:
+    """The contestants called ``names`` (all without any) that can be installed here."""
+    able = []
+    for contestant in CONTESTANTS:
+        if names and contestant.name not in names:
+            continue
+        try:
+            contestant.install()
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"{contestant.name}: cannot be installed here: {error}", flush=True)
+        else:
+            able.append(contestant)
+    return able
+
+
+@contextmanager
+def standing(settings: Sequence[tuple[Contestant, Setting]], folder: Path) -> Iterator[list[Stand]]:
+    """All servers side by side; none is left afterwards."""
+    with ExitStack() as stack:
+        stands = []
+        for number, (contestant, setting) in enumerate(settings):
+            stand = Stand(contestant, setting, folder, PORT + _PORTS_EACH * number)
+            stack.callback(stand.stop)
+            stands.append(stand)
+        yield stands
+
+
 def main() -> None:
     """Measure and write the raw figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictor", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of each closed loop")
-    parser.add_argument("--open-rounds", type=int, default=OPEN_ROUNDS, help="with open loops")
+    parser.add_argument("--rounds", type=int, default=12, help="of closed loops")
+    parser.add_argument("--seconds", type=float, default=2, help="of each closed loop")
+    parser.add_argument("--open-rounds", type=int, default=3, help="of open loops")
+    parser.add_argument("--open-seconds", type=float, default=6, help="of each open loop")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
     parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
     given = parser.parse_args()
-    chosen = [c for c in CONTESTANTS if not given.only or c.name in given.only]
-    for contestant in chosen:
-        contestant.install()
-    folder = bundle()
+    folder, texts = bundle(), mixes()
     os.environ["SLUICE_BENCH_BUNDLE"] = str(folder.absolute())
-    started = time.strftime("%Y-%m-%d")
-    out = given.out or RUNS / f"{started}.json"
+    today = time.strftime("%Y-%m-%d")
+    out = given.out or RUNS / f"{today}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    texts = mixes()
     run: dict[str, Any] = {
-        "date": started,
+        "date": today,
         "machine": machine(),
         "seconds": given.seconds,
+        "open_seconds": given.open_seconds,
         "settings": {},
         "tried": {},
+        "background": {},
         "rounds": [],
+        "open_rounds": [],
     }
     print("each peer's settings, requests/s at 32 connections:", flush=True)
-    settings: dict[str, Setting] = {}
-    for contestant in chosen:
-        setting, tried = choose(contestant, folder, texts["typical"], given.seconds / 2)
+    settings: list[tuple[Contestant, Setting]] = []
+    for contestant in installed(given.only):
+        setting, tried = choose(contestant, folder, texts["typical"], given.seconds)
         run["tried"][contestant.name] = tried
         if setting:
-            settings[contestant.name] = setting
+            settings.append((contestant, setting))
             run["settings"][contestant.name] = str(setting)
         out.write_text(json.dumps(run, indent=1))
-    for number in range(given.rounds):
-        limits = {name: limit(folder, mix, given.seconds) for name, mix in texts.items()}
-        entry: dict[str, Any] = {"limit": limits, "contestants": {}}
-        run["rounds"].append(entry)
-        print(f"round {number + 1}: limit {limits['typical']['per_second']:.0f}/s", flush=True)
-        for contestant in chosen:
-            if contestant.name not in settings:
-                continue
-            try:
-                with running(contestant, settings[contestant.name], folder) as server:
-                    found = measure_closed(server, contestant, texts, given.seconds)
-                    found["ready_s"] = server.ready_s
-                    if number < given.open_rounds:
-                        found["open"] = measure_open(server, contestant, texts, limits, number)
-            except (RuntimeError, OSError) as error:
-                found = {"error": str(error)}
-                print(f"  {contestant.name:24} {error}", flush=True)
-            else:
-                speed = found["closed"]["typical"]["32"]["per_second"]
-                share = speed / limits["typical"]["per_second"]
-                print(f"  {contestant.name:24} {speed:7.0f}/s  {share:.2f}", flush=True)
-            entry["contestants"][contestant.name] = found
+
+    with limiting(folder) as limit, standing(settings, folder) as stands:
+        only = {name: [text for text, _ in mix] for name, mix in texts.items()}
+
+        def limits(mix: str) -> Limit:
+            return limit(only[mix], given.seconds)
+
+        for stand in stands:
+            run["background"][stand.contestant.name] = stand.server.background
+        for number in range(given.rounds):
+            turned = stands[number % len(stands) :] + stands[: number % len(stands)]
+            found = closed_round(turned, texts, limits, given.seconds)
+            run["rounds"].append(found)
             out.write_text(json.dumps(run, indent=1))
+            print(f"round {number + 1}", flush=True)
+            for stand in stands:
+                part = found[stand.contestant.name]["closed"].get("typical", {}).get("32")
+                if part:
+                    share = part["per_second"] / part["limit"]["per_second"]
+                    name, speed = stand.contestant.name, part["per_second"]
+                    print(f"  {name:24} {speed:7.0f}/s  {share:.2f} of the limit", flush=True)
+        for number in range(given.open_rounds):
+            run["open_rounds"].append(
+                open_round(stands, texts, limits, given.open_seconds, seed=number)
+            )
+            out.write_text(json.dumps(run, indent=1))
+            print(f"open round {number + 1}", flush=True)
     print(f"{out}: written; python -m benchmarks.predictor.report {out} makes docs/performance.md")
 
 

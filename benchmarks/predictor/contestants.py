@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,12 @@ def v2(text: str) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
+def v2_row(text: str) -> bytes:
+    """The same with a dimension for the batch, as Triton wants it."""
+    tensor = {"name": "text", "shape": [1, 1], "datatype": "BYTES", "data": [text]}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
 def _plain(text: str) -> bytes:
     return json.dumps({"text": text}).encode()
 
@@ -62,6 +67,8 @@ class Contestant:
     settings: tuple[Setting, ...] = (Setting(),)
     """Tried in a first short round; the fastest at 32 connections is the one that is compared."""
     environment: tuple[tuple[str, str], ...] = ()
+    python: str = sys.executable
+    """Makes its environment."""
 
     @property
     def bin(self) -> Path:
@@ -71,13 +78,17 @@ class Contestant:
         return (ENVIRONMENTS / self.packages[0].split("==")[0] / "bin").absolute()
 
     def install(self) -> None:
-        """Make its environment, once."""
+        """Make its environment, once.
+
+        Raises:
+            CalledProcessError: it cannot be installed here.
+        """
         ready = self.bin.parent / ".ready"
         wanted = "\n".join((*self.packages, *GRAPH_PACKAGES))
         if not self.packages or (ready.exists() and ready.read_text() == wanted):
             return
         print(f"installing {', '.join(self.packages)}", flush=True)
-        venv.create(self.bin.parent, with_pip=True, clear=True)
+        subprocess.run([self.python, "-m", "venv", "--clear", self.bin.parent], check=True)
         pip = [str(self.bin / "pip"), "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *self.packages, *GRAPH_PACKAGES], check=True)
         ready.write_text(wanted)
@@ -215,6 +226,16 @@ CONTESTANTS = (
     ),
     Contestant(
         "Ray Serve", _script("ray_app.py"), "/predict", _plain, ("ray[serve]==2.60.0",), _BATCHED
+    ),
+    Contestant(
+        "PyTriton",
+        _script("triton_server.py"),
+        "/v2/models/m/infer",
+        v2_row,
+        ("nvidia-pytriton==0.7.0",),
+        _BATCHED,
+        # The Python inside its Triton is older than 3.11.6, whose standard library it cannot run.
+        python="/usr/bin/python3",
     ),
 )
 FRAMEWORKS = tuple(

@@ -1,11 +1,8 @@
-"""What the predictor's benchmarks share: the bundle, the texts, the graph's own limit."""
+"""What the predictor's benchmarks share: the bundle and the texts."""
 
 import random
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from components.load.mix import long_message
 from components.training import examples
@@ -38,13 +35,3 @@ def bundle() -> Path:
     recipe = next(recipe for recipe in examples.RECIPES if recipe.name == "full")
     built = examples.build(sources, [recipe], Path(".cache/models"), print)
     return built[recipe].folder
-
-
-def limit(folder: Path, mix: Mix, seconds: float) -> dict[str, Any]:
-    """The graph's own limit, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.predictor.limit", str(folder), str(seconds)]
-    texts = "\n".join(text for text, _ in mix)
-    done = subprocess.run(command, input=texts, capture_output=True, text=True, check=True)
-    speed, executors, threads, rows = done.stdout.split()
-    way = {"executors": int(executors), "threads": int(threads), "rows": int(rows)}
-    return {"per_second": float(speed), **way}

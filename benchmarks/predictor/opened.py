@@ -5,6 +5,7 @@ request, which on two cores would be taken from the server. Here it costs some 3
 """
 
 import asyncio
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -31,20 +32,26 @@ class Message:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds from due to answered, of right answers; None without any."""
+    """Milliseconds from due to answered; None where too few were."""
 
-    count: int
+    sent: int
+    answered: int
     p50: float | None
     p95: float | None
     p99: float | None
+    p95_of_sent: float | None
+    """Of all that were sent: one without a right answer counts as later than any."""
 
     @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Latency":
-        """The quantiles of ``seconds``."""
+    def of(cls, seconds: Sequence[float], sent: int) -> "Latency":
+        """The quantiles of ``seconds``, the right answers to ``sent`` requests."""
         if len(seconds) < 2:
-            return cls(len(seconds), None, None, None)
+            return cls(sent, len(seconds), None, None, None, None)
         cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-        return cls(len(seconds), cuts[49] * 1000, cuts[94] * 1000, cuts[98] * 1000)
+        place = math.ceil(0.95 * sent) - 1
+        of_sent = sorted(seconds)[place] * 1000 if place < len(seconds) else None
+        quantiles = (cuts[n - 1] * 1000 for n in (50, 95, 99))
+        return cls(sent, len(seconds), *quantiles, of_sent)
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # TCP gives this kind
+        self._run.connected.add(self)
 
     def send(self, due: float, message: Message, raw: bytes) -> None:
         """Send one request."""
@@ -97,10 +105,16 @@ class _Connection(asyncio.Protocol):
         if keep:
             self._parser = httptools.HttpResponseParser(self)
             self._run.free.append(self)
-        elif self._transport:
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport:
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._run.connected.discard(self)
         if self in self._run.free:
             self._run.free.remove(self)
         if self.busy:
@@ -118,10 +132,11 @@ class _Run:
             "content-type: application/json\r\ncontent-length: "
         ).encode()
         self.rate = rate
+        self.connected: set[_Connection] = set()
         self.free: list[_Connection] = []
         self.times: dict[bool, list[float]] = {True: [], False: []}
         self.shed: list[float] = []
-        self.sent = self.late = self.other = self.lost = 0
+        self.sent = self.sent_long = self.late = self.other = self.lost = 0
         self.began = 0.0
 
     def answered(self, due: float, long: bool, status: int) -> None:
@@ -163,6 +178,7 @@ class _Run:
                 self.late += 1
             self.sent += 1
             turn = number % len(messages)
+            self.sent_long += messages[turn].long
             if self.free:
                 self.free.pop().send(due, messages[turn], raws[turn])
             else:
@@ -172,6 +188,11 @@ class _Run:
         until = time.perf_counter() + _GIVE_UP
         while self.open and time.perf_counter() < until:
             await asyncio.sleep(0.02)
+        unanswered = self.open + self.lost
+        for connection in list(self.connected):
+            connection.close()
+        while self.connected:
+            await asyncio.sleep(0)
         every = [*self.times[True], *self.times[False]]
         return Opened(
             rate=self.rate,
@@ -180,17 +201,24 @@ class _Run:
             right=len(every),
             shed=len(self.shed),
             other=self.other,
-            unanswered=self.open + self.lost,
+            unanswered=unanswered,
             goodput=self.in_time / self.seconds,
-            every=Latency.of(every),
-            short=Latency.of(self.times[False]),
-            shed_latency=Latency.of(self.shed),
+            every=Latency.of(every, self.sent),
+            short=Latency.of(self.times[False], self.sent - self.sent_long),
+            shed_latency=Latency.of(self.shed, self.sent),
         )
+
+
+async def send(
+    url: str, messages: Sequence[Message], rate: float, seconds: float, seed: int
+) -> Opened:
+    """Send ``messages`` in turn to ``url`` at Poisson times of ``rate`` a second."""
+    return await _Run(url, rate, seconds).go(messages, seed)
 
 
 def open_loop(
     url: str, messages: Sequence[Message], rate: float, seconds: float, seed: int
 ) -> Opened:
-    """Send ``messages`` in turn to ``url`` at Poisson times of ``rate`` a second."""
+    """`send`, in an event loop of its own."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Run(url, rate, seconds).go(messages, seed))
+        return runner.run(send(url, messages, rate, seconds, seed))

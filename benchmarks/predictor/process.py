@@ -1,4 +1,4 @@
-"""One server as a process tree: started, waited for, measured, ended."""
+"""One server as a process tree: started, waited for, measured, left alone, ended."""
 
 import subprocess
 import tempfile
@@ -13,8 +13,22 @@ import psutil
 
 from benchmarks.predictor.contestants import Contestant, Setting
 
-_PORT = 18_300
+PORT = 18_300
 _READY_SECONDS = 120
+_SETTLE_SECONDS = 15
+_IDLE_SHARE = 0.15
+"""Of one core, beside what the server takes when nobody asks: less is idle."""
+_QUIET_SHARE = 0.02
+"""A server that takes more of one core when nobody asks is stopped meanwhile."""
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """Processor seconds so far."""
+
+    main: float
+    """Of the first process's first thread, which in ours is the event loop."""
+    every: float
 
 
 @dataclass(frozen=True)
@@ -25,34 +39,69 @@ class Running:
     url: str
     ready_s: float
     """From its start to its first right answer."""
+    background: float = 0.0
+    """Share of one core that it takes when nobody asks."""
 
     def tree(self) -> list[psutil.Process]:
         """The process and all below it."""
         return [self.root, *self.root.children(recursive=True)]
 
-    def cpu_s(self) -> float:
-        """Processor seconds of the tree so far."""
-        return sum(t.user + t.system for t in (p.cpu_times() for p in self.tree()))
+    def cpu(self) -> Cpu:
+        """What the tree has spent."""
+        first = next(t for t in self.root.threads() if t.id == self.root.pid)
+        every = sum(t.user + t.system for t in (p.cpu_times() for p in self.tree()))
+        return Cpu(first.user_time + first.system_time, every)
+
+    def load(self, seconds: float) -> float:
+        """Share of one core that the tree takes, over so many seconds."""
+        before = self.cpu().every
+        time.sleep(seconds)
+        return (self.cpu().every - before) / seconds
+
+    def settle(self) -> None:
+        """Wait until what was asked has been worked off.
+
+        Raises:
+            RuntimeError: it is still busy after 15 s.
+        """
+        until = time.monotonic() + _SETTLE_SECONDS
+        while self.load(0.2) > self.background + _IDLE_SHARE:
+            if time.monotonic() > until:
+                raise RuntimeError(f"still busy {_SETTLE_SECONDS} s after the last request")
 
     def memory_mb(self) -> float:
         """Proportional set size of the tree: what is shared counts once."""
         return sum(p.memory_full_info().pss for p in self.tree()) / 2**20
 
+    def pause(self) -> None:
+        """Stop a server that would disturb others."""
+        if self.background > _QUIET_SHARE:
+            for process in self.tree():
+                process.suspend()
+
+    def resume(self) -> None:
+        """Let it go on; the first process last, so that it finds all others alive."""
+        if self.background > _QUIET_SHARE:
+            for process in reversed(self.tree()):
+                process.resume()
+
 
 @contextmanager
-def running(contestant: Contestant, setting: Setting, bundle: Path) -> Iterator[Running]:
+def running(
+    contestant: Contestant, setting: Setting, bundle: Path, port: int = PORT
+) -> Iterator[Running]:
     """The server, ready; afterwards nothing of it is left.
 
     Raises:
         RuntimeError: it did not answer; the message ends with what it printed.
     """
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
-        command = contestant.command(contestant.bin, _PORT, setting, Path(folder))
-        variables = contestant.variables(_PORT, setting, bundle)
+        command = contestant.command(contestant.bin, port, setting, Path(folder))
+        variables = contestant.variables(port, setting, bundle)
         began = time.monotonic()
         process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=".")
         root = psutil.Process(process.pid)
-        url = f"http://127.0.0.1:{_PORT}{contestant.path}"
+        url = f"http://127.0.0.1:{port}{contestant.path}"
         try:
             while not _answers(url, contestant.body("where is my card?")):
                 if process.poll() is not None or time.monotonic() - began > _READY_SECONDS:

@@ -15,36 +15,33 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.predictor.closed import closed_loop
 from benchmarks.predictor.contestants import OURS, Setting
-from benchmarks.predictor.material import LONG_SHARE, RUNS, bundle, limit, mixes
+from benchmarks.predictor.limit import limiting
+from benchmarks.predictor.material import LONG_SHARE, RUNS, bundle, mixes
+from benchmarks.predictor.opened import Message, Opened, send
 from benchmarks.predictor.process import running
 from components.load.mix import text_bodies
-from components.load.schedule import due_times
-from components.load.sender import Outcome, send
 
 _SAMPLE_SECONDS = 1.0
+_BODIES = 2000
 
 
 @dataclass
 class Soak:
     """What a soak saw."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
-    """Of the clients that behave."""
+    traffic: Opened | None = None
+    """What became of the requests of clients that behave."""
     misbehaved: Counter[str] = field(default_factory=Counter)
     memory: list[float] = field(default_factory=list)
     """Resident megabytes, once a second."""
     before: "Left | None" = None
     after: "Left | None" = None
-
-    @property
-    def unanswered(self) -> int:
-        """Requests of clients that behave without any answer."""
-        return sum(outcome.status == 0 for outcome in self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -79,9 +76,9 @@ async def soak(
         asyncio.ensure_future(_misbehave(url, texts, result.misbehaved, over, seed)),
         asyncio.ensure_future(_watch_memory(pid, result.memory, over)),
     ]
-    bodies = text_bodies(texts, long_share=LONG_SHARE, seed=seed)
-    due = due_times(rate, seconds, "poisson", seed)
-    await send(url, {}, due, bodies, result.outcomes.append, timeout=30)
+    bodies = islice(text_bodies(texts, long_share=LONG_SHARE, seed=seed), _BODIES)
+    messages = [Message(body, long=False) for body in bodies]
+    result.traffic = await send(url, messages, rate, seconds, seed)
     over.set()
     await asyncio.gather(*others)
     result.after = await _settle(url, pid, result.before)
@@ -211,7 +208,8 @@ def main() -> None:
     folder, mix = bundle(), mixes()["skewed"]
     os.environ["SLUICE_BENCH_BUNDLE"] = str(folder.absolute())
     texts = [text for text, _ in mix]
-    found = limit(folder, mix, 4)["per_second"]
+    with limiting(folder) as limit:
+        found = limit(texts, 10).per_second
     rate = 0.8 * found
     with running(OURS, Setting(), folder) as server:
         scrapes = scrape_times(server.url, [OURS.body(text) for text in texts], 5)
@@ -221,14 +219,11 @@ def main() -> None:
         )
     first_minute = min(60, len(result.memory) // 2)
     base, later = result.memory[first_minute], max(result.memory[first_minute:])
-    statuses = Counter(outcome.status for outcome in result.outcomes)
     shown = {
         "seconds": given.seconds,
         "limit_per_second": found,
         "rate": rate,
-        "requests": len(result.outcomes),
-        "statuses": {str(status): count for status, count in sorted(statuses.items())},
-        "unanswered": result.unanswered,
+        "traffic": asdict(result.traffic) if result.traffic else None,
         "misbehaved": dict(result.misbehaved),
         "memory_after_first_minute_mb": base,
         "memory_highest_later_mb": later,
