@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -98,7 +100,10 @@ def closed_round(
                 part["main_cpu_ms"] = (after.main - before.main) / part["requests"] * 1000
                 part["limit"] = limit and asdict(limit)
                 own["closed"].setdefault(mix, {})[str(connections)] = part
-                own["memory_mb"], own["ready_s"] = server.memory_mb(), server.ready_s
+    for stand in stands:
+        with stand.asked(found[stand.contestant.name]) as server:
+            own = found[stand.contestant.name]
+            own["memory_mb"], own["ready_s"] = server.memory_mb(), server.ready_s
     return found
 
 
@@ -186,13 +191,15 @@ def standing(settings: Sequence[tuple[Contestant, Setting]], folder: Path) -> It
 def main() -> None:
     """Measure and write the raw figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictor", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=12, help="of closed loops")
+    parser.add_argument("--rounds", type=int, default=8, help="of closed loops")
     parser.add_argument("--seconds", type=float, default=2, help="of each closed loop")
     parser.add_argument("--open-rounds", type=int, default=3, help="of open loops")
     parser.add_argument("--open-seconds", type=float, default=6, help="of each open loop")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
     parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
     given = parser.parse_args()
+    # So that no server is left when the benchmark is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     folder, texts = bundle(), mixes()
     os.environ["SLUICE_BENCH_BUNDLE"] = str(folder.absolute())
     today = time.strftime("%Y-%m-%d")

@@ -1,5 +1,6 @@
 """One server as a process tree: started, waited for, measured, left alone, ended."""
 
+import socket
 import subprocess
 import tempfile
 import time
@@ -93,8 +94,11 @@ def running(
     """The server, ready; afterwards nothing of it is left.
 
     Raises:
-        RuntimeError: it did not answer; the message ends with what it printed.
+        RuntimeError: it did not answer, and what it printed; or another process has its port.
     """
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise RuntimeError(f"port {port} is taken: end the process that listens on it")
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         command = contestant.command(contestant.bin, port, setting, Path(folder))
         variables = contestant.variables(port, setting, bundle)
