@@ -29,8 +29,14 @@ from benchmarks.predictor.material import RUNS, Mix, bundle, mixes
 from benchmarks.predictor.opened import Message, open_loop
 from benchmarks.predictor.process import PORT, Running, running
 
-CLOSED = (("typical", 32), ("typical", 1), ("typical", 8), ("typical", 128), ("skewed", 32))
-"""Mixes and connections of the closed loops."""
+CLOSED = (
+    ("typical", 32, 1),
+    ("typical", 1, 2),
+    ("typical", 8, 4),
+    ("typical", 128, 4),
+    ("skewed", 32, 4),
+)
+"""Mix and connections of each closed loop, measured in one of so many rounds."""
 LOADS = (50, 80, 120)
 """Percent of the limit, of the open loops."""
 _PORTS_EACH = 10
@@ -83,12 +89,12 @@ class Stand:
 
 
 def closed_round(
-    stands: Sequence[Stand], texts: dict[str, Mix], limits: Limits, seconds: float
+    stands: Sequence[Stand], texts: dict[str, Mix], limits: Limits, seconds: float, number: int
 ) -> dict[str, Any]:
     """Throughput of each at each number of connections, with the limit just before."""
     found: dict[str, Any] = {stand.contestant.name: {"closed": {}} for stand in stands}
-    for mix, connections in CLOSED:
-        for stand in stands:
+    for mix, connections, every in CLOSED:
+        for stand in stands if number % every == 0 else ():
             own = found[stand.contestant.name]
             bodies = [stand.contestant.body(text) for text, _ in texts[mix]]
             limit = limits(mix) if connections == 32 else None
@@ -191,8 +197,8 @@ def standing(settings: Sequence[tuple[Contestant, Setting]], folder: Path) -> It
 def main() -> None:
     """Measure and write the raw figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictor", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=8, help="of closed loops")
-    parser.add_argument("--seconds", type=float, default=2, help="of each closed loop")
+    parser.add_argument("--rounds", type=int, default=24, help="of closed loops")
+    parser.add_argument("--seconds", type=float, default=1, help="of each closed loop")
     parser.add_argument("--open-rounds", type=int, default=3, help="of open loops")
     parser.add_argument("--open-seconds", type=float, default=6, help="of each open loop")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
@@ -219,7 +225,7 @@ def main() -> None:
     print("each peer's settings, requests/s at 32 connections:", flush=True)
     settings: list[tuple[Contestant, Setting]] = []
     for contestant in installed(given.only):
-        setting, tried = choose(contestant, folder, texts["typical"], given.seconds)
+        setting, tried = choose(contestant, folder, texts["typical"], 2 * given.seconds)
         run["tried"][contestant.name] = tried
         if setting:
             settings.append((contestant, setting))
@@ -236,7 +242,7 @@ def main() -> None:
             run["background"][stand.contestant.name] = stand.server.background
         for number in range(given.rounds):
             turned = stands[number % len(stands) :] + stands[: number % len(stands)]
-            found = closed_round(turned, texts, limits, given.seconds)
+            found = closed_round(turned, texts, limits, given.seconds, number)
             run["rounds"].append(found)
             out.write_text(json.dumps(run, indent=1))
             print(f"round {number + 1}", flush=True)
