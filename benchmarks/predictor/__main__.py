@@ -57,13 +57,13 @@ class Stand:
 
     @contextmanager
     def asked(self, found: dict[str, Any]) -> Iterator[Running]:
-        """The server, to be asked; afterwards it is idle. An error ends only what was being asked.
+        """The server, warm, to be asked; afterwards it is idle.
 
-        Args:
-            found: gets the error.
+        An error ends only what was being asked, and is noted in ``found``.
         """
         try:
             self.server.resume()
+            self._warm(self.server)
             yield self.server
             self.server.settle()
             self.server.pause()
@@ -80,12 +80,15 @@ class Stand:
 
     def _begin(self) -> Running:
         server = self._stack.enter_context(self._start())
-        bodies = [self.contestant.body("where is my card?")]
-        closed_loop(server.url, bodies, 32, _WARM_SECONDS)
+        self._warm(server)
         # Workers beside the first may still be starting.
         server = replace(server, background=min(server.load(1.0) for _ in range(3)))
         server.pause()
         return server
+
+    def _warm(self, server: Running) -> None:
+        """Systems take memory back from what stands idle."""
+        closed_loop(server.url, [self.contestant.body("where is my card?")], 32, _WARM_SECONDS)
 
 
 def closed_round(
