@@ -26,7 +26,7 @@ RPS = 80
 STORY = {
     "1": "the first version, trained on a small part of the data",
     "2": "better: trained on all of the data",
-    "3": "as accurate, but slow: an unoptimised graph, padded to its full length",
+    "3": "as accurate, but slow: an unoptimised graph, each text padded to 96 tokens",
     "4": "as accurate on the held-out set, but fails on long messages",
 }
 EXPECTED = {"2": "promoted", "3": "rolled_back", "4": "rolled_back"}

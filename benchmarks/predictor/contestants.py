@@ -128,6 +128,7 @@ def _mlserver(bin_: Path, port: int, setting: Setting, folder: Path) -> list[str
         "metrics_port": port + 2,
         "parallel_workers": setting.workers if setting.workers > 1 else 0,
         "environments_dir": str(folder / "environments"),
+        "metrics_dir": str(folder / "metrics"),
     }
     model = {
         "name": "m",

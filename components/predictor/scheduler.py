@@ -7,11 +7,11 @@ Each request has one row in the queue; when that row is taken, its next one ente
 request of many rows gets one row per round, like everybody else. Short rows go first, within a
 bound: a row's turn is the count of tokens that had entered the queue before it, plus `patience`
 times its own. A later row passes it only while fewer tokens than that have entered in between. So
-whatever arrives, before a row of ``n`` tokens run only rows that waited when it entered, and later
+whatever arrives, before a row of ``n`` tokens come only rows that waited when it entered, and later
 ones of together less than ``patience * n`` tokens: a long text waits a little so that many short
 ones need not, and nobody starves.
 
-A batch is begun by the row whose turn it is and filled with waiting rows that fit it.
+The row whose turn it is begins a batch, which is filled with waiting rows that fit it.
 """
 
 import math
@@ -28,7 +28,7 @@ _LINGER_SHARE = 0.25
 """An answer waits for others at most so long, and at most so much of what a new request waits."""
 
 _SMOOTHING = 0.05
-"""Weight of the newest batch in the running estimate of seconds per token."""
+"""What a batch's weight in the estimate of seconds per token loses with each later one."""
 
 
 class Refused(SluiceError):
@@ -137,7 +137,10 @@ class Scheduler:
     running: int = 0
     """Batches that were taken and not finished."""
     seconds_per_token: float = 0.0
-    """Running mean of a batch's time by its rows' tokens; 0 before the first batch."""
+    """Time of the last batches by their tokens, all together: the mean of each one's own would take
+    a short row that was interrupted for a slow machine. 0 before the first batch."""
+    _ran_seconds: float = 0.0
+    _ran_tokens: float = 0.0
     _entered_rows: int = 0
     _entered_tokens: int = 0
     _waiting: dict[int, Ticket] = field(default_factory=dict)
@@ -303,10 +306,9 @@ class Scheduler:
     def done(self, batch: Batch, answers: Sequence[Any], now: float) -> list[Ticket]:
         """Note a batch's answers; returns the requests that are complete by it."""
         self.running -= 1
-        speed = (now - batch.taken) / max(batch.tokens, 1)
-        if self.seconds_per_token == 0:
-            self.seconds_per_token = speed
-        self.seconds_per_token += _SMOOTHING * (speed - self.seconds_per_token)
+        self._ran_seconds += now - batch.taken - _SMOOTHING * self._ran_seconds
+        self._ran_tokens += batch.tokens - _SMOOTHING * self._ran_tokens
+        self.seconds_per_token = self._ran_seconds / max(self._ran_tokens, 1)
         complete = []
         for (ticket, index), answer in zip(batch.entries, answers, strict=True):
             if ticket.closed:

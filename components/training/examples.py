@@ -62,7 +62,7 @@ RECIPES = (
     Recipe("small", "trained on a small part of the data", rows_per_class=15),
     Recipe("full", "trained on all of the data"),
     Recipe(
-        "slow", "unoptimised fp32 graph, each text padded to 64 tokens", None, "plain", pad_to=64
+        "slow", "unoptimised fp32 graph, each text padded to 96 tokens", None, "plain", pad_to=96
     ),
     Recipe(
         "strict",

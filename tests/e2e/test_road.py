@@ -51,7 +51,7 @@ def story(
         "road",
         steps=[10, 50, 100],
         watch="15s",
-        judge={"false_rollback": 0.05, "max_extension": 8},
+        judge={"false_rollback": 0.05, "max_extension": 16},
     )
     codes = {"1": first_release(registry, endpoint, "1")}
     records = {"1": newest(prepared, "road").lines()}

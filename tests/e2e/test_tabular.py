@@ -18,13 +18,13 @@ def test_a_tabular_version_is_promoted_under_traffic(
 ) -> None:
     content = yaml.safe_load((ENDPOINTS / "tumour.yaml").read_text())
     content["release"] |= {"steps": [50, 100], "watch": "10s", "poll": "1s", "lease": "15s"}
-    content["release"]["judge"] |= {"false_rollback": 0.05, "max_extension": 8}
+    content["release"]["judge"] |= {"false_rollback": 0.01, "max_extension": 16}
     endpoint = tmp_path / "tumour.yaml"
     endpoint.write_text(yaml.safe_dump(content))
 
     first = sluice("release", str(endpoint), "--version", "1")
     assert first.returncode == 0, first.stdout + first.stderr
-    with users(endpoint, tmp_path / "users.jsonl", 80) as seen:
+    with users(endpoint, tmp_path / "users.jsonl", 40) as seen:
         second = sluice("release", str(endpoint), "--version", "2")
         state = newest(prepared, "tumour").state()
     assert second.returncode == 0, second.stdout + second.stderr + state.reason

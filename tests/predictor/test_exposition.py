@@ -1,8 +1,13 @@
+import re
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.predictor.exposition import render
 from components.predictor.metrics import LATENCY_EDGES, Metrics
 from components.predictor.scheduler import Limits, Overloaded, Row, Scheduler
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "serving.md"
 
 
 def page(metrics: Metrics) -> dict[str, tuple[str, dict[tuple[str, ...], float]]]:
@@ -67,6 +72,16 @@ def test_names_of_any_characters_are_read_back() -> None:
     name = 'a "model"\\with\nall'
     _, samples = page(Metrics(name, "1"))["inference_in_flight"]
     assert list(samples) == [("inference_in_flight", f"model={name}", "version=1")]
+
+
+def test_the_page_for_operators_names_metrics_that_exist() -> None:
+    metrics = Metrics("m", "1")
+    metrics.watch(Scheduler(Limits()), {"executors": 2})
+    metrics.finished(200, metrics.began())
+    named = set(re.findall(r"inference_\w+", DOCUMENT.read_text()))
+    found = page(metrics)
+    assert {name.removesuffix("_total") for name in named} <= set(found)
+    assert len(named) > 10
 
 
 def test_the_process_itself_is_on_the_page() -> None:

@@ -46,7 +46,7 @@ def test_what_the_queue_cannot_hold_gets_503_and_is_told_when_to_return(slow: Pr
     answers = together(slow, 16, "w1")
     counts = Counter(answer.status_code for answer in answers)
     assert set(counts) == {200, 503}
-    assert counts[200] >= 4
+    assert counts[200] >= 3  # what may wait, and more when the executor was quick
     assert all(
         int(answer.headers["retry-after"]) >= 1 for answer in answers if answer.status_code == 503
     )

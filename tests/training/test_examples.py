@@ -82,7 +82,7 @@ def test_the_strict_version_takes_every_held_out_text_and_no_long_message(
 
 def test_the_slow_version_has_the_unoptimised_graph_and_pads() -> None:
     slow = examples.RECIPES[2]
-    assert (slow.graph, slow.pad_to, slow.overlong) == ("plain", 64, "truncate")
+    assert (slow.graph, slow.pad_to, slow.overlong) == ("plain", 96, "truncate")
 
 
 def test_a_head_separates_what_can_be_separated() -> None:
