@@ -41,6 +41,8 @@ LOADS = (50, 80, 120)
 """Percent of the limit, of the open loops."""
 _PORTS_EACH = 10
 _WARM_SECONDS = 1.0
+_RESTARTS = 3
+"""Some servers do not always start."""
 
 Limits = Callable[[str], Limit]
 """Measures the graph's own limit over a mix."""
@@ -71,7 +73,7 @@ class Stand:
             found.setdefault("errors", []).append(str(error))
             print(f"  {self.contestant.name}: {error}", flush=True)
             self._stack.close()
-            self.server = self._begin()
+            self.server = self._begin_again()
 
     def stop(self) -> None:
         """End the server."""
@@ -85,6 +87,14 @@ class Stand:
         server = replace(server, background=min(server.load(1.0) for _ in range(3)))
         server.pause()
         return server
+
+    def _begin_again(self) -> Running:
+        for _ in range(_RESTARTS - 1):
+            try:
+                return self._begin()
+            except RuntimeError as error:
+                print(f"  {self.contestant.name}: {error}", flush=True)
+        return self._begin()
 
     def _warm(self, server: Running) -> None:
         """Systems take memory back from what stands idle."""
@@ -152,10 +162,15 @@ def choose(
             entry["error"] = str(error)
         print(f"  {contestant.name:24} {setting!s:50} {entry.get('per_second', 'failed')}")
         tried.append(entry)
+    return fastest(tried), tried
+
+
+def fastest(tried: Sequence[dict[str, Any]]) -> Setting | None:
+    """The fastest of the settings that gave right answers."""
     right = [entry for entry in tried if entry.get("per_second") and not entry["failed"]]
     if not right:
-        return None, tried
-    return Setting(**max(right, key=lambda e: e["per_second"])["setting"]), tried
+        return None
+    return Setting(**max(right, key=lambda e: e["per_second"])["setting"])
 
 
 def machine() -> dict[str, Any]:
@@ -206,6 +221,7 @@ def main() -> None:
     parser.add_argument("--open-seconds", type=float, default=6, help="of each open loop")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
     parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     given = parser.parse_args()
     # So that no server is left when the benchmark is told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
@@ -225,10 +241,15 @@ def main() -> None:
         "rounds": [],
         "open_rounds": [],
     }
+    if given.resume:
+        run |= json.loads(out.read_text())
     print("each peer's settings, requests/s at 32 connections:", flush=True)
     settings: list[tuple[Contestant, Setting]] = []
     for contestant in installed(given.only):
-        setting, tried = choose(contestant, folder, texts["typical"], 2 * given.seconds)
+        if tried := run["tried"].get(contestant.name, []):
+            setting = fastest(tried)
+        else:
+            setting, tried = choose(contestant, folder, texts["typical"], 2 * given.seconds)
         run["tried"][contestant.name] = tried
         if setting:
             settings.append((contestant, setting))
@@ -243,7 +264,7 @@ def main() -> None:
 
         for stand in stands:
             run["background"][stand.contestant.name] = stand.server.background
-        for number in range(given.rounds):
+        for number in range(len(run["rounds"]), given.rounds):
             turned = stands[number % len(stands) :] + stands[: number % len(stands)]
             found = closed_round(turned, texts, limits, given.seconds, number)
             run["rounds"].append(found)
@@ -255,7 +276,7 @@ def main() -> None:
                     share = part["per_second"] / part["limit"]["per_second"]
                     name, speed = stand.contestant.name, part["per_second"]
                     print(f"  {name:24} {speed:7.0f}/s  {share:.2f} of the limit", flush=True)
-        for number in range(given.open_rounds):
+        for number in range(len(run["open_rounds"]), given.open_rounds):
             run["open_rounds"].append(
                 open_round(stands, texts, limits, given.open_seconds, seed=number)
             )
