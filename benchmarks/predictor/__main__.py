@@ -242,7 +242,7 @@ def main() -> None:
         "open_rounds": [],
     }
     if given.resume:
-        run |= json.loads(out.read_text())
+        run |= json.loads(out.read_text()) | {"open_seconds": given.open_seconds}
     print("each peer's settings, requests/s at 32 connections:", flush=True)
     settings: list[tuple[Contestant, Setting]] = []
     for contestant in installed(given.only):
