@@ -41,8 +41,9 @@ LOADS = (50, 80, 120)
 """Percent of the limit, of the open loops."""
 _PORTS_EACH = 10
 _WARM_SECONDS = 1.0
-_RESTARTS = 3
+_STARTS = 3
 """Some servers do not always start."""
+_BROKEN = (RuntimeError, OSError, subprocess.SubprocessError)
 
 Limits = Callable[[str], Limit]
 """Measures the graph's own limit over a mix."""
@@ -69,11 +70,11 @@ class Stand:
             yield self.server
             self.server.settle()
             self.server.pause()
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        except _BROKEN as error:
             found.setdefault("errors", []).append(str(error))
             print(f"  {self.contestant.name}: {error}", flush=True)
             self._stack.close()
-            self.server = self._begin_again()
+            self.server = self._begin()
 
     def stop(self) -> None:
         """End the server."""
@@ -81,20 +82,21 @@ class Stand:
         self._stack.close()
 
     def _begin(self) -> Running:
+        for _ in range(_STARTS - 1):
+            try:
+                return self._begin_once()
+            except _BROKEN as error:
+                print(f"  {self.contestant.name}: {error}", flush=True)
+                self._stack.close()
+        return self._begin_once()
+
+    def _begin_once(self) -> Running:
         server = self._stack.enter_context(self._start())
         self._warm(server)
         # Workers beside the first may still be starting.
         server = replace(server, background=min(server.load(1.0) for _ in range(3)))
         server.pause()
         return server
-
-    def _begin_again(self) -> Running:
-        for _ in range(_RESTARTS - 1):
-            try:
-                return self._begin()
-            except RuntimeError as error:
-                print(f"  {self.contestant.name}: {error}", flush=True)
-        return self._begin()
 
     def _warm(self, server: Running) -> None:
         """Systems take memory back from what stands idle."""
@@ -144,10 +146,10 @@ def open_round(
     return found
 
 
-def choose(
+def try_settings(
     contestant: Contestant, folder: Path, mix: Mix, seconds: float
-) -> tuple[Setting | None, list[dict[str, Any]]]:
-    """The setting that is fastest at 32 connections, and what each gave."""
+) -> list[dict[str, Any]]:
+    """What each setting gave at 32 connections."""
     tried = []
     for setting in contestant.settings:
         entry: dict[str, Any] = {"setting": asdict(setting), "text": str(setting)}
@@ -162,7 +164,7 @@ def choose(
             entry["error"] = str(error)
         print(f"  {contestant.name:24} {setting!s:50} {entry.get('per_second', 'failed')}")
         tried.append(entry)
-    return fastest(tried), tried
+    return tried
 
 
 def fastest(tried: Sequence[dict[str, Any]]) -> Setting | None:
@@ -221,7 +223,9 @@ def main() -> None:
     parser.add_argument("--open-seconds", type=float, default=6, help="of each open loop")
     parser.add_argument("--only", action="append", help="contestant's name; may be repeated")
     parser.add_argument("--out", type=Path, help="JSON file; by default in runs/ by the date")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was cut off, with its seconds"
+    )
     given = parser.parse_args()
     # So that no server is left when the benchmark is told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
@@ -242,16 +246,15 @@ def main() -> None:
         "open_rounds": [],
     }
     if given.resume:
-        run |= json.loads(out.read_text()) | {"open_seconds": given.open_seconds}
+        run |= json.loads(out.read_text())
+    seconds, open_seconds = run["seconds"], run["open_seconds"]
     print("each peer's settings, requests/s at 32 connections:", flush=True)
     settings: list[tuple[Contestant, Setting]] = []
     for contestant in installed(given.only):
-        if tried := run["tried"].get(contestant.name, []):
-            setting = fastest(tried)
-        else:
-            setting, tried = choose(contestant, folder, texts["typical"], 2 * given.seconds)
-        run["tried"][contestant.name] = tried
-        if setting:
+        if contestant.name not in run["tried"]:
+            tried = try_settings(contestant, folder, texts["typical"], 2 * seconds)
+            run["tried"][contestant.name] = tried
+        if setting := fastest(run["tried"][contestant.name]):
             settings.append((contestant, setting))
             run["settings"][contestant.name] = str(setting)
         out.write_text(json.dumps(run, indent=1))
@@ -260,13 +263,13 @@ def main() -> None:
         only = {name: [text for text, _ in mix] for name, mix in texts.items()}
 
         def limits(mix: str) -> Limit:
-            return limit(only[mix], given.seconds)
+            return limit(only[mix], seconds)
 
         for stand in stands:
             run["background"][stand.contestant.name] = stand.server.background
         for number in range(len(run["rounds"]), given.rounds):
             turned = stands[number % len(stands) :] + stands[: number % len(stands)]
-            found = closed_round(turned, texts, limits, given.seconds, number)
+            found = closed_round(turned, texts, limits, seconds, number)
             run["rounds"].append(found)
             out.write_text(json.dumps(run, indent=1))
             print(f"round {number + 1}", flush=True)
@@ -277,9 +280,7 @@ def main() -> None:
                     name, speed = stand.contestant.name, part["per_second"]
                     print(f"  {name:24} {speed:7.0f}/s  {share:.2f} of the limit", flush=True)
         for number in range(len(run["open_rounds"]), given.open_rounds):
-            run["open_rounds"].append(
-                open_round(stands, texts, limits, given.open_seconds, seed=number)
-            )
+            run["open_rounds"].append(open_round(stands, texts, limits, open_seconds, seed=number))
             out.write_text(json.dumps(run, indent=1))
             print(f"open round {number + 1}", flush=True)
     print(f"{out}: written; python -m benchmarks.predictor.report {out} makes docs/performance.md")

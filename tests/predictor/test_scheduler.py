@@ -169,25 +169,25 @@ def test_a_request_that_would_wait_beyond_its_deadline_is_refused_at_the_door() 
         scheduler.submit(rows(1), 0, 10)
 
 
-def test_an_interrupted_short_row_is_not_taken_for_a_slow_machine() -> None:
+def after_runs(runs: list[tuple[int, float]]) -> Scheduler:
+    """A scheduler that ran rows of these sizes, each in so many seconds, one after another."""
     scheduler = Scheduler(Limits())
     now = 0.0
-    for size, seconds in [(100, 1.0)] * 100 + [(1, 1.0)]:
+    for size, seconds in runs:
         scheduler.submit(rows(size), now, FAR)
         batch = taken(scheduler, now)
         now += seconds
         scheduler.done(batch, [1], now)
+    return scheduler
+
+
+def test_an_interrupted_short_row_is_not_taken_for_a_slow_machine() -> None:
+    scheduler = after_runs([(100, 1.0)] * 100 + [(1, 1.0)])
     assert scheduler.seconds_per_token == pytest.approx(0.01, rel=0.1)
 
 
 def test_the_estimate_follows_a_machine_that_slows_down() -> None:
-    scheduler = Scheduler(Limits())
-    now = 0.0
-    for seconds in [0.1] * 100 + [1.0] * 100:
-        scheduler.submit(rows(10), now, FAR)
-        batch = taken(scheduler, now)
-        now += seconds
-        scheduler.done(batch, [1], now)
+    scheduler = after_runs([(10, 0.1)] * 100 + [(10, 1.0)] * 100)
     assert scheduler.seconds_per_token == pytest.approx(0.1, rel=0.1)
 
 
