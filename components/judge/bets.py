@@ -84,7 +84,8 @@ def _skip(state: State, champion: Growth) -> State:
     """The state when these counts of the champion are past: what is compared next begins now."""
     return msgspec.structs.replace(
         state,
-        past=combine(state.past, champion),
+        past=combine(state.past, Growth(champion.requests, champion.errors)),
+        recent=latency.remember(state.recent, champion.buckets),
         held=_NOTHING,
         held_mixed=False,
         paired_at=state.t,
@@ -117,9 +118,9 @@ def champion_error_rate(policy: Policy, past: Growth) -> float:
 
 def edge_pair(policy: Policy, state: State) -> latency.Pair | None:
     """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
-    if state.past.latencies < MIN_TAIL_PAST:
+    if not state.recent or state.recent[-1] < MIN_TAIL_PAST:
         return None
-    u = latency.p95_edge(state.ledger.edges, state.past.buckets)
+    u = latency.p95_edge(state.ledger.edges, state.recent)
     return latency.pair(state.ledger.edges, u, policy.p95_ratio)
 
 
@@ -128,12 +129,12 @@ def _bet_latency(policy: Policy, state: State, candidate: Growth, champion: Grow
     if pair is None or candidate.latencies == 0 or champion.latencies == 0:
         return state
     counted = Count(latency.slower(champion.buckets, pair.u), champion.latencies)
-    rate = latency.tail(state.past.buckets, pair.u)
+    rate = latency.tail(state.recent, pair.u)
     # A pause of the garbage collector slows a whole poll: its answers are no independent witnesses.
     sum_, polls = state.correlations
     correlation = max(sum_ / polls, 0.0)
     if counted.trials > 1:
-        sum_ += intra_poll_correlation(counted, rate, state.past.latencies)
+        sum_ += intra_poll_correlation(counted, rate, state.recent[-1])
         polls += 1
     theirs = effective(counted, correlation)
     ours, safe = (

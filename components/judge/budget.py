@@ -63,6 +63,11 @@ PRIOR_RATE = 0.25
 """...at this fraction of the limit."""
 HISTORY_REQUESTS = 5_000.0
 """Requests of the champion before the release that count as its past, at most."""
+RECENT_LATENCIES = 1_000.0
+"""So many of the champion's newest latencies tell where its p95 is and what to expect beyond..."""
+RECENT_POLLS = 5.0
+"""...or those of so many polls, if they have more. Latency moves with the load: older answers, say
+of a busier hour, would hold both versions against an edge that hardly any answer reaches now."""
 MIN_TAIL_PAST = 100.0
 """Latencies of the champion that must be known before an edge is chosen."""
 PRIOR_CORRELATION = 0.002

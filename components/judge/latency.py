@@ -5,10 +5,21 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from components.judge.budget import P95_MARGIN, PRIOR_ERRORS, RATIO_SLACK, TAIL
+from components.judge.budget import (
+    P95_MARGIN,
+    PRIOR_ERRORS,
+    RATIO_SLACK,
+    RECENT_LATENCIES,
+    RECENT_POLLS,
+    TAIL,
+)
 
 _ROUNDING = 1e-3
 """Edges that were written with four digits still meet their ratio within this."""
+
+
+Buckets = tuple[float, ...]
+"""Cumulative counts by rising edge; the last one is all answers. Empty when nothing is known."""
 
 
 class Pair(NamedTuple):
@@ -48,6 +59,21 @@ def pair(edges: Sequence[float], u: int, ratio: float) -> Pair | None:
 def ratio_at(edges: Sequence[float], u: int, ratio: float) -> float:
     """The smallest p95 ratio of at least `ratio` that edge `u` can decide; infinite if none."""
     return edges[bisect_left(edges, ratio * edges[u] * (1 - _ROUNDING))] / edges[u]
+
+
+def remember(recent: Buckets, newer: Buckets) -> Buckets:
+    """`recent` and `newer` cumulative buckets together, the older answers fading.
+
+    The memory comes to hold `RECENT_LATENCIES`, or `RECENT_POLLS` times what a poll brings if that
+    is more. A poll without answers takes nothing away.
+    """
+    if not recent:
+        return newer
+    if not newer or newer[-1] == 0:
+        return recent
+    room = (RECENT_LATENCIES - newer[-1]) / recent[-1] if recent[-1] else 1.0
+    kept = min(max(room, 1 - 1 / RECENT_POLLS), 1.0)
+    return tuple([kept * old + new for old, new in zip(recent, newer, strict=True)])
 
 
 def slower(counts: Sequence[float], edge: int) -> float:

@@ -110,7 +110,7 @@ def _p95(policy: Policy, state: State) -> P95 | None:
     return P95(
         champion_edge_ms=edges[pair.u],
         candidate_edge_ms=edges[pair.v],
-        champion_slower=latency.tail(state.past.buckets, pair.u),
+        champion_slower=latency.tail(state.recent, pair.u),
         candidate_slower=slower / total.latencies if total.latencies else None,
         safe_ratio=edges[pair.safe] / edges[pair.u],
     )
@@ -253,7 +253,7 @@ def _lacking(policy: Policy, state: State, evidence: Evidence) -> tuple[Reason, 
         )
         found.append(Reason("undecided", text))
     if evidence.p95 is None:
-        known = state.past.latencies >= MIN_TAIL_PAST
+        known = bool(state.recent) and state.recent[-1] >= MIN_TAIL_PAST
         found.append(
             Reason("p95_undecidable", f"no bucket edges decide a p95 ratio of {policy.p95_ratio:g}")
             if known

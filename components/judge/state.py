@@ -2,7 +2,7 @@
 
 import msgspec
 
-from components.judge import evidence
+from components.judge import evidence, latency
 from components.judge.budget import (
     ERROR_RATIOS,
     GONE_AFTER_POLLS,
@@ -35,7 +35,10 @@ class State(msgspec.Struct, frozen=True):
     champion_seen: bool = False
     candidate_seen: bool = False
     past: Growth = Growth()
-    """The champion's counts that predict its next: before the release (scaled) and since."""
+    """The champion's requests and errors that predict its next: before the release (scaled) and
+    since. Its latencies are `recent`."""
+    recent: tuple[float, ...] = ()
+    """The champion's cumulative buckets that predict its next; see `latency.remember`."""
     held: tuple[Growth, Growth] = (Growth(), Growth())
     """Counts of candidate and champion that wait to be compared until both are read again."""
     held_mixed: bool = False
@@ -106,6 +109,7 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
     )
     stranger = next((v for v in poll.sources if v not in (state.champion, state.candidate)), None)
     fault = champion.fault or candidate.fault
+    history = _scaled(champion.baseline)
     if stranger is not None:
         fault = fault or f"version {stranger} is neither champion nor candidate"
     changed = share != state.share
@@ -121,7 +125,8 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
         ledger=ledger,
         champion_seen=state.champion_seen or champion.read,
         candidate_seen=state.candidate_seen or candidate.read,
-        past=combine(state.past, _scaled(champion.baseline)),
+        past=combine(state.past, Growth(history.requests, history.errors)),
+        recent=latency.remember(state.recent, history.buckets),
         fault=state.fault or fault,
     ), news
 

@@ -6,11 +6,11 @@ import msgspec
 
 Decision = Literal["PROMOTE", "ROLLBACK", "HOLD", "ERROR"]
 
-RULE = 2
+RULE = 3
 """The version of the judge's rule; it rises when the same polls may lead to another verdict.
 
 1: the first. 2: evidence over the limit counts for good, both versions are compared over the same
-time, and stale readings are told from restarts.
+time, and stale readings are told from restarts. 3: the champion's older latencies fade.
 """
 
 Code = Literal[
@@ -73,7 +73,7 @@ class P95(msgspec.Struct, frozen=True):
     champion_edge_ms: float
     candidate_edge_ms: float
     champion_slower: float
-    """Share of the champion's answers slower than its edge."""
+    """Share of the champion's recent answers slower than its edge."""
     candidate_slower: float | None
     """Share of the candidate's answers slower than its edge."""
     safe_ratio: float

@@ -31,6 +31,8 @@ class Scenario(BaseModel):
     """The champion's share of failed requests, and the candidate's before the fault."""
     latency_ratio: float = Field(1.0, ge=0.1, le=20)
     """The candidate's latency over the champion's, at every quantile, once the fault has begun."""
+    earlier_ratio: float = Field(1.0, ge=0.1, le=20)
+    """The champion's latency in the hour before the release over what it is while it is judged."""
     burst: float = Field(0.0, ge=0, lt=1)
     """Correlation of any two requests' failures inside one poll (beta-binomial)."""
     wobble: float = Field(0.0, ge=0, le=1)
@@ -71,6 +73,7 @@ class Scenario(BaseModel):
             f"{' in bursts' if self.burst else ''}{' in both versions' if self.shared else ''}",
             f"latency x{self.latency_ratio:g}" if self.latency_ratio != 1 else "",
             "latency that wobbles" if self.wobble else "",
+            f"latency x{self.earlier_ratio:g} before" if self.earlier_ratio != 1 else "",
             f"{self.rps:g} requests/s",
         ]
         return ", ".join(part for part in parts if part)

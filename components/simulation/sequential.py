@@ -14,7 +14,7 @@ import numpy.typing as npt
 from components.judge import budget, evidence, latency
 from components.judge.policy import Policy
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
-from components.simulation.traffic import Floats, Ints, Traffic
+from components.simulation.traffic import Arm, Floats, Ints, Traffic
 
 Bools = npt.NDArray[np.bool_]
 
@@ -96,53 +96,68 @@ def effective(count: Counts, correlation: Floats) -> Counts:
     return Counts(count.hits / design_effect, count.trials / design_effect)
 
 
+def _history_scale(history: Arm) -> Floats:
+    """The weight of each release's history, which counts as `HISTORY_REQUESTS` at most."""
+    requests = history.requests[:, 0].astype(np.float64)
+    return np.asarray(np.minimum(budget.HISTORY_REQUESTS / np.maximum(requests, 1), 1.0))
+
+
 class Past:
-    """The champion's counts that predict its next: before the release (scaled) and since."""
+    """The champion's errors that predict its next: before the release (scaled) and since."""
 
-    def __init__(self, traffic: Traffic) -> None:
-        requests = traffic.history.requests[:, 0].astype(np.float64)
-        scale = np.where(
-            requests > budget.HISTORY_REQUESTS,
-            budget.HISTORY_REQUESTS / np.maximum(requests, 1),
-            1.0,
-        )
-        self.requests = requests * scale
-        self.errors = traffic.history.errors[:, 0] * scale
-        below = traffic.history.requests - traffic.history.slower[:, 0]
-        self.below = below * scale[:, None]
-        """Answers at most as slow as each edge."""
+    def __init__(self, history: Arm) -> None:
+        scale = _history_scale(history)
+        self._requests = history.requests[:, 0] * scale
+        self._errors = history.errors[:, 0] * scale
 
-    def add(self, requests: Ints, errors: Ints, slower: Ints) -> None:
+    def add(self, requests: Ints, errors: Ints) -> None:
         """One more poll."""
-        self.requests += requests
-        self.errors += errors
-        self.below += requests[:, None] - slower
-
-    def counts(self, release: int) -> list[float]:
-        """The cumulative buckets of one release, as the judge holds them."""
-        return [*self.below[release].tolist(), float(self.requests[release])]
+        self._requests += requests
+        self._errors += errors
 
     def error_rate(self, limit: float) -> Floats:
         """What the champion's error rate is expected to be in the next poll."""
         prior_requests = budget.PRIOR_ERRORS / (budget.PRIOR_RATE * limit)
-        return (self.errors + budget.PRIOR_ERRORS) / (self.requests + prior_requests)
+        return (self._errors + budget.PRIOR_ERRORS) / (self._requests + prior_requests)
+
+
+class Recent:
+    """The champion's latencies that predict its next: `components.judge.latency.remember`."""
+
+    def __init__(self, history: Arm) -> None:
+        scale = _history_scale(history)
+        self.answers = history.requests[:, 0] * scale
+        self.below = (history.requests - history.slower[:, 0]) * scale[:, None]
+        """Answers at most as slow as each edge."""
+
+    def add(self, answers: Ints, slower: Ints) -> None:
+        """One more poll; without answers nothing fades."""
+        room = (budget.RECENT_LATENCIES - answers) / np.maximum(self.answers, 1)
+        kept = np.clip(room, 1 - 1 / budget.RECENT_POLLS, 1.0)
+        kept[answers == 0] = 1.0
+        self.answers = kept * self.answers + answers
+        self.below = kept[:, None] * self.below + (answers[:, None] - slower)
+
+    def counts(self, release: int) -> list[float]:
+        """The cumulative buckets of one release, as the judge holds them."""
+        return [*self.below[release].tolist(), float(self.answers[release])]
 
     def p95_edge(self) -> Ints:
         """Index of the edge whose exceedance is nearest 5 %, for the next poll."""
-        at = (self.below < (1 - budget.TAIL) * self.requests[:, None]).sum(axis=1)
+        at = (self.below < (1 - budget.TAIL) * self.answers[:, None]).sum(axis=1)
         at = np.minimum(at, self.below.shape[1] - 1)
         before = np.maximum(at - 1, 0)
         return np.asarray(np.where(self._off(at) < self._off(before), at, before))
 
     def _off(self, edge: Ints) -> Floats:
         below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
-        return np.abs(1 - below / np.maximum(self.requests, 1) - budget.TAIL)
+        return np.abs(1 - below / np.maximum(self.answers, 1) - budget.TAIL)
 
     def tail(self, edge: Ints) -> Floats:
         """The expected share of the champion's answers beyond an edge."""
         below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
-        hits = self.requests - below + budget.PRIOR_ERRORS
-        return hits / (self.requests + budget.PRIOR_ERRORS / budget.TAIL)
+        hits = self.answers - below + budget.PRIOR_ERRORS
+        return hits / (self.answers + budget.PRIOR_ERRORS / budget.TAIL)
 
 
 class _Pairs:
@@ -167,7 +182,7 @@ class Releases:
         releases, polls = traffic.candidate.requests.shape
         self._traffic, self._policy = traffic, policy
         self._pairs = _Pairs(traffic.edges_ms, policy.p95_ratio)
-        self._past = Past(traffic)
+        self._past, self._recent = Past(traffic.history), Recent(traffic.history)
         self.limit = EProcesses(releases, budget.LIMIT_FRACTIONS, polls)
         self.relative = EProcesses(releases, budget.ERROR_RATIOS, polls)
         self.latency = EProcesses(releases, budget.P95_RATIOS, polls)
@@ -189,7 +204,7 @@ class Releases:
             Counts(ours.errors[:, poll].astype(np.float64), asked),
             Counts(theirs.errors[:, poll].astype(np.float64), champion_asked),
         )
-        u = self._past.p95_edge()
+        u = self._recent.p95_edge()
         self._bet_latency(
             u,
             Counts(_beyond(ours.slower[:, poll], self._pairs.v[u]), asked),
@@ -199,7 +214,8 @@ class Releases:
         # The first poll after a change of weights covers a mixture: it says nothing of the split.
         if poll > 0:
             self._bet_split(Counts(asked, asked + champion_asked))
-        self._past.add(theirs.requests[:, poll], theirs.errors[:, poll], theirs.slower[:, poll])
+        self._past.add(theirs.requests[:, poll], theirs.errors[:, poll])
+        self._recent.add(theirs.requests[:, poll], theirs.slower[:, poll])
 
     def _bet_errors(self, candidate: Counts, champion: Counts) -> None:
         limit = self._policy.error_rate
@@ -212,16 +228,16 @@ class Releases:
         self._relative_spoke |= self.relative.log_e() >= line
 
     def _bet_latency(self, u: Ints, candidate: Counts, safe: Counts, champion: Counts) -> None:
-        known = self._pairs.decidable[u] & (self._past.requests >= budget.MIN_TAIL_PAST)
+        known = self._pairs.decidable[u] & (self._recent.answers >= budget.MIN_TAIL_PAST)
         comparable = known & (candidate.trials > 0) & (champion.trials > 0)
-        rate, (sum_, number) = self._past.tail(u), self._correlations
+        rate, (sum_, number) = self._recent.tail(u), self._correlations
         correlation = np.maximum(sum_ / number, 0.0)
         ours, theirs = effective(candidate, correlation), effective(champion, correlation)
         self.latency.wager(comparable, two_sample_bets(ours, theirs, rate, budget.P95_RATIOS))
         bets = two_sample_bets(effective(safe, correlation), theirs, rate, budget.P95_SAFE_RATIOS)
         self.p95_safe.wager(comparable, bets)
         telling = comparable & (champion.trials > 1)
-        found = intra_poll_correlations(champion, rate, self._past.requests)
+        found = intra_poll_correlations(champion, rate, self._recent.answers)
         sum_ += np.where(telling, found, 0.0)
         number += telling
 
@@ -248,8 +264,8 @@ class Releases:
         ours = self._traffic.candidate
         requests, errors = ours.requests.sum(axis=1), ours.errors.sum(axis=1)
         possible = (ours.requests[:, -1] > 0) & ~self._limit_spoke
-        u = self._past.p95_edge()
-        possible &= self._pairs.decidable[u] & (self._past.requests >= budget.MIN_TAIL_PAST)
+        u = self._recent.p95_edge()
+        possible &= self._pairs.decidable[u] & (self._recent.answers >= budget.MIN_TAIL_PAST)
         line = -math.log(self._policy.false_promotion)
         possible &= self.p95_safe.log_e() >= line
         for release in np.flatnonzero(possible):

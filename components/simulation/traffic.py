@@ -57,8 +57,8 @@ class Traffic:
 
 
 def edges_ms(scenario: Scenario) -> Floats:
-    """The histogram edges in ms that the tails of both versions can reach."""
-    shifts = (0.0, math.log(scenario.latency_ratio))
+    """The histogram edges in ms that the tails of both versions can reach, then and now."""
+    shifts = (0.0, math.log(scenario.latency_ratio), math.log(scenario.earlier_ratio))
     low = math.log(MEDIAN_MS) + min(shifts) + _TAIL_Z[0] * LATENCY_SIGMA
     high = math.log(MEDIAN_MS * EDGE_RATIO) + max(shifts) + _TAIL_Z[1] * LATENCY_SIGMA
     step = math.log(EDGE_RATIO)
@@ -133,7 +133,8 @@ def generate(scenario: Scenario, rng: np.random.Generator, releases: int) -> Tra
         fault_errors if scenario.shared else np.full_like(fault_errors, scenario.baseline_errors)
     )
     # An hour holds so many bursts and wobbles that they only widen the spread.
-    history_beyond = _beyond(log_median, edges, math.hypot(LATENCY_SIGMA, scenario.wobble))
+    earlier = log_median + math.log(scenario.earlier_ratio)
+    history_beyond = _beyond(earlier, edges, math.hypot(LATENCY_SIGMA, scenario.wobble))
     return Traffic(
         scenario=scenario,
         edges_ms=edges,

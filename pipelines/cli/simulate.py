@@ -246,6 +246,13 @@ def _print(table: Table, notes: list[str]) -> None:
     help="The candidate's latency over the champion's.",
 )
 @click.option(
+    "--earlier-ratio",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="The champion's latency before the release over its latency now.",
+)
+@click.option(
     "--burst",
     type=float,
     default=0.0,

@@ -16,7 +16,7 @@ from components.record import Line
 from components.registry import Registry
 from components.release.state import State, fold
 
-pytestmark = pytest.mark.timeout(900)  # the story is told once, by the first test that asks
+pytestmark = pytest.mark.timeout(1200)  # the story is told once, by the first test that asks
 
 RPS = 60
 Z_999 = 3.2905
@@ -57,7 +57,7 @@ def story(
     records = {"1": newest(prepared, "road").lines()}
     with users(endpoint, folder / "users.jsonl", RPS, "production") as seen:
         for version in ("2", "3", "4"):
-            done = sluice("release", str(endpoint), "--version", version, timeout=400)
+            done = sluice("release", str(endpoint), "--version", version, timeout=600)
             codes[version] = done.returncode
             records[version] = newest(prepared, "road").lines()
     return Story(endpoint, codes, records, seen)

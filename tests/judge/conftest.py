@@ -1,6 +1,7 @@
 """Polls whose counts are known: traffic without a random number in it."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ class Gateway:
         self.requests = {self.champion: 0.0, self.candidate: 0.0}
         self.errors = {self.champion: 0.0, self.candidate: 0.0}
         self.p95 = {self.champion: 100.0, self.candidate: 100.0}
+        nothing: Counter[str] = Counter()
+        self.earlier = {self.champion: nothing, self.candidate: nothing}
         self.weights: dict[str, float] = {self.champion: 100}
         self.serve(self.champion, 20_000, 0.001)
 
@@ -49,13 +52,24 @@ class Gateway:
         self.requests[version] += requests
         self.errors[version] += requests * errors
 
+    def change_p95(self, version: str, p95_ms: float) -> None:
+        """What is answered from now on has this p95; earlier answers keep theirs."""
+        self.earlier[version] = self._buckets(version)
+        self.p95[version] = p95_ms
+
+    def _buckets(self, version: str) -> Counter[str]:
+        earlier = self.earlier[version]
+        since = round(self.requests[version]) - earlier["+Inf"]
+        return earlier + Counter(cumulative(since, self.p95[version]))
+
     def sample(self, version: str) -> Sample:
         """The version's counters now."""
         requests = round(self.requests[version])
+        buckets = self._buckets(version)
         return Sample(
             float(requests),
             float(min(round(self.errors[version]), requests)),
-            cumulative(requests, self.p95[version]),
+            {edge: float(buckets[edge]) for edge in cumulative(0, self.p95[version])},
         )
 
     def poll(self, **sources: dict[str, Sample | None]) -> Poll:

@@ -60,6 +60,29 @@ def test_a_version_within_the_p95_ratio_is_not_rolled_back(gateway, p95):
     assert judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120)]).decision == "PROMOTE"
 
 
+def after_a_busy_hour(gateway):
+    """Production answered ten thousand requests four times as slowly as it does now."""
+    gate = gateway()
+    gate.change_p95("1", 400.0)
+    gate.serve("1", 10_000, 0)
+    gate.change_p95("1", 100.0)
+    return gate
+
+
+def test_a_busy_hour_before_the_release_does_not_hide_a_slow_version(gateway):
+    gate = after_a_busy_hour(gateway)
+    gate.p95["2"] = 200.0
+    verdict = judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120, rps=1)])
+    assert (verdict.decision, codes(verdict)) == ("ROLLBACK", ["p95"])
+    assert verdict.at <= 600
+
+
+def test_a_busy_hour_before_the_release_does_not_withhold_a_good_version(gateway):
+    gate = after_a_busy_hour(gateway)
+    polls = [gate.poll(), *gate.watch(121, rps=0.5, errors=0, champion_errors=0)]
+    assert judge(POLICY, "1", "2", polls).decision == "PROMOTE"
+
+
 def test_a_fault_of_both_versions_is_held_and_never_promoted(gateway):
     gate = gateway()
     polls = [gate.poll(), *gate.watch(240, errors=0.06, champion_errors=0.06)]

@@ -75,6 +75,13 @@ def test_latencies_are_lognormal_and_scaled_by_the_ratio() -> None:
     assert (traffic.candidate.slower[..., 0] <= traffic.candidate.requests).all()
 
 
+def test_the_hour_before_may_be_slower_than_what_is_judged() -> None:
+    traffic = draw(rps=50, earlier_ratio=1.3, releases=50)
+    earlier = traffic.history.slower.sum((0, 1)) / traffic.history.requests.sum()
+    champion = traffic.champion.slower.sum((0, 1)) / traffic.champion.requests.sum()
+    assert np.allclose(earlier[2:10], champion[:8], atol=0.002)
+
+
 def test_wobble_widens_the_spread_of_slow_answers_between_polls() -> None:
     def spread(wobble: float) -> float:
         of = draw(rps=50, wobble=wobble, releases=10).candidate
