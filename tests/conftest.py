@@ -12,13 +12,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 
-_ALONE = ("tests/e2e/test_cut_off", "tests/e2e/test_killed", "tests/e2e/test_road")
-"""What mostly waits, and is best not disturbed: one worker has these, the other one all others."""
+_WAITING = ("tests/e2e/test_cut_off", "tests/e2e/test_killed")
+"""What mostly waits: one worker has these, the other one all others."""
 
 
 class _Rooms(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        return "alone" if nodeid.startswith(_ALONE) else "others"
+        return "waiting" if nodeid.startswith(_WAITING) else "others"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,6 @@ from components.judge import latency
 from components.judge.budget import (
     ERROR_RATIOS,
     LIMIT_FRACTIONS,
-    MIN_TAIL_PAST,
     P95_RATIOS,
     P95_SAFE_RATIOS,
     PRIOR_ERRORS,
@@ -20,6 +19,7 @@ from components.judge.budget import (
 from components.judge.counters import Growth, combine
 from components.judge.evidence import (
     Count,
+    add,
     binomial_bet,
     effective,
     intra_poll_correlation,
@@ -84,7 +84,7 @@ def _skip(state: State, champion: Growth) -> State:
     """The state when these counts of the champion are past: what is compared next begins now."""
     return msgspec.structs.replace(
         state,
-        past=combine(state.past, Growth(champion.requests, champion.errors)),
+        past=add(state.past, Count(champion.errors, champion.requests)),
         recent=latency.remember(state.recent, champion.buckets),
         held=_NOTHING,
         held_mixed=False,
@@ -110,15 +110,15 @@ def _bet_relative(policy: Policy, state: State, candidate: Growth, champion: Gro
     return msgspec.structs.replace(state, relative=wager(state.relative, ERROR_RATIOS, bets))
 
 
-def champion_error_rate(policy: Policy, past: Growth) -> float:
+def champion_error_rate(policy: Policy, past: Count) -> float:
     """What the champion's error rate is expected to be in the next poll."""
     prior_requests = PRIOR_ERRORS / (PRIOR_RATE * policy.error_rate)
-    return (past.errors + PRIOR_ERRORS) / (past.requests + prior_requests)
+    return (past.hits + PRIOR_ERRORS) / (past.trials + prior_requests)
 
 
 def edge_pair(policy: Policy, state: State) -> latency.Pair | None:
     """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
-    if not state.recent or state.recent[-1] < MIN_TAIL_PAST:
+    if not latency.known(state.recent):
         return None
     u = latency.p95_edge(state.ledger.edges, state.recent)
     return latency.pair(state.ledger.edges, u, policy.p95_ratio)

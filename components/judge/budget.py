@@ -62,12 +62,14 @@ PRIOR_ERRORS = 0.5
 PRIOR_RATE = 0.25
 """...at this fraction of the limit."""
 HISTORY_REQUESTS = 5_000.0
-"""Requests of the champion before the release that count as its past, at most."""
+"""Requests of the champion before the release that count as its past, at most; of its latencies,
+the older ones then fade:"""
 RECENT_LATENCIES = 1_000.0
-"""So many of the champion's newest latencies tell where its p95 is and what to expect beyond..."""
-RECENT_POLLS = 5.0
-"""...or those of so many polls, if they have more. Latency moves with the load: older answers, say
-of a busier hour, would hold both versions against an edge that hardly any answer reaches now."""
+"""The weights of the champion's latencies, which tell where its p95 is, come to this sum..."""
+RECENT_POLLS = 20.0
+"""...or to what so many polls bring, if that is more. Latency moves with the load: older answers,
+say of a busier hour, would hold both versions against an edge that hardly any answer reaches now.
+A shorter memory would take a slow minute of the candidate for its p95."""
 MIN_TAIL_PAST = 100.0
 """Latencies of the champion that must be known before an edge is chosen."""
 PRIOR_CORRELATION = 0.002

@@ -24,6 +24,11 @@ class Count(NamedTuple):
     trials: float
 
 
+def add(a: Count, b: Count) -> Count:
+    """Both counts together."""
+    return Count(a.hits + b.hits, a.trials + b.trials)
+
+
 def limit_bet(count: Count, limit: float, fraction: float) -> float:
     """Log e-value of one poll against "the error rate is at most `limit`".
 

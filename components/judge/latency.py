@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from components.judge.budget import (
+    MIN_TAIL_PAST,
     P95_MARGIN,
     PRIOR_ERRORS,
     RATIO_SLACK,
@@ -64,16 +65,21 @@ def ratio_at(edges: Sequence[float], u: int, ratio: float) -> float:
 def remember(recent: Buckets, newer: Buckets) -> Buckets:
     """`recent` and `newer` cumulative buckets together, the older answers fading.
 
-    The memory comes to hold `RECENT_LATENCIES`, or `RECENT_POLLS` times what a poll brings if that
-    is more. A poll without answers takes nothing away.
+    The weights come to sum to `RECENT_LATENCIES`, or to `RECENT_POLLS` times what one comparison of
+    the versions brings if that is more. Nothing fades while there are no answers.
     """
-    if not recent:
-        return newer
-    if not newer or newer[-1] == 0:
-        return recent
-    room = (RECENT_LATENCIES - newer[-1]) / recent[-1] if recent[-1] else 1.0
-    kept = min(max(room, 1 - 1 / RECENT_POLLS), 1.0)
+    if not recent or not newer:
+        return recent or newer
+    kept = 1.0
+    if recent[-1] > 0 and newer[-1] > 0:
+        room = (RECENT_LATENCIES - newer[-1]) / recent[-1]
+        kept = min(max(room, 1 - 1 / RECENT_POLLS), 1.0)
     return tuple([kept * old + new for old, new in zip(recent, newer, strict=True)])
+
+
+def known(recent: Buckets) -> bool:
+    """Whether so much of the champion's latency is known that an edge may be chosen."""
+    return bool(recent) and recent[-1] >= MIN_TAIL_PAST
 
 
 def slower(counts: Sequence[float], edge: int) -> float:

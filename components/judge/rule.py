@@ -11,7 +11,6 @@ import msgspec
 from components.judge import budget, latency, threshold
 from components.judge.bets import edge_pair, settle
 from components.judge.budget import (
-    MIN_TAIL_PAST,
     SAFE_FRACTIONS,
     STARVED_NATS,
 )
@@ -105,15 +104,18 @@ def _p95(policy: Policy, state: State) -> P95 | None:
     pair, edges = edge_pair(policy, state), state.ledger.edges
     if pair is None:
         return None
-    total = state.candidate_total
-    slower = latency.slower(total.buckets, pair.v)
+    ours, theirs = state.candidate_total, state.champion_total
     return P95(
         champion_edge_ms=edges[pair.u],
         candidate_edge_ms=edges[pair.v],
-        champion_slower=latency.tail(state.recent, pair.u),
-        candidate_slower=slower / total.latencies if total.latencies else None,
+        champion_slower=_slower(theirs, pair.u),
+        candidate_slower=_slower(ours, pair.v),
         safe_ratio=edges[pair.safe] / edges[pair.u],
     )
+
+
+def _slower(total: Growth, edge: int) -> float | None:
+    return latency.slower(total.buckets, edge) / total.latencies if total.latencies else None
 
 
 def _evidence(policy: Policy, state: State) -> Evidence:
@@ -172,8 +174,8 @@ def _faults(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
         p95 = evidence.p95
         said = (
             f": {p95.candidate_slower or 0:.1%} of its answers took longer than"
-            f" {p95.candidate_edge_ms:.0f} ms, {p95.champion_slower:.1%} of production's longer"
-            f" than {p95.champion_edge_ms:.0f} ms"
+            f" {p95.candidate_edge_ms:.0f} ms, {p95.champion_slower or 0:.1%} of production's"
+            f" longer than {p95.champion_edge_ms:.0f} ms"
             if p95
             else ""
         )
@@ -253,10 +255,9 @@ def _lacking(policy: Policy, state: State, evidence: Evidence) -> tuple[Reason, 
         )
         found.append(Reason("undecided", text))
     if evidence.p95 is None:
-        known = bool(state.recent) and state.recent[-1] >= MIN_TAIL_PAST
         found.append(
             Reason("p95_undecidable", f"no bucket edges decide a p95 ratio of {policy.p95_ratio:g}")
-            if known
+            if latency.known(state.recent)
             else Reason("undecided", "production has too few latencies to choose a bucket edge")
         )
     elif not evidence.p95_safe.speaks:

@@ -14,8 +14,9 @@ from components.judge.budget import (
     PRIOR_CORRELATION,
     SPLIT_FACTORS,
 )
-from components.judge.counters import Clock, Growth, Interval, Ledger, advance, combine
-from components.judge.evidence import EProcess
+from components.judge.counters import Clock, Growth, Interval, Ledger, advance
+from components.judge.evidence import Count, EProcess, add
+from components.judge.latency import Buckets
 from components.judge.policy import Policy
 from components.judge.poll import Poll
 from components.judge.verdict import Verdict
@@ -34,10 +35,9 @@ class State(msgspec.Struct, frozen=True):
     ledger: Ledger = Ledger({})
     champion_seen: bool = False
     candidate_seen: bool = False
-    past: Growth = Growth()
-    """The champion's requests and errors that predict its next: before the release (scaled) and
-    since. Its latencies are `recent`."""
-    recent: tuple[float, ...] = ()
+    past: Count = Count(0.0, 0.0)
+    """The champion's errors that predict its next: before the release (scaled) and since."""
+    recent: Buckets = ()
     """The champion's cumulative buckets that predict its next; see `latency.remember`."""
     held: tuple[Growth, Growth] = (Growth(), Growth())
     """Counts of candidate and champion that wait to be compared until both are read again."""
@@ -125,7 +125,7 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
         ledger=ledger,
         champion_seen=state.champion_seen or champion.read,
         candidate_seen=state.candidate_seen or candidate.read,
-        past=combine(state.past, Growth(history.requests, history.errors)),
+        past=add(state.past, Count(history.errors, history.requests)),
         recent=latency.remember(state.recent, history.buckets),
         fault=state.fault or fault,
     ), news

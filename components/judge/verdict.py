@@ -72,8 +72,8 @@ class P95(msgspec.Struct, frozen=True):
 
     champion_edge_ms: float
     candidate_edge_ms: float
-    champion_slower: float
-    """Share of the champion's recent answers slower than its edge."""
+    champion_slower: float | None
+    """Share of the champion's answers slower than its edge, while both were watched."""
     candidate_slower: float | None
     """Share of the candidate's answers slower than its edge."""
     safe_ratio: float

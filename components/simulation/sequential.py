@@ -138,10 +138,6 @@ class Recent:
         self.answers = kept * self.answers + answers
         self.below = kept[:, None] * self.below + (answers[:, None] - slower)
 
-    def counts(self, release: int) -> list[float]:
-        """The cumulative buckets of one release, as the judge holds them."""
-        return [*self.below[release].tolist(), float(self.answers[release])]
-
     def p95_edge(self) -> Ints:
         """Index of the edge whose exceedance is nearest 5 %, for the next poll."""
         at = (self.below < (1 - budget.TAIL) * self.answers[:, None]).sum(axis=1)

@@ -32,6 +32,7 @@ def policy(of: Scenario) -> Policy:
         {"errors": 0.02, "rps": 0.5, "burst": 0.3, "latency_ratio": 1.6},
         {"latency_ratio": 1.4, "minutes": 20},
         {"latency_ratio": 2, "earlier_ratio": 4},
+        {"latency_ratio": 2, "earlier_ratio": 4, "rps": 0.5, "minutes": 30},
         {"latency_ratio": 1.2, "wobble": 0.2, "rps": 50},
         {"errors": 0.5, "shared": True, "onset": 120, "until": 300},
         {"errors": 0.5, "shared": True, "onset": 30, "until": 100, "minutes": 90},
