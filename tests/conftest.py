@@ -12,18 +12,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 
-_WAITING = ("tests/e2e/test_cut_off", "tests/e2e/test_killed")
-"""What mostly waits: one worker has these, the other one all others."""
-
-
 class _Rooms(LoadScopeScheduling):
+    """One worker has the end-to-end tests, which mostly wait, and the other one all others."""
+
     def _split_scope(self, nodeid: str) -> str:
-        return "waiting" if nodeid.startswith(_WAITING) else "others"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The end-to-end tests of both workers want the example models, which one of them makes."""
-    items.sort(key=lambda item: "e2e" in item.path.parts)
+        return "e2e" if nodeid.startswith("tests/e2e/") else "others"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
