@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 
+
 class _Rooms(LoadScopeScheduling):
     """One worker has the end-to-end tests, which mostly wait, and the other one all others."""
 
