@@ -28,9 +28,8 @@ demo: $(READY) ## release one good and two bad versions, on real servers, in abo
 
 test: $(READY) ## run every test, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null
-	$(BIN)/python -m pytest -n 2 --ignore tests/e2e/test_road.py
-	# It compares latencies under load: nothing else may want the cores.
-	$(BIN)/python -m pytest tests/e2e/test_road.py
+	$(BIN)/python -m pytest -n 2 -m "not undisturbed"
+	$(BIN)/python -m pytest -m undisturbed
 
 check: $(READY) ## lint, format and type checks
 	$(BIN)/ruff check .

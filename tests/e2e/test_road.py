@@ -16,7 +16,8 @@ from components.record import Line
 from components.registry import Registry
 from components.release.state import State, fold
 
-pytestmark = pytest.mark.timeout(1200)  # the story is told once, by the first test that asks
+# The story is told once, by the first test that asks.
+pytestmark = [pytest.mark.undisturbed, pytest.mark.timeout(1200)]
 
 RPS = 60
 Z_999 = 3.2905

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import yaml
 from e2e.harness import newest, sluice, users
 
 from components.platform import Platform
 from components.registry import Registry
+
+pytestmark = pytest.mark.undisturbed
 
 ENDPOINTS = Path(__file__).parents[2] / "endpoints"
 
