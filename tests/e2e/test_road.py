@@ -56,7 +56,7 @@ def story(
     )
     codes = {"1": first_release(registry, endpoint, "1")}
     records = {"1": newest(prepared, "road").lines()}
-    with users(endpoint, folder / "users.jsonl", RPS, "production") as seen:
+    with users(endpoint, folder / "users.jsonl", RPS) as seen:
         for version in ("2", "3", "4"):
             done = sluice("release", str(endpoint), "--version", version, timeout=600)
             codes[version] = done.returncode
