@@ -31,7 +31,7 @@ class Story:
     endpoint: Path
     codes: dict[str, int]
     records: dict[str, list[Line]]
-    users: Users
+    users: dict[str, Users]
 
     def state(self, version: str) -> State:
         return fold(self.records[version])
@@ -39,7 +39,7 @@ class Story:
     def answers(self, version: str) -> list[Outcome]:
         """User requests from the release's first to its last line."""
         lines = self.records[version]
-        return self.users.answers(lines[0].at, lines[-1].at)
+        return self.users[version].answers(lines[0].at, lines[-1].at)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +56,14 @@ def story(
     )
     codes = {"1": first_release(registry, endpoint, "1")}
     records = {"1": newest(prepared, "road").lines()}
-    with users(endpoint, folder / "users.jsonl", RPS) as seen:
-        for version in ("2", "3", "4"):
+    asked: dict[str, Users] = {}
+    # Version 4 fails on long messages, which the held-out texts lack.
+    for version, mix in (("2", "held-out"), ("3", "held-out"), ("4", "production")):
+        with users(endpoint, folder / f"users-{version}.jsonl", RPS, mix) as asked[version]:
             done = sluice("release", str(endpoint), "--version", version, timeout=600)
             codes[version] = done.returncode
             records[version] = newest(prepared, "road").lines()
-    return Story(endpoint, codes, records, seen)
+    return Story(endpoint, codes, records, asked)
 
 
 def test_the_first_version_is_released_without_a_champion(story: Story) -> None:
@@ -96,7 +98,7 @@ def test_the_observed_share_is_the_asked_one(story: Story) -> None:
     shifts = [line for line in lines if line.body.get("action") == "set_weights"]
     for now, then in pairwise(shifts):
         asked = now.body["weights"]["2"] / 100
-        seen = [row.version for row in story.users.answers(now.at + 0.5, then.at - 0.5)]
+        seen = [row.version for row in story.users["2"].answers(now.at + 0.5, then.at - 0.5)]
         band = Z_999 * math.sqrt(asked * (1 - asked) / len(seen))
         assert abs(seen.count("2") / len(seen) - asked) < band
 
