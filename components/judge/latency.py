@@ -18,7 +18,6 @@ from components.judge.budget import (
 _ROUNDING = 1e-3
 """Edges that were written with four digits still meet their ratio within this."""
 
-
 Buckets = tuple[float, ...]
 """Cumulative counts by rising edge; the last one is all answers. Empty when nothing is known."""
 

@@ -109,9 +109,9 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
     )
     stranger = next((v for v in poll.sources if v not in (state.champion, state.candidate)), None)
     fault = champion.fault or candidate.fault
-    history = _scaled(champion.baseline)
     if stranger is not None:
         fault = fault or f"version {stranger} is neither champion nor candidate"
+    history = _scaled(champion.baseline)
     changed = share != state.share
     news = News(candidate, champion, shared=0 < share < 100, changed=changed)
     return msgspec.structs.replace(
