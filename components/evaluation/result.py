@@ -1,19 +1,16 @@
 """What an evaluation found, and whether the promotion criteria hold: no I/O here."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+import msgspec
 
 from components.endpoint import Evaluation as Criteria
 from components.evaluation.mcnemar import holm, regression_p
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Scores(_Frozen):
+class Scores(msgspec.Struct, frozen=True):
     """One version's answers to the held-out rows, in their order."""
 
     right: tuple[bool, ...]
@@ -34,7 +31,7 @@ class Scores(_Frozen):
         return sum(self.right) / len(self.right)
 
 
-class LatencyResult(_Frozen):
+class LatencyResult(msgspec.Struct, frozen=True):
     """Milliseconds from asking to answer, without the network; None when nothing was answered."""
 
     requests: int
@@ -43,7 +40,7 @@ class LatencyResult(_Frozen):
     p99_ms: float | None
 
 
-class ClassResult(_Frozen):
+class ClassResult(msgspec.Struct, frozen=True):
     """One class of the held-out rows."""
 
     label: str
@@ -57,7 +54,7 @@ class ClassResult(_Frozen):
     """Adjusted for the number of classes."""
 
 
-class EvaluationResult(_Frozen):
+class EvaluationResult(msgspec.Struct, frozen=True, kw_only=True):
     """Candidate and champion on the same rows, and what follows from it."""
 
     passed: bool
@@ -151,7 +148,7 @@ def assess(
             f"with {criteria.latency.concurrency} clients"
         )
     warnings: list[str] = []
-    compared: Mapping[str, object] = {}
+    compared: dict[str, Any] = {}
     if champion is not None:
         rows = sorted(set(range(len(targets))) - set(champion.failed))
         lost, gained = _discordant(champion, candidate, rows)
@@ -183,23 +180,21 @@ def assess(
             "regression_p": p,
             "classes": _classes(targets, champion, candidate),
         }
-    return EvaluationResult.model_validate(
-        {
-            "passed": not reasons,
-            "reasons": tuple(reasons),
-            "warnings": tuple(warnings),
-            "dataset": dataset,
-            "dataset_digest": dataset_digest,
-            "rows": len(targets),
-            "accuracy": candidate.accuracy,
-            "accuracy_min": criteria.accuracy.min,
-            "failures": candidate.failures,
-            "latency": latency,
-            "latency_max_p95_ms": criteria.latency.p95_ms,
-            "concurrency": criteria.latency.concurrency,
-            "regression_alpha": criteria.regression.alpha,
-            **compared,
-        }
+    return EvaluationResult(
+        passed=not reasons,
+        reasons=tuple(reasons),
+        warnings=tuple(warnings),
+        dataset=dataset,
+        dataset_digest=dataset_digest,
+        rows=len(targets),
+        accuracy=candidate.accuracy,
+        accuracy_min=criteria.accuracy.min,
+        failures=candidate.failures,
+        latency=latency,
+        latency_max_p95_ms=criteria.latency.p95_ms,
+        concurrency=criteria.latency.concurrency,
+        regression_alpha=criteria.regression.alpha,
+        **compared,
     )
 
 

@@ -1,0 +1,354 @@
+"""What a release needs of the place where it runs, as small interfaces.
+
+Memory (`components.platform.memory`), the laptop (`local/`) and a cluster implement them, and pass
+one suite (`tests/contract/`); the steps never ask which one they have.
+
+Names of endpoints, models and versions are text of any length and alphabet that people chose: an
+implementation that has shorter names of its own maps them. A write whose answer was lost may have
+been done: each write here may be repeated, or read back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from components.endpoint import Endpoint
+from components.judge import Sample
+from components.platform.clock import Clock
+
+Weights = Mapping[str, int]
+"""Traffic share in percent by the versions present; the values sum to 100. A version may be present
+with 0: no user reaches it, but its counters stand."""
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version's verified files in the platform's store: what a predictor is started from."""
+
+    model: str
+    version: str
+    digest: str
+    """SHA-256 of the manifest, in hexadecimal: with model and number it names what is served."""
+    uri: str
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a predictor can answer, and if not, why not."""
+
+    state: Literal["ready", "starting", "failed", "absent"]
+    why: str = ""
+    """One line for people, of what is known now: known at once, not after a time limit."""
+
+
+@dataclass(frozen=True)
+class RouteLimits:
+    """What the gateway holds each client of an endpoint to."""
+
+    requests_per_second: int
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Raw counters at one time."""
+
+    versions: Mapping[str, Mapping[str, Sample | None]]
+    """By version and source (a gateway replica or a pod). A source that was known but not read in
+    time is None."""
+    unattributed: Mapping[str, float]
+    """Requests that no version counted, by cause, cumulative: as far as the gateway tells."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who may change an endpoint's traffic, for how long after each renewal, and the way back.
+
+    It holds no time of day: whoever waits for its end has seen the same `token` for `seconds` of
+    its own monotonic clock, so a clock that is set hurts nobody.
+    """
+
+    endpoint: str
+    release_id: str
+    holder: str
+    seconds: float
+    """How long the holder may be silent."""
+    restore: Mapping[str, int]
+    """The split to put in force when the holder is gone; empty: the endpoint has no route."""
+    renewals: int = 0
+    returned: str = ""
+    """Why `restore` was put in force by who took the lease over; the record is to end with it."""
+    token: str = ""
+    """The compare-and-swap handle. The store gives a new one with every change, and never one that
+    it gave before, even after the lease is gone: a stale holder can match no later lease."""
+
+
+class Serving(Protocol):
+    """Model versions as running predictors."""
+
+    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+        """Start (or keep) a predictor of the version whose verified files are ``stored``."""
+
+    def readiness(self, endpoint: str, version: str) -> Readiness:
+        """Whether the predictor has answered its warm-up inference."""
+
+    def delete(self, endpoint: str, version: str) -> None:
+        """Drain and stop the predictor; harmless when there is none.
+
+        Raises:
+            PlatformError: the version still has a share of the traffic.
+        """
+
+    def versions(self, endpoint: str) -> list[str]:
+        """The versions that have a predictor now, ready or not."""
+
+    def url(self, endpoint: str, version: str) -> str:
+        """The predictor's own base URL, past the gateway.
+
+        Raises:
+            PlatformError: the version has no predictor.
+        """
+
+
+class Traffic(Protocol):
+    """The split of an endpoint's requests between versions."""
+
+    def set_weights(
+        self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
+    ) -> None:
+        """Ask for the split; an empty mapping removes the route.
+
+        Args:
+            endpoint: whose requests.
+            weights: the split.
+            limits: of a route that is new or changed; None keeps what the route has.
+
+        Raises:
+            PlatformError: the weights are no split, a version with a share has no predictor, or a
+                new route has no limits.
+        """
+
+    def weights(self, endpoint: str) -> dict[str, int]:
+        """The split last asked for; empty when the endpoint has no route."""
+
+    def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
+        """Block until every proxy itself shows the split; return the seconds it took.
+
+        Raises:
+            PlatformError: it was refused or did not show within ``timeout`` seconds.
+        """
+
+
+class Metrics(Protocol):
+    """Raw counters, never rates."""
+
+    def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
+        """The newest raw counters by version and source.
+
+        A source that was known but not read within ``max_age`` seconds is None; a version that
+        nobody has asked yet has counters of zero.
+
+        Raises:
+            Unreachable: the metrics server did not answer.
+        """
+
+
+class Leases(Protocol):
+    """One lease per endpoint, changed by compare-and-swap only."""
+
+    def read(self, endpoint: str) -> Lease | None:
+        """The lease, living or silent, or None.
+
+        Raises:
+            InputError: it is damaged.
+        """
+
+    def swap(self, endpoint: str, expected: str | None, new: Lease | None) -> str | None:
+        """Replace the lease if its token is still ``expected`` (None: no lease).
+
+        Returns:
+            The token of what is stored now (``new.token`` is ignored), or None if another process
+            was faster and nothing was changed.
+        """
+
+    def endpoints(self) -> list[str]:
+        """The endpoints that have a lease; one that is damaged is among them."""
+
+
+class Records(Protocol):
+    """Decision records as segments of bytes: a segment is one or more whole lines.
+
+    A segment's name is the number of its first line, and the store takes a name once: the name is
+    the compare-and-swap. What the lines say is `components.record`'s.
+    """
+
+    def append(self, release_id: str, seq: int, segment: bytes) -> bool:
+        """Add the segment that begins with line ``seq``, if nobody has added one of that number.
+
+        Returns:
+            True if it stands (a try whose answer was lost counts), False if another one does.
+
+        Raises:
+            Unreachable: the store did not answer; the segment may stand or not.
+        """
+
+    def read(self, release_id: str, since: int) -> list[bytes]:
+        """The segments that begin with line ``since`` or a later one, in order; [] if none."""
+
+    def releases(self) -> list[str]:
+        """Every release that has a record."""
+
+    def pending(self) -> list[str]:
+        """The releases whose record has not been closed."""
+
+    def close(self, release_id: str) -> None:
+        """Join the segments: the release has ended, and its record was copied. May be repeated."""
+
+
+class Files(Protocol):
+    """The verified files of versions, and data sets."""
+
+    def find(self, model: str, version: str, digest: str) -> StoredVersion | None:
+        """The version's files, if they were put."""
+
+    def put(self, model: str, version: str, digest: str, folder: Path) -> StoredVersion:
+        """Keep the files in ``folder``, which were verified against ``digest``."""
+
+    def get(self, stored: StoredVersion, folder: Path) -> None:
+        """Copy the files into the new folder ``folder``.
+
+        Raises:
+            ArtifactError: they are missing, or differ from what ``stored.digest`` names.
+        """
+
+    def read(self, uri: str, limit: int) -> bytes:
+        """The object or file at ``uri``.
+
+        Raises:
+            InputError: there is none, it is larger than ``limit`` bytes, or the address is wrong.
+            Unreachable: the store did not answer.
+        """
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Put an object, replacing what was there."""
+
+
+class Endpoints(Protocol):
+    """The endpoints' files, as the platform knows them."""
+
+    def load(self, name: str) -> Endpoint:
+        """The endpoint called ``name``.
+
+        Raises:
+            InputError: there is none, or its file is wrong.
+        """
+
+    def apply(self, text: str, source: str) -> Endpoint:
+        """Check the file ``text`` (``source`` names it in errors) and make it the endpoint's.
+
+        Raises:
+            InputError: it is wrong; what stood before stays.
+        """
+
+    def names(self) -> list[str]:
+        """Every endpoint."""
+
+
+class Gateway(Protocol):
+    """Where users ask, and by which keys. Header names stand in `components.gateway`."""
+
+    @property
+    def url(self) -> str:
+        """The base URL of inference requests."""
+
+    def clients(self) -> list[str]:
+        """The clients that have a key."""
+
+    def key(self, client: str) -> str:
+        """The client's key: a secret.
+
+        Raises:
+            InputError: the client has none.
+        """
+
+    def add(self, client: str) -> None:
+        """Make a key for a new client.
+
+        Raises:
+            InputError: it has one, or its name cannot be a client's.
+        """
+
+    def rotate(self, client: str) -> None:
+        """Replace the client's key; the old one is refused from then on."""
+
+    def revoke(self, client: str) -> None:
+        """Take the client's key away."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version of a model."""
+
+    model: str
+    version: str
+    run_id: str
+    model_id: str
+    """The logged model behind the version; empty for versions made before MLflow 3."""
+    tags: Mapping[str, str]
+
+
+class ModelRegistry(Protocol):
+    """As much of MLflow as a release needs. Each call may raise `Unreachable`."""
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        """The version's entry; InputError if there is none."""
+
+    def alias(self, model: str, alias: str) -> str | None:
+        """The version that carries ``alias``, or None; InputError if there is no such model."""
+
+    def set_alias(self, model: str, alias: str, version: str) -> None:
+        """Move ``alias`` to ``version``."""
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        """Take ``alias`` away; harmless when no version carries it."""
+
+    def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
+        """Set tags of a version; values are written as text."""
+
+    def download(self, model: str, version: str, folder: Path) -> None:
+        """Copy the version's files into ``folder``; ArtifactError if they cannot be taken."""
+
+    def find_run(self, experiment: str, tag: str, value: str) -> str | None:
+        """The id of the run in ``experiment`` whose ``tag`` has ``value``, or None."""
+
+    def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """A new run in the experiment of that name; its id."""
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], model_id: str = "") -> None:
+        """Write metrics to a run and, where given, to the logged model."""
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """Close a run; ``status`` is FINISHED, FAILED or KILLED."""
+
+    def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
+        """Store ``content`` as the run's artifact ``path``, replacing what was there."""
+
+    def artifact(self, run_id: str, path: str) -> bytes | None:
+        """The content of the run's artifact ``path``, or None."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One place where models are served."""
+
+    serving: Serving
+    traffic: Traffic
+    metrics: Metrics
+    leases: Leases
+    records: Records
+    files: Files
+    endpoints: Endpoints
+    gateway: Gateway
+    registry: ModelRegistry
+    clock: Clock

@@ -1,0 +1,294 @@
+"""Records, files and endpoints in an object store: S3, GCS, Azure, a folder, memory (obstore).
+
+Keys below the store's root:
+
+``records/<release>/<first line>``   one segment, created only if the name is free
+``records/<release>/joined``   the segments up to the release's end as one; later ones stand beside
+``pending/<release>``   the record is not closed yet
+``versions/<digest>/<path>``   a version's verified files; the manifest is written last
+``endpoints/<name>.yaml``   an endpoint's file
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlparse
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from components import bundle
+from components import endpoint as endpoint_files
+from components.endpoint import MAX_FILE_BYTES, Endpoint
+from components.errors import ArtifactError, InputError, Unreachable
+from components.platform.contract import StoredVersion
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_DIGITS = 12
+"""Of a line's number in a name, so that names sort as numbers do."""
+_JOINED = "joined"
+"""Sorts after every number, so a listing that begins at a number has it."""
+
+
+@contextmanager
+def _answering(what: str) -> Iterator[None]:
+    """Turn the library's errors into ours.
+
+    A missing object stays a FileNotFoundError, which each caller reads in its own way.
+    """
+    try:
+        yield
+    except (AlreadyExistsError, FileNotFoundError):
+        raise
+    except (BaseError, OSError) as error:
+        said = str(error).partition("\n\nDebug source")[0]
+        raise Unreachable(f"the object store did not take or give {what}: {said}") from error
+
+
+def _get(store: "ObjectStore", path: str) -> bytes:
+    with _answering(path):
+        return bytes(obstore.get(store, path).bytes())
+
+
+def _names(store: "ObjectStore", prefix: str, offset: str | None = None) -> list[str]:
+    with _answering(prefix):
+        pages = obstore.list(store, prefix, offset=offset)
+        return sorted(entry["path"] for page in pages for entry in page)
+
+
+@dataclass(frozen=True)
+class ObjectRecords:
+    """`components.platform.Records` in an object store."""
+
+    store: "ObjectStore"
+
+    def append(self, release_id: str, seq: int, segment: bytes) -> bool:
+        """Add the segment that begins with line ``seq``, if nobody has added one of that number."""
+        if seq == 0:
+            # First, so that no record can be begun and then forgotten.
+            with _answering("the mark of a new record"):
+                obstore.put(self.store, f"pending/{_key(release_id)}", b"")
+        path = f"{_folder(release_id)}/{seq:0{_DIGITS}d}"
+        try:
+            with _answering(f"a segment of {release_id}"):
+                obstore.put(self.store, path, segment, mode="create")
+        except AlreadyExistsError:
+            # Ours, if its answer was lost and the library tried again.
+            return self._stands(path, segment)
+        except Unreachable:
+            if self._stands(path, segment):
+                return True
+            raise
+        if seq < self._covered(_folder(release_id)):
+            # The name was free only because the record had been joined meanwhile.
+            with _answering(path):
+                obstore.delete(self.store, path)
+            return False
+        return True
+
+    def _stands(self, path: str, segment: bytes) -> bool:
+        try:
+            return _get(self.store, path) == segment
+        except FileNotFoundError:
+            return False
+
+    def _covered(self, folder: str) -> int:
+        """How many lines the joined segment has."""
+        try:
+            return _get(self.store, f"{folder}/{_JOINED}").count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def read(self, release_id: str, since: int) -> list[bytes]:
+        """The segments from line ``since`` on, in order."""
+        folder = _folder(release_id)
+        offset = f"{folder}/{since - 1:0{_DIGITS}d}" if since else None
+        names = _names(self.store, folder, offset)
+        try:
+            joined = self._joined(folder, names)
+            found = [b"".join(joined[since:])] if joined[since:] else []
+            after = max(since, len(joined))
+            return found + [_get(self.store, path) for path in names if _seq(path) >= after]
+        except FileNotFoundError:  # joined between the listing and the reading
+            return self.read(release_id, since)
+
+    def _joined(self, folder: str, names: list[str]) -> list[bytes]:
+        """The lines of the joined segment."""
+        path = f"{folder}/{_JOINED}"
+        return _get(self.store, path).splitlines(keepends=True) if path in names else []
+
+    def releases(self) -> list[str]:
+        """Every release that has a record."""
+        with _answering("the list of records"):
+            found = obstore.list_with_delimiter(self.store, "records")
+        return sorted(unquote(prefix.rpartition("/")[2]) for prefix in found["common_prefixes"])
+
+    def pending(self) -> list[str]:
+        """The releases whose record has not been closed."""
+        return [unquote(path.partition("/")[2]) for path in _names(self.store, "pending")]
+
+    def close(self, release_id: str) -> None:
+        """Join the segments into one object; the old ones go when it stands."""
+        folder = _folder(release_id)
+        names = _names(self.store, folder)
+        target = f"{folder}/{_JOINED}"
+        if names and target not in names:
+            # Who was faster may have joined fewer: created once, it is never replaced by less.
+            with suppress(AlreadyExistsError), _answering(f"the record of {release_id}"):
+                obstore.put(self.store, target, b"".join(self.read(release_id, 0)), mode="create")
+            names.append(target)
+        covered = self._covered(folder)
+        with _answering("the mark of a closed record"):
+            if old := [path for path in names if 0 <= _seq(path) < covered]:
+                obstore.delete(self.store, old)
+            with suppress(FileNotFoundError):
+                obstore.delete(self.store, f"pending/{_key(release_id)}")
+
+
+def _seq(path: str) -> int:
+    """The number of a segment's first line; -1 for the joined one."""
+    name = path.rpartition("/")[2]
+    return int(name) if name.isdecimal() else -1
+
+
+def _key(name: str) -> str:
+    """A name of any alphabet as one part of a key."""
+    return quote(name, safe="")
+
+
+def _folder(release_id: str) -> str:
+    return f"records/{_key(release_id)}"
+
+
+@dataclass(frozen=True)
+class ObjectFiles:
+    """`components.platform.Files` in an object store.
+
+    Args:
+        store: of the versions.
+        uri: the store's address, the beginning of every `StoredVersion.uri`.
+        buckets: makes the store of another bucket, for data sets.
+    """
+
+    store: "ObjectStore"
+    uri: str
+    buckets: Callable[[str], "ObjectStore"]
+
+    def find(self, model: str, version: str, digest: str) -> StoredVersion | None:
+        """The version's files, if they were put."""
+        try:
+            with _answering("a manifest"):
+                obstore.head(self.store, f"versions/{digest}/{bundle.MANIFEST}")
+        except FileNotFoundError:
+            return None
+        return StoredVersion(model, version, digest, f"{self.uri}/versions/{digest}")
+
+    def put(self, model: str, version: str, digest: str, folder: Path) -> StoredVersion:
+        """Keep the files in ``folder``; the manifest, which makes them known, is written last."""
+        names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+        for name in sorted(names, key=lambda name: (name == bundle.MANIFEST, name)):
+            with _answering(f"{name} of {model} version {version}"):
+                obstore.put(self.store, f"versions/{digest}/{_path(name)}", folder / name)
+        return StoredVersion(model, version, digest, f"{self.uri}/versions/{digest}")
+
+    def get(self, stored: StoredVersion, folder: Path) -> None:
+        """Copy the files into the new folder ``folder``, and hold them against the digest."""
+        prefix = f"versions/{stored.digest}"
+        names = _names(self.store, prefix)
+        if not names:
+            raise ArtifactError(
+                f"{stored.model} version {stored.version}: no files at {stored.uri}: release the"
+                " version again"
+            )
+        for path in names:
+            name = PurePosixPath(unquote(path.removeprefix(f"{prefix}/")))
+            if ".." in name.parts or name.is_absolute():
+                raise ArtifactError(f"{stored.uri}: file name {str(name)!r} is refused")
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _answering(path), target.open("wb") as file:
+                for chunk in obstore.get(self.store, path):
+                    file.write(chunk)
+        bundle.verify(folder, stored.digest, allow_pickle=True)
+
+    def read(self, uri: str, limit: int) -> bytes:
+        """The object or file at ``uri``."""
+        parsed = urlparse(uri)
+        if parsed.scheme == "file" and parsed.netloc in {"", "localhost"}:
+            return _read_file(uri, Path(unquote(parsed.path)), limit)
+        store, path = self._place(uri)
+        try:
+            with _answering(uri):
+                found = obstore.get(store, path)
+                if found.meta["size"] > limit:
+                    raise InputError(f"{uri}: larger than {limit} bytes: cut the data set")
+                return bytes(found.bytes())
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{uri}: no such object: run 'sluice prepare' or upload it"
+            ) from error
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Put an object, replacing what was there."""
+        store, path = self._place(uri)
+        with _answering(uri):
+            obstore.put(store, path, content)
+
+    def _place(self, uri: str) -> "tuple[ObjectStore, str]":
+        parsed = urlparse(uri)
+        path = parsed.path.lstrip("/")
+        if parsed.scheme != urlparse(self.uri).scheme or not parsed.netloc or not path:
+            raise InputError(
+                f"{uri}: not an address of this platform: write"
+                f" {urlparse(self.uri).scheme}://bucket/key or file:///path"
+            )
+        return self.buckets(parsed.netloc), path
+
+
+def _path(name: str) -> str:
+    """A file's path as a key; the store would read some characters its own way."""
+    return quote(name, safe="/")
+
+
+def _read_file(uri: str, path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            raise InputError(f"{uri}: larger than {limit} bytes: cut the data set")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{uri}: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class ObjectEndpoints:
+    """`components.platform.Endpoints` in an object store."""
+
+    store: "ObjectStore"
+
+    def load(self, name: str) -> Endpoint:
+        """The endpoint called ``name``."""
+        try:
+            content = _get(self.store, f"endpoints/{_key(name)}.yaml")
+        except FileNotFoundError as error:
+            raise InputError(
+                f"no endpoint {name!r}: 'sluice apply endpoints/{name}.yaml' makes it known"
+            ) from error
+        return endpoint_files.parse(content.decode(), f"endpoint {name}")
+
+    def apply(self, text: str, source: str) -> Endpoint:
+        """Check the file ``text`` and make it the endpoint's."""
+        if len(text.encode()) > MAX_FILE_BYTES:
+            raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
+        found = endpoint_files.parse(text, source)
+        with _answering(source):
+            obstore.put(self.store, f"endpoints/{_key(found.name)}.yaml", text.encode())
+        return found
+
+    def names(self) -> list[str]:
+        """Every endpoint."""
+        found = _names(self.store, "endpoints")
+        return [unquote(path.partition("/")[2].removesuffix(".yaml")) for path in found]

@@ -1,0 +1,47 @@
+"""The decision record: what a release did and why, hash-chained, the only state that it has."""
+
+from components.record.lines import (
+    SCHEMA,
+    AliasSet,
+    Body,
+    Deployed,
+    Ended,
+    EvaluationSkipped,
+    Fetched,
+    Forecast,
+    Line,
+    Noted,
+    Opened,
+    Outcome,
+    ReleaseKind,
+    Unknown,
+    WeightsSet,
+    refuse_newer,
+    schema,
+)
+from components.record.store import Record, of, opened, parse, read
+
+__all__ = [
+    "SCHEMA",
+    "AliasSet",
+    "Body",
+    "Deployed",
+    "Ended",
+    "EvaluationSkipped",
+    "Fetched",
+    "Forecast",
+    "Line",
+    "Noted",
+    "Opened",
+    "Outcome",
+    "Record",
+    "ReleaseKind",
+    "Unknown",
+    "WeightsSet",
+    "of",
+    "opened",
+    "parse",
+    "read",
+    "refuse_newer",
+    "schema",
+]

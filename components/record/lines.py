@@ -1,0 +1,279 @@
+"""What a record's lines say: one frozen type for each kind of line.
+
+The union is open. A kind, or a form of a known kind, that this version does not know is `Unknown`:
+readers keep it and show it. Only `replay` and a resumed release must understand every line, so they
+refuse a record whose schema is newer (`refuse_newer`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from components.endpoint import Endpoint
+from components.errors import InputError
+from components.evaluation.result import EvaluationResult
+from components.judge import Plan, Policy, Poll, Sample, Verdict
+
+SCHEMA = 2
+"""Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
+settings alone, and what was fetched has its digest and address."""
+
+ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
+"""How a release may go: no champion yet; beside the champion; the same for a version that was
+released before; the version is the champion already."""
+
+Outcome = Literal["promoted", "rolled_back", "held", "error"]
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first line: who is released, where, beside whom, and by which settings."""
+
+    schema: int
+    release_id: str
+    endpoint: str
+    model: str
+    candidate: str
+    champion: str | None
+    release_kind: ReleaseKind = msgspec.field(default="canary", name="path")
+    run_id: str = ""
+    """The release's own run in MLflow."""
+    settings: dict[str, Any] = {}
+    """The endpoint's file, with every default filled in."""
+    policy: dict[str, Any] = {}
+    """Of schema 1, whose records may lack the settings."""
+
+    def judged_by(self) -> Policy:
+        """The judge's policy.
+
+        Raises:
+            pydantic.ValidationError: it is not one.
+        """
+        if self.policy:
+            return Policy.model_validate(self.policy)
+        return Endpoint.model_validate(self.settings).release.policy()
+
+
+class EvaluationSkipped(msgspec.Struct, frozen=True, kw_only=True):
+    """There was nothing to evaluate."""
+
+    skipped: str
+    """Why."""
+    passed: bool = True
+    reasons: tuple[str, ...] = ()
+
+
+class Forecast(Plan, frozen=True, kw_only=True):
+    """How soon the judge would see each fault at the traffic before the release."""
+
+    preflight: str
+    """What the latency histogram can decide."""
+
+
+class Fetched(msgspec.Struct, frozen=True, tag_field="action", tag="fetch", omit_defaults=True):
+    """The files of the candidate, and of the champion, were downloaded and verified."""
+
+    version: str
+    files: dict[str, dict[str, str]] = {}
+    """Digest and address of each version's verified files (`platform.StoredVersion`)."""
+
+
+class Deployed(msgspec.Struct, frozen=True, tag_field="action", tag="deploy"):
+    """These versions have a predictor that is ready."""
+
+    versions: tuple[str, ...]
+
+
+class WeightsSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_weights"):
+    """The split is in force at every proxy."""
+
+    weights: dict[str, int]
+    """Percent by version."""
+    applied_s: float
+    """Seconds until it was in force."""
+
+
+class AliasSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_alias"):
+    """An alias of the model was moved."""
+
+    alias: str
+    version: str
+
+
+Acted = Fetched | Deployed | WeightsSet | AliasSet
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What happened besides the plan."""
+
+    event: str
+    detail: str = ""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """The release is over."""
+
+    outcome: Outcome
+    reason: str
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A line of a later schema, as it stands."""
+
+    kind: str
+    content: Any
+
+
+Body = (
+    Opened
+    | EvaluationResult
+    | EvaluationSkipped
+    | Forecast
+    | Poll
+    | Verdict
+    | Acted
+    | Noted
+    | Ended
+    | Unknown
+)
+
+_KINDS: Mapping[str, Any] = {
+    "release": Opened,
+    "evaluation": EvaluationResult,
+    "forecast": Forecast,
+    "poll": Poll,
+    "verdict": Verdict,
+    "action": Acted,
+    "event": Noted,
+    "end": Ended,
+}
+_KIND_OF: Mapping[type, str] = {
+    each: kind for kind, type_ in _KINDS.items() for each in (get_args(type_) or (type_,))
+} | {EvaluationSkipped: "evaluation"}
+_DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _KINDS.items()}
+_SKIPPED = msgspec.json.Decoder(EvaluationSkipped)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of a record."""
+
+    seq: int
+    at: float
+    """Seconds since the epoch."""
+    body: Body
+    hash: str
+    content: bytes
+    """The body as it was written."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the line's kind in the file."""
+        return self.body.kind if isinstance(self.body, Unknown) else kind_of(self.body)
+
+    def unknown_fields(self) -> dict[str, Any]:
+        """What the body holds besides the fields that this version knows."""
+        if isinstance(self.body, Unknown):
+            return {}
+        written = msgspec.json.decode(self.content)
+        names = set(self.body.__struct_encode_fields__) | {"action"}
+        return {name: value for name, value in written.items() if name not in names}
+
+
+def kind_of(body: Body) -> str:
+    """The name that lines of this kind carry."""
+    return _KIND_OF[type(body)]
+
+
+def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
+    """The body of a line.
+
+    Args:
+        kind: the line's kind.
+        content: its JSON.
+        schema: of the record, from its first line.
+        where: names the line in errors.
+
+    Raises:
+        InputError: the line has not the form of its kind, and the record is not of a later schema.
+    """
+    try:
+        if kind in _DECODERS:
+            body: Body = _DECODERS[kind].decode(content)
+            return body
+    except msgspec.ValidationError as error:
+        if kind == "evaluation" and b'"skipped"' in content:
+            return _decoded(_SKIPPED, content, where)
+        if schema <= SCHEMA:
+            raise InputError(f"{where}: this is not a {kind} line: {error}") from error
+        if kind == "poll":
+            return _poll_of_a_later_schema(content, where)
+    return Unknown(kind, msgspec.json.decode(content))
+
+
+def _decoded(decoder: "msgspec.json.Decoder[EvaluationSkipped]", content: bytes, where: str) -> Body:
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: this is not an evaluation line: {error}") from error
+
+
+def _poll_of_a_later_schema(content: bytes, where: str) -> Body:
+    """The part of the poll that this version knows, so that its counters can still be drawn."""
+    written = msgspec.json.decode(content)
+    try:
+        sources = {
+            version: {
+                source: found and {name: found[name] for name in Sample.__struct_fields__}
+                for source, found in by_source.items()
+            }
+            for version, by_source in written["sources"].items()
+        }
+        return Poll.from_json({**{name: written[name] for name in ("t", "weights")}, "sources": sources})
+    except (InputError, KeyError, TypeError, AttributeError):
+        return Unknown("poll", written)
+
+
+def refuse_newer(opened: Opened, what: str) -> None:
+    """Stop before `what` is done with a record that holds more than this version understands.
+
+    Raises:
+        InputError: the record's schema is newer.
+    """
+    if opened.schema > SCHEMA:
+        raise InputError(
+            f"release {opened.release_id} is recorded in schema {opened.schema}, this version"
+            f" understands up to {SCHEMA}: {what} it with the Sluice that wrote it, or a newer one"
+        )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of one line, as `schemas/record.schema.json` holds it."""
+    types = [*_KINDS.values(), EvaluationSkipped]
+    found, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    bodies = dict(zip([*_KINDS, "evaluation-skipped"], found, strict=True))
+    alternatives = {"evaluation": {"anyOf": [bodies["evaluation"], bodies["evaluation-skipped"]]}}
+    hex64 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Line of a decision record",
+        "description": f"Schema {SCHEMA}. Kinds and members that are not listed may come later.",
+        "type": "object",
+        "required": ["at", "body", "hash", "kind", "prev", "seq"],
+        "properties": {
+            "seq": {"type": "integer", "minimum": 0},
+            "kind": {"type": "string"},
+            "at": {"type": "number", "description": "Seconds since the epoch."},
+            "body": {},
+            "prev": hex64 | {"description": "The hash of the line before; zeros for the first."},
+            "hash": hex64
+            | {"description": "SHA-256 of the line's bytes without this member, in hexadecimal."},
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"kind": {"const": kind}}},
+                "then": {"properties": {"body": alternatives.get(kind, bodies[kind])}},
+            }
+            for kind in _KINDS
+        ],
+        "$defs": definitions,
+    }

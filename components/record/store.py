@@ -1,0 +1,181 @@
+"""A release's record: the lines that the platform's store holds, and the way to add to them."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from components.errors import InputError
+from components.platform.clock import Clock
+from components.platform.contract import Records
+from components.record import chain, lines
+from components.record.chain import Link
+from components.record.lines import Body, Line, Noted, Opened
+
+MAX_BYTES = 512 * 1024**2
+"""A record of 30 days of polls, 15 s apart, is about a third of this."""
+
+_B = TypeVar("_B", bound=Body)
+
+
+class Record:
+    """The record of one release. Its lines are the only state that a release has.
+
+    An object keeps the lines that it has read, verified, and asks the store only for later ones.
+    Several processes may append: each segment's name in the store is the number of its first line,
+    and the store takes a name once, so nobody's line is lost and the chain stays one.
+    """
+
+    def __init__(self, records: Records, release_id: str, clock: Clock) -> None:
+        self.release_id = release_id
+        self._records = records
+        self._clock = clock
+        self._lines: list[Line] = []
+        self._last: Link | None = None
+        self._lock = threading.RLock()
+
+    def lines(self) -> list[Line]:
+        """Every line that stands in the store now, verified.
+
+        Raises:
+            InputError: the record is damaged.
+            Unreachable: the store did not answer.
+        """
+        with self._lock:
+            self._catch_up()
+            return list(self._lines)
+
+    def exists(self) -> bool:
+        """True once the first line stands."""
+        return bool(self.lines())
+
+    def append(self, *bodies: Body) -> None:
+        """Add lines, together; they stand in the store when this returns.
+
+        Raises:
+            InputError: a body holds NaN or infinity, or the record is damaged.
+            Unreachable: the store did not take them; whether they stand is known at the next call.
+        """
+        at = self._clock.time()
+        with self._lock:
+            if self._last is None:
+                self._catch_up()
+            while True:
+                links, segment = self._linked(bodies, at)
+                if self._records.append(self.release_id, links[0].seq, segment):
+                    self._take(links, bodies)
+                    return
+                self._catch_up()
+
+    def note(self, event: str, detail: str = "") -> None:
+        """Add what happened besides the plan."""
+        self.append(Noted(event, detail))
+
+    def content(self) -> bytes:
+        """The record as one file."""
+        with self._lock:
+            return b"".join(self._records.read(self.release_id, 0))
+
+    def _linked(self, bodies: Sequence[Body], at: float) -> tuple[list[Link], bytes]:
+        links, segment = [], b""
+        last = self._last
+        for body in bodies:
+            seq, prev = (last.seq + 1, last.hash) if last else (0, chain.FIRST)
+            last, content = chain.link(seq, lines.kind_of(body), at, body, prev)
+            links.append(last)
+            segment += content
+        return links, segment
+
+    def _take(self, links: Sequence[Link], bodies: Sequence[Body]) -> None:
+        self._lines += [
+            Line(link.seq, link.at, body, link.hash, bytes(link.body))
+            for link, body in zip(links, bodies, strict=True)
+        ]
+        self._last = links[-1]
+
+    def _catch_up(self) -> None:
+        since = self._last.seq + 1 if self._last else 0
+        content = b"".join(self._records.read(self.release_id, since))
+        if not content:
+            return
+        if not content.endswith(b"\n"):
+            raise InputError(f"record of {self.release_id}: its last line is torn: it was altered")
+        links = _links(content, self.release_id, self._last)
+        schema = self._schema(links)
+        self._take(links, [_body(link, schema, self.release_id) for link in links])
+
+    def _schema(self, links: Sequence[Link]) -> int:
+        first = self._lines[0].body if self._lines else _body(links[0], 0, self.release_id)
+        return first.schema if isinstance(first, Opened) else 0
+
+
+def _links(content: bytes, source: str, after: Link | None) -> list[Link]:
+    """The links in ``content`` (whole lines), verified to follow ``after``."""
+    raws = content.removesuffix(b"\n").split(b"\n")
+    first = after.seq + 1 if after else 0
+    links = [chain.parse(raw, f"{source}:{first + n + 1}") for n, raw in enumerate(raws)]
+    chain.verify(links, [chain.hash_of(raw) for raw in raws], source, after)
+    return links
+
+
+def _body(link: Link, schema: int, source: str) -> Body:
+    return lines.decode(link.kind, bytes(link.body), schema, f"{source}:{link.seq + 1}")
+
+
+def parse(content: bytes, source: str, *, whole: bool = False) -> list[Line]:
+    """Every line of a record that was copied to a file, verified.
+
+    Args:
+        content: the file.
+        source: names it in errors.
+        whole: refuse a half-written last line as well, which otherwise is left out; nobody writes
+            a finished record.
+
+    Raises:
+        InputError: it is too large or tampered with; names the first bad line.
+    """
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{source}: larger than {MAX_BYTES} bytes: no release's record is")
+    finished, _, torn = content.rpartition(b"\n")
+    links = _links(finished, source, None) if finished else []
+    if torn and whole:
+        raise InputError(f"{source}:{len(links) + 1}: the last line is torn or was changed")
+    if not links:
+        return []
+    first = lines.decode(links[0].kind, bytes(links[0].body), 0, f"{source}:1")
+    schema = first.schema if isinstance(first, Opened) else 0
+    return [
+        Line(link.seq, link.at, _body(link, schema, source), link.hash, bytes(link.body))
+        for link in links
+    ]
+
+
+def read(path: Path, *, whole: bool = False) -> list[Line]:
+    """Every line of the record in the file ``path``; see `parse`.
+
+    Raises:
+        InputError: the file is missing, too large or tampered with.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: larger than {MAX_BYTES} bytes: no release's record is")
+        return parse(path.read_bytes(), str(path), whole=whole)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def opened(found: Sequence[Line]) -> Opened:
+    """The first line of a release's record.
+
+    Raises:
+        InputError: the record does not begin as a release's does.
+    """
+    if not found or not isinstance(found[0].body, Opened):
+        raise InputError("the record does not begin with a 'release' line: it is no release's")
+    return found[0].body
+
+
+def of(found: Iterable[Line], kind: type[_B]) -> list[_B]:
+    """The bodies of one kind, in their order."""
+    return [line.body for line in found if isinstance(line.body, kind)]
+
