@@ -301,6 +301,10 @@ class ModelVersion:
 class ModelRegistry(Protocol):
     """As much of MLflow as a release needs. Each call may raise `Unreachable`."""
 
+    @property
+    def url(self) -> str:
+        """The server's base URL, for MLflow's own clients."""
+
     def version(self, model: str, version: str) -> ModelVersion:
         """The version's entry; InputError if there is none."""
 
