@@ -78,7 +78,9 @@ class Lease:
     """The split to put in force when the holder is gone; empty: the endpoint has no route."""
     renewals: int = 0
     returned: str = ""
-    """Why `restore` was put in force by who took the lease over; the record is to end with it."""
+    """Why `restore` was put in force by who took the lease over; the record is still to say so."""
+    reason: str = ""
+    """Why an operator ended the release; the record is to end with it."""
     token: str = ""
     """The compare-and-swap handle. The store gives a new one with every change, and never one that
     it gave before, even after the lease is gone: a stale holder can match no later lease."""

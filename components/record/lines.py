@@ -63,7 +63,7 @@ class EvaluationSkipped(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
-class Forecast(Plan, frozen=True, kw_only=True):
+class ForecastMade(Plan, frozen=True, kw_only=True):
     """How soon the judge would see each fault at the traffic before the release."""
 
     preflight: str
@@ -128,7 +128,7 @@ Body = (
     Opened
     | EvaluationResult
     | EvaluationSkipped
-    | Forecast
+    | ForecastMade
     | Poll
     | Verdict
     | Acted
@@ -140,7 +140,7 @@ Body = (
 _KINDS: Mapping[str, Any] = {
     "release": Opened,
     "evaluation": EvaluationResult,
-    "forecast": Forecast,
+    "forecast": ForecastMade,
     "poll": Poll,
     "verdict": Verdict,
     "action": Acted,

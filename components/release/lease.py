@@ -2,23 +2,18 @@
 
 Whoever changes traffic renews the lease by compare-and-swap first. A process that was overtaken
 (by a resumed run, an operator or the reaper) finds its token gone and stops; a process that died
-leaves a deadline behind, after which the reaper ends the release.
+leaves a lease that is silent, and after the lease's length the reaper gives the traffic back.
 """
 
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from components.errors import LeaseHeld
-from components.platform import Lease, Leases
-
-ENGINE = "SLUICE_ENGINE"
-"""Environment variable by which the steps of one run of a pipeline know that they belong together.
-A platform whose engine does not set it cannot tell an overtaken run from its successor."""
+from components.errors import InputError, LeaseHeld, SluiceError
+from components.platform import Clock, Lease, Leases, Weights
 
 
 def this_process() -> str:
@@ -26,104 +21,145 @@ def this_process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-def holder() -> str:
-    """On whose behalf this process acts: its engine's, else its own."""
-    return os.environ.get(ENGINE) or this_process()
-
-
-def overtaken_by(lease: Lease | None, release_id: str, now: float) -> str | None:
-    """Who holds the release's living lease instead of this engine; None if nobody does."""
-    if os.environ.get(ENGINE) and lease and lease.release_id == release_id:
-        return lease.holder if lease.holder != holder() and lease.deadline > now else None
-    return None
-
-
-class Hold:
+class HeldLease:
     """A lease that this process holds."""
 
-    def __init__(self, leases: Leases, lease: Lease, seconds: float) -> None:
+    def __init__(self, leases: Leases, lease: Lease, clock: Clock) -> None:
         self._leases = leases
         self._lease = lease
-        self._seconds = seconds
+        self._clock = clock
         self._lock = threading.Lock()
+        self._renewed_at = clock.monotonic()
 
-    def renew(self) -> None:
-        """Move the deadline; after this nobody else may act for the lease's length.
+    @property
+    def lease(self) -> Lease:
+        """What the store holds."""
+        return self._lease
+
+    def silent_s(self) -> float:
+        """Seconds since the newest renewal."""
+        return self._clock.monotonic() - self._renewed_at
+
+    def renew(self, restore: Weights | None = None) -> None:
+        """Be heard of: nobody else may act for the lease's length from now on.
+
+        Args:
+            restore: from now on the way back, if it changes.
 
         Raises:
             LeaseHeld: another process has taken the lease over, or it is gone.
         """
         with self._lock:
-            new = replace(self._lease, deadline=time.time() + self._seconds)
+            began = self._clock.monotonic()
+            back = self._lease.restore if restore is None else dict(restore)
+            new = replace(self._lease, renewals=self._lease.renewals + 1, restore=back)
             token = self._leases.swap(self._lease.endpoint, self._lease.token, new)
             if token is None:
                 taken = self._leases.read(self._lease.endpoint)
                 who = f"taken over by {taken.holder}" if taken else "ended by another process"
                 raise LeaseHeld(f"release {self._lease.release_id} was {who}: this one stops")
             self._lease = replace(new, token=token)
+            self._renewed_at = began
 
     def release(self) -> None:
         """Give the lease back; harmless when it is no longer ours."""
         with self._lock:
             self._leases.swap(self._lease.endpoint, self._lease.token, None)
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew three times in the lease's length while the block runs.
 
-def acquire(leases: Leases, endpoint: str, release_id: str, seconds: float) -> Hold:
-    """Take the endpoint's lease for ``seconds``, or take it over within the same release.
+        Only for work that moves no traffic: a watch renews at each poll instead, so that a watch
+        that hangs loses its lease.
+
+        Raises:
+            LeaseHeld: at the block's end, if the lease was lost meanwhile.
+        """
+        lost: list[Exception] = []
+
+        def beat() -> None:
+            if lost:
+                return
+            try:
+                self.renew()
+            except Exception as error:  # noqa: BLE001 a full disk too must stop who relies on it
+                lost.append(error)
+
+        with self._clock.beating(self._lease.seconds / 3, beat):
+            yield
+        if lost:
+            raise lost[0]
+
+
+def acquire(leases: Leases, clock: Clock, wanted: Lease) -> HeldLease:
+    """Take the endpoint's lease, or take it over within the same release.
 
     Args:
         leases: where leases stand.
-        endpoint: whose traffic will be changed.
-        release_id: on whose behalf.
-        seconds: how long the holder may be silent.
+        clock: times the lease.
+        wanted: the lease; what a lease of the same release already says of the way back, and of an
+            end by an operator, stays.
 
     Raises:
-        LeaseHeld: another release holds it; the message says which and for how long.
+        LeaseHeld: another release holds it; the message says which.
     """
     while True:
-        now = time.time()
-        current = leases.read(endpoint)
-        if current and current.release_id != release_id:
-            left = current.deadline - now
-            until = f"for another {left:.0f} s" if left > 0 else "expired: the reaper ends it soon"
+        current = leases.read(wanted.endpoint)
+        if current and current.release_id != wanted.release_id:
             raise LeaseHeld(
-                f"endpoint {endpoint} is held by release {current.release_id}"
-                f" ({current.holder}), {until}; resume it with"
-                f" 'sluice release --resume {current.release_id}' or wait"
+                f"endpoint {wanted.endpoint} is held by release {current.release_id}"
+                f" ({current.holder}); if that is silent for {current.seconds:.0f} s the reaper"
+                f" ends it; resume it with 'sluice release --resume {current.release_id}' or wait"
             )
-        lease = Lease(endpoint, release_id, holder(), now + seconds)
-        token = leases.swap(endpoint, current.token if current else None, lease)
+        new = replace(current, holder=wanted.holder, seconds=wanted.seconds) if current else wanted
+        token = leases.swap(wanted.endpoint, current.token if current else None, new)
         if token is not None:
-            return Hold(leases, replace(lease, token=token), seconds)
+            return HeldLease(leases, replace(new, token=token), clock)
 
 
-@contextmanager
-def heartbeat(hold: Hold, every: float) -> Iterator[None]:
-    """Renew ``hold`` every ``every`` seconds while the block runs.
+class LeaseWatch:
+    """Which leases are silent, by this process's own clock.
 
-    Only for work that moves no traffic: a watch renews at each poll instead, so that a watch that
-    hangs loses its lease.
-
-    Raises:
-        LeaseHeld: at the block's end, if the lease was lost meanwhile.
+    A lease is silent when its token has not changed for its length, counted from when this object
+    first saw the token: whoever starts to watch gives every holder the whole length once.
     """
-    stop = threading.Event()
-    lost: list[Exception] = []
 
-    def beat() -> None:
-        while not stop.wait(every):
+    def __init__(self, leases: Leases, clock: Clock) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._seen: dict[str, tuple[str, float]] = {}
+
+    def silent(self) -> tuple[list[Lease], list[str]]:
+        """The silent leases, and one line for each lease that cannot be read."""
+        now = self._clock.monotonic()
+        found, faults = [], []
+        for endpoint in self._leases.endpoints():
             try:
-                hold.renew()
-            except Exception as error:  # noqa: BLE001 a full disk too must stop who relies on it
-                lost.append(error)
-                return
+                lease = self._leases.read(endpoint)
+            except InputError as error:
+                faults.append(str(error))
+                continue
+            except SluiceError as error:
+                faults.append(f"the lease of {endpoint} was not read: {error}")
+                continue
+            if lease is None:
+                continue
+            token, since = self._seen.get(endpoint, ("", now))
+            if token != lease.token:
+                self._seen[endpoint] = (lease.token, since := now)
+            if now - since >= lease.seconds:
+                found.append(lease)
+        return found, faults
 
-    thread = threading.Thread(target=beat, name="lease-heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    if lost:
-        raise lost[0]
+    def longest(self) -> float:
+        """Seconds of the longest lease there is; 0 without any."""
+        lengths = [0.0]
+        for endpoint in self._leases.endpoints():
+            try:
+                lease = self._leases.read(endpoint)
+            except SluiceError:
+                continue  # `silent` tells of it
+            if lease:
+                lengths.append(lease.seconds)
+        return max(lengths)

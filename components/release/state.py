@@ -1,48 +1,49 @@
 """Where a release stands: a fold over its decision record, and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
+from components import record
 from components.endpoint import Endpoint
 from components.errors import InputError
-from components.record import Line
-
-Path = Literal["first", "canary", "re-release", "unchanged"]
-"""How a release may go: no champion yet; beside the champion; the same for a version that was
-released before; the version is the champion already."""
-
-Outcome = Literal["promoted", "rolled_back", "held", "error"]
+from components.evaluation.result import EvaluationResult
+from components.judge import Poll, Verdict
+from components.platform import StoredVersion
+from components.record import EvaluationSkipped, Line, Outcome, ReleaseKind
 
 
 @dataclass(frozen=True)
-class State:
+class ReleaseState:
     """Everything that a step needs to know of what was done before it."""
 
     release_id: str
     endpoint: Endpoint
     candidate: str
     champion: str | None
-    path: Path
+    kind: ReleaseKind
     run_id: str
     """The release's own run in MLflow."""
     started_at: float
-    fetched: bool = False
-    evaluation: dict[str, Any] | None = None
+    """Seconds since the epoch."""
+    schema: int = record.SCHEMA
+    files: tuple[StoredVersion, ...] | None = None
+    """The verified files of candidate and champion, once they are fetched."""
+    evaluation: EvaluationResult | EvaluationSkipped | None = None
     deployed: bool = False
     weights: dict[str, int] | None = None
-    """The split that was last asked for by this release."""
+    """The split that was last put in force by this release."""
     passed: tuple[int, ...] = ()
     """Percentages whose watch ended with PROMOTE."""
-    verdict: dict[str, Any] | None = None
+    verdict: Verdict | None = None
     """The newest verdict."""
     promoting: bool = False
-    """The candidate was given all of the traffic, and the gateway confirmed it."""
+    """The candidate was given all of the traffic, and every proxy confirmed it."""
     failure: str = ""
     """Why the newest step that failed did so."""
     outcome: Outcome | None = None
     reason: str = ""
-    polls: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    polls: tuple[Poll, ...] = ()
 
     @property
     def model(self) -> str:
@@ -55,61 +56,88 @@ class State:
         return tuple(step for step in self.endpoint.release.steps if step < 100)
 
     @property
+    def watched(self) -> bool:
+        """True when the candidate is watched beside the champion."""
+        return self.kind in {"canary", "re-release"}
+
+    @property
     def why(self) -> str:
         """The newest verdict's reasons, in one line."""
-        return "; ".join(reason["text"] for reason in (self.verdict or {}).get("reasons", ()))
+        return self.verdict.text if self.verdict else ""
 
     @property
     def percent(self) -> int:
         """The candidate's share of traffic in force, in percent."""
         return (self.weights or {}).get(self.candidate, 0)
 
+    @property
+    def way_back(self) -> dict[str, int]:
+        """The split that gives production its traffic back; empty: there was no production."""
+        return {self.champion: 100} if self.champion else {}
 
-def fold(lines: Sequence[Line]) -> State:
+    def stored(self, version: str) -> StoredVersion:
+        """Where the verified files of a version are.
+
+        Raises:
+            InputError: they were not fetched.
+        """
+        for found in self.files or ():
+            if found.version == version:
+                return found
+        raise InputError(
+            f"release {self.release_id} has not fetched version {version}: start a new release"
+        )
+
+
+def fold(lines: Sequence[Line]) -> ReleaseState:
     """The state after ``lines``.
 
     Raises:
         InputError: the record does not begin as a release's does.
     """
-    if not lines or lines[0].kind != "release":
-        raise InputError("the record does not begin with a 'release' line: it is no release's")
-    head = lines[0].body
-    state = State(
-        release_id=head["release_id"],
-        endpoint=Endpoint.model_validate(head["settings"]),
-        candidate=head["candidate"],
-        champion=head["champion"],
-        path=head["path"],
-        run_id=head["run_id"],
+    head = record.opened(lines)
+    if not head.settings:
+        raise InputError(
+            f"the record of {head.release_id} holds no settings: it can only be replayed"
+        )
+    state = ReleaseState(
+        release_id=head.release_id,
+        endpoint=Endpoint.model_validate(head.settings),
+        candidate=head.candidate,
+        champion=head.champion,
+        kind=head.release_kind,
+        run_id=head.run_id,
         started_at=lines[0].at,
+        schema=head.schema,
     )
-    polls: list[dict[str, Any]] = []
     for line in lines[1:]:
-        if line.kind == "poll":
-            polls.append(line.body)
-        else:
-            state = _apply(state, line.kind, line.body)
-    return replace(state, polls=tuple(polls))
+        if not isinstance(line.body, Poll):
+            state = _apply(state, line)
+    return replace(state, polls=tuple(record.of(lines, Poll)))
 
 
-def _apply(state: State, kind: str, body: dict[str, Any]) -> State:
+def _apply(state: ReleaseState, line: Line) -> ReleaseState:
     changes: dict[str, Any] = {}
-    match kind, body.get("action"):
-        case "evaluation", _:
-            changes = {"evaluation": body}
-        case "verdict", _:
-            changes = {"verdict": body}
-            if body["decision"] == "PROMOTE" and state.percent not in state.passed:
+    match line.body:
+        case EvaluationResult() | EvaluationSkipped() as evaluation:
+            changes = {"evaluation": evaluation}
+        case Verdict() as verdict:
+            changes = {"verdict": verdict}
+            if verdict.decision == "PROMOTE" and state.percent not in state.passed:
                 changes["passed"] = (*state.passed, state.percent)
-        case "action", "fetch":
-            changes = {"fetched": True}
-        case "action", "deploy":
+        case record.Fetched(files=files):
+            changes = {
+                "files": tuple(
+                    StoredVersion(state.model, version, found["digest"], found["uri"])
+                    for version, found in files.items()
+                )
+            }
+        case record.Deployed():
             changes = {"deployed": True}
-        case "action", "set_weights":
-            promoting = body["weights"] == {state.candidate: 100}
-            changes = {"weights": body["weights"], "promoting": promoting}
-        case "event", _ if body["event"] == "step_failed":
-            changes = {"failure": body["detail"]}
-        case "end", _:
-            changes = {"outcome": body["outcome"], "reason": body["reason"]}
+        case record.WeightsSet(weights=weights):
+            changes = {"weights": weights, "promoting": weights == {state.candidate: 100}}
+        case record.Noted(event="step_failed", detail=detail):
+            changes = {"failure": detail}
+        case record.Ended(outcome=outcome, reason=reason):
+            changes = {"outcome": outcome, "reason": reason}
     return replace(state, **changes)

@@ -1,0 +1,198 @@
+"""What every step works with: the platform, the record, the clock, and on whose behalf it acts."""
+
+import functools
+import inspect
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+from components.endpoint import Endpoint
+from components.errors import InputError, LeaseHeld, SluiceError
+from components.evaluation.result import EvaluationResult
+from components.platform import Clock, Lease, Platform, connect
+from components.record import Ended, Outcome, Record, refuse_newer
+from components.release import results
+from components.release.lease import HeldLease, acquire, this_process
+from components.release.state import ReleaseState, fold
+
+ENGINE = "SLUICE_ENGINE"
+"""Environment variable by which the steps of one run of a pipeline know that they belong together.
+A platform whose engine does not set it cannot tell an overtaken run from its successor."""
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Score(Protocol):
+    """Scores candidate and champion on the same held-out rows (`components.evaluation`)."""
+
+    def __call__(
+        self,
+        endpoint: Endpoint,
+        candidate: Path,
+        champion: Path | None,
+        read: Callable[[str, int], bytes],
+    ) -> EvaluationResult: ...
+
+
+def _score(
+    endpoint: Endpoint, candidate: Path, champion: Path | None, read: Callable[[str, int], bytes]
+) -> EvaluationResult:
+    from components.evaluation import evaluate
+
+    return evaluate(endpoint, candidate, champion, read)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release as one step, or an operator, or the reaper sees it."""
+
+    platform: Platform
+    record: Record
+    holder: str
+    """On whose behalf the lease is taken: the engine's run, else this process."""
+    engine: bool
+    """The holder is an engine's run, whose steps know each other by it."""
+    scratch: Path
+    """An empty folder of this process; nothing in it is expected by another."""
+    score: Score = _score
+
+    @property
+    def clock(self) -> Clock:
+        """The platform's clock."""
+        return self.platform.clock
+
+    def state(self) -> ReleaseState:
+        """Where the release stands.
+
+        Raises:
+            InputError: no release has this id, or a newer Sluice wrote its record.
+        """
+        lines = self.record.lines()
+        if not lines:
+            raise InputError(f"no release {self.record.release_id!r}: see 'sluice releases'")
+        state = fold(lines)
+        head = lines[0].body
+        refuse_newer(head, "resume")  # type: ignore[arg-type] # `fold` has checked its type
+        return state
+
+    def hold(self, state: ReleaseState) -> HeldLease:
+        """Take the lease for a release that is still under way.
+
+        Raises:
+            LeaseHeld: another release has it, or this one was ended meanwhile.
+        """
+        held = self.take_lease(state.endpoint, state.way_back)
+        # Nobody ends a release without its lease, so from here on the record cannot say otherwise.
+        ended = self.state()
+        if ended.outcome:
+            held.release()
+            raise LeaseHeld(
+                f"release {state.release_id} has ended: {ended.outcome}: {ended.reason};"
+                " start a new one"
+            )
+        return held
+
+    def take_lease(self, endpoint: Endpoint, restore: Mapping[str, int]) -> HeldLease:
+        """Take the endpoint's lease; ``restore`` is the way back, if no lease says one."""
+        wanted = Lease(
+            endpoint.name, self.record.release_id, self.holder, endpoint.release.lease, restore
+        )
+        return acquire(self.platform.leases, self.clock, wanted)
+
+    def end(self, outcome: Outcome, reason: str) -> results.Ended:
+        """Write the release's end."""
+        self.record.append(Ended(outcome, reason))
+        return results.Ended(outcome=outcome, reason=reason)
+
+    def copy_record(self, state: ReleaseState) -> bool:
+        """Copy the record to the release's run in MLflow; if that fails the reaper does it later.
+
+        Returns:
+            True if MLflow has it.
+        """
+        try:
+            self.platform.registry.log_artifact(
+                state.run_id, RECORD_FILE, self.record.content()
+            )
+        except SluiceError as error:
+            self.record.note("mirror_failed", str(error))
+            return False
+        return True
+
+
+RECORD_FILE = "record.jsonl"
+"""The record's name among the artifacts of the release's run in MLflow."""
+
+
+@contextmanager
+def opened(release_id: str, platform: Platform | None = None) -> Iterator[Release]:
+    """The release as this process sees it: the platform in use, and a scratch folder.
+
+    Raises:
+        InputError: the id could not name a release.
+    """
+    refuse_bad_id(release_id)
+    used = platform or connect()
+    engine = os.environ.get(ENGINE, "")
+    with tempfile.TemporaryDirectory(prefix="sluice-step-") as scratch:
+        yield Release(
+            platform=used,
+            record=Record(used.records, release_id, used.clock),
+            holder=engine or this_process(),
+            engine=bool(engine),
+            scratch=Path(scratch),
+        )
+
+
+def refuse_bad_id(release_id: str) -> None:
+    """Check what names a release before it names anything else.
+
+    Raises:
+        InputError: it is not an id that a release can have.
+    """
+    allowed = release_id.replace("-", "").replace("_", "").replace(".", "")
+    if not allowed.isalnum() or release_id.startswith((".", "-")) or len(release_id) > 120:
+        raise InputError(f"{release_id!r} is not a release's id: see 'sluice releases'")
+
+
+def records_failure(step: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Note in the record why a step failed: the engine that knows may not live to say it.
+
+    The step's first argument is the release.
+    """
+
+    @functools.wraps(step)
+    def noting(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return step(*args, **kwargs)
+        except LeaseHeld:
+            raise  # the release is another process's now: so is its record
+        except SluiceError as error:
+            release = inspect.signature(step).bind(*args, **kwargs).args[0]
+            _note_failure(release, f"{step.__name__}: {error}")
+            raise
+
+    return noting
+
+
+def _note_failure(release: Release, detail: str) -> None:
+    try:
+        if release.record.exists():
+            release.record.note("step_failed", detail)
+    except SluiceError:
+        return  # the store is what failed: the step's own error says so
+
+
+@contextmanager
+def ends_release_on_input_error(release: Release) -> Iterator[None]:
+    """End the release with what was wrong, where trying again would not help."""
+    try:
+        yield
+    except InputError as error:
+        release.end("error", str(error))
+        raise

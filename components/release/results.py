@@ -1,0 +1,56 @@
+"""What each step returns: the outputs that KFP and Argo see."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Fetched(_Result):
+    """Which versions are compared."""
+
+    candidate: str
+    champion: str
+    """Empty when there is none."""
+    path: str
+    """How the release goes: first, canary, re-release or unchanged."""
+
+
+class Evaluated(_Result):
+    """Where the release goes from here."""
+
+    road: str
+    """canary, direct or rejected."""
+    reason: str
+
+
+class Deployed(_Result):
+    """What is served now."""
+
+    versions: str
+    """Separated by commas."""
+
+
+class Shifted(_Result):
+    """A split in force."""
+
+    percent: int
+    applied_s: float
+    """Seconds until every proxy itself showed it."""
+
+
+class Watched(_Result):
+    """How a watch ended."""
+
+    verdict: str
+    """PROMOTE, ROLLBACK, HOLD or ERROR."""
+    reason: str
+
+
+class Ended(_Result):
+    """How the release ended."""
+
+    outcome: str
+    """promoted, rolled_back, held, error, or none if it never began."""
+    reason: str
