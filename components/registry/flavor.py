@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.registry.names import LOADER_MODULE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -49,7 +51,7 @@ def save(bundle: Path, folder: Path, mlflow_model: Any) -> None:
     mlflow_model.add_flavor(
         FLAVOR, onnxruntime=onnxruntime.__version__, tokenizers=tokenizers.__version__
     )
-    mlflow_model.add_flavor("python_function", loader_module=__name__)
+    mlflow_model.add_flavor("python_function", loader_module=LOADER_MODULE)
     mlflow_model.save(str(folder / "MLmodel"))
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from components import dataset
 from components.errors import PlatformError, Unreachable
-from components.training import examples, flavor, tabular
-from components.training.register import Candidate, Registered, client, find, register
+from components.registry import flavor
+from components.registry.register import Candidate, Registered, client, find, register
+from components.training import examples, tabular
 
+EXPERIMENT = "sluice-examples"
 BUCKET = "datasets"
 BANKING77_TRAIN = f"s3://{BUCKET}/banking77/train.csv"
 BANKING77_TEST = f"s3://{BUCKET}/banking77/test.csv"
@@ -62,6 +64,7 @@ def _banking77(
 
 def _text_candidate(made: examples.Built, digest: str, sources: examples.Sources) -> Candidate:
     return Candidate(
+        experiment=EXPERIMENT,
         model=examples.MODEL,
         recipe=digest,
         name=made.recipe.name,
@@ -91,6 +94,7 @@ def prepare_tumour(server: Any, say: Say) -> list[Registered]:
             found = register(
                 server,
                 Candidate(
+                    experiment=EXPERIMENT,
                     model=tabular.MODEL,
                     recipe=digest,
                     name=recipe.name,
