@@ -1,3 +1,5 @@
+import subprocess
+import sysconfig
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from components.platform import Platform
 from components.registry import Registry
 from components.registry.names import MANIFEST_TAG
 from components.registry.register import client
-from components.training import prepare, tabular
+from examples import prepare, tabular
 
 
 def test_the_tabular_example_is_made_once(platform: Platform, tmp_path: Path) -> None:
@@ -37,3 +39,14 @@ def test_an_object_that_is_missing_is_one_clear_line(platform: Platform) -> None
 def test_an_upload_into_a_missing_bucket_is_one_clear_line(platform: Platform) -> None:
     with pytest.raises(PlatformError, match="the object store refused"):
         prepare.upload("s3://no-such-bucket/key", b"x")
+
+
+def test_the_command_finds_the_examples_from_any_directory(
+    platform: Platform, tmp_path: Path
+) -> None:
+    sluice = str(Path(sysconfig.get_path("scripts"), "sluice"))
+    command = [sluice, "prepare", "--data", str(tmp_path)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "train.csv: No such file or directory" in ran.stderr
+    assert ran.stderr.count("\n") == 1
