@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.load.mix import long_message
-from components.training import examples
+from examples import banking77
 
 RUNS = Path(__file__).parent / "runs"
 """Raw figures, a file a run."""
@@ -19,7 +19,7 @@ Mix = Sequence[tuple[str, bool]]
 def mixes(seed: int = 7) -> dict[str, Mix]:
     """Banking77's test sentences, and the same with 5% of texts of 128 tokens."""
     draw = random.Random(seed)  # noqa: S311 nothing secret
-    texts = examples.load_sources(Path("data/banking77")).test.texts()
+    texts = banking77.load_sources(Path("data/banking77")).test.texts()
     typical = [(text, False) for text in draw.sample(texts, _TEXTS)]
     every = round(1 / LONG_SHARE)
     skewed = [
@@ -31,7 +31,7 @@ def mixes(seed: int = 7) -> dict[str, Mix]:
 
 def bundle() -> Path:
     """Version 2's files as `sluice prepare` makes them."""
-    sources = examples.load_sources(Path("data/banking77"))
-    recipe = next(recipe for recipe in examples.RECIPES if recipe.name == "full")
-    built = examples.build(sources, [recipe], Path(".cache/models"), print)
+    sources = banking77.load_sources(Path("data/banking77"))
+    recipe = next(recipe for recipe in banking77.RECIPES if recipe.name == "full")
+    built = banking77.build(sources, [recipe], Path(".cache/models"), print)
     return built[recipe].folder

@@ -1,1 +1,1 @@
-"""How the example models are made: export, head, quantisation, card, registration."""
+"""Former names of modules, which stored artifacts carry."""

@@ -1,6 +1,7 @@
 """`sluice prepare`."""
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -33,8 +34,10 @@ def command(data: Path, cache: Path, as_json: bool) -> None:
 
     Example: sluice prepare
     """
+    # The examples are not installed: they stand beside the data, in the repository.
+    sys.path.insert(0, str(REPOSITORY))
     from components.platform import connect
-    from components.training.prepare import prepare
+    from examples.prepare import prepare
 
     platform = connect()
     began = time.monotonic()

@@ -18,7 +18,7 @@ def command(source: str, model: str, as_json: bool) -> None:
     Example: sluice register ./my-model --model churn
     """
     from components.platform import connect
-    from components.training import register
+    from components.registry import register
 
     own = register.register_own(register.client(connect().registry_url), source, model)
     if as_json:

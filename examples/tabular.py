@@ -73,7 +73,7 @@ class Built:
     card: str
     metrics: dict[str, float]
     save: Callable[[Path, Any], None]
-    """Writes the MLflow model directory; see `components.training.register.Candidate`."""
+    """Writes the MLflow model directory; see `components.registry.register.Candidate`."""
 
 
 def build(recipe: TabularRecipe, train: "pd.DataFrame", test: "pd.DataFrame") -> Built:

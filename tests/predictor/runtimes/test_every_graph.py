@@ -15,9 +15,9 @@ from predictor.processes import Predictor
 from components import dataset
 from components.bundle import Bundle, write_metadata
 from components.load.mix import long_message
-from components.training import minilm
-from components.training.encode import open_tokenizer
-from components.training.quantize import FORMS, quantize
+from examples import minilm
+from examples.encode import open_tokenizer
+from examples.quantize import FORMS, quantize
 
 Start = Callable[..., Predictor]
 

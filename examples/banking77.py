@@ -18,9 +18,9 @@ from components import dataset
 from components.bundle import Bundle, write_metadata
 from components.dataset import Dataset
 from components.errors import InputError
-from components.training import head, minilm, quantize
-from components.training.card import model_card
-from components.training.encode import Encoder, open_tokenizer, tokenize
+from examples import head, minilm, quantize
+from examples.card import model_card
+from examples.encode import Encoder, open_tokenizer, tokenize
 
 if TYPE_CHECKING:
     import numpy as np

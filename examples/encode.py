@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from components.training.minilm import WIDTH
+from examples.minilm import WIDTH
 
 if TYPE_CHECKING:
     import numpy as np

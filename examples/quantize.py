@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from components.training.encode import Encoder
-from components.training.head import Head, predict
+from examples.encode import Encoder
+from examples.head import Head, predict
 
 FORMS = ("fp32", "int8", "int8-7bit", "uint8", "nbits8")
 """fp32; dynamic int8, signed per channel; the same with 7-bit weights, which cannot saturate on a

@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 from predictor.bundles import write_bundle
 
-from components.bundle import MANIFEST, verify
-from components.dataset import read
-from components.errors import InputError, PlatformError
+from components.bundle import verify
+from components.errors import InputError
 from components.platform import Platform
-from components.registry import Registry
-from components.training import flavor, prepare, register, tabular
-from components.training.register import MANIFEST_TAG, Candidate
+from components.registry import Registry, flavor, register
+from components.registry.names import MANIFEST_TAG
+from components.registry.register import Candidate
 
 MODEL = "tiny-colours"
 
@@ -33,6 +32,7 @@ def download(platform: Platform, model: str, version: str, folder: Path) -> None
 def candidate(tmp_path: Path) -> Candidate:
     bundle = write_bundle(tmp_path / "bundle")
     return Candidate(
+        experiment="sluice-tests",
         model=MODEL,
         recipe="r" * 64,
         name="tiny",
@@ -191,27 +191,3 @@ def test_what_is_no_servable_model_is_one_clear_line(server: Any, tmp_path: Path
     (linked / "link").symlink_to("/etc/hostname")
     assert "symbolic link" in refused(str(linked))
     assert server.search_model_versions("name = 'own-nothing'") == []
-
-
-def test_the_tabular_example_is_made_once(platform: Platform, server: Any, tmp_path: Path) -> None:
-    said: list[str] = []
-    first = prepare.prepare_tumour(server, said.append)
-    again = prepare.prepare_tumour(server, said.append)
-    assert [version.version for version in first] == [version.version for version in again]
-    assert not any(version.new for version in again)
-    data = read(prepare.TUMOUR_TEST, tabular.TARGET)
-    assert len(data.rows) == 285
-    download(platform, tabular.MODEL, first[0].version, tmp_path)
-    tags = server.get_model_version(tabular.MODEL, first[0].version).tags
-    verify(tmp_path, tags[MANIFEST_TAG], allow_pickle=False)
-    assert (tmp_path / MANIFEST).exists()
-
-
-def test_an_object_that_is_missing_is_one_clear_line(platform: Platform) -> None:
-    with pytest.raises(InputError, match="no such object: run 'sluice prepare'"):
-        read("s3://datasets/no/such.csv", "label")
-
-
-def test_an_upload_into_a_missing_bucket_is_one_clear_line(platform: Platform) -> None:
-    with pytest.raises(PlatformError, match="the object store refused"):
-        prepare.upload("s3://no-such-bucket/key", b"x")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from components.bundle import Bundle
-from components.training.quantize import ACCURACY_MARGIN, Measurement
+from examples.quantize import ACCURACY_MARGIN, Measurement
 
 _CARD = """# Banking77 intent classifier
 

@@ -8,16 +8,16 @@ import pytest
 
 from components.errors import InputError
 from components.load.mix import LONG_WORDS, long_message
-from components.training import examples, head, minilm, tabular
-from components.training.encode import open_tokenizer, tokenize
-from components.training.quantize import Measurement, choose
+from examples import banking77, head, minilm, tabular
+from examples.encode import open_tokenizer, tokenize
+from examples.quantize import Measurement, choose
 
 DATA = Path(__file__).parents[2] / "data" / "banking77"
 
 
 @pytest.fixture(scope="module")
-def sources() -> examples.Sources:
-    return examples.load_sources(DATA)
+def sources() -> banking77.Sources:
+    return banking77.load_sources(DATA)
 
 
 def row(form: str, accuracy: float, speed: float) -> Measurement:
@@ -44,33 +44,33 @@ def test_without_an_fp32_row_there_is_no_choice() -> None:
 
 def test_the_small_part_has_equal_classes_and_is_the_same_each_time() -> None:
     targets = [f"c{index % 7}" for index in range(700)]
-    kept = examples.small_part(targets, 15)
+    kept = banking77.small_part(targets, 15)
     assert Counter(targets[index] for index in kept) == {f"c{n}": 15 for n in range(7)}
-    assert kept == examples.small_part(targets, 15) == sorted(set(kept))
+    assert kept == banking77.small_part(targets, 15) == sorted(set(kept))
 
 
 def test_a_class_with_too_few_rows_is_named() -> None:
     with pytest.raises(InputError, match="class rare has 1 rows, not 2"):
-        examples.small_part(["often", "often", "rare"], 2)
+        banking77.small_part(["often", "often", "rare"], 2)
 
 
 def test_a_recipe_is_found_again_only_when_nothing_about_it_changed(
-    sources: examples.Sources,
+    sources: banking77.Sources,
 ) -> None:
-    full = examples.RECIPES[1]
-    assert sources.recipe_digest(full) == examples.load_sources(DATA).recipe_digest(full)
+    full = banking77.RECIPES[1]
+    assert sources.recipe_digest(full) == banking77.load_sources(DATA).recipe_digest(full)
     others = {
         sources.recipe_digest(replace(full, max_tokens=64)),
         replace(sources, train=sources.test).recipe_digest(full),
-        *(sources.recipe_digest(recipe) for recipe in examples.RECIPES),
+        *(sources.recipe_digest(recipe) for recipe in banking77.RECIPES),
     }
-    assert len(others) == 2 + len(examples.RECIPES)
+    assert len(others) == 2 + len(banking77.RECIPES)
 
 
 def test_the_strict_version_takes_every_held_out_text_and_no_long_message(
-    sources: examples.Sources,
+    sources: banking77.Sources,
 ) -> None:
-    strict = next(recipe for recipe in examples.RECIPES if recipe.overlong == "raise")
+    strict = next(recipe for recipe in banking77.RECIPES if recipe.overlong == "raise")
     tokenizer = open_tokenizer((sources.weights / "tokenizer.json").read_text(), 512)
     held_out = tokenize(tokenizer, sources.test.texts())
     assert max(map(len, held_out)) <= strict.max_tokens
@@ -81,7 +81,7 @@ def test_the_strict_version_takes_every_held_out_text_and_no_long_message(
 
 
 def test_the_slow_version_has_the_unoptimised_graph_and_pads() -> None:
-    slow = examples.RECIPES[2]
+    slow = banking77.RECIPES[2]
     assert (slow.graph, slow.pad_to, slow.overlong) == ("plain", 96, "truncate")
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from components import dataset
 from components.errors import PlatformError, Unreachable
-from components.training import examples, flavor, tabular
-from components.training.register import Candidate, Registered, client, find, register
+from components.registry import flavor
+from components.registry.register import Candidate, Registered, client, find, register
+from examples import banking77, tabular
 
+EXPERIMENT = "sluice-examples"
 BUCKET = "datasets"
 BANKING77_TRAIN = f"s3://{BUCKET}/banking77/train.csv"
 BANKING77_TEST = f"s3://{BUCKET}/banking77/test.csv"
@@ -24,7 +26,7 @@ def prepare(registry_url: str, cache: Path, data: Path, say: Say) -> list[Regist
 
     Args:
         registry_url: the MLflow server.
-        cache: a folder for what is slow to make; see `components.training.examples.build`.
+        cache: a folder for what is slow to make; see `examples.banking77.build`.
         data: folder with Banking77's `train.csv` and `test.csv`.
         say: told in one line what is done next.
 
@@ -37,32 +39,33 @@ def prepare(registry_url: str, cache: Path, data: Path, say: Say) -> list[Regist
     """
     server = client(registry_url)
     return [
-        *_banking77(server, cache, examples.load_sources(data), data, say),
+        *_banking77(server, cache, banking77.load_sources(data), data, say),
         *prepare_tumour(server, say),
     ]
 
 
 def _banking77(
-    server: Any, cache: Path, sources: examples.Sources, data: Path, say: Say
+    server: Any, cache: Path, sources: banking77.Sources, data: Path, say: Say
 ) -> list[Registered]:
     for uri, name in ((BANKING77_TRAIN, "train.csv"), (BANKING77_TEST, "test.csv")):
         upload(uri, (data / name).read_bytes())
-    digests = [sources.recipe_digest(recipe) for recipe in examples.RECIPES]
-    done = [find(server, examples.MODEL, digest) for digest in digests]
-    missing = [r for r, found in zip(examples.RECIPES, done, strict=True) if found is None]
+    digests = [sources.recipe_digest(recipe) for recipe in banking77.RECIPES]
+    done = [find(server, banking77.MODEL, digest) for digest in digests]
+    missing = [r for r, found in zip(banking77.RECIPES, done, strict=True) if found is None]
     if not missing:
         return [found for found in done if found]
-    built = examples.build(sources, missing, cache, say)
-    for index, (recipe, digest) in enumerate(zip(examples.RECIPES, digests, strict=True)):
+    built = banking77.build(sources, missing, cache, say)
+    for index, (recipe, digest) in enumerate(zip(banking77.RECIPES, digests, strict=True)):
         if made := built.get(recipe):
-            say(f"registering {examples.MODEL} {recipe.name}")
+            say(f"registering {banking77.MODEL} {recipe.name}")
             done[index] = register(server, _text_candidate(made, digest, sources))
     return [found for found in done if found]
 
 
-def _text_candidate(made: examples.Built, digest: str, sources: examples.Sources) -> Candidate:
+def _text_candidate(made: banking77.Built, digest: str, sources: banking77.Sources) -> Candidate:
     return Candidate(
-        model=examples.MODEL,
+        experiment=EXPERIMENT,
+        model=banking77.MODEL,
         recipe=digest,
         name=made.recipe.name,
         summary=made.recipe.summary,
@@ -91,6 +94,7 @@ def prepare_tumour(server: Any, say: Say) -> list[Registered]:
             found = register(
                 server,
                 Candidate(
+                    experiment=EXPERIMENT,
                     model=tabular.MODEL,
                     recipe=digest,
                     name=recipe.name,

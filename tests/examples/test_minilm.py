@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from components.errors import InputError
-from components.training import minilm
-from components.training.encode import Encoder, open_tokenizer, tokenize
-from components.training.quantize import quantize
+from examples import minilm
+from examples.encode import Encoder, open_tokenizer, tokenize
+from examples.quantize import quantize
 
 REFERENCE = json.loads(Path(__file__).with_name("minilm_reference.json").read_text())
 ROWS = REFERENCE["rows"]
