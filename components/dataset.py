@@ -1,18 +1,13 @@
-"""Labelled rows in a CSV file with a header, from ``file://`` or ``s3://``."""
+"""Labelled rows in a CSV file with a header."""
 
 import csv
 import hashlib
 import io
-import os
 import random
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlparse
 
-from components.errors import InputError, PlatformError, Unreachable
+from components.errors import InputError
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_ROWS = 1_000_000
@@ -58,20 +53,20 @@ class Dataset:
         return tuple(row[column] for row in self.rows)
 
 
-def read(uri: str, target: str) -> Dataset:
+def read(fetch: Callable[[str, int], bytes], uri: str, target: str) -> Dataset:
     """The data set at ``uri``, whose label stands in column ``target``.
 
-    An ``s3://`` address is read with the credentials and the server of the environment
-    (``AWS_ENDPOINT_URL_S3``, ``AWS_ACCESS_KEY_ID`` and so on).
+    Args:
+        fetch: the bytes at an address, at most so many (`components.platform.Files.read`).
+        uri: the address of a CSV file.
+        target: the column of the labels.
 
     Raises:
         InputError: there is no such file, or it is too large, not UTF-8, not a CSV file with a
             header, or has no column ``target``.
         Unreachable: the object store did not answer.
-        PlatformError: the object store refused.
     """
-    content = read_bytes(uri)
-    return parse(content, target, uri)
+    return parse(fetch(uri, MAX_BYTES), target, uri)
 
 
 def parse(content: bytes, target: str, uri: str) -> Dataset:
@@ -101,57 +96,3 @@ def parse(content: bytes, target: str, uri: str) -> Dataset:
     if not rows:
         raise InputError(f"{uri}: no rows below the header")
     return Dataset(uri, hashlib.sha256(content).hexdigest(), tuple(rows), tuple(targets))
-
-
-def read_bytes(uri: str) -> bytes:
-    """The content of the file at ``uri``; see `read` for the errors."""
-    parsed = urlparse(uri)
-    if parsed.scheme == "s3":
-        return _read_s3(uri, parsed.netloc, parsed.path.lstrip("/"))
-    if parsed.scheme != "file" or parsed.netloc not in ("", "localhost"):
-        raise InputError(f"{uri}: not a data set's address: write s3://bucket/key or file:///path")
-    path = Path(unquote(parsed.path))
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{uri}: larger than {MAX_BYTES} bytes: cut the data set")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{uri}: {error.strerror}") from error
-
-
-def _read_s3(uri: str, bucket: str, key: str) -> bytes:
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-
-    try:
-        with closing(s3_client()) as store:
-            answer = store.get_object(Bucket=bucket, Key=key)
-            with closing(answer["Body"]) as body:
-                if answer["ContentLength"] > MAX_BYTES:
-                    raise InputError(f"{uri}: larger than {MAX_BYTES} bytes: cut the data set")
-                content: bytes = body.read()
-        return content
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("NoSuchKey", "NoSuchBucket", "404"):
-            raise InputError(f"{uri}: no such object: run 'sluice prepare' or upload it") from error
-        raise PlatformError(f"{uri}: the object store refused: {error}") from error
-    except HTTPClientError as error:
-        raise Unreachable(f"{uri}: the object store did not answer: {error}") from error
-    except BotoCoreError as error:
-        raise PlatformError(f"{uri}: {error}: set the AWS_ variables of the platform") from error
-
-
-def s3_client() -> Any:
-    """A client for the object store that the environment names; close it after use."""
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"max_attempts": 3, "mode": "standard"},
-        s3={"addressing_style": "path"},
-    )
-    return boto3.client(
-        "s3", config=config, region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
-    )

@@ -1,5 +1,6 @@
 """Is the candidate good enough to meet users? Scored on held-out rows, against the champion."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from components import dataset
@@ -11,7 +12,10 @@ __all__ = ["EvaluationResult", "evaluate"]
 
 
 def evaluate(
-    endpoint: Endpoint, candidate_bundle: Path, champion_bundle: Path | None
+    endpoint: Endpoint,
+    candidate_bundle: Path,
+    champion_bundle: Path | None,
+    read: Callable[[str, int], bytes],
 ) -> EvaluationResult:
     """Score candidate and champion on the same held-out rows through the predictor's own code.
 
@@ -20,13 +24,16 @@ def evaluate(
         candidate_bundle: verified files of the candidate.
         champion_bundle: verified files of the version in production; None at a first release.
 
+        read: the bytes at an address, at most so many (`components.platform.Files.read`).
+
     Raises:
         InputError: the data set is missing, malformed, or does not fit the model.
         ArtifactError: a bundle cannot be loaded.
         PlatformError: the object store refused or did not answer.
     """
     criteria = endpoint.evaluation
-    data = dataset.read(criteria.dataset.uri, criteria.dataset.target).sample(criteria.dataset.rows)
+    data = dataset.read(read, criteria.dataset.uri, criteria.dataset.target)
+    data = data.sample(criteria.dataset.rows)
 
     def scores(bundle: Path) -> Scores:
         return score(bundle, endpoint.serving, data, criteria.latency.concurrency)

@@ -228,9 +228,7 @@ class ObjectFiles:
                     raise InputError(f"{uri}: larger than {limit} bytes: cut the data set")
                 return bytes(found.bytes())
         except FileNotFoundError as error:
-            raise InputError(
-                f"{uri}: no such object: run 'sluice prepare' or upload it"
-            ) from error
+            raise InputError(f"{uri}: no such object: run 'sluice prepare' or upload it") from error
 
     def write(self, uri: str, content: bytes) -> None:
         """Put an object, replacing what was there."""

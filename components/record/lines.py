@@ -206,18 +206,20 @@ def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
         if schema <= SCHEMA:
             raise InputError(f"{where}: this is not a {kind} line: {error}") from error
         if kind == "poll":
-            return _poll_of_a_later_schema(content, where)
+            return _poll_of_a_later_schema(content)
     return Unknown(kind, msgspec.json.decode(content))
 
 
-def _decoded(decoder: "msgspec.json.Decoder[EvaluationSkipped]", content: bytes, where: str) -> Body:
+def _decoded(
+    decoder: "msgspec.json.Decoder[EvaluationSkipped]", content: bytes, where: str
+) -> Body:
     try:
         return decoder.decode(content)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: this is not an evaluation line: {error}") from error
 
 
-def _poll_of_a_later_schema(content: bytes, where: str) -> Body:
+def _poll_of_a_later_schema(content: bytes) -> Body:
     """The part of the poll that this version knows, so that its counters can still be drawn."""
     written = msgspec.json.decode(content)
     try:
@@ -228,7 +230,9 @@ def _poll_of_a_later_schema(content: bytes, where: str) -> Body:
             }
             for version, by_source in written["sources"].items()
         }
-        return Poll.from_json({**{name: written[name] for name in ("t", "weights")}, "sources": sources})
+        return Poll.from_json(
+            {**{name: written[name] for name in ("t", "weights")}, "sources": sources}
+        )
     except (InputError, KeyError, TypeError, AttributeError):
         return Unknown("poll", written)
 

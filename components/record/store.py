@@ -178,4 +178,3 @@ def opened(found: Sequence[Line]) -> Opened:
 def of(found: Iterable[Line], kind: type[_B]) -> list[_B]:
     """The bodies of one kind, in their order."""
     return [line.body for line in found if isinstance(line.body, kind)]
-

@@ -6,7 +6,6 @@ interface is documented and stable (https://mlflow.org/docs/latest/rest-api.html
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlparse
@@ -14,21 +13,10 @@ from urllib.parse import quote, urlparse
 import httpx
 
 from components.errors import ArtifactError, InputError, PlatformError, Unreachable
+from components.platform.contract import ModelVersion
 
 MAX_ARTIFACT_BYTES = 4 * 1024**3
 MAX_ARTIFACT_FILES = 1000
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version of a model."""
-
-    model: str
-    version: str
-    run_id: str
-    model_id: str
-    """The logged model behind the version; empty for versions made before MLflow 3."""
-    tags: Mapping[str, str]
 
 
 class Registry:

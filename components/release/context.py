@@ -1,20 +1,20 @@
 """What every step works with: the platform, the record, the clock, and on whose behalf it acts."""
 
 import functools
-import inspect
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, SluiceError
 from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, Platform, connect
 from components.record import Ended, Outcome, Record, refuse_newer
+from components.record import opened as head_of
 from components.release import results
 from components.release.lease import HeldLease, acquire, this_process
 from components.release.state import ReleaseState, fold
@@ -36,7 +36,8 @@ class Score(Protocol):
         candidate: Path,
         champion: Path | None,
         read: Callable[[str, int], bytes],
-    ) -> EvaluationResult: ...
+    ) -> EvaluationResult:
+        """The scores of both bundles' folders; ``read`` gives the data set's bytes."""
 
 
 def _score(
@@ -75,10 +76,8 @@ class Release:
         lines = self.record.lines()
         if not lines:
             raise InputError(f"no release {self.record.release_id!r}: see 'sluice releases'")
-        state = fold(lines)
-        head = lines[0].body
-        refuse_newer(head, "resume")  # type: ignore[arg-type] # `fold` has checked its type
-        return state
+        refuse_newer(head_of(lines), "resume")
+        return fold(lines)
 
     def hold(self, state: ReleaseState) -> HeldLease:
         """Take the lease for a release that is still under way.
@@ -116,9 +115,7 @@ class Release:
             True if MLflow has it.
         """
         try:
-            self.platform.registry.log_artifact(
-                state.run_id, RECORD_FILE, self.record.content()
-            )
+            self.platform.registry.log_artifact(state.run_id, RECORD_FILE, self.record.content())
         except SluiceError as error:
             self.record.note("mirror_failed", str(error))
             return False
@@ -160,20 +157,18 @@ def refuse_bad_id(release_id: str) -> None:
         raise InputError(f"{release_id!r} is not a release's id: see 'sluice releases'")
 
 
-def records_failure(step: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Note in the record why a step failed: the engine that knows may not live to say it.
-
-    The step's first argument is the release.
-    """
+def records_failure(
+    step: Callable[Concatenate[Release, _P], _R],
+) -> Callable[Concatenate[Release, _P], _R]:
+    """Note in the record why a step failed: the engine that knows may not live to say it."""
 
     @functools.wraps(step)
-    def noting(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def noting(release: Release, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return step(*args, **kwargs)
+            return step(release, *args, **kwargs)
         except LeaseHeld:
             raise  # the release is another process's now: so is its record
         except SluiceError as error:
-            release = inspect.signature(step).bind(*args, **kwargs).args[0]
             _note_failure(release, f"{step.__name__}: {error}")
             raise
 

@@ -8,7 +8,7 @@ leaves a lease that is silent, and after the lease's length the reaper gives the
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,10 +49,22 @@ class HeldLease:
         Raises:
             LeaseHeld: another process has taken the lease over, or it is gone.
         """
+        self._change(
+            lambda lease: lease if restore is None else replace(lease, restore=dict(restore))
+        )
+
+    def note_returned(self, why: str, reason: str) -> None:
+        """Note that the way back is in force, for whoever writes the record.
+
+        Raises:
+            LeaseHeld: see `renew`.
+        """
+        self._change(lambda lease: replace(lease, returned=why, reason=reason or lease.reason))
+
+    def _change(self, change: Callable[[Lease], Lease]) -> None:
         with self._lock:
             began = self._clock.monotonic()
-            back = self._lease.restore if restore is None else dict(restore)
-            new = replace(self._lease, renewals=self._lease.renewals + 1, restore=back)
+            new = change(replace(self._lease, renewals=self._lease.renewals + 1))
             token = self._leases.swap(self._lease.endpoint, self._lease.token, new)
             if token is None:
                 taken = self._leases.read(self._lease.endpoint)

@@ -1,27 +1,55 @@
 """Polling the counters and asking the judge, with every poll and verdict in the record."""
 
 import math
-import time
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from components import judge
-from components.errors import Unreachable
-from components.judge import Policy, Poll, Verdict
-from components.platform import Counters, Platform
-from components.release.journal import Journal
-from components.release.lease import Hold
-from components.release.state import State
+from components.errors import PlatformError, Unreachable
+from components.judge import Poll, Sample, Verdict
+from components.platform import Clock, Reading
+from components.release.context import Release, records_failure
+from components.release.lease import HeldLease
+from components.release.restoring import give_back
+from components.release.results import Watched
+from components.release.state import ReleaseState
 
 MAX_AGE_POLLS = 2.0
 """Counters older than this many polls are no news: the source counts as not scraped."""
 MIN_MAX_AGE_S = 5.0
 
+UNRECORDED_SHARE = 2 / 3
+"""Of the lease's length: when no poll could be recorded for so long, production gets its traffic
+back, as long as the lease is still ours."""
 
 _TICK_S = 0.001
 """The times of two polls differ by this at least."""
+
+
+@records_failure
+def watch(release: Release, stage: int) -> Watched:
+    """Poll and judge until the ``stage``-th watched step (from 1) is decided.
+
+    Polls stand on a fixed grid from the release's start, so a resumed watch goes on as if it had
+    never stopped.
+
+    Raises:
+        LeaseHeld: the release was taken over.
+        PlatformError: polls could not be recorded; production has its traffic back.
+    """
+    state = release.state()
+    percent = state.watched_steps[stage - 1]
+    if percent in state.passed:
+        return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
+    held = release.hold(state)
+    verdict = _decided(release, held)
+    with held.kept():
+        release.copy_record(state)
+    return Watched(verdict=verdict.decision, reason=verdict.text)
+
+
+def poll(release: Release) -> Verdict:
+    """Take one poll outside of a watch: the baseline before, and the remainder after a step."""
+    return _Watch(release).take()
 
 
 class _Stopwatch:
@@ -30,133 +58,113 @@ class _Stopwatch:
     They go on from the newest poll of the record, whatever the wall clock says by now.
     """
 
-    def __init__(self, state: State) -> None:
-        passed = time.time() - state.started_at
-        newest = max((body["t"] for body in state.polls), default=-_TICK_S)
-        self._zero = time.monotonic() - max(passed, newest + _TICK_S)
+    def __init__(self, state: ReleaseState, clock: Clock) -> None:
+        passed = clock.time() - state.started_at
+        newest = max((poll.t for poll in state.polls), default=-_TICK_S)
+        self._clock = clock
+        self._zero = clock.monotonic() - max(passed, newest + _TICK_S)
 
     def read(self) -> float:
-        return time.monotonic() - self._zero
+        return self._clock.monotonic() - self._zero
 
 
-def replayed(state: State) -> judge.State:
-    """The judge's state after the polls that the record holds."""
-    policy = state.endpoint.release.policy()
-    judged = judge.begin(policy, str(state.champion), state.candidate)
-    for body in state.polls:
-        judged, _ = judge.observe(policy, judged, Poll.from_json(body))
-    return judged
+class _Watch:
+    """The judge's state after the polls that the record holds, and the next poll."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self.state = release.state()
+        self.stopwatch = _Stopwatch(self.state, release.clock)
+        self._judged = replayed(self.state)
+
+    def take(self) -> Verdict:
+        """Take a poll, judge it, and record both.
+
+        Raises:
+            Unreachable: the record did not take them: start from the record again.
+        """
+        release, state = self._release, self.state
+        endpoint = state.endpoint
+        versions = [str(state.champion), state.candidate]
+        weights = release.platform.traffic.weights(endpoint.name)
+        max_age = max(MIN_MAX_AGE_S, MAX_AGE_POLLS * endpoint.release.poll)
+        try:
+            reading = release.platform.metrics.sample(endpoint.name, versions, max_age)
+        except Unreachable as error:
+            release.record.note("metrics_unreachable", str(error))
+            reading = Reading({version: {} for version in versions}, {})
+        sources = _readable(release, reading.versions)
+        t = round(self.stopwatch.read(), 3)
+        taken = Poll(t, {version: float(share) for version, share in weights.items()}, sources)
+        # Only what can be read again is recorded: every later step judges the recorded polls first.
+        taken = Poll.from_json(taken.to_json())
+        judged, verdict = judge.observe(endpoint.release.policy(), self._judged, taken)
+        release.record.append(taken, verdict)
+        self._judged = judged
+        return verdict
 
 
-def poll(platform: Platform, journal: Journal) -> Verdict:
-    """Take one poll outside of a watch: the baseline before, and the remainder after a step."""
-    state = journal.state()
-    _, verdict = _take(platform, journal, state, replayed(state), _Stopwatch(state).read())
-    return verdict
+def _decided(release: Release, held: HeldLease) -> Verdict:
+    """Poll until the step in force is decided; each poll renews the lease first.
 
-
-def watch(platform: Platform, journal: Journal, hold: Hold) -> Verdict:
-    """Poll until the step in force is decided; return the deciding verdict.
-
-    Polls stand on a fixed grid from the release's start, so a resumed watch goes on as if it had
-    never stopped. Each poll renews the lease first.
-
-    Raises:
-        LeaseHeld: the release was taken over.
+    While nothing can be recorded nothing is decided and the lease is not renewed; in its last third
+    production gets its traffic back.
     """
-    state = journal.state()
-    every = state.endpoint.release.poll
-    judged, stopwatch = replayed(state), _Stopwatch(state)
+    watching = _Watch(release)
+    every = watching.state.endpoint.release.poll
+    recorded = True
     while True:
-        time.sleep(every - stopwatch.read() % every)
-        hold.renew()
-        judged, verdict = _take(platform, journal, state, judged, stopwatch.read())
+        # On a grid, so that polls of a slow machine do not drift; when the record is away, evenly.
+        release.clock.sleep(every - watching.stopwatch.read() % every if recorded else every)
+        try:
+            if not recorded:
+                # A write whose answer was lost may stand: the record says what was polled.
+                watching = _Watch(release)
+            held.renew()
+            verdict = watching.take()
+            recorded = True
+        except Unreachable as error:
+            recorded = False
+            if held.silent_s() > UNRECORDED_SHARE * held.lease.seconds:
+                _turn_back_unrecorded(release, held, error)
+            continue
         if verdict.decision != "HOLD" or verdict.final:
             return verdict
 
 
-@dataclass(frozen=True)
-class Glance:
-    """The champion's counters at one time."""
-
-    at: float
-    """Seconds of this process's monotonic clock."""
-    requests: float
-    errors: float
-    buckets: Mapping[str, float]
+def _turn_back_unrecorded(release: Release, held: HeldLease, error: Unreachable) -> None:
+    said = f"no poll could be recorded for {held.silent_s():.0f} s ({error})"
+    give_back(release.platform, held, said)
+    raise PlatformError(f"{said}: production has its traffic back")
 
 
-def glance(platform: Platform, state: State) -> Glance | None:
-    """The champion's counters now, summed over sources; None if they cannot be read."""
-    champion = str(state.champion)
-    try:
-        sources = platform.metrics.sample(state.endpoint, [champion], MIN_MAX_AGE_S)[champion]
-    except Unreachable:
-        return None
-    buckets: Counter[str] = Counter()
-    for found in sources.values():
-        buckets.update(found.buckets if found else {})
-    requests = sum(found.requests for found in sources.values() if found)
-    errors = sum(found.errors for found in sources.values() if found)
-    return Glance(time.monotonic(), requests, errors, buckets)
+def replayed(state: ReleaseState) -> judge.State:
+    """The judge's state after the polls that the record holds."""
+    policy = state.endpoint.release.policy()
+    judged = judge.begin(policy, str(state.champion), state.candidate)
+    for taken in state.polls:
+        judged, _ = judge.observe(policy, judged, taken)
+    return judged
 
 
-def forecast(policy: Policy, before: Glance, now: Glance) -> judge.Plan:
-    """How soon each fault would be seen, and safety shown, at the traffic between two glances."""
-    seconds = max(now.at - before.at, 1e-9)
-    per_second = max(0.0, now.requests - before.requests) / seconds
-    error_rate = now.errors / now.requests if now.requests else 0.0
-    return judge.eta(policy, per_second, error_rate, now.buckets)
+def _readable(
+    release: Release, versions: Mapping[str, Mapping[str, Sample | None]]
+) -> dict[str, dict[str, Sample | None]]:
+    """The counters as the record can hold them.
 
-
-def _take(
-    platform: Platform, journal: Journal, state: State, judged: judge.State, t: float
-) -> tuple[judge.State, Verdict]:
-    endpoint = state.endpoint
-    weights = platform.traffic.weights(endpoint)
-    versions = [str(state.champion), state.candidate]
-    max_age = max(MIN_MAX_AGE_S, MAX_AGE_POLLS * endpoint.release.poll)
-    try:
-        sampled = platform.metrics.sample(endpoint, versions, max_age)
-    except Unreachable as error:
-        journal.event("metrics_unreachable", str(error))
-        sampled = {version: {} for version in versions}
-    body: dict[str, Any] = {
-        "t": round(t, 3),
-        "weights": weights,
-        "sources": _sources(journal, sampled),
-    }
-    # Only what can be read again is recorded: every later step judges the recorded polls first.
-    taken = Poll.from_json(body)
-    journal.append("poll", body)
-    judged, verdict = judge.observe(endpoint.release.policy(), judged, taken)
-    journal.append("verdict", verdict.to_json())
-    return judged, verdict
-
-
-def _sources(
-    journal: Journal, sampled: Mapping[str, Mapping[str, Counters | None]]
-) -> dict[str, dict[str, dict[str, Any] | None]]:
-    """The counters as the record holds them; JSON has no NaN and no infinity, so such are null."""
-    read: dict[str, dict[str, dict[str, Any] | None]] = {}
-    for version, sources in sampled.items():
+    JSON has no NaN and no infinity, so a source with such a counter counts as not read.
+    """
+    read: dict[str, dict[str, Sample | None]] = {}
+    for version, sources in versions.items():
         read[version] = {}
         for source, found in sources.items():
             finite = found is None or _finite(found)
             if not finite:
                 detail = f"version {version}, source {source}: a counter is NaN or infinite"
-                journal.event("counter_not_finite", f"{detail}; the source counts as not read")
-            read[version][source] = _counters(found) if found and finite else None
+                release.record.note("counter_not_finite", f"{detail}; the source is not read")
+            read[version][source] = found if finite else None
     return read
 
 
-def _finite(found: Counters) -> bool:
+def _finite(found: Sample) -> bool:
     return all(map(math.isfinite, (found.requests, found.errors, *found.buckets.values())))
-
-
-def _counters(found: Counters) -> dict[str, Any]:
-    return {
-        "requests": found.requests,
-        "errors": found.errors,
-        "buckets": dict(found.buckets),
-    }

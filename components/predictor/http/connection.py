@@ -9,11 +9,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
 from components.predictor.fastpath import FastPath, LeftToKServe
 from components.predictor.replies import encode_error
 from components.predictor.scheduler import Ticket
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 _PASSED_ON = frozenset({b"inference-header-content-length", b"content-encoding", b"expect"})
 """Headers that make a request more than plain JSON."""

@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from components.errors import SluiceError
-from components.predictor.exposition import CONTENT_TYPE, render
 from components.predictor.replies import encode_error, headers_of, status_of
 from components.predictor.scheduler import Cancelled, TooLarge
+
+from components.errors import SluiceError
+from components.predictor.exposition import CONTENT_TYPE, render
 from components.predictor.service import Service
 
 Message = MutableMapping[str, Any]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
+from components.predictor.replies import headers_of, status_of
+from components.predictor.scheduler import Expired, Overloaded, TooLarge
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from grpc_interceptor.server import AsyncServerInterceptor
@@ -28,8 +30,6 @@ from kserve.utils.utils import generate_uuid
 from components.errors import InputError, SluiceError
 from components.predictor.metrics import Metrics
 from components.predictor.model import Tensor
-from components.predictor.replies import headers_of, status_of
-from components.predictor.scheduler import Expired, Overloaded, TooLarge
 from components.predictor.service import Service
 
 # KServe chose its response class; what FastAPI thinks of it is no news for the operator.

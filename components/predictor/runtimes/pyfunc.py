@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from components.predictor.scheduler import Row
 
 from components.bundle import executable_kind
 from components.errors import ArtifactError, InputError
 from components.predictor.model import ModelFailure, Spec, Tensor
-from components.predictor.scheduler import Row
 
 if TYPE_CHECKING:
     import numpy as np

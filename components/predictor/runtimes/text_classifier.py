@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.predictor.scheduler import Row
+
 from components.bundle import Bundle, read_metadata
 from components.errors import ArtifactError, InputError
 from components.predictor.model import ModelFailure, Spec, Tensor
-from components.predictor.scheduler import Row
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from components.endpoint import Execution
 from components.predictor.cores import available_cores
-from components.predictor.model import Model
 from components.predictor.scheduler import Row
+
+from components.endpoint import Execution
+from components.predictor.model import Model
 
 log = logging.getLogger("sluice.predictor")
 

@@ -1,0 +1,153 @@
+"""Deploying: the candidate beside the champion, and what can be seen of the release before it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from components import judge
+from components.errors import InputError, PlatformError, Unreachable
+from components.judge import Plan, Policy
+from components.platform import wait_for
+from components.record import Deployed as DeployedLine
+from components.record import ForecastMade
+from components.release.context import Release, records_failure
+from components.release.results import Deployed
+from components.release.shifting import put_in_force
+from components.release.state import ReleaseState
+from components.release.watching import MIN_MAX_AGE_S
+
+READY_TIMEOUT_S = 120.0
+READY_POLL_S = 0.2
+SNAPSHOT_TIMEOUT_S = 15.0
+"""How long production's counters are asked for before a release goes on without a forecast."""
+
+
+@records_failure
+def deploy(release: Release) -> Deployed:
+    """Serve the candidate beside the champion, without any traffic yet.
+
+    Writes down how soon the judge would see each fault at the present traffic.
+
+    Raises:
+        PlatformError: a predictor did not get ready.
+        InputError: the gateway's buckets cannot decide the policy's p95 ratio.
+    """
+    state = release.state()
+    wanted = [version for version in (state.champion, state.candidate) if version]
+    if not state.deployed:
+        before = take_snapshot(release, state) if state.watched else None
+        _serve(release, state, wanted)
+        if state.watched:
+            _forecast(release, state, before)
+        release.record.append(DeployedLine(versions=tuple(wanted)))
+    return Deployed(versions=",".join(wanted))
+
+
+def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
+    serving, name = release.platform.serving, state.endpoint.name
+    held = release.hold(state)
+    with held.kept():
+        for version in set(serving.versions(name)) - set(wanted):
+            serving.delete(name, version)
+        for version in dict.fromkeys(wanted):
+            # A champion that serves is left alone: its file may have changed since it was
+            # deployed, and to apply that is to restart it under all of the traffic.
+            ready = serving.readiness(name, version).state == "ready"
+            if version != state.champion or not ready:
+                serving.create(state.endpoint, state.stored(version))
+        for version in wanted:
+            _wait_ready(release, name, version)
+        if state.champion and not release.platform.traffic.weights(name):
+            put_in_force(release, state, held, state.way_back)
+            held.renew(restore=state.way_back)
+
+
+def _wait_ready(release: Release, endpoint: str, version: str) -> None:
+    serving = release.platform.serving
+
+    def ready() -> bool:
+        found = serving.readiness(endpoint, version)
+        if found.state == "failed":
+            raise PlatformError(f"{endpoint} version {version} cannot start: {found.why}")
+        return found.state == "ready"
+
+    def late() -> str:
+        said = serving.readiness(endpoint, version)
+        return (
+            f"{endpoint} version {version} was not ready after {READY_TIMEOUT_S:.0f} s:"
+            f" {said.state}: {said.why}: see its log, 'sluice status' names it"
+        )
+
+    wait_for(ready, READY_TIMEOUT_S, READY_POLL_S, late, release.clock)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The champion's counters at one time, summed over sources."""
+
+    at: float
+    """Seconds of the clock's monotonic time."""
+    requests: float
+    errors: float
+    buckets: Mapping[str, float]
+
+
+def take_snapshot(release: Release, state: ReleaseState) -> Snapshot | None:
+    """Production's counters, asked for until they can be read or time is up."""
+
+    def read() -> Snapshot | None:
+        found = _snapshot(release, state)
+        # A histogram without edges is that of a gateway which was not scraped.
+        return found if found and (found.requests or found.buckets) else None
+
+    try:
+        return wait_for(read, SNAPSHOT_TIMEOUT_S, 0.5, lambda: "no counters", release.clock)
+    except PlatformError:
+        return None
+
+
+def _snapshot(release: Release, state: ReleaseState) -> Snapshot | None:
+    champion = str(state.champion)
+    try:
+        reading = release.platform.metrics.sample(state.endpoint.name, [champion], MIN_MAX_AGE_S)
+    except Unreachable:
+        return None
+    found = [sample for sample in reading.versions.get(champion, {}).values() if sample]
+    buckets: Counter[str] = Counter()
+    for sample in found:
+        buckets.update(sample.buckets)
+    return Snapshot(
+        at=release.clock.monotonic(),
+        requests=sum(sample.requests for sample in found),
+        errors=sum(sample.errors for sample in found),
+        buckets=buckets,
+    )
+
+
+def forecast_of(policy: Policy, before: Snapshot, now: Snapshot) -> Plan:
+    """How soon each fault would be seen, and safety shown, at the traffic between two snapshots."""
+    seconds = max(now.at - before.at, 1e-9)
+    per_second = max(0.0, now.requests - before.requests) / seconds
+    error_rate = now.errors / now.requests if now.requests else 0.0
+    return judge.eta(policy, per_second, error_rate, now.buckets)
+
+
+def _forecast(release: Release, state: ReleaseState, before: Snapshot | None) -> None:
+    now = take_snapshot(release, state)
+    if now is None:
+        detail = "production's counters could not be read: no preflight of the p95, no forecast"
+        release.record.note("not_foreseen", detail)
+        return
+    policy = state.endpoint.release.policy()
+    checked = judge.preflight(policy, now.buckets)
+    if now.requests and not checked.ok and policy.method == "sequential":
+        release.end("error", checked.text)
+        raise InputError(checked.text)
+    if before is None:
+        detail = "production's counters could be read only once: no rate of traffic, no forecast"
+        release.record.note("not_foreseen", f"{detail}; {checked.text}")
+        return
+    plan = forecast_of(policy, before, now)
+    release.record.append(ForecastMade(**msgspec.structs.asdict(plan), preflight=checked.text))

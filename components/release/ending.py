@@ -1,0 +1,209 @@
+"""Ending a release: promote, roll back, finalize."""
+
+from collections.abc import Callable
+
+from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
+from components.platform import Lease
+from components.record import AliasSet, Outcome
+from components.registry import names
+from components.release.context import Release, records_failure
+from components.release.lease import HeldLease
+from components.release.results import Ended
+from components.release.shifting import IN_FORCE_TIMEOUT_S, blocks_promotion, put_in_force
+from components.release.state import ReleaseState
+from components.release.watching import poll
+
+REGISTRY_TIMEOUT_S = 60.0
+"""How long a promotion waits for the registry before production gets its traffic back."""
+REGISTRY_RETRY_S = 1.0
+
+
+@records_failure
+def promote(release: Release) -> Ended:
+    """Give the candidate all of the traffic; then, and only then, move the aliases.
+
+    If the registry stays away, the champion gets its traffic back: a platform and a registry that
+    disagree would release the wrong version next time.
+    """
+    state = release.state()
+    if state.outcome:
+        return Ended(outcome=state.outcome, reason=state.reason)
+    held = release.hold(state)
+    if not state.promoting:
+        if state.watched:
+            missing = set(state.watched_steps) - set(state.passed)
+            if missing:
+                raise InputError(
+                    f"release {state.release_id} has not passed {min(missing)}%: watch it"
+                )
+            if blocks_promotion(poll(release)):
+                return restore_champion(release, state, held, *outcome_of(release.state()))
+        put_in_force(release, state, held, {state.candidate: 100})
+    # From here on the way back is forward: whoever finds this lease silent completes the promotion.
+    held.renew(restore={state.candidate: 100})
+    try:
+        with held.kept():
+            _retry_while_unreachable(release, lambda: _record_promotion(release, state))
+    except LeaseHeld:
+        raise
+    except SluiceError as error:
+        held.renew(restore=state.way_back)
+        return restore_champion(
+            release, release.state(), held, "error", f"promotion not recorded: {error}"
+        )
+    release.record.append(AliasSet(alias=names.CHAMPION, version=state.candidate))
+    reason = {
+        "first": "the first version of this endpoint meets the promotion criteria",
+        "unchanged": "this version was the champion already",
+    }.get(state.kind, "every watched step found it safe")
+    return release.end("promoted", reason)
+
+
+def _record_promotion(release: Release, state: ReleaseState) -> None:
+    """Tags first; the alias `champion` last, because that is what others go by."""
+    registry = release.platform.registry
+    tags = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: "promoted"}
+    if state.champion and state.champion != state.candidate:
+        tags[names.PREVIOUS_CHAMPION_TAG] = state.champion
+    registry.tag_version(state.model, state.candidate, tags)
+    registry.delete_alias(state.model, names.CANDIDATE)
+    registry.set_alias(state.model, names.CHAMPION, state.candidate)
+
+
+def _retry_while_unreachable(release: Release, call: Callable[[], None]) -> None:
+    clock = release.clock
+    deadline = clock.monotonic() + REGISTRY_TIMEOUT_S
+    while True:
+        try:
+            return call()
+        except Unreachable:
+            if clock.monotonic() > deadline:
+                raise
+        clock.sleep(REGISTRY_RETRY_S)
+
+
+def rollback(release: Release, reason: str = "") -> Ended:
+    """Give the champion all of the traffic and end the release.
+
+    Args:
+        release: the release.
+        reason: why an operator wants it; the evaluation or the newest verdict decides if empty.
+    """
+    state = release.state()
+    if state.outcome:
+        return Ended(outcome=state.outcome, reason=state.reason)
+    held = release.hold(state)
+    if said := reason or held.lease.reason:
+        return restore_champion(release, state, held, "rolled_back", said)
+    return restore_champion(release, state, held, *outcome_of(state))
+
+
+def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
+    """How a release ends that is not promoted, from what its record holds."""
+    if state.evaluation and not state.evaluation.passed:
+        return "rolled_back", "; ".join(state.evaluation.reasons)
+    if state.verdict and state.verdict.final and state.verdict.decision != "PROMOTE":
+        ended: dict[str, Outcome] = {"ROLLBACK": "rolled_back", "HOLD": "held"}
+        return ended.get(state.verdict.decision, "error"), state.why
+    if state.failure:
+        return "error", state.failure
+    if state.passed:
+        return "error", f"the pipeline stopped when {max(state.passed)}% had been passed"
+    return "error", "the pipeline stopped before a verdict"
+
+
+def restore_champion(
+    release: Release, state: ReleaseState, held: HeldLease, outcome: Outcome, reason: str
+) -> Ended:
+    """Give production its traffic back, take back what a promotion may have written, and end."""
+    held.renew()
+    traffic, name = release.platform.traffic, state.endpoint.name
+    # The route itself is asked: a kill may have come between a shift and its line in the record.
+    asked = traffic.weights(name)
+    if asked.get(state.candidate) and state.candidate != state.champion:
+        put_in_force(release, state, held, state.way_back)
+    elif asked:
+        # What was asked is not yet what is in force: an earlier try may have failed in between.
+        traffic.wait_in_force(name, asked, IN_FORCE_TIMEOUT_S)
+    try:
+        with held.kept():
+            _record_return(release, state, outcome)
+    except LeaseHeld:
+        raise
+    except SluiceError as error:
+        release.record.note("registry_unreachable", str(error))
+    return release.end(outcome, reason)
+
+
+def _record_return(release: Release, state: ReleaseState, outcome: Outcome) -> None:
+    """Take back what a promotion that did not come to its end may have written."""
+    registry = release.platform.registry
+    if registry.alias(state.model, names.CANDIDATE) == state.candidate:
+        registry.delete_alias(state.model, names.CANDIDATE)
+    is_champion = registry.alias(state.model, names.CHAMPION) == state.candidate
+    if state.promoting and is_champion and state.champion:
+        registry.set_alias(state.model, names.CHAMPION, state.champion)
+    elif state.promoting and is_champion:
+        registry.delete_alias(state.model, names.CHAMPION)
+    tags = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: outcome}
+    registry.tag_version(state.model, state.candidate, tags)
+
+
+def finalize(release: Release) -> Ended:
+    """End the release from its record, whatever the engine believes, and clean up.
+
+    A release that had given the candidate all of the traffic is completed; any other that has no
+    end yet is rolled back. A candidate that lost is drained, the lease given back. An engine that
+    another one has overtaken (a resumed run, the reaper) leaves the release to that one.
+    """
+    if not release.record.exists():
+        return Ended(outcome="none", reason="the release never began")
+    state = release.state()
+    leases, name = release.platform.leases, state.endpoint.name
+    if other := overtaken_by(release, leases.read(name)):
+        return Ended(outcome="none", reason=f"{other} has taken the release over")
+    if state.outcome is None:
+        promoted = release.platform.traffic.weights(name) == {state.candidate: 100}
+        # A split that was taken back since the record was written is not forced upon users again.
+        promote(release) if state.promoting and promoted else rollback(release)
+        state = release.state()
+    lease = leases.read(name)
+    if lease and lease.release_id == state.release_id:
+        held = release.take_lease(state.endpoint, lease.restore)
+        with held.kept():
+            _clean_up(release, state)
+        held.release()
+    return Ended(outcome=str(state.outcome), reason=state.reason)
+
+
+def overtaken_by(release: Release, lease: Lease | None) -> str | None:
+    """Who holds the release's lease instead of this engine; None if nobody does.
+
+    Only an engine can be overtaken: operators and the reaper take over on purpose.
+    """
+    if lease is None or lease.release_id != release.record.release_id or not release.engine:
+        return None
+    return lease.holder if lease.holder != release.holder else None
+
+
+def _clean_up(release: Release, state: ReleaseState) -> None:
+    if state.outcome != "promoted" and state.champion != state.candidate:
+        release.platform.serving.delete(state.endpoint.name, state.candidate)
+    try:
+        status = "FINISHED" if state.outcome != "error" else "FAILED"
+        release.platform.registry.end_run(state.run_id, status)
+    except SluiceError as error:
+        release.record.note("registry_unreachable", str(error))
+    close_record(release, state)
+
+
+def close_record(release: Release, state: ReleaseState) -> bool:
+    """Copy the record of a release that has ended to MLflow, and join it.
+
+    Returns:
+        True if that was done; else the record stays pending, and the reaper tries again.
+    """
+    copied = release.copy_record(state)
+    if copied:
+        release.platform.records.close(state.release_id)
+    return copied

@@ -1,0 +1,49 @@
+"""Evaluating: is the candidate good enough to meet users?"""
+
+from components.record import EvaluationSkipped
+from components.registry import names
+from components.release.context import Release, ends_release_on_input_error, records_failure
+from components.release.results import Evaluated
+from components.release.state import ReleaseState
+
+
+@records_failure
+def evaluate(release: Release) -> Evaluated:
+    """Score candidate and champion on the same held-out rows and time the candidate.
+
+    Every number goes into the record and onto the version in the registry.
+    """
+    state = release.state()
+    if state.evaluation is None:
+        _evaluate(release, state)
+    evaluation = release.state().evaluation
+    if evaluation is None or not evaluation.passed:
+        reasons = evaluation.reasons if evaluation else ()
+        return Evaluated(road="rejected", reason="; ".join(reasons))
+    road = "canary" if state.watched else "direct"
+    return Evaluated(road=road, reason=f"{state.kind}: the promotion criteria hold")
+
+
+def _evaluate(release: Release, state: ReleaseState) -> None:
+    if state.kind == "unchanged":
+        release.record.append(EvaluationSkipped(skipped="already champion"))
+        return
+    platform = release.platform
+    with ends_release_on_input_error(release), release.hold(state).kept():
+        folders = {}
+        for version in dict.fromkeys(v for v in (state.candidate, state.champion) if v):
+            folders[version] = release.scratch / f"evaluate-{version}"
+            platform.files.get(state.stored(version), folders[version])
+        result = release.score(
+            state.endpoint,
+            folders[state.candidate],
+            folders[state.champion] if state.champion else None,
+            platform.files.read,
+        )
+        numbers = result.numbers()
+        entry = platform.registry.version(state.model, state.candidate)
+        platform.registry.log_metrics(state.run_id, numbers, entry.model_id)
+        tags = {f"{names.METRIC_PREFIX}{key}": value for key, value in numbers.items()}
+        platform.registry.tag_version(state.model, state.candidate, tags)
+        release.record.append(result)
+        release.copy_record(state)

@@ -1,0 +1,50 @@
+"""What an operator does to a release that is under way."""
+
+from dataclasses import dataclass
+
+from components.errors import InputError, SluiceError
+from components.platform import Platform
+from components.release import ending
+from components.release.context import opened
+from components.release.lease import this_process
+from components.release.restoring import give_back, take_over
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """An endpoint whose production has its traffic back."""
+
+    release_id: str
+    weights: dict[str, int]
+    """The split in force."""
+    outcome: str
+    """How the record ends; empty if it could not be written yet."""
+    reason: str
+
+
+def roll_back(platform: Platform, endpoint: str, reason: str) -> RolledBack:
+    """Give production its traffic back and end the release under way.
+
+    The traffic needs the lease and the gateway only. If the record or the registry does not answer
+    then, the reaper ends the record with ``reason`` when they do.
+
+    Raises:
+        InputError: no release of the endpoint is under way.
+        LeaseHeld: somebody else took the lease at the same time.
+        PlatformError: the gateway did not take the split.
+    """
+    lease = platform.leases.read(endpoint)
+    if lease is None:
+        raise InputError(
+            f"no release of {endpoint} is under way; to return to an earlier version release it:"
+            f" sluice release {endpoint} --version N"
+        )
+    held = take_over(platform, lease, this_process(), lease.seconds)
+    give_back(platform, held, f"{this_process()}: {reason}", reason)
+    weights = platform.traffic.weights(endpoint)
+    try:
+        with opened(lease.release_id, platform) as release:
+            ended = ending.finalize(release)
+    except SluiceError as error:
+        return RolledBack(lease.release_id, weights, "", str(error))
+    return RolledBack(lease.release_id, weights, ended.outcome, ended.reason)

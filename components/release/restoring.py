@@ -1,0 +1,47 @@
+"""Giving production its traffic back: the first phase of every end that is not the release's own.
+
+It needs the lease and the traffic, and nothing else: no record, no registry, no store. What the
+record is to say of it stands in the lease until the second phase (`ending.finalize`) has written
+it.
+"""
+
+from dataclasses import replace
+
+from components.errors import LeaseHeld
+from components.platform import Lease, Platform
+from components.release.lease import HeldLease
+from components.release.shifting import IN_FORCE_TIMEOUT_S
+
+
+def take_over(platform: Platform, lease: Lease, holder: str, seconds: float) -> HeldLease:
+    """Become the holder of a lease that is another's.
+
+    Raises:
+        LeaseHeld: somebody was faster.
+    """
+    mine = replace(lease, holder=holder, seconds=seconds)
+    token = platform.leases.swap(lease.endpoint, lease.token, mine)
+    if token is None:
+        raise LeaseHeld(f"release {lease.release_id} was taken over by another process meanwhile")
+    return HeldLease(platform.leases, replace(mine, token=token), platform.clock)
+
+
+def give_back(platform: Platform, held: HeldLease, why: str, reason: str = "") -> None:
+    """Put the lease's way back in force at every proxy, and note in the lease that it is.
+
+    Args:
+        platform: whose traffic.
+        held: the lease, which must be this process's.
+        why: what is to be read in the lease until the record says it.
+        reason: an operator's.
+
+    Raises:
+        LeaseHeld: somebody took the lease meanwhile.
+        PlatformError: a proxy did not take the split, or not in time; may be tried again.
+    """
+    lease = held.lease
+    if platform.traffic.weights(lease.endpoint) != dict(lease.restore):
+        platform.traffic.set_weights(lease.endpoint, lease.restore)
+    # What was asked is not yet what is in force: an earlier try may have failed in between.
+    platform.traffic.wait_in_force(lease.endpoint, lease.restore, IN_FORCE_TIMEOUT_S)
+    held.note_returned(why, reason)
