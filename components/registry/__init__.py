@@ -1,5 +1,6 @@
 """The model registry: its client, the names that Sluice writes there, and the way in."""
 
-from components.registry.client import ModelVersion, Registry
+from components.platform.contract import ModelVersion
+from components.registry.client import Registry
 
 __all__ = ["ModelVersion", "Registry"]
