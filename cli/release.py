@@ -26,13 +26,13 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
 
     Example: sluice release banking77 --version 2
     """
+    from cli import _follow
     from components import endpoint as endpoints
     from components.errors import InputError
     from components.platform import connect
     from components.registry import Registry
     from components.release import steps
     from components.release.journal import journal, opened
-    from pipelines.cli import _follow
 
     if (endpoint is None) == (resume is None):
         raise click.UsageError("name an ENDPOINT, or a release to --resume")
@@ -52,7 +52,7 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
     arguments = [endpoint or "", version, release_id]
     with engine_log.open("ab") as output:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.local_release", *arguments],
+            [sys.executable, "-m", "pipelines.engines.local", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -4,15 +4,13 @@ The laptop (`local/`) and a cluster implement them; the steps never ask which on
 An implementation announces itself as an entry point of the group ``sluice.platforms``.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
 from components.endpoint import Endpoint
-from components.errors import InputError
+from components.plugins import PLATFORMS, brought
 
 Weights = Mapping[str, int]
 """Traffic share in percent by model version; the values sum to 100."""
@@ -136,9 +134,5 @@ def connect(name: str | None = None) -> Platform:
     Raises:
         InputError: no installed package offers it.
     """
-    wanted = name or os.environ.get("SLUICE_PLATFORM", "local")
-    found = {point.name: point for point in entry_points(group="sluice.platforms")}
-    if wanted not in found:
-        raise InputError(f"unknown platform {wanted!r}: choose one of {', '.join(sorted(found))}")
-    platform: Platform = found[wanted].load()()
+    platform: Platform = brought(PLATFORMS, name)()
     return platform

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parent / "compiled"
+FOLDER = Path(__file__).parent / "compiled" / "kfp"
 WATCHED_STEPS = range(4)
 """Numbers of watched traffic steps for which a release is committed; others are compiled when
 they are asked for."""

@@ -1,4 +1,4 @@
-"""One release on this machine: `python -m pipelines.local_release ENDPOINT VERSION RELEASE_ID`.
+"""One release on this machine: `python -m pipelines.engines.local ENDPOINT VERSION RELEASE_ID`.
 
 This is the engine's process. Whatever stops the pipeline, the release is finalized from its record
 before this process ends, unless it is killed; then the reaper does it.
@@ -13,7 +13,8 @@ from components.platform import connect
 from components.release import steps
 from components.release.journal import journal
 from components.release.lease import ENGINE, this_process
-from pipelines import compiler, local_runner
+from pipelines import compiler
+from pipelines.engines import local_runner
 
 
 def watched_steps(endpoint: str, release_id: str) -> int:

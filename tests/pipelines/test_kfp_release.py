@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from components.steps import STEPS
-from pipelines import compiler, local_runner
+from components.__main__ import STEPS
+from pipelines import compiler
+from pipelines.engines import local_runner
 from pipelines.kfp import ops
 
 KFP_TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", bool: "BOOLEAN"}

@@ -1,9 +1,11 @@
-"""The steps that pipelines run, by name, and nothing else."""
+"""Run one step of a release: `python -m components STEP --flag=value … --outputs DIR`."""
 
+import sys
 from collections.abc import Callable
 
 from pydantic import BaseModel
 
+from components import step_cli
 from components.release import steps
 
 STEPS: dict[str, Callable[..., BaseModel]] = {
@@ -19,3 +21,7 @@ STEPS: dict[str, Callable[..., BaseModel]] = {
         steps.finalize,
     )
 }
+"""What pipelines run, by name."""
+
+if __name__ == "__main__":
+    sys.exit(step_cli.run("python -m components", STEPS))

@@ -1,0 +1,1 @@
+"""Examples: a demonstration of the whole, on real servers."""
