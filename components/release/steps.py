@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from components import bundle, judge
+from components import bundle, failure, judge
 from components import endpoint as endpoints
 from components.endpoint import Endpoint
 from components.errors import (
@@ -144,15 +144,17 @@ class _Release:
 
 
 def _telling(step: Callable[_Arguments, _Returned]) -> Callable[_Arguments, _Returned]:
-    """Note in the record why a step failed: the engine that knows may not live to say it."""
+    """Say why a step failed, to its engine and, as that may not live, in the record."""
 
     @functools.wraps(step)
     def told(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
         try:
             return step(*args, **kwargs)
-        except LeaseHeld:
+        except LeaseHeld as error:
+            failure.leave(error)
             raise  # the release is another process's now: so is its record
         except SluiceError as error:
+            failure.leave(error)
             given = inspect.signature(step).bind(*args, **kwargs).arguments
             log = journal(connect().home, given["release_id"])
             if log.exists():
