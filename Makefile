@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh
 	@touch $@
 
 demo: $(READY) ## release one good and two bad versions, on real servers, in about 6 minutes
-	$(BIN)/python -m pipelines.demo
+	$(BIN)/python -m examples.demo
 
 test: $(READY) ## run every test, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null

@@ -1,1 +1,1 @@
-"""When a step runs: DAGs over `components`, their compiled forms and the `sluice` command."""
+"""When a step runs: DAGs over `components`, their compiled forms and the engines that run them."""

@@ -1,12 +1,11 @@
 """The compiled forms: committed, so that what is reviewed and tested is what runs."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parent / "compiled"
+FOLDER = Path(__file__).parent / "compiled" / "kfp"
 WATCHED_STEPS = range(4)
 """Numbers of watched traffic steps for which a release is committed; others are compiled when
 they are asked for."""
@@ -17,23 +16,15 @@ def committed(watched_steps: int) -> Path:
     return FOLDER / f"release-{watched_steps}.yaml"
 
 
-def package(watched_steps: int) -> Path:
+def package(watched_steps: int, folder: Path) -> Path:
     """The compiled release for that many watched steps.
 
-    One that is not committed is written into the platform's home, from the same source.
+    One that is not committed is written into ``folder``, the run's own, from the same source.
     """
-    from components.platform import connect
-
     if watched_steps in WATCHED_STEPS:
         return committed(watched_steps)
-    folder = connect().home / "compiled"
-    folder.mkdir(exist_ok=True)
     target = folder / f"release-{watched_steps}.yaml"
-    # Releases of several endpoints may ask at once: none may read half a form.
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        fresh = Path(beside, target.name)
-        compile_release(watched_steps, fresh)
-        fresh.replace(target)
+    compile_release(watched_steps, target)
     return target
 
 

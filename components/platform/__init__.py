@@ -1,9 +1,5 @@
 """The place where a release runs: the contract, and the way to the platform in use."""
 
-import os
-from importlib.metadata import entry_points
-
-from components.errors import InputError
 from components.platform.clock import Clock, SystemClock
 from components.platform.contract import (
     Endpoints,
@@ -25,6 +21,7 @@ from components.platform.contract import (
     Weights,
 )
 from components.platform.waiting import wait_for
+from components.plugins import PLATFORMS, brought
 
 __all__ = [
     "Clock",
@@ -57,9 +54,5 @@ def connect(name: str | None = None) -> Platform:
     Raises:
         InputError: no installed package offers it.
     """
-    wanted = name or os.environ.get("SLUICE_PLATFORM", "local")
-    found = {point.name: point for point in entry_points(group="sluice.platforms")}
-    if wanted not in found:
-        raise InputError(f"unknown platform {wanted!r}: choose one of {', '.join(sorted(found))}")
-    platform: Platform = found[wanted].load()()
+    platform: Platform = brought(PLATFORMS, name)()
     return platform

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from components import failure
 from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, SluiceError
 from components.evaluation.result import EvaluationResult
@@ -137,13 +138,17 @@ def opened(release_id: str, platform: Platform | None = None) -> Iterator[Releas
     used = platform or connect()
     engine = os.environ.get(ENGINE, "")
     with tempfile.TemporaryDirectory(prefix="sluice-step-") as scratch:
-        yield Release(
-            platform=used,
-            record=Record(used.records, release_id, used.clock),
-            holder=engine or this_process(),
-            engine=bool(engine),
-            scratch=Path(scratch),
-        )
+        try:
+            yield Release(
+                platform=used,
+                record=Record(used.records, release_id, used.clock),
+                holder=engine or this_process(),
+                engine=bool(engine),
+                scratch=Path(scratch),
+            )
+        except SluiceError as error:
+            failure.leave(error)
+            raise
 
 
 def refuse_bad_id(release_id: str) -> None:

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli import sluice
 from components import record
 from components.errors import InputError
 from components.judge import Policy
 from components.judge.replay import replay
 from components.judge.verdict import RULE
-from pipelines.cli import sluice
 
 GOLDEN = Path(__file__).parent / "golden"
 

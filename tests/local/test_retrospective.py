@@ -7,9 +7,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from cli import sluice
 from components.judge.prometheus import Range, fetch
 from local import ports, prometheus
-from pipelines.cli import sluice
 from tests.local.conftest import Stand, wait_until
 from tests.local.test_gateway import call
 

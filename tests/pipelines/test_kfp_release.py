@@ -2,32 +2,45 @@
 
 import inspect
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from components.steps import STEPS
-from pipelines import compiler, local_runner
+from components.__main__ import STEPS
+from pipelines import compiler
+from pipelines.engines import local_runner
 from pipelines.kfp import ops
 
-KFP_TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", bool: "BOOLEAN"}
+KFP_TYPES = {str: "String", int: "Integer", float: "Float", bool: "Boolean"}
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_component_has_the_step_s_names_types_and_defaults(name: str) -> None:
     spec = getattr(ops, name).component.component_spec
-    signature = inspect.signature(STEPS[name])
-    inputs = {key: (given.type, given.default) for key, given in (spec.inputs or {}).items()}
+    signature = inspect.signature(STEPS[name], eval_str=True)
+    inputs = {
+        key: (given.type, given.optional, given.default)
+        for key, given in (spec.inputs or {}).items()
+    }
     assert inputs == {
         key: (
-            {str: "String", int: "Integer", float: "Float"}[parameter.annotation],
+            KFP_TYPES[parameter.annotation],
+            parameter.default is not inspect.Parameter.empty,
             None if parameter.default is inspect.Parameter.empty else parameter.default,
         )
         for key, parameter in signature.parameters.items()
     }
-    result = signature.return_annotation
-    assert list(spec.outputs) == list(result.model_fields)
+    result: type[BaseModel] = signature.return_annotation
+    assert [(key, given.type) for key, given in spec.outputs.items()] == [
+        (key, KFP_TYPES[field.annotation])
+        for key, field in result.model_fields.items()
+        if field.annotation
+    ]
+
+
+def test_every_step_has_a_component() -> None:
+    assert {name for name, op in vars(ops).items() if isinstance(op, ops.Op)} == set(STEPS)
 
 
 @pytest.mark.parametrize("watched", compiler.WATCHED_STEPS)
@@ -45,11 +58,13 @@ def _tasks(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_no_step_is_answered_from_a_cache() -> None:
-    steps = {"comp-" + name for name in STEPS}
+    seen = set()
     for task in _tasks(compiler.structure(compiler.committed(2))):
-        component = task["componentRef"]["name"].rstrip("-0123456789")
-        if component in steps:
+        step = task["componentRef"]["name"].removeprefix("comp-").rstrip("-0123456789")
+        if step in STEPS:
+            seen.add(step)
             assert not task.get("cachingOptions", {}).get("enableCache", False)
+    assert seen == set(STEPS)
 
 
 def test_every_watched_step_has_a_way_back() -> None:
@@ -78,13 +93,9 @@ def test_a_release_of_more_steps_than_are_committed_runs_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real engine and the real form, compiled when asked for; only the steps are stubs."""
-    from components import platform
-
     watched = max(compiler.WATCHED_STEPS) + 2
-    monkeypatch.setattr(platform, "connect", lambda: SimpleNamespace(home=tmp_path))
-    package = compiler.package(watched)
-    assert package == tmp_path / "compiled" / f"release-{watched}.yaml"
-    assert list(package.parent.iterdir()) == [package]
+    package = compiler.package(watched, tmp_path)
+    assert list(tmp_path.iterdir()) == [package]
     steps = tmp_path / "stubs" / "components" / "release" / "steps.py"
     steps.parent.mkdir(parents=True)
     steps.write_text(STUBS.format(log=str(tmp_path / "log")))

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from cli import sluice
 from components import record
 from components.report import terminal
 from components.report.series import tell
-from pipelines.cli import sluice
 
 Records = Callable[[str], Path]
 Recorder = Callable[[], Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data" / "banking77"
 CACHE = REPOSITORY / ".cache" / "models"
 

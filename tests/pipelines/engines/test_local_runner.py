@@ -15,7 +15,7 @@ import yaml
 from kfp import compiler, dsl
 
 from components.errors import InputError
-from pipelines import local_runner
+from pipelines.engines import local_runner
 
 
 @dsl.component(base_image="python", install_kfp_package=False)
@@ -145,7 +145,7 @@ def test_sigterm_ends_the_running_task_and_nothing_is_left_behind(tmp_path: Path
 
     compiled = package(slow, tmp_path)
     program = (
-        "import sys, json, pathlib; from pipelines import local_runner\n"
+        "import sys, json, pathlib; from pipelines.engines import local_runner\n"
         "try: local_runner.run(pathlib.Path(sys.argv[1]), json.loads(sys.argv[2]))\n"
         "except local_runner.Terminated: sys.exit(42)"
     )

@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+from cli import sluice
 from components.errors import InputError
 from components.judge import Poll
 from components.simulation.run import percent
-from pipelines.cli import sluice
 
 SMALL = ["--releases", "20", "--minutes", "10"]
 

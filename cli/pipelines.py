@@ -16,7 +16,7 @@ def command() -> None:
 @command.command("compile")
 @click.option("--check", is_flag=True, help="Write nothing; fail if a form is out of date.")
 def compile_(check: bool) -> None:
-    """Write pipelines/compiled/*.yaml from the pipelines.
+    """Write pipelines/compiled/kfp/*.yaml from the pipelines.
 
     Example: sluice pipelines compile --check
     """
@@ -28,7 +28,7 @@ def compile_(check: bool) -> None:
     for watched in compiler.WATCHED_STEPS:
         target = compiler.committed(watched)
         if not check:
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             compiler.compile_release(watched, target)
             click.echo(f"{target.relative_to(Path.cwd())}: written")
             continue

@@ -19,10 +19,10 @@ def command(release: str, out: Path | None, as_json: bool) -> None:
 
     Example: sluice report banking77-v2-20261118-094640-000 --out report.html
     """
+    from cli import _record
     from components.errors import InputError
     from components.report.page import render
     from components.report.series import tell
-    from pipelines.cli import _record
 
     path, lines = _record.find(release)
     out = out or path.with_name("report.html")

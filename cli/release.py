@@ -1,13 +1,18 @@
 """`sluice release`: run a release here and follow its record."""
 
+from __future__ import annotations
+
 import json
 import signal
-import subprocess
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from components.release.journal import Journal
+    from pipelines.engines.contract import Engine, Result
 
 EXIT_CODES = {"promoted": 0, "rolled_back": 3, "held": 4}
 
@@ -26,13 +31,14 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
 
     Example: sluice release banking77 --version 2
     """
+    from cli import _follow
     from components import endpoint as endpoints
     from components.errors import InputError
     from components.platform import connect
     from components.registry import Registry
     from components.release import steps
     from components.release.journal import journal, opened
-    from pipelines.cli import _follow
+    from pipelines.engines.local import LocalEngine
 
     if (endpoint is None) == (resume is None):
         raise click.UsageError("name an ENDPOINT, or a release to --resume")
@@ -48,43 +54,33 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
             raise InputError(f"release {resume} has ended: {state.outcome}: {state.reason}")
     log = journal(home, release_id)
     log.folder.mkdir(parents=True, exist_ok=True)
-    engine_log = log.folder / "engine.log"
-    arguments = [endpoint or "", version, release_id]
-    with engine_log.open("ab") as output:
-        engine = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.local_release", *arguments],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    engine: Engine = LocalEngine()
+    run = engine.submit(endpoint or "", version, release_id)
     for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: engine.terminate())
-    _follow.follow(log, lambda: engine.poll() is None, quiet=as_json)
-    sys.exit(_report(log.folder.name, engine_log, _outcome(log, engine.wait()), as_json))
+        signal.signal(signum, lambda *_: engine.stop(run))
+    _follow.follow(log, lambda: engine.alive(run), quiet=as_json)
+    found = _outcome(log, engine.result(run))
+    _print(release_id, found, run.log, as_json)
+    sys.exit(EXIT_CODES.get(found["outcome"], 1))
 
 
-def _outcome(log: Any, status: int) -> dict[str, Any]:
+def _outcome(log: Journal, result: Result) -> dict[str, Any]:
+    """How it went, by the record; only where none began by what the engine says."""
     if not log.exists():
-        return {"outcome": "error", "reason": "", "engine": status}
+        said = result.message or "the engine said nothing"
+        return {"outcome": "error", "reason": said, "engine": result.code}
     state = log.state()
     outcome = state.outcome or "error"
     reason = state.reason or "this run stopped before the end: resume it, or the reaper ends it"
-    return {"outcome": outcome, "reason": reason, "record": str(log.path), "engine": status}
+    return {"outcome": outcome, "reason": reason, "record": str(log.path), "engine": result.code}
 
 
-def _report(release_id: str, engine_log: Any, result: dict[str, Any], as_json: bool) -> int:
-    if not result["reason"]:
-        lines = [line for line in engine_log.read_text(errors="replace").splitlines() if line]
-        errors = [line for line in lines if "components.errors." in line or "sluice: " in line]
-        said = (errors or lines or ["the engine said nothing"])[0].strip()
-        result["reason"] = said.partition("Error: ")[2] or said
+def _print(release_id: str, found: dict[str, Any], engine_log: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"release": release_id, **result}))
-    else:
-        from components.report import words
+        click.echo(json.dumps({"release": release_id, **found}))
+        return
+    from components.report import words
 
-        click.echo(f"{words.OUTCOMES[result['outcome']]}: {result['reason']}")
-        if result["outcome"] == "error":
-            click.echo(f"engine log: {engine_log}", err=True)
-    return EXIT_CODES.get(result["outcome"], 1)
+    click.echo(f"{words.OUTCOMES[found['outcome']]}: {found['reason']}")
+    if found["outcome"] == "error":
+        click.echo(f"engine log: {engine_log}", err=True)

@@ -5,12 +5,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cli import sluice
 from components.errors import InputError, SluiceError
 from components.judge import Poll
 from components.judge.policy_file import load
 from components.judge.retrospect import versions
 from components.judge.schema import text
-from pipelines.cli import sluice
 
 ROOT = Path(__file__).parents[2]
 POLICY = "watch: 5m\npoll: 15s\nsteps: [10, 100]\n"

@@ -1,17 +1,18 @@
-"""The `sluice` command: a table of commands, each imported when it is called."""
+"""The `sluice` command: tables of commands, each imported when it is called.
+
+A platform adds its own (`up`, `down`, `status`, `doctor`): see `components.plugins`.
+"""
 
 import importlib
 import sys
+from types import ModuleType
 
 import click
 
-from components.errors import SluiceError
+from components import plugins
+from components.errors import InputError, SluiceError
 
 COMMANDS = {
-    "up": "start the platform and wait until it answers",
-    "down": "stop the platform and every predictor",
-    "status": "show each server's health, URL, memory and log",
-    "doctor": "find what is missing or broken on this machine",
     "validate": "check endpoint files",
     "prepare": "make and register the example models",
     "register": "register an MLflow model of your own",
@@ -33,17 +34,43 @@ class _Commands(click.Group):
     """Commands listed without importing them, so that `--help` answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [name for _, table in _tables() for name in table]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        own = sys.modules[__name__]
+        package = own if cmd_name in COMMANDS else _platform()
+        if package is None or cmd_name not in package.COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"pipelines.cli.{cmd_name}").command
+        module = importlib.import_module(f"{package.__name__}.{cmd_name}")
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, table in _tables():
+            with formatter.section(title):
+                formatter.write_dl(list(table.items()))
+
+
+def _platform() -> ModuleType | None:
+    """The package of the chosen platform's commands, or None if it brings none.
+
+    Raises:
+        InputError: there is no such platform.
+    """
+    package: ModuleType | None = plugins.brought(plugins.COMMANDS)
+    return package
+
+
+def _tables() -> list[tuple[str, dict[str, str]]]:
+    """The platform's commands and those that every platform has, each below a title."""
+    try:
+        package = _platform()
+    except InputError as error:
+        click.echo(f"sluice: {error}", err=True)
+        package = None
+    brought = package.COMMANDS if package else {}
+    theirs = {name: said for name, said in brought.items() if name not in COMMANDS}
+    return [("Platform", theirs)] * bool(theirs) + [("Commands", COMMANDS)]
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

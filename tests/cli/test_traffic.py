@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli.traffic import _gateway, _key, command
 from components.errors import InputError, PlatformError
-from pipelines.cli.traffic import _gateway, _key, command
 
 
 def test_a_client_without_a_key_is_named_with_those_that_have_one(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from cli._follow import describe
 from components import record
 from components.report import words
-from pipelines.cli._follow import describe
 
 Records = Callable[[str], Path]
 

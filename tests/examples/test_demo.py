@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from components.errors import SluiceError
-from pipelines import demo
+from examples import demo
 
 
 def test_the_story_is_not_told_without_a_first_version(

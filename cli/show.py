@@ -11,8 +11,8 @@ def command(release: str, as_json: bool) -> None:
 
     Example: sluice show banking77-v2-20261118-094640-000
     """
+    from cli import _record
     from components.report.series import tell
-    from pipelines.cli import _record
 
     path, lines = _record.find(release)
     story = tell(lines)

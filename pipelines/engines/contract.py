@@ -1,0 +1,59 @@
+"""What `sluice release` asks of an engine, whichever runs the pipeline.
+
+How a release went stands in its record, which every engine's steps write; an engine is asked for
+what the record cannot say: whether the run goes on, and why a run ended before its record began.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a pipeline on an engine. A resumed release has several."""
+
+    release_id: str
+    name: str
+    """How the engine finds it again."""
+    log: str
+    """Where people read what the engine and the steps wrote: a path or a URL."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended, as far as its engine knows."""
+
+    code: int
+    """0 if every task ran, the record decides about the release; else not 0."""
+    error: str = ""
+    """The class of the error that ended it, as `components.errors` names it; or the engine's."""
+    message: str = ""
+    """What went wrong, in one line with the mend; empty if nothing did."""
+
+
+class Engine(Protocol):
+    """Runs the release's pipeline; the steps learn by ``SLUICE_ENGINE`` on whose behalf they act.
+
+    A `Run` may be asked about by a process that did not submit it.
+    """
+
+    def submit(self, endpoint: str, version: str, release_id: str) -> Run:
+        """Start the release's pipeline, or go on with it; does not wait for anything.
+
+        Args:
+            endpoint: name or path of the endpoint's file; empty to resume.
+            version: the version to release; empty for the one with alias ``candidate``.
+            release_id: identifies the release in every step and in its record.
+        """
+
+    def alive(self, run: Run) -> bool:
+        """True until the run has ended, however it ended."""
+
+    def stop(self, run: Run) -> None:
+        """Ask the run to end: the release is finalized from its record. Harmless when it is over.
+
+        Returns at once; the run lives until it has finalized the release.
+        """
+
+    def result(self, run: Run) -> Result:
+        """How a run that is no longer alive ended. One that was killed has a result too."""

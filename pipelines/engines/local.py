@@ -1,0 +1,157 @@
+"""The engine of this machine: `kfp.local`, in a process of its own for each run.
+
+A run has a folder ``pipelines/RELEASE/N`` below ``$SLUICE_HOME`` (else ``.sluice`` of the
+repository), closed to other users: ``engine.log``, ``failure.json`` (what a step left, see
+`components.failure`), ``result.json`` and, if it is not a committed one, the compiled pipeline.
+Whatever stops the pipeline, the release is finalized from its record before the process ends,
+unless it is killed; then the reaper does it.
+"""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from components import failure
+from components.errors import SluiceError
+from pipelines.engines.contract import Result, Run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class LocalEngine:
+    """Runs each release in a process of this machine, which outlives whoever submitted it."""
+
+    def __init__(self) -> None:
+        self._children: dict[Run, subprocess.Popen[bytes]] = {}
+
+    def submit(self, endpoint: str, version: str, release_id: str) -> Run:
+        """See `Engine.submit`."""
+        folder = _new_folder(release_id)
+        log = folder / "engine.log"
+        arguments = [str(folder), endpoint, version, release_id]
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "pipelines.engines.local", *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        run = Run(release_id, str(child.pid), str(log))
+        self._children[run] = child
+        return run
+
+    def alive(self, run: Run) -> bool:
+        """See `Engine.alive`."""
+        import psutil
+
+        if run in self._children:
+            return self._children[run].poll() is None
+        try:
+            # Another process may have got the number since.
+            return str(_folder(run)) in psutil.Process(int(run.name)).cmdline()
+        except psutil.Error:
+            return False
+
+    def stop(self, run: Run) -> None:
+        """See `Engine.stop`."""
+        if self.alive(run):
+            os.kill(int(run.name), signal.SIGTERM)
+
+    def result(self, run: Run) -> Result:
+        """See `Engine.result`."""
+        try:
+            return Result(**json.loads(_result_file(_folder(run)).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            child = self._children.get(run)
+            code = child.wait() if child else 1
+            if left := failure.read(_failure_file(_folder(run))):
+                return Result(code, left.error, left.message)
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else "ended"
+            return Result(code, "", f"the engine {how} before it could say why: see {run.log}")
+
+
+def _new_folder(release_id: str) -> Path:
+    named = os.environ.get("SLUICE_HOME")
+    home = Path(named).expanduser().resolve() if named else REPOSITORY / ".sluice"
+    release = home / "pipelines" / release_id
+    for folder in (home, release.parent, release):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = release / str(number)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        break
+    return folder
+
+
+def _folder(run: Run) -> Path:
+    return Path(run.log).parent
+
+
+def _failure_file(folder: Path) -> Path:
+    return folder / "failure.json"
+
+
+def _result_file(folder: Path) -> Path:
+    return folder / "result.json"
+
+
+def main(folder: Path, endpoint: str, version: str, release_id: str) -> int:
+    """The process of a run: the release's compiled pipeline, and how it ended as ``result.json``.
+
+    Returns:
+        0 if the engine ran the pipeline to its end.
+    """
+    from components.release import steps
+    from components.release.lease import ENGINE, this_process
+    from pipelines.engines.local_runner import Terminated
+
+    # The steps' processes inherit them: one run holds the lease under one name.
+    os.environ[ENGINE] = this_process()
+    os.environ[failure.VARIABLE] = str(_failure_file(folder))
+    result = Result(0)
+    try:
+        try:
+            _run(folder, endpoint, version, release_id)
+        finally:
+            steps.finalize(release_id)
+    except (SluiceError, Terminated) as error:
+        sys.stderr.write(f"sluice: {error}\n")
+        cause = failure.read(_failure_file(folder)) or failure.of(error)
+        result = Result(1, cause.error, cause.message)
+    fresh = folder / ".result.json"
+    fresh.write_text(json.dumps(asdict(result)), encoding="utf-8")
+    fresh.replace(_result_file(folder))
+    return result.code
+
+
+def _run(folder: Path, endpoint: str, version: str, release_id: str) -> None:
+    from pipelines import compiler
+    from pipelines.engines import local_runner
+
+    package = compiler.package(_watched_steps(endpoint, release_id), folder)
+    inputs = {"endpoint": endpoint, "version": version, "release_id": release_id}
+    local_runner.run(package, inputs)
+
+
+def _watched_steps(endpoint: str, release_id: str) -> int:
+    """How many steps the release watches: from its record if it has begun, else from the file."""
+    from components import endpoint as endpoints
+    from components.platform import connect
+    from components.release.journal import journal
+
+    log = journal(connect().home, release_id)
+    found = log.state().endpoint if log.exists() else endpoints.find(endpoint)
+    return sum(step < 100 for step in found.release.steps)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:5]))
