@@ -5,7 +5,7 @@ An implementation announces itself as an entry point of the group ``sluice.platf
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,22 +13,10 @@ from typing import Protocol
 
 from components.endpoint import Endpoint
 from components.errors import InputError
+from components.metrics import Reading
 
 Weights = Mapping[str, int]
 """Traffic share in percent by model version; the values sum to 100."""
-
-
-@dataclass(frozen=True)
-class Counters:
-    """Cumulative counters of one source (a gateway replica or a pod) for one version.
-
-    ``buckets`` maps the upper edge in milliseconds (``"+Inf"`` last) to the cumulative count of
-    answers that were at most that slow.
-    """
-
-    requests: float
-    errors: float
-    buckets: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -85,10 +73,8 @@ class Traffic(Protocol):
 class Metrics(Protocol):
     """Raw counters, never rates."""
 
-    def sample(
-        self, endpoint: Endpoint, versions: list[str], max_age: float
-    ) -> dict[str, dict[str, Counters | None]]:
-        """The newest raw counters by version and source.
+    def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
+        """The newest raw counters of the endpoint of that name, by version and source.
 
         A source that was known but not scraped within ``max_age`` seconds is ``None``.
 

@@ -1,66 +1,101 @@
-"""Polls out of a Prometheus server: a retrospective over two versions' raw counters."""
+"""A Prometheus server's raw counters: the newest ones of a release, or polls out of the past."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import httpx
 
+from components import gateway
 from components.errors import InputError, Unreachable
-from components.judge.poll import Poll, Sample
+from components.judge import Poll, Sample
+from components.metrics.queries import CAUSE, COUNTED, STYLES, Queries
+from components.metrics.reading import Reading
 
 MAX_POINTS = 11_000
 """Prometheus refuses more points per series in one query."""
 TIMEOUT_S = 30.0
+MEMORY_S = 24 * 3600
+"""A source that counted something within this time is known."""
 
-_Values = dict[int, float]
-"""A series by the poll's number."""
-
-
-class Style(NamedTuple):
-    """PromQL of one gateway; `{series}` becomes the version's own name there."""
-
-    series: str
-    """The version's name, from `{endpoint}` and `{version}`."""
-    requests: str
-    errors: str
-    buckets: str
-    """A histogram by `le`."""
-    edges_per_ms: float
-    """What an `le` of one millisecond is written as."""
-    source: tuple[str, ...]
-    """The labels that tell sources apart."""
+_Replica = tuple[str, ...]
+"""The values of `Queries.replica`."""
+_Key = tuple[_Replica, str]
+"""A replica of the gateway and the name of a backend there."""
 
 
-_ANSWERED = 'envoy_sluice_requests{{cluster=~"{series}(-grpc)?"'
+class _Found(NamedTuple):
+    """One series of an answer."""
 
-STYLES = {
-    # What `local/envoy.py` counts and `local/metrics.py` reads: one series for each status code.
-    "sluice": Style(
-        series="{endpoint}-v{version}",
-        requests=f"sum by (instance, cluster) ({_ANSWERED}}}}})",
-        errors=(
-            f'sum by (instance, cluster) ({_ANSWERED},code=~"[5-9].."}}}}'
-            f' or {_ANSWERED},grpc=~"2|4|13|14|15"}}}})'
-        ),
-        buckets=(
-            "sum by (instance, cluster, le)"
-            ' (envoy_sluice_latency_bucket{{cluster=~"{series}(-grpc)?"}})'
-        ),
-        edges_per_ms=1000,
-        source=("instance", "cluster"),
-    ),
-    "envoy": Style(
-        series="{endpoint}-v{version}",
-        requests='envoy_cluster_upstream_rq_total{{envoy_cluster_name="{series}"}}',
-        errors=(
-            'envoy_cluster_upstream_rq_xx{{envoy_cluster_name="{series}",'
-            'envoy_response_code_class="5"}}'
-        ),
-        buckets='envoy_cluster_upstream_rq_time_bucket{{envoy_cluster_name="{series}"}}',
-        edges_per_ms=1,
-        source=("instance",),
-    ),
-}
+    labels: Mapping[str, str]
+    edge: str
+    """The bucket's upper edge in ms; empty if the series is none of a histogram."""
+    points: list[tuple[float, float]]
+    """Time in seconds since the epoch, and value; one point of an instant query."""
+
+
+def sample(
+    client: httpx.Client, queries: Queries, endpoint: str, versions: Sequence[str], max_age: float
+) -> Reading:
+    """The newest raw counters of each version, none older than ``max_age`` seconds.
+
+    A version without a request yet has counters of zero, if the gateway was scraped and had
+    nothing to say of it. A replica of the gateway that was not scraped makes its sources None; one
+    that Prometheus no longer lists has left, and so have they.
+
+    Raises:
+        Unreachable: the server did not answer, or not as Prometheus does.
+    """
+    window = f"{max(1, math.ceil(max_age))}s"
+    names = [name for version in versions for name in queries.backends(endpoint, version)]
+    newest = _Newest(queries)
+    for found in _ask(client, queries, "query", query=queries.newest(names, window)):
+        newest.add(found)
+    seen = {*newest.counted["requests"], *newest.buckets}
+    replicas = newest.scraped or {("",) * len(queries.replica): False}
+    if not all(replicas.values()):
+        known = queries.counted(names, f"{MEMORY_S}s").requests
+        seen |= {_key(queries, found) for found in _ask(client, queries, "query", query=known)}
+    sources: dict[str, dict[str, Sample | None]] = {version: {} for version in versions}
+    for version in versions:
+        first, *others = queries.backends(endpoint, version)
+        for replica, scraped in replicas.items():
+            for name in (first, *(name for name in others if (replica, name) in seen)):
+                labels = dict(zip(queries.replica, replica, strict=True)) | {queries.cluster: name}
+                counters = newest.sample((replica, name)) if scraped else None
+                sources[version][queries.source(labels)] = counters
+    return Reading(sources, newest.unattributed)
+
+
+class _Newest:
+    """An answer to `Queries.newest`, sorted out."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self.counted: dict[str, dict[_Key, float]] = {"requests": {}, "failed": {}}
+        self.buckets: dict[_Key, dict[str, float]] = {}
+        self.scraped: dict[_Replica, bool] = {}
+        self.unattributed: dict[str, float] = {}
+
+    def add(self, found: _Found) -> None:
+        """Take one series of the answer."""
+        what, key = found.labels.get(COUNTED, ""), _key(self._queries, found)
+        ((_, value),) = found.points
+        if what == "latencies":
+            self.buckets.setdefault(key, {})[found.edge] = value
+        elif what == "scraped":
+            self.scraped[key[0]] = value == 1
+        elif what == "unattributed":
+            self.unattributed[found.labels.get(CAUSE, "")] = value
+        else:
+            self.counted.setdefault(what, {})[key] = value
+
+    def sample(self, key: _Key) -> Sample:
+        """What a backend of a scraped replica counted; what has no series yet is zero."""
+        requests, failed = (self.counted[what].get(key, 0.0) for what in ("requests", "failed"))
+        return Sample(
+            requests, failed, dict.fromkeys(self._queries.edges, 0.0) | self.buckets.get(key, {})
+        )
 
 
 class Range(NamedTuple):
@@ -71,7 +106,7 @@ class Range(NamedTuple):
     step: float
 
 
-def fetch(
+def fetch_polls(
     url: str,
     style: str,
     endpoint: str,
@@ -107,23 +142,26 @@ def fetch(
     return polls
 
 
+_Values = dict[int, float]
+"""A series by the poll's number."""
+
+
 def _version(
-    client: httpx.Client, style: Style, endpoint: str, version: str, span: Range
+    client: httpx.Client, queries: Queries, endpoint: str, version: str, span: Range
 ) -> dict[int, dict[str, Sample | None]]:
     """The samples of one version by the poll's number and source."""
-    name = style.series.format(endpoint=endpoint, version=version)
-    requests, errors, buckets = (
-        _query(client, query.format(series=name), style, span)
-        for query in (style.requests, style.errors, style.buckets)
+    names = queries.backends(endpoint, version)
+    requests, failed, latencies = (
+        _over(client, query, queries, span) for query in queries.counted(names)
     )
     if not requests:
-        raise InputError(f"Prometheus has no requests of {name} in that time")
+        raise InputError(f"Prometheus has no requests of {names[0]} in that time")
     found: dict[int, dict[str, Sample | None]] = {}
     for (source, _), counts in requests.items():
-        failed = errors.get((source, ""), {})
-        slow = {edge: values for (owner, edge), values in buckets.items() if owner == source}
+        errors = failed.get((source, ""), {})
+        slow = {edge: values for (owner, edge), values in latencies.items() if owner == source}
         for at in range(min(counts), max(counts) + 1):
-            found.setdefault(at, {})[source] = _sample(at, counts, failed, slow)
+            found.setdefault(at, {})[source] = _sample(at, counts, errors, slow)
     return found
 
 
@@ -139,21 +177,30 @@ def _sample(
     return Sample(requests[at], failed.get(at, 0.0), histogram)
 
 
-def _query(
-    client: httpx.Client, query: str, style: Style, span: Range
+def _over(
+    client: httpx.Client, query: str, queries: Queries, span: Range
 ) -> dict[tuple[str, str], _Values]:
-    """Values per source and bucket edge in ms (empty where there is none)."""
-    times = {"start": span.start, "end": span.end, "step": span.step}
-    try:
-        answer = client.get("/api/v1/query_range", params={"query": query, **times})
-        answer.raise_for_status()
-        series: list[dict[str, Any]] = answer.json()["data"]["result"]
-        return {
-            (_source(one["metric"], style), _edge(one["metric"].get("le", ""), style)): {
-                round((at - span.start) / span.step): float(value) for at, value in one["values"]
-            }
-            for one in series
+    """Values per source and bucket edge."""
+    start, end, step = span
+    found = _ask(client, queries, "query_range", query=query, start=start, end=end, step=step)
+    return {
+        (queries.source(one.labels), one.edge): {
+            round((at - start) / step): value for at, value in one.points
         }
+        for one in found
+    }
+
+
+def _key(queries: Queries, found: _Found) -> _Key:
+    replica = tuple(found.labels.get(label, "") for label in queries.replica)
+    return replica, found.labels.get(queries.cluster, "")
+
+
+def _ask(client: httpx.Client, queries: Queries, api: str, **asked: str | float) -> list[_Found]:
+    try:
+        answer = client.get(f"/api/v1/{api}", params=asked)
+        answer.raise_for_status()
+        return [_found(one, queries) for one in answer.json()["data"]["result"]]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(f"Prometheus at {client.base_url}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -161,9 +208,8 @@ def _query(
         raise Unreachable(text) from error
 
 
-def _source(labels: Mapping[str, str], style: Style) -> str:
-    return "/".join(labels.get(label, "") for label in style.source)
-
-
-def _edge(le: str, style: Style) -> str:
-    return le if le in {"", "+Inf"} else f"{float(le) / style.edges_per_ms:g}"
+def _found(series: Mapping[str, Any], queries: Queries) -> _Found:
+    labels: dict[str, str] = series["metric"]
+    points = series["values"] if "values" in series else [series["value"]]
+    edge = gateway.milliseconds(labels["le"], queries.per_ms) if "le" in labels else ""
+    return _Found(labels, edge, [(float(at), float(value)) for at, value in points])

@@ -5,12 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from components import judge
 from components.errors import Unreachable
-from components.judge import Policy, Poll, Verdict
-from components.platform import Counters, Platform
+from components.judge import Policy, Poll, Sample, Verdict
+from components.platform import Platform
 from components.release.journal import Journal
 from components.release.lease import Hold
 from components.release.state import State
@@ -90,9 +89,10 @@ def glance(platform: Platform, state: State) -> Glance | None:
     """The champion's counters now, summed over sources; None if they cannot be read."""
     champion = str(state.champion)
     try:
-        sources = platform.metrics.sample(state.endpoint, [champion], MIN_MAX_AGE_S)[champion]
+        reading = platform.metrics.sample(state.endpoint.name, [champion], MIN_MAX_AGE_S)
     except Unreachable:
         return None
+    sources = reading.versions[champion]
     buckets: Counter[str] = Counter()
     for found in sources.values():
         buckets.update(found.buckets if found else {})
@@ -117,15 +117,11 @@ def _take(
     versions = [str(state.champion), state.candidate]
     max_age = max(MIN_MAX_AGE_S, MAX_AGE_POLLS * endpoint.release.poll)
     try:
-        sampled = platform.metrics.sample(endpoint, versions, max_age)
+        sampled = platform.metrics.sample(endpoint.name, versions, max_age).versions
     except Unreachable as error:
         journal.event("metrics_unreachable", str(error))
         sampled = {version: {} for version in versions}
-    body: dict[str, Any] = {
-        "t": round(t, 3),
-        "weights": weights,
-        "sources": _sources(journal, sampled),
-    }
+    body = Poll(round(t, 3), dict(weights), _sources(journal, sampled)).to_json()
     # Only what can be read again is recorded: every later step judges the recorded polls first.
     taken = Poll.from_json(body)
     journal.append("poll", body)
@@ -135,10 +131,10 @@ def _take(
 
 
 def _sources(
-    journal: Journal, sampled: Mapping[str, Mapping[str, Counters | None]]
-) -> dict[str, dict[str, dict[str, Any] | None]]:
+    journal: Journal, sampled: Mapping[str, Mapping[str, Sample | None]]
+) -> dict[str, dict[str, Sample | None]]:
     """The counters as the record holds them; JSON has no NaN and no infinity, so such are null."""
-    read: dict[str, dict[str, dict[str, Any] | None]] = {}
+    read: dict[str, dict[str, Sample | None]] = {}
     for version, sources in sampled.items():
         read[version] = {}
         for source, found in sources.items():
@@ -146,17 +142,9 @@ def _sources(
             if not finite:
                 detail = f"version {version}, source {source}: a counter is NaN or infinite"
                 journal.event("counter_not_finite", f"{detail}; the source counts as not read")
-            read[version][source] = _counters(found) if found and finite else None
+            read[version][source] = found if finite else None
     return read
 
 
-def _finite(found: Counters) -> bool:
+def _finite(found: Sample) -> bool:
     return all(map(math.isfinite, (found.requests, found.errors, *found.buckets.values())))
-
-
-def _counters(found: Counters) -> dict[str, Any]:
-    return {
-        "requests": found.requests,
-        "errors": found.errors,
-        "buckets": dict(found.buckets),
-    }
