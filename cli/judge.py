@@ -153,7 +153,7 @@ def command(
 def _fetch(
     policy: Policy, source: _Source, champion: str | None, candidate: str | None
 ) -> list[Poll]:
-    from components.judge.prometheus import Range, fetch
+    from components.metrics.prometheus import Range, fetch_polls
 
     if source.start is None or source.end is None or not source.endpoint:
         raise click.UsageError("--prometheus needs --from, --to and --endpoint")
@@ -161,7 +161,7 @@ def _fetch(
         raise click.UsageError("--prometheus needs --champion and --candidate")
     weights = {champion: 100 - source.weight, candidate: source.weight}
     span = Range(source.start, source.end, policy.poll_s)
-    return fetch(source.url, source.style, source.endpoint, weights, span)
+    return fetch_polls(source.url, source.style, source.endpoint, weights, span)
 
 
 def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def command(  # noqa: PLR0917 (click passes by name)
     import uvloop
 
     from components import endpoint as endpoints
+    from components import gateway
     from components.load.log import Log
     from components.load.schedule import due_times
     from components.load.sender import send
@@ -72,9 +73,9 @@ def command(  # noqa: PLR0917 (click passes by name)
         raise click.UsageError(str(error)) from error
     chosen = endpoints.find(endpoint)
     platform = connect()
-    headers = {"x-api-key": _key(key_file or platform.home / "keys.json", client)}
+    headers = {gateway.KEY_HEADER: _key(key_file or platform.home / "keys.json", client)}
     if pin:
-        headers["x-model-version"] = pin
+        headers[gateway.VERSION_HEADER] = pin
     outcomes: list[Outcome] = []
     with ExitStack() as stack:
         note: Callable[[Outcome], None] = outcomes.append

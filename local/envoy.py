@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
+from components import gateway
 from components.errors import PlatformError, Unreachable
 from local import routes
-from local.buckets import EDGES_US
 from local.home import Home, replace
 from local.http import local_client, probe
 from local.program import Program, Server
@@ -113,19 +113,12 @@ def _named(regex: str) -> dict[str, Any]:
 
 
 _STATS = (
-    r"sluice\..*",
+    rf"{gateway.STATS_PREFIX}\..*",
     r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|cx_active|cx_connect_fail)",
     r"http\.gateway\.(downstream_rq_.xx|downstream_rq_active|rds\..*)",
     r"gateway\.http_local_rate_limit\..*",
 )
 """What Envoy keeps of its own statistics; all of it is scraped each second."""
-
-_COUNTED = (
-    "response.code >= 500 || (response.code > 0 &&"
-    " (has(upstream.address) || response.code_details.startsWith('upstream_')))"
-)
-"""Answers of a version, or the want of one; a failed gRPC call has code 200. Not counted: what the
-gateway refused by itself (401, 413, 429), and what the client gave up before an answer (code 0)."""
 
 
 def _counting() -> dict[str, Any]:
@@ -134,9 +127,9 @@ def _counting() -> dict[str, Any]:
     Envoy's cluster statistics would do but for two things: they hold whole milliseconds, too coarse
     to compare p95s of a few milliseconds, and they take a failed gRPC call for a success.
     """
-    cluster = {"name": "cluster", "value_format": "%UPSTREAM_CLUSTER%"}
-    code = {"name": "code", "value_format": "%RESPONSE_CODE%"}
-    grpc = {"name": "grpc", "value_format": "%GRPC_STATUS_NUMBER%"}
+    cluster = {"name": gateway.CLUSTER, "value_format": "%UPSTREAM_CLUSTER%"}
+    code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
+    grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
     return {
         "name": "envoy.access_loggers.stats",
         "filter": {
@@ -145,22 +138,22 @@ def _counting() -> dict[str, Any]:
                 "typed_config": {
                     "@type": _TYPE
                     + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                    "expression": _COUNTED,
+                    "expression": gateway.COUNTED,
                 },
             }
         },
         "typed_config": {
             "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
-            "stats_scope": {"prefix": "sluice"},
+            "stats_scope": {"prefix": gateway.STATS_PREFIX},
             "counters": [
                 {
-                    "stat": {"name": "requests", "tags": [cluster, code, grpc]},
+                    "stat": {"name": gateway.REQUESTS, "tags": [cluster, code, grpc]},
                     "value_fixed": 1,
                 }
             ],
             "histograms": [
                 {
-                    "stat": {"name": "latency", "tags": [cluster]},
+                    "stat": {"name": gateway.LATENCY, "tags": [cluster]},
                     "unit": "Microseconds",
                     "value_format": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
                 }
@@ -181,7 +174,7 @@ def _watched(path: Path) -> dict[str, Any]:
 
 def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
     """Envoy's static part; routes and clusters come from the discovery files."""
-    gateway = _listener(
+    users = _listener(
         "gateway",
         ports["gateway"],
         {
@@ -198,7 +191,7 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
                 _filter(
                     "api_key_auth",
                     "api_key_auth.v3.ApiKeyAuth",
-                    key_sources=[{"header": routes.KEY_HEADER}],
+                    key_sources=[{"header": gateway.KEY_HEADER}],
                 ),
                 _filter(
                     "local_ratelimit",
@@ -237,7 +230,7 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
         "node": {"id": "sluice", "cluster": "sluice"},
         "admin": {"address": admin},
         "static_resources": {
-            "listeners": [gateway, stats],
+            "listeners": [users, stats],
             "clusters": [
                 {
                     "name": "admin",
@@ -254,7 +247,7 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
         "stats_config": {
             "stats_matcher": {"inclusion_list": {"patterns": [_named(name) for name in _STATS]}},
             "histogram_bucket_settings": [
-                {"match": {"prefix": "sluice."}, "buckets": list(EDGES_US)}
+                {"match": {"prefix": f"{gateway.STATS_PREFIX}."}, "buckets": list(gateway.EDGES_US)}
             ],
         },
     }

@@ -1,9 +1,9 @@
 """What the gateway should do, as Envoy's own resources: pure functions, no I/O.
 
-An endpoint's inference requests go to its versions by weight, through the clusters
-``<endpoint>-v<version>`` (REST) and ``<endpoint>-v<version>-grpc``: what these count is what users
-got. Everything else (pinned requests, readiness, metadata) goes through twins of these clusters
-whose name ends in ``-aside``, so that it can never pass for the users' traffic.
+An endpoint's inference requests go to its versions by weight, through one cluster of each version
+for REST and one for gRPC: what these count is what users got. Everything else (pinned requests,
+readiness, metadata) goes through the twins of these clusters (`components.gateway.backend`), so
+that it can never pass for the users' traffic.
 """
 
 import hashlib
@@ -13,10 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PIN_HEADER = "x-model-version"
-ENDPOINT_HEADER = "x-sluice-endpoint"
-CLIENT_HEADER = "x-client-id"
-KEY_HEADER = "x-api-key"
+from components import gateway
+
 ROUTES = "gateway"
 """The name of the one route configuration."""
 
@@ -48,15 +46,10 @@ class Route:
     timeout_s: float
 
 
-def cluster(endpoint: str, version: str, *, grpc: bool = False, aside: bool = False) -> str:
-    """The name of the cluster that a request goes through."""
-    return f"{endpoint}-v{version}" + "-grpc" * grpc + "-aside" * aside
-
-
 def clusters(backend: Backend) -> list[str]:
     """The names of all clusters of one predictor."""
     return [
-        cluster(backend.endpoint, backend.version, grpc=grpc, aside=aside)
+        gateway.backend(backend.endpoint, backend.version, grpc=grpc, aside=aside)
         for grpc in (False, True)
         for aside in (False, True)
     ]
@@ -85,7 +78,7 @@ def render_clusters(backends: Iterable[Backend]) -> str:
 
 
 def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
-    name = cluster(backend.endpoint, backend.version, grpc=grpc, aside=aside)
+    name = gateway.backend(backend.endpoint, backend.version, grpc=grpc, aside=aside)
     port = backend.grpc_port if grpc else backend.http_port
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     protocol: dict[str, Any] = (
@@ -160,7 +153,7 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
     infer: dict[str, Any] = {
         "safe_regex": {"regex": f"/v2/models/{name}/infer|/v1/models/{name}:predict"}
     }
-    for_us = {"name": ENDPOINT_HEADER, "string_match": {"exact": route.endpoint}}
+    for_us = {"name": gateway.ENDPOINT_HEADER, "string_match": {"exact": route.endpoint}}
     grpc = {"prefix": _GRPC_SERVICE, "headers": [for_us]}
     grpc_infer = {"path": _GRPC_SERVICE + "ModelInfer", "headers": [for_us]}
     post = {"name": ":method", "string_match": {"exact": "POST"}}
@@ -169,7 +162,7 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
     for match, is_grpc in kinds:
         headers = match.get("headers", [])
         for version in versions:
-            pin = {"name": PIN_HEADER, "string_match": {"exact": version}}
+            pin = {"name": gateway.VERSION_HEADER, "string_match": {"exact": version}}
             entries.append(
                 _forward(
                     route,
@@ -179,7 +172,7 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
                     aside=True,
                 )
             )
-        pinned = {"name": PIN_HEADER, "present_match": True}
+        pinned = {"name": gateway.VERSION_HEADER, "present_match": True}
         entries.append(
             _answer(
                 {**match, "headers": [*headers, pinned]},
@@ -209,11 +202,11 @@ def _forward(
 ) -> dict[str, Any]:
     shares = [
         {
-            "name": cluster(route.endpoint, version, grpc=grpc, aside=aside),
+            "name": gateway.backend(route.endpoint, version, grpc=grpc, aside=aside),
             "weight": weight,
             "response_headers_to_add": [
                 {
-                    "header": {"key": PIN_HEADER, "value": version},
+                    "header": {"key": gateway.VERSION_HEADER, "value": version},
                     "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                 }
             ],
@@ -248,7 +241,7 @@ def _keys(keys: Mapping[str, str]) -> dict[str, Any]:
     return {
         "@type": _TYPE + "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
         "credentials": [{"client": client, "key": key} for client, key in sorted(keys.items())],
-        "forwarding": {"header": CLIENT_HEADER, "hide_credentials": True},
+        "forwarding": {"header": gateway.CLIENT_HEADER, "hide_credentials": True},
     }
 
 
@@ -282,7 +275,12 @@ def _limits(routes: list[Route]) -> dict[str, Any]:
                             "source": "ROUTE_ENTRY",
                         }
                     },
-                    {"request_headers": {"header_name": CLIENT_HEADER, "descriptor_key": "client"}},
+                    {
+                        "request_headers": {
+                            "header_name": gateway.CLIENT_HEADER,
+                            "descriptor_key": "client",
+                        }
+                    },
                 ]
             }
         ],
@@ -298,7 +296,7 @@ def _limits(routes: list[Route]) -> dict[str, Any]:
 
 def split_in(config_dump: Mapping[str, Any], endpoint: str) -> dict[str, int]:
     """The users' split of ``endpoint`` that Envoy's own dump of its routes shows."""
-    prefix = f"{endpoint}-v"
+    prefix = gateway.backend(endpoint, "")
     for config in config_dump.get("configs", []):
         for host in config.get("route_config", {}).get("virtual_hosts", []):
             for entry in host.get("routes", []):
@@ -306,6 +304,6 @@ def split_in(config_dump: Mapping[str, Any], endpoint: str) -> dict[str, int]:
                 if about.get("endpoint") != endpoint or "route" not in entry:
                     continue
                 shares = entry["route"]["weighted_clusters"]["clusters"]
-                if not any(share["name"].endswith(("-grpc", "-aside")) for share in shares):
+                if all(gateway.is_users_rest(share["name"]) for share in shares):
                     return {share["name"].removeprefix(prefix): share["weight"] for share in shares}
     return {}

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from components import gateway
+
 NO_ANSWER = 0
 """Status of a request that was not answered: connection failed, cut off, timed out, or unsent."""
 
@@ -73,7 +75,7 @@ async def send(
                 async with session.post(url, data=body) as answer:
                     await answer.read()
                     status = answer.status
-                    version = answer.headers.get("x-model-version")
+                    version = answer.headers.get(gateway.VERSION_HEADER)
             except (aiohttp.ClientError, TimeoutError, OSError) as failure:
                 error = type(failure).__name__
             ms = (time.perf_counter() - began - due) * 1000

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from components.load.sender import LATE_MS, Outcome
+from components import gateway
+from components.load.sender import LATE_MS, NO_ANSWER, Outcome
 
 
 class Part(BaseModel):
@@ -18,7 +19,7 @@ class Part(BaseModel):
     share: float
     """Of all requests."""
     failures: int
-    """5xx or no answer."""
+    """Failed as the gateway counts it, or no answer."""
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -64,7 +65,7 @@ def _part(outcomes: Sequence[Outcome], count: int) -> Part:
     return Part(
         requests=len(outcomes),
         share=len(outcomes) / count if count else 0.0,
-        failures=sum(o.status == 0 or o.status >= 500 for o in outcomes),
+        failures=sum(o.status == NO_ANSWER or gateway.is_failed(o.status) for o in outcomes),
         p50_ms=_quantile(times, 0.5),
         p95_ms=_quantile(times, 0.95),
         p99_ms=_quantile(times, 0.99),

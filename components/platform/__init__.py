@@ -1,5 +1,6 @@
 """The place where a release runs: the contract, and the way to the platform in use."""
 
+from components.metrics import Reading
 from components.platform.clock import Clock, SystemClock
 from components.platform.contract import (
     Endpoints,
@@ -12,7 +13,6 @@ from components.platform.contract import (
     ModelVersion,
     Platform,
     Readiness,
-    Reading,
     Records,
     RouteLimits,
     Serving,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
-from components.judge import Sample
+from components.metrics import Reading
 from components.platform.clock import Clock
 
 Weights = Mapping[str, int]
@@ -48,17 +48,6 @@ class RouteLimits:
 
     requests_per_second: int
     timeout_s: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Raw counters at one time."""
-
-    versions: Mapping[str, Mapping[str, Sample | None]]
-    """By version and source (a gateway replica or a pod). A source that was known but not read in
-    time is None."""
-    unattributed: Mapping[str, float]
-    """Requests that no version counted, by cause, cumulative: as far as the gateway tells."""
 
 
 @dataclass(frozen=True)

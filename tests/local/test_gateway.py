@@ -10,17 +10,17 @@ import httpx
 import pytest
 
 from components.errors import PlatformError
-from components.platform import Counters
+from components.judge import Sample
 from local import credentials, envoy, gateway, ports
 from tests.local.conftest import Stand, wait_until
 
 StandFor = Callable[..., Stand]
 
 
-def counted(stand: Stand, version: str, source: str = "envoy/rest") -> Counters:
-    found = stand.platform.metrics.sample(stand.endpoint, [version], max_age=10)
-    counters = found[version].get(source)
-    return counters or Counters(0, 0, {})
+def counted(stand: Stand, version: str, source: str = "envoy/rest") -> Sample:
+    found = stand.platform.metrics.sample(stand.endpoint.name, [version], max_age=10)
+    counters = found.versions[version].get(source)
+    return counters or Sample(0, 0, {})
 
 
 def call(stand: Stand, status: int = 0, method: str = "ModelInfer") -> grpc.StatusCode:
@@ -246,8 +246,8 @@ def test_pinned_requests_and_questions_for_metadata_are_not_the_users_traffic(
     stand.client.post(stand.path)
     stand.client.post(f"/v1/models/{stand.endpoint.name}:predict")
     wait_until(lambda: counted(stand, "1").requests >= 2)
-    found = stand.platform.metrics.sample(stand.endpoint, ["1"], max_age=10)
-    assert set(found["1"]) == {"envoy/rest"}
+    found = stand.platform.metrics.sample(stand.endpoint.name, ["1"], max_age=10)
+    assert set(found.versions["1"]) == {"envoy/rest"}
     assert counted(stand, "1").requests == 2
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from cli import sluice
-from components.judge.prometheus import Range, fetch
+from components.metrics.prometheus import Range, fetch_polls
 from local import ports, prometheus
 from tests.local.conftest import Stand, wait_until
 from tests.local.test_gateway import call
@@ -24,8 +24,8 @@ def ask(stand: Stand, requests: int, status: int = 200) -> None:
 
 
 def requests_of(stand: Stand, version: str) -> float:
-    sources = stand.platform.metrics.sample(stand.endpoint, [version], max_age=5)[version]
-    return sum(found.requests for found in sources.values() if found)
+    read = stand.platform.metrics.sample(stand.endpoint.name, [version], max_age=5)
+    return sum(found.requests for found in read.versions[version].values() if found)
 
 
 def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
@@ -49,9 +49,10 @@ def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
     time.sleep(1.5)
     span = Range(start, time.time(), 1.0)
 
-    polls = fetch(url, "sluice", "retrospect", {"1": 50, "2": 50}, span)
+    polls = fetch_polls(url, "sluice", "retrospect", {"1": 50, "2": 50}, span)
     for version in "12":
-        read = stand.platform.metrics.sample(stand.endpoint, [version], max_age=5)[version]
+        reading = stand.platform.metrics.sample(stand.endpoint.name, [version], max_age=5)
+        read = reading.versions[version]
         ours = sorted(polls[-1].sources[version].items())
         for (_, one), (_, other) in zip(ours, read.items(), strict=True):
             assert one is not None

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from components.errors import InputError
-from components.judge import Poll
-from components.platform import Counters
+from components.judge import Poll, Sample
+from components.metrics import Reading
 from components.release import watching
 from components.release.journal import Journal
 
@@ -55,8 +55,8 @@ class Place:
         for version in versions:
             n = round(self.clocks.passed) * self.split[version]
             buckets = {"10": round(n * 0.9), "13": n, "+Inf": n}
-            found[version] = {"gateway": Counters(n, 0.0, buckets)}
-        return found
+            found[version] = {"gateway": Sample(n, 0.0, buckets)}
+        return Reading(found)
 
 
 @pytest.fixture
@@ -121,10 +121,11 @@ def test_polls_go_on_after_the_newest_when_the_wall_clock_was_set_back_in_betwee
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_a_counter_that_is_no_number_is_unread_and_told(clocks, journal, number):
     place = Place(clocks)
-    place.metrics.sample = lambda *_: {
-        "1": {"gateway": Counters(10.0, 0.0, {"10": 5.0, "+Inf": 10.0})},
-        "2": {"gateway": Counters(10.0, 0.0, {"10": number, "+Inf": 10.0})},
+    sources = {
+        "1": {"gateway": Sample(10.0, 0.0, {"10": 5.0, "+Inf": 10.0})},
+        "2": {"gateway": Sample(10.0, 0.0, {"10": number, "+Inf": 10.0})},
     }
+    place.metrics.sample = lambda *_: Reading(sources)
     verdict = watching.poll(place, journal)
     assert verdict.decision == "HOLD"
     recorded = next(line.body for line in journal.lines() if line.kind == "poll")

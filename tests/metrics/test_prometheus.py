@@ -5,7 +5,7 @@ import pytest
 
 from components.errors import InputError, Unreachable
 from components.judge import Policy, judge
-from components.judge.prometheus import Range, fetch
+from components.metrics.prometheus import Range, fetch_polls
 
 SPAN = Range(1000.0, 1300.0, 15.0)
 WEIGHTS = {"1": 90.0, "2": 10.0}
@@ -43,7 +43,7 @@ def answer(gateway, errors=0.001):
 
 def test_a_retrospective_reads_the_raw_counters_of_both_versions(gateway):
     polls, asked, transport = answer(gateway)
-    found = fetch("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=transport)
+    found = fetch_polls("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=transport)
     assert [poll.t for poll in found] == [15.0 * k for k in range(21)]
     assert found[0].weights == {"1": 100.0}
     assert found[1].weights == WEIGHTS
@@ -56,7 +56,7 @@ def test_a_retrospective_reads_the_raw_counters_of_both_versions(gateway):
 def test_a_retrospective_is_judged_like_the_release_itself(gateway):
     polls, _, transport = answer(gateway, errors=0.1)
     policy = Policy(watch_s=300)
-    found = fetch("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=transport)
+    found = fetch_polls("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=transport)
     again, first = (judge(policy, "1", "2", some) for some in (found, polls))
     assert (again.decision, again.at) == (first.decision, first.at) == ("ROLLBACK", first.at)
 
@@ -86,7 +86,7 @@ def holding(*, requests, errors=None, buckets=None):
 
 def read(transport, style="sluice"):
     """What each poll has of version 2's only source: a sample, None, or absent."""
-    found = fetch("http://prometheus", style, "demo", WEIGHTS, SPAN, transport=transport)
+    found = fetch_polls("http://prometheus", style, "demo", WEIGHTS, SPAN, transport=transport)
     return [poll.sources["2"].get("gw:1/c", "absent") for poll in found]
 
 
@@ -131,16 +131,16 @@ def replying(response):
 )
 def test_a_server_that_is_down_or_no_prometheus_is_unreachable(response):
     with pytest.raises(Unreachable, match="http://prometheus"):
-        fetch("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=replying(response))
+        read(replying(response), "envoy")
 
 
 def test_a_version_without_counters_is_named():
     empty = httpx.Response(200, content=json.dumps({"data": {"result": []}}))
     with pytest.raises(InputError, match="demo-v1"):
-        fetch("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=replying(empty))
+        read(replying(empty), "envoy")
 
 
 @pytest.mark.parametrize("span", [Range(1000, 1000, 15), Range(1000, 900, 15), Range(0, 1e9, 15)])
 def test_an_empty_or_endless_range_is_refused(span):
     with pytest.raises(InputError, match="--from, --to and --poll"):
-        fetch("http://prometheus", "envoy", "demo", WEIGHTS, span)
+        fetch_polls("http://prometheus", "envoy", "demo", WEIGHTS, span)

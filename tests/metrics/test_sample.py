@@ -1,0 +1,119 @@
+"""The newest counters of an endpoint, out of one query."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from components.errors import Unreachable
+from components.gateway import EDGES_US
+from components.judge import Sample
+from components.metrics import Reading
+from components.metrics.prometheus import sample
+from components.metrics.queries import ENVOY, SLUICE, Queries
+
+Rows = list[tuple[dict[str, str], float]]
+
+PODS = replace(SLUICE, replica=("pod",), source=lambda labels: labels["pod"] + labels["cluster"])
+UP = ({"counted": "scraped"}, 1.0)
+
+
+def row(what: str, value: float, **labels: str) -> tuple[dict[str, str], float]:
+    return {"counted": what, **labels}, value
+
+
+def asking(newest: Rows, known: Rows = (), *, asked: list[str] | None = None) -> httpx.Client:
+    """A client of a Prometheus with these answers to `newest` and to what was known of late."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        query = request.url.params["query"]
+        if asked is not None:
+            asked.append(query)
+        rows = newest if "scraped" in query else known
+        result: list[dict[str, Any]] = [
+            {"metric": labels, "value": [1.0, str(value)]} for labels, value in rows
+        ]
+        return httpx.Response(200, json={"data": {"result": result}})
+
+    return httpx.Client(base_url="http://prometheus", transport=httpx.MockTransport(handle))
+
+
+def read(client: httpx.Client, queries: Queries) -> Reading:
+    with client:
+        return sample(client, queries, "demo", ["1", "2"], max_age=4.2)
+
+
+ONE = replace(SLUICE, replica=(), source=lambda labels: labels["cluster"])
+
+
+def test_counters_of_each_backend_are_read_in_one_query_of_raw_counters() -> None:
+    rows = [
+        UP,
+        row("requests", 9, cluster="demo-v1"),
+        row("failed", 2, cluster="demo-v1"),
+        row("latencies", 5, cluster="demo-v1", le="1000"),
+        row("latencies", 9, cluster="demo-v1", le="+Inf"),
+        row("requests", 3, cluster="demo-v1-grpc"),
+    ]
+    asked: list[str] = []
+    found = read(asking(rows, asked=asked), ONE)
+    rest = found.versions["1"]["demo-v1"]
+    assert rest is not None
+    assert (rest.requests, rest.errors) == (9, 2)
+    assert (rest.buckets["1"], rest.buckets["1.3"], rest.buckets["+Inf"]) == (5, 0, 9)
+    assert len(rest.buckets) == len(EDGES_US) + 1
+    assert set(found.versions["1"]) == {"demo-v1", "demo-v1-grpc"}
+    (query,) = asked
+    assert "rate(" not in query
+    assert "[5s]" in query
+
+
+def test_a_version_without_a_request_has_counters_of_zero_and_all_edges() -> None:
+    idle = read(asking([UP]), ONE).versions["2"]["demo-v2"]
+    assert idle is not None
+    assert (idle.requests, idle.errors, set(idle.buckets.values())) == (0, 0, {0.0})
+    assert list(idle.buckets)[-1] == "+Inf"
+
+
+def test_edges_that_are_not_ours_are_not_made_up() -> None:
+    queries = replace(ENVOY, replica=())
+    assert read(asking([UP]), queries).versions["2"] == {"": Sample(0.0, 0.0, {})}
+
+
+@pytest.mark.parametrize("up", [[], [row("scraped", 0)]])
+def test_what_was_not_scraped_is_none_and_what_was_known_is_still_named(up: Rows) -> None:
+    known = [({"cluster": "demo-v1"}, 9.0), ({"cluster": "demo-v1-grpc"}, 3.0)]
+    found = read(asking(up, known), ONE)
+    assert found.versions == {"1": {"demo-v1": None, "demo-v1-grpc": None}, "2": {"demo-v2": None}}
+
+
+def test_replicas_are_sources_of_their_own() -> None:
+    rows = [
+        row("scraped", 1, pod="a/"),
+        row("scraped", 0, pod="b/"),
+        row("requests", 9, pod="a/", cluster="demo-v1"),
+    ]
+    found = read(asking(rows, [({"pod": "b/", "cluster": "demo-v1-grpc"}, 1.0)]), PODS)
+    scraped, *lost = found.versions["1"].items()
+    assert scraped[0] == "a/demo-v1"
+    assert scraped[1] is not None
+    assert lost == [("b/demo-v1", None), ("b/demo-v1-grpc", None)]
+
+
+def test_what_no_version_counted_is_told_by_cause() -> None:
+    rows = [UP, row("unattributed", 28, cause="rate_limited")]
+    assert read(asking(rows), ONE).unattributed == {"rate_limited": 28}
+
+
+def test_names_are_literal() -> None:
+    asked: list[str] = []
+    with asking([UP], asked=asked) as client:
+        sample(client, ONE, 'a.b"c', ["1"], max_age=5)
+    assert re.search(r'cluster=~"a\\\\\.b\\"c-v1\|a\\\\\.b\\"c-v1-grpc"', asked[0])
+
+
+def test_an_answer_that_is_none_of_prometheus_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match="http://prometheus"):
+        read(asking([({"le": "wide"}, 1.0)]), ONE)

@@ -1,0 +1,79 @@
+"""What the gateway's counters mean, the same in Python and in PromQL."""
+
+import re
+from collections.abc import Iterable
+
+import pytest
+
+from components import gateway
+from components.gateway import EDGES_US, milliseconds
+
+CODES = range(1000)
+GRPC = (None, *range(20))
+
+
+def meets(matchers: Iterable[str], labels: dict[str, str]) -> bool:
+    """Whether a series meets all matchers, as Prometheus anchors them."""
+    for matcher in matchers:
+        found = re.fullmatch(r'(\w+)(=~|!~)"(.*)"', matcher)
+        assert found is not None
+        label, operator, regex = found.groups()
+        if (re.fullmatch(regex, labels[label]) is not None) != (operator == "=~"):
+            return False
+    return True
+
+
+def series(code: int, grpc: int | None) -> dict[str, str]:
+    return {"code": str(code), "grpc": "" if grpc is None else str(grpc)}
+
+
+def test_what_failed_is_the_same_in_python_and_in_promql() -> None:
+    for code in CODES:
+        for grpc in GRPC:
+            chosen = any(meets([matcher], series(code, grpc)) for matcher in gateway.FAILED)
+            assert chosen == gateway.is_failed(code, grpc), (code, grpc)
+
+
+def test_what_is_the_clients_fault_is_the_same_in_python_and_in_promql() -> None:
+    for code in CODES:
+        chosen = meets(gateway.CLIENTS_FAULT, series(code, None))
+        assert chosen == gateway.is_clients_fault(code), code
+
+
+def test_an_answer_of_5xx_or_its_like_in_grpc_has_failed() -> None:
+    assert [code for code in (200, 404, 429, 500, 503) if gateway.is_failed(code)] == [500, 503]
+    assert [grpc for grpc in range(17) if gateway.is_failed(200, grpc)] == [2, 4, 13, 14, 15]
+
+
+def test_what_the_gateway_refused_is_no_versions_answer() -> None:
+    codes = (200, 400, 401, 413, 422, 429, 500)
+    assert [code for code in codes if gateway.is_clients_fault(code)] == [400, 422]
+
+
+def test_the_users_backends_are_told_from_their_twins() -> None:
+    users = gateway.users_backends("demo", "7")
+    assert users == ("demo-v7", "demo-v7-grpc")
+    twins = [gateway.backend("demo", "7", grpc=grpc, aside=True) for grpc in (False, True)]
+    for name in (*users, *twins):
+        assert meets([gateway.USERS], {"cluster": name}) == (name in users)
+    assert [gateway.is_users_rest(name) for name in (*users, *twins)] == [True, False, False, False]
+
+
+def test_every_edge_lies_on_a_border_of_envoys_bins() -> None:
+    assert all(len(str(edge).rstrip("0")) <= 2 for edge in EDGES_US)
+
+
+def test_every_edge_up_to_thirty_seconds_has_another_thirty_percent_above_it() -> None:
+    for edge in EDGES_US:
+        partner = next((other for other in EDGES_US if other >= 1.3 * edge), None)
+        if edge <= 30_000_000:
+            assert partner is not None
+            assert partner / edge < 1.354
+    assert (EDGES_US[0], EDGES_US[-1]) == (1000, 41_000_000)
+
+
+@pytest.mark.parametrize(
+    ("edge", "written"), [("1000", "1"), ("1300", "1.3"), ("41000000", "41000"), ("+Inf", "+Inf")]
+)
+def test_edges_are_written_in_milliseconds(edge: str, written: str) -> None:
+    assert milliseconds(edge) == written
