@@ -9,7 +9,8 @@ from local import ports, supervisor
 from local.buckets import EDGES_US, milliseconds
 from local.home import Home
 from local.metrics import PrometheusMetrics
-from tests.local.conftest import Stand, wait_until
+from tests.support.stands import Stand
+from tests.support.waiting import wait_until
 
 StandFor = Callable[..., Stand]
 

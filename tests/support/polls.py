@@ -1,20 +1,17 @@
-"""Polls whose counts are known: traffic without a random number in it."""
+"""Polls by the counters of a gateway: exact ones without a random number, and drawn ones."""
 
 import math
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-import pytest
-from hypothesis import settings
+import numpy as np
+import numpy.typing as npt
 
 from components.judge import Poll, Sample
 
-# The machine may be busy, and a test that failed here fails there.
-settings.register_profile("sluice", deadline=None, derandomize=True)
-settings.load_profile("sluice")
-
-EDGES = tuple(math.sqrt(1.3) ** k for k in range(80))
+EDGES_MS = tuple(math.sqrt(1.3) ** k for k in range(80))
+EDGE_NAMES = (*(f"{edge:.6g}" for edge in EDGES_MS), "+Inf")
 
 
 def cumulative(answers: float, p95_ms: float, sigma: float = 0.5) -> dict[str, float]:
@@ -24,7 +21,8 @@ def cumulative(answers: float, p95_ms: float, sigma: float = 0.5) -> dict[str, f
     def below(edge: float) -> float:
         return round(answers * 0.5 * (1 + math.erf(math.log(edge / median) / sigma / math.sqrt(2))))
 
-    return {f"{edge:.6g}": below(edge) for edge in EDGES} | {"+Inf": float(answers)}
+    counts = (*(below(edge) for edge in EDGES_MS), float(answers))
+    return dict(zip(EDGE_NAMES, counts, strict=True))
 
 
 @dataclass
@@ -101,7 +99,27 @@ class Gateway:
         return found
 
 
-@pytest.fixture
-def gateway() -> Callable[..., Gateway]:
-    """Make a gateway whose champion has served 20,000 requests."""
-    return Gateway
+@dataclass
+class Arm:
+    """A version's behaviour and its counters at the gateway, drawn at random."""
+
+    error_rate: float = 0.0005
+    median_ms: float = 24.0
+    sigma: float = 0.45
+    requests: int = 0
+    errors: int = 0
+    buckets: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(EDGES_MS) + 1))
+
+    def serve(self, requests: int, rng: np.random.Generator) -> None:
+        self.requests += requests
+        self.errors += int(rng.binomial(requests, self.error_rate))
+        latencies = np.exp(rng.normal(math.log(self.median_ms), self.sigma, requests))
+        np.add.at(self.buckets, np.searchsorted(EDGES_MS, latencies), 1)
+
+    def counters(self) -> dict[str, Any]:
+        counts = np.cumsum(self.buckets).astype(int).tolist()
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "buckets": dict(zip(EDGE_NAMES, counts, strict=True)) if self.requests else {},
+        }

@@ -9,16 +9,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pytest
 
 from components import judge
 from components.endpoint import Endpoint
 from components.evaluation.result import Scores, assess
 from components.judge import Poll
 from components.record import FIRST, Line, verify
+from tests.support.endpoints import endpoint_settings
+from tests.support.polls import Arm
 
-EDGES_MS = [math.sqrt(1.3) ** k for k in range(80)]
-EDGE_NAMES = [*(f"{edge:.6g}" for edge in EDGES_MS), "+Inf"]
 STARTED_AT = 1_795_000_000.0
 
 
@@ -53,32 +52,6 @@ class Record:
         return path
 
 
-@dataclass
-class Arm:
-    """A version's behaviour and its counters at the gateway."""
-
-    error_rate: float = 0.0005
-    median_ms: float = 24.0
-    sigma: float = 0.45
-    requests: int = 0
-    errors: int = 0
-    buckets: np.ndarray = field(default_factory=lambda: np.zeros(len(EDGES_MS) + 1))
-
-    def serve(self, requests: int, rng: np.random.Generator) -> None:
-        self.requests += requests
-        self.errors += int(rng.binomial(requests, self.error_rate))
-        latencies = np.exp(rng.normal(math.log(self.median_ms), self.sigma, requests))
-        np.add.at(self.buckets, np.searchsorted(EDGES_MS, latencies), 1)
-
-    def counters(self) -> dict[str, Any]:
-        counts = np.cumsum(self.buckets).astype(int).tolist()
-        return {
-            "requests": self.requests,
-            "errors": self.errors,
-            "buckets": dict(zip(EDGE_NAMES, counts, strict=True)) if self.requests else {},
-        }
-
-
 FORECAST = {
     "budget": {"errors": 0.002, "p95": 0.0075, "split": 0.0005},
     "faults": [
@@ -89,15 +62,14 @@ FORECAST = {
     "preflight": "the buckets decide a p95 ratio of 1.3 at production's p95 (edge 51 ms)",
     "warnings": ["error rate safe: cannot be shown, the watch is 40 s: raise the watch"],
 }
-SETTINGS = {
-    "name": "banking77",
-    "model": "banking77-intent",
-    "evaluation": {
+SETTINGS = endpoint_settings(
+    "banking77",
+    model="banking77-intent",
+    evaluation={
         "dataset": {"uri": "s3://datasets/banking77/test.csv", "target": "category"},
         "accuracy": {"min": 0.85},
     },
-    "serving": {"runtime": "text-classifier"},
-}
+)
 
 
 @dataclass
@@ -265,41 +237,3 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
     "cut": lambda: Scenario(watch="30m", poll=15.0, down=(600.0, 900.0), killed_at=1300.0),
     "long": lambda: Scenario(watch="24h", poll=15.0, rps=4.0, steps=(10, 100)),
 }
-
-
-@pytest.fixture(scope="session")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A function from a scenario's name to its record's file."""
-    folder = tmp_path_factory.mktemp("records")
-
-    def written(name: str) -> Path:
-        path = folder / f"{name}.jsonl"
-        if not path.exists():
-            release(SCENARIOS[name]()).write(path)
-        return path
-
-    return written
-
-
-@pytest.fixture
-def new_record() -> Callable[..., Record]:
-    """A function that begins a record of a canary release; arguments change its first line."""
-
-    def begun(**changes: Any) -> Record:
-        record = Record()
-        head = {
-            "schema": 1,
-            "release_id": "banking77-v2",
-            "endpoint": "banking77",
-            "model": "banking77-intent",
-            "candidate": "2",
-            "champion": "1",
-            "path": "canary",
-            "run_id": "0" * 32,
-            "policy": {},
-            "settings": Endpoint.model_validate(SETTINGS).model_dump(mode="json"),
-        }
-        record.append("release", head | changes)
-        return record
-
-    return begun

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from predictor.bundles import write_bundle
 
 from components.bundle import MANIFEST, verify
 from components.dataset import read
@@ -15,6 +14,7 @@ from components.platform import Platform
 from components.registry import Registry
 from components.training import flavor, prepare, register, tabular
 from components.training.register import MANIFEST_TAG, Candidate
+from tests.support.bundles import write_bundle
 
 MODEL = "tiny-colours"
 
