@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from e2e.harness import sluice
 
 from components.platform import Platform
 from components.registry import Registry
+from tests.support.releases import sluice
 
 
 @pytest.fixture(scope="session")

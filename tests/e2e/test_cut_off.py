@@ -12,13 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from e2e.harness import SLUICE, Users, endpoint_file, first_release, newest, until, users
 
 from components.platform import Platform
 from components.record import Line
 from components.registry import Registry
 from local import supervisor
 from local.home import Home
+from tests.support.releases import SLUICE, Users, newest, released_under_users
+from tests.support.waiting import wait_until
 
 CUT_S = 9.0
 """Longer than two polls and than the watch that is left: a verdict falls while it lasts."""
@@ -35,17 +36,16 @@ class Scene:
 def scene(
     prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("cut")
-    path = endpoint_file(
-        folder,
+    with released_under_users(
+        registry,
+        tmp_path_factory.mktemp("cut"),
         "cut",
+        "2",
         steps=[50, 100],
         watch="4s",
         lease="30s",
         judge={"method": "threshold", "min_requests": 30, "p95_ratio": 10, "max_extension": 20},
-    )
-    first_release(registry, path, "2")
-    with users(path, folder / "users.jsonl", 40) as seen:
+    ) as (path, seen):
         yield Scene(path, seen, Home(prepared.home))
 
 
@@ -77,8 +77,8 @@ def start(scene: Scene, platform: Platform, registry: Registry) -> "subprocess.P
     command = [SLUICE, "release", str(scene.endpoint), "--version", other, "--json"]
     before = newest(platform, "cut").folder
     release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    until(lambda: newest(platform, "cut").folder != before, 60, "the release's record")
-    until(lambda: watched(newest(platform, "cut").lines()), 120, "a poll of the watch at 50%")
+    wait_until(lambda: newest(platform, "cut").folder != before, 60, "the release's record")
+    wait_until(lambda: watched(newest(platform, "cut").lines()), 120, "a poll of the watch at 50%")
     return release
 
 
@@ -115,7 +115,7 @@ def test_a_watch_survives_the_loss_of(
     release = start(scene, prepared, registry)
     began = time.time()
     with cut_off(scene.home, server):
-        until(lambda: time.time() - began > CUT_S, 60, "the cut's end")
+        wait_until(lambda: time.time() - began > CUT_S, 60, "the cut's end")
     ended = time.time()
     assert outcome(release) == "promoted", newest(prepared, "cut").state().reason
     lines = newest(prepared, "cut").lines()

@@ -6,17 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
-from e2e.harness import MODEL, endpoint_file, first_release
 
 from components.platform import Platform
 from components.registry import Registry
+from tests.support.releases import MODEL, first_release, released_file
 
 
 @pytest.fixture(scope="module")
 def endpoint(
     prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    path: Path = endpoint_file(tmp_path_factory.mktemp("clients"), "clients", steps=[100])
+    path: Path = released_file(tmp_path_factory.mktemp("clients"), "clients", steps=[100])
     first_release(registry, path, "2")
     return "clients"
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from e2e.harness import SLUICE, endpoint_file, first_release, newest, sluice, until, users
 
 from components.platform import Platform
 from components.registry import Registry
 from components.release.journal import Journal, journal
+from tests.support.releases import SLUICE, newest, released_under_users, sluice
+from tests.support.waiting import wait_until
 
 LEASE_S = 6.0
 """Long enough that a step's start on a busy machine does not lose it."""
@@ -28,17 +29,16 @@ TWINS = ("2", "4")
 def endpoint(
     prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("killed")
-    path = endpoint_file(
-        folder,
+    with released_under_users(
+        registry,
+        tmp_path_factory.mktemp("killed"),
         "killed",
+        TWINS[0],
         steps=[50, 100],
         watch="3s",
         lease=f"{LEASE_S}s",
         judge={"method": "threshold", "min_requests": 20, "p95_ratio": 10},
-    )
-    first_release(registry, path, TWINS[0])
-    with users(path, folder / "users.jsonl", 40):
+    ) as (path, _):
         yield path
 
 
@@ -78,7 +78,7 @@ def kill_in(path: Path, version: str, step: str, platform: Platform) -> Journal:
     before = set((home / "releases").iterdir())
     command = [SLUICE, "release", str(path), "--version", version]
     release = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    until(
+    wait_until(
         lambda: (
             release.poll() is not None
             or (step_process(release.pid, step) is not None and is_at_work(step, version, platform))
@@ -126,7 +126,7 @@ def test_the_reaper_ends_a_release_that_was_killed_in(
 ) -> None:
     _, other = champion_and_other(registry)
     log = kill_in(endpoint, other, step, prepared)
-    until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
+    wait_until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
     if step == "watch":
         events = [line.body["event"] for line in log.lines() if line.kind == "event"]
         assert "reaped" in events
@@ -143,7 +143,7 @@ def test_a_resumed_run_ends_a_release_that_was_killed_in(
     _, other = champion_and_other(registry)
     log = kill_in(endpoint, other, step, prepared)
     sluice("release", "--resume", log.folder.name)
-    until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the release's end")
+    wait_until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the release's end")
 
 
 def test_a_pipeline_that_was_only_stopped_may_not_touch_traffic_again(
@@ -153,11 +153,13 @@ def test_a_pipeline_that_was_only_stopped_may_not_touch_traffic_again(
     champion, other = champion_and_other(registry)
     command = [SLUICE, "release", str(endpoint), "--version", other, "--json"]
     release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    until(lambda: step_process(release.pid, "watch") is not None, 120, "the watch")
+    wait_until(lambda: step_process(release.pid, "watch") is not None, 120, "the watch")
     asleep = step_process(release.pid, "watch")
     assert asleep
     os.kill(asleep.pid, signal.SIGSTOP)
-    until(lambda: prepared.leases.read("killed") is None, LEASE_S + GRACE_S, "the reaper's work")
+    wait_until(
+        lambda: prepared.leases.read("killed") is None, LEASE_S + GRACE_S, "the reaper's work"
+    )
     os.kill(asleep.pid, signal.SIGCONT)
     out, _ = release.communicate(timeout=60)
     assert json.loads(out)["outcome"] == "error"

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from e2e.harness import MODEL, SLUICE, endpoint_file, first_release, newest, sluice, until
 
 from components.dataset import s3_client
 from components.platform import Platform, connect
 from components.registry import Registry
+from tests.support.releases import MODEL, SLUICE, first_release, newest, released_file, sluice
+from tests.support.waiting import wait_until
 
 ANY_BODY = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["hello"]}]}
 
@@ -26,7 +27,7 @@ ANY_BODY = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data
 def endpoint(
     prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    path = endpoint_file(tmp_path_factory.mktemp("refusals"), "refusals", steps=[100])
+    path = released_file(tmp_path_factory.mktemp("refusals"), "refusals", steps=[100])
     path.write_text(path.read_text() + "gateway: {requests_per_second: 5}\n")
     first_release(registry, path, "2")
     return path
@@ -212,7 +213,7 @@ def test_a_pickle(prepared: Platform, tmp_path: Path) -> None:
     made = sluice("register", str(tmp_path / "model"), "--model", "pickled")
     assert made.returncode == 0, made.stderr
     assert "note: model.pkl is a pickle" in made.stderr
-    path = endpoint_file(tmp_path, "pickled")
+    path = released_file(tmp_path, "pickled")
     text = path.read_text().replace(MODEL, "pickled")
     path.write_text(text.replace("runtime: text-classifier", "runtime: mlflow"))
     done = sluice("release", str(path), "--version", "1")
@@ -225,10 +226,10 @@ def test_two_releases_at_once(endpoint: Path, prepared: Platform, tmp_path: Path
     slow = tmp_path / "refusals.yaml"
     slow.write_text(endpoint.read_text().replace("- 100", "- 50\n  - 100\n  watch: 60s"))
     first = subprocess.Popen([SLUICE, "release", str(slow), "--version", "4", "--json"])
-    until(lambda: prepared.leases.read("refusals") is not None, 60, "the first lease")
+    wait_until(lambda: prepared.leases.read("refusals") is not None, 60, "the first lease")
     second = sluice("release", str(endpoint), "--version", "4")
     one_line(second, 1, "is held by release refusals-v4")
-    until(lambda: newest(prepared, "refusals").state().percent == 50, 120, "the canary")
+    wait_until(lambda: newest(prepared, "refusals").state().percent == 50, 120, "the canary")
     ended = sluice("rollback", str(endpoint), "--reason", "a test's end")
     assert ended.returncode == 0, ended.stderr
     assert first.wait(timeout=120) == 3

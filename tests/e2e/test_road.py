@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from e2e.harness import Users, endpoint_file, first_release, newest, sluice, users
 
 from components import record
 from components.load.sender import Outcome
@@ -15,6 +14,7 @@ from components.platform import Platform
 from components.record import Line
 from components.registry import Registry
 from components.release.state import State, fold
+from tests.support.releases import Users, first_release, newest, released_file, sluice, users
 
 # The story is told once, by the first test that asks.
 pytestmark = [pytest.mark.undisturbed, pytest.mark.timeout(1200)]
@@ -47,7 +47,7 @@ def story(
     prepared: Platform, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Story:
     folder = tmp_path_factory.mktemp("road")
-    endpoint = endpoint_file(
+    endpoint = released_file(
         folder,
         "road",
         steps=[10, 50, 100],

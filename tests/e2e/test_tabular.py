@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from e2e.harness import newest, sluice, users
 
 from components.platform import Platform
 from components.registry import Registry
+from tests.support.releases import newest, sluice, users
 
 pytestmark = pytest.mark.undisturbed
 

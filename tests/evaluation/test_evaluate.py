@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from predictor.bundles import write_bundle
 
 from components.dataset import Dataset
 from components.endpoint import Endpoint, Execution, Queue, Serving
@@ -12,6 +11,8 @@ from components.errors import InputError
 from components.evaluation import evaluate
 from components.evaluation.served import _label, _same, _value, score
 from components.predictor.model import open_model
+from tests.support.bundles import write_bundle
+from tests.support.endpoints import endpoint as make_endpoint
 
 TEXTS = [f"w{index % 150} w{(7 * index) % 150}" for index in range(120)]
 SERVING = Serving(runtime="text-classifier")
@@ -25,17 +26,13 @@ def labelled(folder: Path, texts: list[str]) -> Dataset:
 
 
 def endpoint(uri: str) -> Endpoint:
-    return Endpoint.model_validate(
-        {
-            "name": "tiny",
-            "model": "tiny",
-            "evaluation": {
-                "dataset": {"uri": uri, "target": "label"},
-                "accuracy": {"min": 0.9},
-                "latency": {"p95_ms": 60_000, "concurrency": 3},
-            },
-            "serving": {"runtime": "text-classifier"},
-        }
+    return make_endpoint(
+        "tiny",
+        evaluation={
+            "dataset": {"uri": uri, "target": "label"},
+            "accuracy": {"min": 0.9},
+            "latency": {"p95_ms": 60_000, "concurrency": 3},
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Write the golden decision records: `python tests/judge/make_golden.py`.
+"""Write the golden decision records: `python -m tests.judge.make_golden`.
 
 They are made again only when the judge's rule changes on purpose; the tests replay them.
 """
@@ -6,10 +6,9 @@ They are made again only when the judge's rule changes on purpose; the tests rep
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Gateway
-
 from components import record
 from components.judge import Policy, Poll, begin, observe
+from tests.support.polls import Gateway
 
 GOLDEN = Path(__file__).parent / "golden"
 POLICY = Policy(steps=(10, 50, 100), watch_s=120, poll_s=15, undecided="hold")

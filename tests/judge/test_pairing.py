@@ -1,22 +1,12 @@
 """Both versions are compared over the same time, whatever was read when."""
 
-import math
-from statistics import NormalDist
-
 import pytest
 
 from components.judge import Policy, Poll, Sample, begin, judge, observe
+from tests.support.polls import cumulative
 
 POLICY = Policy()
 RPS = {"1": 45.0, "2": 5.0}
-EDGES = tuple(math.sqrt(1.3) ** k for k in range(80))
-
-
-def cumulative(answers, p95_ms):
-    """Cumulative buckets of lognormal latencies with that p95, rounded to whole answers."""
-    slowness = NormalDist(math.log(p95_ms) - 1.6448536 * 0.5, 0.5)
-    below = {f"{edge:.6g}": float(round(answers * slowness.cdf(math.log(edge)))) for edge in EDGES}
-    return below | {"+Inf": float(answers)}
 
 
 def release(polls=120, bad=(), p95=300.0, errors=0.001):

@@ -12,7 +12,8 @@ import pytest
 from components.errors import PlatformError
 from components.judge import Sample
 from local import credentials, envoy, gateway, ports
-from tests.local.conftest import Stand, wait_until
+from tests.support.stands import Stand
+from tests.support.waiting import wait_until
 
 StandFor = Callable[..., Stand]
 
@@ -21,23 +22,6 @@ def counted(stand: Stand, version: str, source: str = "envoy/rest") -> Sample:
     found = stand.platform.metrics.sample(stand.endpoint.name, [version], max_age=10)
     counters = found.versions[version].get(source)
     return counters or Sample(0, 0, {})
-
-
-def call(stand: Stand, status: int = 0, method: str = "ModelInfer") -> grpc.StatusCode:
-    metadata = (
-        ("x-api-key", stand.client.headers["x-api-key"]),
-        ("x-sluice-endpoint", stand.endpoint.name),
-        ("x-test-status", str(status)),
-    )
-    address = f"127.0.0.1:{ports.kept(stand.home)['gateway']}"
-    with grpc.insecure_channel(address) as channel:
-        ask = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
-        try:
-            ask(b"", metadata=metadata, timeout=10)
-        except grpc.RpcError as error:
-            code: grpc.StatusCode = error.code()
-            return code
-    return grpc.StatusCode.OK
 
 
 def test_a_request_without_a_key_gets_401(stand_for: StandFor) -> None:
@@ -229,7 +213,7 @@ def test_an_answer_that_a_dead_predictor_did_not_give_is_its_error(stand_for: St
     stand.split({"1": 100})
     stand.upstreams["1"].stop()
     assert stand.client.post(stand.path).status_code == 503
-    assert call(stand) == grpc.StatusCode.UNAVAILABLE
+    assert stand.call() == grpc.StatusCode.UNAVAILABLE
     wait_until(lambda: counted(stand, "1").errors == 1)
     wait_until(lambda: counted(stand, "1", "envoy/grpc").errors == 1)
 
@@ -242,7 +226,7 @@ def test_pinned_requests_and_questions_for_metadata_are_not_the_users_traffic(
     for _ in range(5):
         stand.client.post(stand.path, headers={"x-model-version": "1"})
         stand.client.get(f"/v2/models/{stand.endpoint.name}/ready")
-    call(stand, method="ModelReady")
+    stand.call(method="ModelReady")
     stand.client.post(stand.path)
     stand.client.post(f"/v1/models/{stand.endpoint.name}:predict")
     wait_until(lambda: counted(stand, "1").requests >= 2)
@@ -256,7 +240,7 @@ def test_a_failed_grpc_call_is_an_error_though_its_http_status_is_200(stand_for:
     stand.split({"1": 100})
     internal, invalid = 13, 3
     asked = {0: "OK", internal: "INTERNAL", invalid: "INVALID_ARGUMENT"}
-    assert {status: call(stand, status).name for status in asked} == asked
+    assert {status: stand.call(status).name for status in asked} == asked
     wait_until(lambda: counted(stand, "1", "envoy/grpc").requests == 3)
     assert counted(stand, "1", "envoy/grpc").errors == 1
     assert counted(stand, "1").requests == 0

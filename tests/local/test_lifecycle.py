@@ -18,7 +18,7 @@ import pytest
 
 from local import credentials, mlflow, ports, prometheus, supervisor
 from local.home import LONGEST_SOCKET_PATH, Home
-from tests.local.conftest import wait_until
+from tests.support.waiting import wait_until
 
 SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
 Sluice = Callable[..., subprocess.CompletedProcess[str]]

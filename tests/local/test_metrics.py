@@ -8,7 +8,8 @@ from components.errors import Unreachable
 from local import ports, supervisor
 from local.home import Home
 from local.metrics import PrometheusMetrics
-from tests.local.conftest import Stand, wait_until
+from tests.support.stands import Stand
+from tests.support.waiting import wait_until
 
 StandFor = Callable[..., Stand]
 

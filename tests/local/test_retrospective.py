@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from cli import sluice
 from components.metrics.prometheus import Range, fetch_polls
 from local import ports, prometheus
-from tests.local.conftest import Stand, wait_until
-from tests.local.test_gateway import call
+from tests.support.stands import Stand
+from tests.support.waiting import wait_until
 
 StandFor = Callable[..., Stand]
 
@@ -42,8 +42,8 @@ def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
         ask(stand, 5, status)
         time.sleep(0.5)
     # A failed gRPC call, whose code is 200, and one that succeeds.
-    call(stand, 13)
-    call(stand)
+    stand.call(13)
+    stand.call()
     wait_until(lambda: requests_of(stand, "2") == 32)
     # A later instant than Prometheus has scraped would be the last value again.
     time.sleep(1.5)

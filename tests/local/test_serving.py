@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from components.endpoint import Endpoint, parse
+from components.endpoint import Endpoint
 from components.errors import PlatformError
 from components.platform import Platform
 from components.predictor import arguments
@@ -17,8 +17,9 @@ from local import credentials, envoy, ports, prometheus, supervisor
 from local.home import Home
 from local.routes import Backend
 from local.serving import program
-from tests.local.conftest import ENDPOINT, wait_until
-from tests.predictor.bundles import write_bundle
+from tests.support.bundles import write_bundle
+from tests.support.endpoints import endpoint as make_endpoint
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served(platform: Platform, bundle: Path) -> Iterator[Endpoint]:
     """An endpoint with version 1 ready and on all traffic."""
-    endpoint = parse(ENDPOINT.format(name="served", rps=1000), "served.yaml")
+    endpoint = make_endpoint("served")
     create(platform, endpoint, "1", bundle)
     platform.traffic.set_weights(endpoint, {"1": 100})
     platform.traffic.wait_applied(endpoint, {"1": 100}, timeout=1)
@@ -58,9 +59,8 @@ def pid(home: Home, name: str) -> int | None:
 
 
 def test_what_the_endpoint_s_file_says_reaches_the_predictor(tmp_path: Path) -> None:
-    text = ENDPOINT.format(name="told", rps=1000)
-    more = "execution: {executors: 3, threads: 1}, queue: {tokens: 77}"
-    endpoint = parse(text.replace("text-classifier", f"text-classifier, {more}"), "told.yaml")
+    more = {"execution": {"executors": 3, "threads": 1}, "queue": {"tokens": 77}}
+    endpoint = make_endpoint("told", serving=more)
     told = program(endpoint, Backend("told", "1", 5001, 5002), tmp_path)
     settings = arguments.parse(told.command[3:])
     assert (settings.execution, settings.queue_tokens) == (endpoint.serving.execution, 77)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from predictor.bundles import write_bundle
-from predictor.processes import FIXED, ONE_BY_ONE, Predictor, start
+
+from tests.support.bundles import write_bundle
+from tests.support.predictors import FIXED, ONE_BY_ONE, Predictor, start
 
 Start = Callable[..., Predictor]
 

@@ -17,7 +17,9 @@ from kserve import (
     RESTConfig,
 )
 from kserve.protocol.infer_type import RequestedOutput
-from predictor.processes import Predictor, wait_until
+
+from tests.support.predictors import Predictor
+from tests.support.waiting import wait_until
 
 TEXTS = ["w1 w2 w3", "w190 w20"]
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from predictor.processes import Predictor
+
+from tests.support.predictors import Predictor
 
 V1, V2 = "/v1/models/m:predict", "/v2/models/m/infer"
 # KServe's ids have dashes, the fast path's have none: so a test sees who answered.

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from predictor.bundles import write_bundle
-from predictor.processes import ONE_BY_ONE, Predictor, wait_until
+
+from tests.support.bundles import write_bundle
+from tests.support.predictors import ONE_BY_ONE, Predictor
+from tests.support.waiting import wait_until
 
 Start = Callable[..., Predictor]
 

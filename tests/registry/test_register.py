@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from predictor.bundles import write_bundle
 
 from components.bundle import verify
 from components.errors import InputError
@@ -14,6 +13,7 @@ from components.platform import Platform
 from components.registry import Registry, flavor, register
 from components.registry.names import MANIFEST_TAG
 from components.registry.register import Candidate
+from tests.support.bundles import write_bundle
 
 MODEL = "tiny-colours"
 

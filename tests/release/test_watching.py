@@ -10,18 +10,12 @@ from components.judge import Poll, Sample
 from components.metrics import Reading
 from components.release import watching
 from components.release.journal import Journal
+from tests.support.endpoints import endpoint_settings
 
-SETTINGS = {
-    "name": "demo",
-    "model": "demo",
-    "evaluation": {
-        "dataset": {"uri": "file:///tmp/test.csv", "target": "label"},
-        "accuracy": {"min": 0.8},
-        "latency": {"p95_ms": 200},
-    },
-    "serving": {"runtime": "text-classifier"},
-    "release": {"steps": [10, 100], "watch": "2m", "poll": "15s", "lease": "60s"},
-}
+SETTINGS = endpoint_settings(
+    evaluation={"latency": {"p95_ms": 200}},
+    release={"steps": [10, 100], "watch": "2m", "poll": "15s", "lease": "60s"},
+)
 BEGAN = 1_700_000_000.0
 
 

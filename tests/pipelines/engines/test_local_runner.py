@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from kfp import compiler, dsl
 
 from components.errors import InputError
 from pipelines.engines import local_runner
+from tests.support.waiting import wait_until
 
 
 @dsl.component(base_image="python", install_kfp_package=False)
@@ -151,14 +151,12 @@ def test_sigterm_ends_the_running_task_and_nothing_is_left_behind(tmp_path: Path
     )
     arguments = json.dumps({"folder": str(tmp_path)})
     engine = subprocess.Popen([sys.executable, "-c", program, str(compiled), arguments])
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    pid = tmp_path / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text() != "", 60, "the task's process")
     engine.send_signal(signal.SIGTERM)
     assert engine.wait(timeout=30) == 42
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_the_committed_releases_pass_the_lint() -> None:

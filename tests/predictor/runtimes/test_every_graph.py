@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from predictor.processes import Predictor
 
 from components import dataset
 from components.bundle import Bundle, write_metadata
@@ -18,6 +17,7 @@ from components.load.mix import long_message
 from examples import minilm
 from examples.encode import open_tokenizer
 from examples.quantize import FORMS, quantize
+from tests.support.predictors import Predictor
 
 Start = Callable[..., Predictor]
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from predictor.processes import FIXED, Predictor
 
 from components.errors import ArtifactError, InputError
 from components.predictor import Model, ModelFailure, open_model
 from components.predictor.model import Tensor
+from tests.support.predictors import FIXED, Predictor
 
 ROWS = [{"age": 30, "income": 2.5, "city": "Ulm"}, {"age": 61, "income": 0.5, "city": "Bonn"}]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from predictor.bundles import write_bundle
 
 from components.errors import ArtifactError, InputError
 from components.predictor import ModelFailure, open_model
 from components.predictor.text_classifier import TextClassifier
+from tests.support.bundles import write_bundle
 
 
 def classifier(folder: Path, **how: Any) -> TextClassifier:

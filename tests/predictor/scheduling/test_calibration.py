@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from predictor.bundles import write_bundle
 
 from components.endpoint import Execution, Queue, Serving
 from components.predictor import open_model
@@ -15,6 +14,7 @@ from components.predictor.arguments import arguments, parse
 from components.predictor.calibration import TOLERANCE, calibrate
 from components.predictor.cores import available_cores
 from components.predictor.scheduler import Row
+from tests.support.bundles import write_bundle
 
 
 def test_a_graph_whose_answers_depend_on_the_batch_runs_rows_alone(tmp_path: Path) -> None:

@@ -1,16 +1,13 @@
-"""What the end-to-end tests share: `sluice` as a user runs it, endpoint files, user traffic."""
+"""What the end-to-end tests share: `sluice` as a user runs it, releases, user traffic."""
 
 import signal
 import subprocess
 import sysconfig
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from components import endpoint as endpoints
 from components.load import log
@@ -18,6 +15,8 @@ from components.load.sender import Outcome
 from components.platform import Platform, connect
 from components.registry import Registry
 from components.release.journal import Journal, journals
+from tests.support.endpoints import endpoint_file
+from tests.support.waiting import wait_until
 
 SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
 MODEL = "banking77-intent"
@@ -29,14 +28,6 @@ def sluice(*arguments: str, timeout: float = 300) -> "subprocess.CompletedProces
     return subprocess.run(
         [SLUICE, *arguments], capture_output=True, text=True, timeout=timeout, check=False
     )
-
-
-def until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for what must come; the deadline only bounds a failure."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -58,30 +49,27 @@ def users(endpoint: Path, out: Path, rps: int, mix: str = "held-out") -> Iterato
         [*command, f"--mix={mix}", f"--out={out}"], stdout=subprocess.DEVNULL
     )
     try:
-        until(lambda: out.exists() and out.stat().st_size > 0, 30, "the first user's answer")
+        wait_until(lambda: out.exists() and out.stat().st_size > 0, 30, "the first user's answer")
         yield Users(out)
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
 
 
-def endpoint_file(folder: Path, name: str, **release: Any) -> Path:
-    """An endpoint of the example model with a test's patience."""
-    content = {
-        "name": name,
-        "model": MODEL,
-        "evaluation": {
+def released_file(folder: Path, name: str, **release: Any) -> Path:
+    """The file of an endpoint of the example model, with a test's patience."""
+    return endpoint_file(
+        folder,
+        name,
+        model=MODEL,
+        evaluation={
             "dataset": {"uri": HELD_OUT, "target": "category", "rows": 100},
             "accuracy": {"min": 0.7},
             "latency": {"p95_ms": 1000, "concurrency": 1},
             "regression": {"alpha": 0.05},
         },
-        "serving": {"runtime": "text-classifier"},
-        "release": {"poll": "1s", "lease": "15s", **release},
-    }
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+        release={"poll": "1s", "lease": "15s", **release},
+    )
 
 
 def newest(platform: Platform, endpoint: str) -> Journal:
@@ -101,3 +89,14 @@ def first_release(registry: Registry, endpoint: Path, version: str) -> int:
     done = sluice("release", str(endpoint), "--version", version)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.returncode
+
+
+@contextmanager
+def released_under_users(
+    registry: Registry, folder: Path, name: str, version: str, **release: Any
+) -> Iterator[tuple[Path, Users]]:
+    """An endpoint whose ``version`` was released first, asked 40 times a second meanwhile."""
+    path = released_file(folder, name, **release)
+    first_release(registry, path, version)
+    with users(path, folder / "users.jsonl", 40) as seen:
+        yield path, seen

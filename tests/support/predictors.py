@@ -3,13 +3,13 @@
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.support.waiting import wait_until
 
 FIXED = ("--executors=2", "--threads=1", "--batching=padded", "--batch-tokens=256")
 """Skips most of the calibration, for tests that are not about it."""
@@ -53,14 +53,6 @@ def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Poll until ``condition`` holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not become true in time"
-        time.sleep(0.02)
 
 
 def start(

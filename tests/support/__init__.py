@@ -1,0 +1,1 @@
+"""Helpers that tests share: waiting, endpoints, polls, records, predictors, users."""
