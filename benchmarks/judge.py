@@ -10,9 +10,10 @@ import time
 from itertools import accumulate
 from pathlib import Path
 
+from components.judge.replay import replay
+
 from components import record
 from components.judge import Policy, Poll, Sample, begin, observe
-from components.judge.replay import replay
 
 POLLS = 5_760
 SOURCES = ("a", "b", "c")

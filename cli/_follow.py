@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from components.release.journal import Journal
 
 from components.record import Line
-from components.release.journal import Journal
 from components.report import words
 
 POLL_S = 0.3

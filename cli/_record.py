@@ -16,10 +16,11 @@ def find(release: str) -> tuple[Path, list[Line]]:
         InputError: there is no such record, or it is damaged.
         PlatformError: an id was given and the platform that knows it is not up.
     """
+    from components.release.journal import opened
+
     from components import record
     from components.platform import connect
     from components.registry import Registry
-    from components.release.journal import opened
 
     path = Path(release)
     if path.is_dir():

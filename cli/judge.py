@@ -15,8 +15,9 @@ import click
 from components.errors import InputError
 
 if TYPE_CHECKING:
-    from components.judge import Policy, Poll, Verdict
     from components.judge.retrospect import Versions
+
+    from components.judge import Policy, Poll, Verdict
     from components.judge.verdict import Code
 
 EXIT_CODES = {"PROMOTE": 0, "ERROR": 1, "ROLLBACK": 3, "HOLD": 4}
@@ -112,9 +113,10 @@ def command(
 
     Example: sluice judge --policy endpoints/demo.yaml --polls polls.jsonl --json
     """
-    from components.judge import judge
     from components.judge.policy_file import load
     from components.judge.retrospect import checked, read_polls, versions
+
+    from components.judge import judge
     from components.report.words import printable
 
     if (polls_file is None) == (url is None):
@@ -185,11 +187,11 @@ def _refused(code: Code, text: str) -> dict[str, Any]:
 
 def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
     """Print a verdict with its evidence for people."""
+    from components.judge.budget import split
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from components.judge.budget import split
     from components.report import words
 
     console = Console(highlight=False)

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from components.release.journal import Journal
+
     from pipelines.engines.contract import Engine, Result
 
 EXIT_CODES = {"promoted": 0, "rolled_back": 3, "held": 4}
@@ -31,13 +32,14 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
 
     Example: sluice release banking77 --version 2
     """
+    from components.release.journal import journal, opened
+
     from cli import _follow
     from components import endpoint as endpoints
     from components.errors import InputError
     from components.platform import connect
     from components.registry import Registry
     from components.release import steps
-    from components.release.journal import journal, opened
     from pipelines.engines.local import LocalEngine
 
     if (endpoint is None) == (resume is None):

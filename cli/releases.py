@@ -13,9 +13,10 @@ def command(as_json: bool) -> None:
 
     Example: sluice releases
     """
+    from components.release.journal import journals
+
     from components.errors import InputError
     from components.platform import connect
-    from components.release.journal import journals
 
     for log in journals(connect().home):
         try:

@@ -37,9 +37,10 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
 
     Example: sluice replay .sluice/releases/demo-1/record.jsonl --policy strict.yaml
     """
-    from components import record as records
     from components.judge.policy_file import load
     from components.judge.replay import replay
+
+    from components import record as records
 
     policy = load(policy_file).policy if policy_file else None
     lines = records.read(record, whole=True)

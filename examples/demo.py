@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.release.journal import Journal, journals
+
 from components.errors import SluiceError
 from components.load import log
 from components.load.sender import Outcome
 from components.platform import connect
-from components.release.journal import Journal, journals
 from components.release.state import State
 from components.report import words
 

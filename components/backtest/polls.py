@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from components.errors import InputError
 from components.judge.budget import MIN_TAIL_PAST
+
+from components.errors import InputError
 from components.judge.planning import Preflight, preflight
 from components.judge.policy import Policy
 from components.judge.poll import MAX_POLL_BYTES, Poll

@@ -144,9 +144,10 @@ def _run(folder: Path, endpoint: str, version: str, release_id: str) -> None:
 
 def _watched_steps(endpoint: str, release_id: str) -> int:
     """How many steps the release watches: from its record if it has begun, else from the file."""
+    from components.release.journal import journal
+
     from components import endpoint as endpoints
     from components.platform import connect
-    from components.release.journal import journal
 
     log = journal(connect().home, release_id)
     found = log.state().endpoint if log.exists() else endpoints.find(endpoint)

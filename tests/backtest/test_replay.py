@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from components.judge.replay import replay
 
 from cli import sluice
 from components import record
 from components.errors import InputError
 from components.judge import Policy
-from components.judge.replay import replay
 from components.judge.verdict import RULE
 
 GOLDEN = Path(__file__).parent / "golden"

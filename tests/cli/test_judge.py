@@ -4,13 +4,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from components.judge.policy_file import load
+from components.judge.retrospect import versions
+from components.judge.schema import text
 
 from cli import sluice
 from components.errors import InputError, SluiceError
 from components.judge import Poll
-from components.judge.policy_file import load
-from components.judge.retrospect import versions
-from components.judge.schema import text
 
 ROOT = Path(__file__).parents[2]
 POLICY = "watch: 5m\npoll: 15s\nsteps: [10, 100]\n"

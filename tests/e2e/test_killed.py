@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from components.release.journal import Journal, journal
 
 from components.platform import Platform
 from components.registry import Registry
-from components.release.journal import Journal, journal
 from tests.support.releases import SLUICE, newest, released_under_users, sluice
 from tests.support.waiting import wait_until
 

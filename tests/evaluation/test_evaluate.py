@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from components.evaluation.served import _label, _same, _value, score
 
 from components.dataset import Dataset
 from components.endpoint import Endpoint, Execution, Queue, Serving
 from components.errors import InputError
 from components.evaluation import evaluate
-from components.evaluation.served import _label, _same, _value, score
 from components.predictor.model import open_model
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint

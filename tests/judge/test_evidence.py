@@ -4,10 +4,6 @@ import math
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from components.judge import evidence
 from components.judge.budget import (
     ERROR_RATIOS,
     FIRST_WEIGHT,
@@ -19,6 +15,10 @@ from components.judge.budget import (
     SPLIT_TOLERANCE,
     split,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.judge import evidence
 from components.judge.evidence import Count
 
 GRIDS = (LIMIT_FRACTIONS, ERROR_RATIOS, P95_RATIOS, P95_SAFE_RATIOS, SAFE_FRACTIONS, SPLIT_FACTORS)

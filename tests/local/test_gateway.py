@@ -11,7 +11,7 @@ import pytest
 
 from components.errors import PlatformError
 from components.judge import Sample
-from local import credentials, envoy, gateway, ports
+from local import credentials, envoy, gateway
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
 

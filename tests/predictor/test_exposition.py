@@ -1,11 +1,11 @@
 import re
 from pathlib import Path
 
+from components.predictor.scheduler import Limits, Overloaded, Row, Scheduler
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.predictor.exposition import render
 from components.predictor.metrics import LATENCY_EDGES, Metrics
-from components.predictor.scheduler import Limits, Overloaded, Row, Scheduler
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "serving.md"
 

@@ -4,12 +4,12 @@ import math
 from types import SimpleNamespace
 
 import pytest
+from components.release.journal import Journal
 
 from components.errors import InputError
 from components.judge import Poll, Sample
 from components.metrics import Reading
 from components.release import watching
-from components.release.journal import Journal
 from tests.support.endpoints import endpoint_settings
 
 SETTINGS = endpoint_settings(

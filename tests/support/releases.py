@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.release.journal import Journal, journals
+
 from components import endpoint as endpoints
 from components.load import log
 from components.load.sender import Outcome
 from components.platform import Platform, connect
 from components.registry import Registry
-from components.release.journal import Journal, journals
 from tests.support.endpoints import endpoint_file
 from tests.support.waiting import wait_until
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from components.predictor.text_classifier import TextClassifier
 
 from components.errors import ArtifactError, InputError
 from components.predictor import ModelFailure, open_model
-from components.predictor.text_classifier import TextClassifier
 from tests.support.bundles import write_bundle
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from components.predictor.calibration import TOLERANCE, calibrate
+from components.predictor.cores import available_cores
+from components.predictor.scheduler import Row
 
 from components.endpoint import Execution, Queue, Serving
 from components.predictor import open_model
 from components.predictor.arguments import arguments, parse
-from components.predictor.calibration import TOLERANCE, calibrate
-from components.predictor.cores import available_cores
-from components.predictor.scheduler import Row
 from tests.support.bundles import write_bundle
 
 

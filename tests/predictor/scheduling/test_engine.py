@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-
 from components.predictor.engine import Engine
-from components.predictor.metrics import Metrics
 from components.predictor.scheduler import Expired, Limits, Row, Scheduler
+
+from components.predictor.metrics import Metrics
 
 Run = Callable[[Sequence[Row], bool], list[Any]]
 

@@ -4,11 +4,6 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
-from components.errors import InputError
 from components.predictor.scheduler import (
     Batch,
     Cancelled,
@@ -20,6 +15,11 @@ from components.predictor.scheduler import (
     Ticket,
     TooLarge,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from components.errors import InputError
 
 FAR = 1e9
 SIZES = st.one_of(st.integers(1, 3), st.integers(1, 20))
