@@ -10,7 +10,7 @@ import click
 from components.release.journal import Journal
 
 from components.record import Line
-from components.report import words
+from components.report import formatting
 
 POLL_S = 0.3
 REPEAT_S = 10.0
@@ -43,7 +43,7 @@ class _View:
         self._said: tuple[tuple[str, ...], float] = ((), 0.0)
 
     def show(self, line: Line, first: Line) -> None:
-        text = words.printable(describe(line))
+        text = formatting.printable(describe(line))
         if not text:
             return
         text = f"{_clock(line, first)}  {text}"
@@ -87,11 +87,11 @@ def describe(line: Line) -> str:
         case "verdict":
             return _verdict(line)
         case "action":
-            return words.action(body)
+            return formatting.action(body)
         case "event":
             return f"{body['event'].replace('_', ' ')}: {body['detail']}"
         case "end":
-            return f"end: {words.OUTCOMES[body['outcome']]}"
+            return f"end: {formatting.OUTCOMES[body['outcome']]}"
     return ""
 
 
@@ -114,7 +114,7 @@ def _evaluation(body: dict[str, Any]) -> str:
 def _forecast(body: dict[str, Any]) -> str:
     rows = [*body["faults"], *body["safe"]]
     seen = [f"{row['what']} {_about(row['seconds'])}" for row in rows]
-    said = ["forecast: " + ", ".join(seen), words.budget(body["budget"])]
+    said = ["forecast: " + ", ".join(seen), formatting.budget(body["budget"])]
     return "; ".join([*said, *body["warnings"]])
 
 

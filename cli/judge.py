@@ -117,7 +117,7 @@ def command(
     from components.judge.retrospect import checked, read_polls, versions
 
     from components.judge import judge
-    from components.report.words import printable
+    from components.report.formatting import printable
 
     if (polls_file is None) == (url is None):
         raise click.UsageError("give either --polls FILE or --prometheus URL")
@@ -192,11 +192,11 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from components.report import words
+    from components.report import formatting
 
     console = Console(highlight=False)
     # Names of versions and sources are whatever the polls say: text, never markup.
-    said = Text(words.printable(f" at {verdict.at:g} s: {verdict.text}"))
+    said = Text(formatting.printable(f" at {verdict.at:g} s: {verdict.text}"))
     console.print(Text(verdict.decision, "bold") + said)
     evidence = verdict.evidence
     if evidence is None:
@@ -209,7 +209,7 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
         ("production", who.champion, evidence.champion),
     ):
         p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
-        name = Text(words.printable(f"{role} {version}"))
+        name = Text(formatting.printable(f"{role} {version}"))
         arms.add_row(name, f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
     console.print(arms)
     tests = Table(box=None, pad_edge=False)
@@ -227,7 +227,7 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
         tests.add_row(claim, _e(test.log_e), _e(test.log_needed), style=style)
     console.print(tests)
     if policy.method == "sequential":
-        console.print(words.budget(asdict(split(policy.false_rollback))))
+        console.print(formatting.budget(asdict(split(policy.false_rollback))))
 
 
 def _e(log_e: float) -> str:

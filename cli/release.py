@@ -81,8 +81,8 @@ def _print(release_id: str, found: dict[str, Any], engine_log: str, as_json: boo
     if as_json:
         click.echo(json.dumps({"release": release_id, **found}))
         return
-    from components.report import words
+    from components.report import formatting
 
-    click.echo(f"{words.OUTCOMES[found['outcome']]}: {found['reason']}")
+    click.echo(f"{formatting.OUTCOMES[found['outcome']]}: {found['reason']}")
     if found["outcome"] == "error":
         click.echo(f"engine log: {engine_log}", err=True)

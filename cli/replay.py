@@ -57,7 +57,7 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
 
 
 def _print(record: Path, lines: int, result: Replay, policy_file: Path | None) -> None:
-    from components.report.words import printable
+    from components.report.formatting import printable
 
     click.echo(f"{record}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:

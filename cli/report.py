@@ -22,11 +22,11 @@ def command(release: str, out: Path | None, as_json: bool) -> None:
     from cli import _record
     from components.errors import InputError
     from components.report.page import render
-    from components.report.series import tell
+    from components.report.timeline import timeline_of
 
     path, lines = _record.find(release)
     out = out or path.with_name("report.html")
-    page = render(tell(lines), path)
+    page = render(timeline_of(lines), path)
     try:
         out.write_text(page, encoding="utf-8")
     except OSError as error:

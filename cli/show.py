@@ -12,19 +12,19 @@ def command(release: str, as_json: bool) -> None:
     Example: sluice show banking77-v2-20261118-094640-000
     """
     from cli import _record
-    from components.report.series import tell
+    from components.report.timeline import timeline_of
 
     path, lines = _record.find(release)
-    story = tell(lines)
+    timeline = timeline_of(lines)
     if as_json:
         import json
 
         from components.report.summary import summary
 
-        click.echo(json.dumps(summary(story) | {"record": str(path)}))
+        click.echo(json.dumps(summary(timeline) | {"record": str(path)}))
         return
     from rich.console import Console
 
     from components.report import terminal
 
-    terminal.show(Console(highlight=False), story, path)
+    terminal.show(Console(highlight=False), timeline, path)

@@ -20,7 +20,7 @@ from components.load import log
 from components.load.sender import Outcome
 from components.platform import connect
 from components.release.state import State
-from components.report import words
+from components.report import formatting
 
 ENDPOINT = "demo"
 RPS = 80
@@ -101,7 +101,7 @@ def table(chapters: list[Chapter], took_s: float) -> None:
     for each in chapters:
         shown.add_row(
             each.state.candidate,
-            words.OUTCOMES[each.state.outcome],
+            formatting.OUTCOMES[each.state.outcome],
             each.state.why or each.state.reason,
             f"{each.bad_share:.1%}",
             str(each.failed),

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from components.report import figures, words
+from components.report import charts, formatting, line
 from components.report.scorecard import evaluation, scorecard
-from components.report.series import Story, p95
+from components.report.timeline import Timeline, p95
 
 HERE = Path(__file__).parent
 
 
-def render(story: Story, record: Path) -> str:
+def render(timeline: Timeline, record: Path) -> str:
     """The page of a release whose record is the file ``record``."""
     import jinja2
 
@@ -29,17 +29,18 @@ def render(story: Story, record: Path) -> str:
     script = (HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
-        story=story,
-        state=story.state,
-        policy=story.state.endpoint.release.policy(),
-        words=words,
-        moment=partial(_moment, story),
-        p95=partial(p95, story.edges),
-        figures=figures.figures(story),
-        strip=figures.strip(story),
-        marks=figures.marks(story),
-        scorecard=scorecard(story),
-        evaluation=evaluation(story),
+        timeline=timeline,
+        state=timeline.state,
+        policy=timeline.state.endpoint.release.policy(),
+        formatting=formatting,
+        line=line,
+        moment=partial(_moment, timeline),
+        p95=partial(p95, timeline.edges),
+        figures=charts.charts(timeline),
+        strip=charts.strip(timeline),
+        marks=charts.marks(timeline),
+        scorecard=scorecard(timeline),
+        evaluation=evaluation(timeline),
         record=record,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704 (our own file)
@@ -47,6 +48,6 @@ def render(story: Story, record: Path) -> str:
     )
 
 
-def _moment(story: Story, t: float) -> str:
+def _moment(timeline: Timeline, t: float) -> str:
     """The wall clock at ``t`` seconds of the release, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(story.state.started_at + t))
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(timeline.state.started_at + t))

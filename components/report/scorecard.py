@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from components.judge.budget import P95_MARGIN
 from components.judge.verdict import Test
-from components.report import words
-from components.report.series import Story
+from components.report import formatting
+from components.report.timeline import Timeline
 
 
 class Bar(NamedTuple):
@@ -28,29 +28,29 @@ class Row(NamedTuple):
     bars: tuple[Bar, ...] = ()
 
 
-def scorecard(story: Story) -> tuple[Row, ...]:
+def scorecard(timeline: Timeline) -> tuple[Row, ...]:
     """The numbers of the newest verdict, test by test; empty when there is none."""
-    verdict = story.verdict
+    verdict = timeline.verdict
     if verdict is None or verdict.evidence is None:
         return ()
-    found, policy = verdict.evidence, story.state.endpoint.release.policy()
+    found, policy = verdict.evidence, timeline.state.endpoint.release.policy()
     ours, theirs = found.candidate, found.champion
-    limit = words.percent(policy.error_rate)
+    limit = formatting.percent(policy.error_rate)
     share = "none" if found.observed_share is None else f"{found.observed_share:.1f}%"
     allowed = policy.p95_ratio * theirs.p95_ms if theirs.p95_ms else None
     below = found.p95.safe_ratio if found.p95 else policy.p95_ratio * P95_MARGIN
     return (
         Row(
             "Requests",
-            words.count(ours.requests),
-            words.count(theirs.requests),
+            formatting.count(ours.requests),
+            formatting.count(theirs.requests),
             f"{verdict.step:g}% of the traffic; got {share}",
             (_bar("split is not as asked", found.split, "bad"),),
         ),
         Row(
             "Failed",
-            words.failed(ours),
-            words.failed(theirs),
+            formatting.failed(ours),
+            formatting.failed(theirs),
             f"at most {limit}, or no worse than production",
             (
                 _bar(f"over {limit}", found.limit, "bad"),
@@ -60,9 +60,9 @@ def scorecard(story: Story) -> tuple[Row, ...]:
         ),
         Row(
             "p95 latency",
-            words.ms(ours.p95_ms),
-            words.ms(theirs.p95_ms),
-            f"at most {policy.p95_ratio:g} times production's, {words.ms(allowed)}",
+            formatting.ms(ours.p95_ms),
+            formatting.ms(theirs.p95_ms),
+            f"at most {policy.p95_ratio:g} times production's, {formatting.ms(allowed)}",
             (
                 _bar(f"over {policy.p95_ratio:g} times", found.latency, "bad"),
                 _bar(f"below {below:.3g} times", found.p95_safe, "good"),
@@ -71,9 +71,9 @@ def scorecard(story: Story) -> tuple[Row, ...]:
     )
 
 
-def evaluation(story: Story) -> tuple[Row, ...]:
+def evaluation(timeline: Timeline) -> tuple[Row, ...]:
     """The numbers of the evaluation, criterion by criterion; empty when there was none."""
-    found = story.evaluation
+    found = timeline.evaluation
     if found is None:
         return ()
     theirs, champion = found.champion_latency, found.champion_accuracy
@@ -98,14 +98,14 @@ def evaluation(story: Story) -> tuple[Row, ...]:
         ),
         Row(
             "p95 latency",
-            words.ms(found.latency.p95_ms),
-            words.ms(theirs.p95_ms) if theirs else "-",
-            f"under {words.ms(found.latency_max_p95_ms)}, {found.concurrency} at a time",
+            formatting.ms(found.latency.p95_ms),
+            formatting.ms(theirs.p95_ms) if theirs else "-",
+            f"under {formatting.ms(found.latency_max_p95_ms)}, {found.concurrency} at a time",
         ),
     )
 
 
 def _bar(label: str, test: Test, kind: str) -> Bar:
     share = min(max(test.log_e / test.log_needed, 0.0), 1.0)
-    said = f"E {words.evidence(test.log_e)} of {words.evidence(test.log_needed)}"
+    said = f"E {formatting.evidence(test.log_e)} of {formatting.evidence(test.log_needed)}"
     return Bar(label, said, 100 * share, f"{kind} shown" if test.speaks else kind)

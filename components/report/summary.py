@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import msgspec
+
 from components.judge.counters import Growth
-from components.report import words
-from components.report.series import Story, p95
+from components.report import formatting
+from components.report.timeline import Timeline, p95
 
 
-def summary(story: Story) -> dict[str, Any]:
+def summary(timeline: Timeline) -> dict[str, Any]:
     """The outcome, the numbers behind it, the steps and the events; times in seconds."""
-    state, verdict = story.state, story.verdict
+    state, verdict = timeline.state, timeline.verdict
     return {
         "release": state.release_id,
         "endpoint": state.endpoint.name,
@@ -18,9 +20,9 @@ def summary(story: Story) -> dict[str, Any]:
         "champion": state.champion,
         "outcome": state.outcome or "under way",
         "reason": state.reason or state.why,
-        "headline": words.headline(story),
+        "headline": formatting.headline(timeline),
         "started_at": state.started_at,
-        "seconds": round(story.duration, 3),
+        "seconds": round(timeline.duration, 3),
         "verdict": verdict.to_json() if verdict else None,
         "steps": [
             {
@@ -28,13 +30,13 @@ def summary(story: Story) -> dict[str, Any]:
                 "observed_percent": step.observed,
                 "began": step.began,
                 "ended": step.ended,
-                "candidate": _arm(story, step.candidate),
-                "champion": _arm(story, step.champion),
+                "candidate": _arm(timeline, step.candidate),
+                "champion": _arm(timeline, step.champion),
                 "decision": step.verdict.decision if step.verdict else None,
             }
-            for step in story.steps
+            for step in timeline.steps
         ],
-        "evaluation": state.evaluation,
+        "evaluation": msgspec.to_builtins(state.evaluation),
         "events": [
             {
                 "event": e.name,
@@ -43,16 +45,16 @@ def summary(story: Story) -> dict[str, Any]:
                 "last": e.last,
                 "times": e.times,
             }
-            for e in story.events
+            for e in timeline.events
         ],
-        "lines": story.lines,
-        "last_hash": story.last_hash,
+        "lines": timeline.lines,
+        "last_hash": timeline.last_hash,
     }
 
 
-def _arm(story: Story, growth: Growth) -> dict[str, float | None]:
+def _arm(timeline: Timeline, growth: Growth) -> dict[str, float | None]:
     return {
         "requests": growth.requests,
         "errors": growth.errors,
-        "p95_ms": p95(story.edges, growth),
+        "p95_ms": p95(timeline.edges, growth),
     }

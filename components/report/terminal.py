@@ -9,50 +9,50 @@ from rich.table import Table
 from rich.text import Text
 
 from components.judge.budget import split
-from components.report import words
+from components.report import formatting, line
 from components.report.scorecard import Bar, evaluation, scorecard
-from components.report.series import Story, p95
+from components.report.timeline import Timeline, p95
 
 STYLES = {"promoted": "green", "rolled_back": "red", "held": "yellow", "error": "red", None: "cyan"}
 BAR = 14
 """Characters of a bar of evidence."""
 
 
-def show(console: Console, story: Story, record: Path) -> None:
+def show(console: Console, timeline: Timeline, record: Path) -> None:
     """Print the release whose record is the file ``record``."""
-    console.print(_head(story))
+    console.print(_head(timeline))
     for title, part in (
-        ("What decided" if story.state.outcome else "Where it stands", _scorecard(story)),
-        ("Evidence", _evidence(story)),
-        ("Steps", _steps(story)),
-        ("Forecast", _forecast(story)),
-        ("Evaluation", _evaluation(story)),
-        ("Events", _events(story)),
+        ("What decided" if timeline.state.outcome else "Where it stands", _scorecard(timeline)),
+        ("Evidence", _evidence(timeline)),
+        ("Steps", _steps(timeline)),
+        ("Forecast", _forecast(timeline)),
+        ("Evaluation", _evaluation(timeline)),
+        ("Events", _events(timeline)),
     ):
         if part is not None:
             console.print(Text(f"\n{title}", style="bold"))
             console.print(Padding(part, (0, 0, 0, 2)))
     console.print(Text("\nRecord", style="bold"))
     console.print(_plain(f"  {record}"))
-    hint = f"  {story.lines} lines, the chain of hashes is intact. 'sluice report' draws it,"
+    hint = f"  {timeline.lines} lines, the chain of hashes is intact. 'sluice report' draws it,"
     console.print(Text(f"{hint}\n  'sluice replay' judges it again.", style="dim"))
 
 
 def _plain(text: str, style: str = "") -> Text:
     """Text from the record: no markup, and no character that a terminal would obey."""
-    return Text(words.printable(text), style)
+    return Text(formatting.printable(text), style)
 
 
-def _head(story: Story) -> RenderableType:
-    state = story.state
-    outcome = words.OUTCOMES[state.outcome].upper()
+def _head(timeline: Timeline) -> RenderableType:
+    state = timeline.state
+    outcome = formatting.OUTCOMES[state.outcome].upper()
     title = Text(f" {outcome} ", f"reverse bold {STYLES[state.outcome]}")
     title += _plain(f"  {state.endpoint.name}: {state.model} version {state.candidate}", "bold")
     took = f"{state.release_id}, {'took' if state.outcome else 'so far'}"
     return Group(
         title,
-        _plain(words.headline(story)),
-        _plain(f"{took} {words.duration(story.duration)}", "dim"),
+        _plain(formatting.headline(timeline)),
+        _plain(f"{took} {formatting.duration(timeline.duration)}", "dim"),
     )
 
 
@@ -64,8 +64,8 @@ def _table(*headings: str, left: int = 1) -> Table:
     return table
 
 
-def _scorecard(story: Story) -> RenderableType | None:
-    rows = scorecard(story)
+def _scorecard(timeline: Timeline) -> RenderableType | None:
+    rows = scorecard(timeline)
     if not rows:
         return None
     table = _table("", "candidate", "production")
@@ -75,8 +75,8 @@ def _scorecard(story: Story) -> RenderableType | None:
     return table
 
 
-def _evidence(story: Story) -> RenderableType | None:
-    bars = [bar for row in scorecard(story) for bar in row.bars]
+def _evidence(timeline: Timeline) -> RenderableType | None:
+    bars = [bar for row in scorecard(timeline) for bar in row.bars]
     if not bars:
         return None
     table = _table("", "", left=2)
@@ -84,10 +84,10 @@ def _evidence(story: Story) -> RenderableType | None:
     table.add_column()
     for bar in bars:
         table.add_row(bar.label, _bar(bar), bar.said)
-    policy = story.state.endpoint.release.policy()
+    policy = timeline.state.endpoint.release.policy()
     if policy.method != "sequential":
         return table
-    return Group(table, _plain(words.budget(asdict(split(policy.false_rollback)))))
+    return Group(table, _plain(formatting.budget(asdict(split(policy.false_rollback)))))
 
 
 def _bar(bar: Bar) -> Text:
@@ -96,56 +96,62 @@ def _bar(bar: Bar) -> Text:
     return Text.assemble(("━" * filled, style), ("─" * (BAR - filled), "dim"))
 
 
-def _steps(story: Story) -> RenderableType | None:
-    if not story.steps:
+def _steps(timeline: Timeline) -> RenderableType | None:
+    if not timeline.steps:
         return None
     table = _table("asked", "version", "got", "requests", "failed", "p95", "verdict", left=2)
     table.columns[-1].justify = "left"
-    for step in story.steps:
-        took = words.duration(step.ended - step.began)
+    for step in timeline.steps:
+        took = formatting.duration(step.ended - step.began)
         got = "-" if step.observed is None else f"{step.observed:.1f}%"
         for version, growth, rest in (
-            (story.state.candidate, step.candidate, (f"{step.percent:g}%", got)),
-            (str(story.state.champion), step.champion, ("", "")),
+            (timeline.state.candidate, step.candidate, (f"{step.percent:g}%", got)),
+            (str(timeline.state.champion), step.champion, ("", "")),
         ):
             table.add_row(
                 rest[0],
                 _plain(version),
                 rest[1],
-                words.count(growth.requests),
-                words.failed(growth),
-                words.ms(p95(story.edges, growth)),
-                f"{words.decision(step.verdict)}, {took}" if rest[0] else "",
+                formatting.count(growth.requests),
+                formatting.failed(growth),
+                formatting.ms(p95(timeline.edges, growth)),
+                f"{formatting.decision(step.verdict)}, {took}" if rest[0] else "",
             )
     return table
 
 
-def _evaluation(story: Story) -> RenderableType:
-    rows = evaluation(story)
+def _evaluation(timeline: Timeline) -> RenderableType:
+    rows = evaluation(timeline)
     if not rows:
-        return _plain(f"none: {story.skipped}")
-    table = _table("", "candidate", *(["production"] if story.state.champion else []))
+        return _plain(f"none: {timeline.skipped}")
+    table = _table("", "candidate", *(["production"] if timeline.state.champion else []))
     table.add_column("rule")
     for row in rows:
-        champion = [row.champion] if story.state.champion else []
+        champion = [row.champion] if timeline.state.champion else []
         table.add_row(row.name, row.candidate, *champion, row.rule)
-    warnings = story.evaluation.warnings if story.evaluation else ()
+    warnings = timeline.evaluation.warnings if timeline.evaluation else ()
     return Group(table, *(_plain(f"Warning: {warning}") for warning in warnings))
 
 
-def _forecast(story: Story) -> RenderableType | None:
+def _forecast(timeline: Timeline) -> RenderableType | None:
     """Of no interest once it is over."""
-    if story.forecast is None or story.state.outcome:
+    if timeline.forecast is None or timeline.state.outcome:
         return None
-    rows = story.forecast.faults + story.forecast.safe
-    return Group(*(_plain(f"{row.what}: {words.expected(row)}") for row in rows))
+    rows = timeline.forecast.faults + timeline.forecast.safe
+    return Group(*(_plain(f"{row.what}: {formatting.expected(row)}") for row in rows))
 
 
-def _events(story: Story) -> RenderableType | None:
-    if not story.events:
+def _events(timeline: Timeline) -> RenderableType | None:
+    if not timeline.events:
         return None
     lines = []
-    for event in story.events:
-        until = f" to {words.clock(event.last)}, {event.times} times" if event.times > 1 else ""
-        lines.append(_plain(f"{words.clock(event.first)}{until}: {words.event(event)}"))
+    for event in timeline.events:
+        until = (
+            f" to {formatting.clock(event.last)}, {event.times} times" if event.times > 1 else ""
+        )
+        lines.append(
+            _plain(
+                f"{formatting.clock(event.first)}{until}: {line.event(event.name, event.detail)}"
+            )
+        )
     return Group(*lines)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cli._follow import describe
 from components import record
-from components.report import words
+from components.report import formatting
 
 Records = Callable[[str], Path]
 
@@ -24,4 +24,4 @@ def test_the_forecast_names_the_budget_and_how_it_is_split(records: Records) -> 
 def test_actions_have_the_same_words_as_on_the_page(records: Records) -> None:
     actions = said(records("promoted"), "action")
     assert {line.body["action"] for line, _ in actions} > {"fetch", "deploy", "set_weights"}
-    assert [text for _, text in actions] == [words.action(line.body) for line, _ in actions]
+    assert [text for _, text in actions] == [formatting.action(line.body) for line, _ in actions]

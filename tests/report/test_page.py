@@ -13,7 +13,7 @@ import pytest
 
 from components import record
 from components.report.page import render
-from components.report.series import tell
+from components.report.timeline import timeline_of
 
 Records = Callable[[str], Path]
 Recorder = Callable[[], Any]
@@ -53,7 +53,7 @@ class Parsed(HTMLParser):
 
 @cache
 def page_at(path: Path) -> str:
-    return render(tell(record.read(path)), path)
+    return render(timeline_of(record.read(path)), path)
 
 
 def page_of(records: Records, name: str) -> str:
@@ -109,7 +109,7 @@ def test_rows_that_the_champion_failed_are_told(records: Records, new_record: Re
     written = new_record()
     said = "the champion did not answer 31 of 3080 held-out rows"
     written.append("evaluation", found | {"champion_failures": 31, "warnings": [said]})
-    page = render(tell(written.lines()), Path("record.jsonl"))
+    page = render(timeline_of(written.lines()), Path("record.jsonl"))
     assert f"Warning: {said}." in page
     assert re.search(r'Rows failed</th><td class="number">0</td><td class="number">31</td>', page)
 
@@ -138,7 +138,7 @@ def test_markup_in_a_record_is_shown_and_not_obeyed(new_record: Recorder) -> Non
     written.append("event", {"event": hostile, "detail": hostile})
     written.append("action", {"action": hostile, hostile: hostile})
     written.append("end", {"outcome": "error", "reason": hostile})
-    page = render(tell(written.lines()), Path(hostile))
+    page = render(timeline_of(written.lines()), Path(hostile))
     parsed = Parsed(page)
     assert parsed.tags.count("script") == 1
     assert "img" not in parsed.tags

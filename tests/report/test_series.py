@@ -10,14 +10,14 @@ from components import record
 from components.errors import InputError
 from components.judge import Poll
 from components.report import series
-from components.report.series import Story, tell
+from components.report.timeline import Timeline, timeline_of
 
 Records = Callable[[str], Path]
 Recorder = Callable[[], Any]
 
 
-def story_of(records: Records, name: str) -> Story:
-    return tell(record.read(records(name)))
+def story_of(records: Records, name: str) -> Timeline:
+    return timeline_of(record.read(records(name)))
 
 
 def polls_of(records: Records, name: str) -> list[Poll]:
@@ -25,60 +25,60 @@ def polls_of(records: Records, name: str) -> list[Poll]:
 
 
 def test_the_steps_hold_every_request_that_the_counters_show(records: Records) -> None:
-    story, polls = story_of(records, "promoted"), polls_of(records, "promoted")
+    timeline, polls = story_of(records, "promoted"), polls_of(records, "promoted")
     served = {
         version: polls[-1].sources[version]["envoy"].requests
         - polls[0].sources[version]["envoy"].requests
         for version in ("1", "2")
     }
-    assert sum(step.candidate.requests for step in story.steps) == served["2"]
-    assert sum(step.champion.requests for step in story.steps) == served["1"]
-    assert [(step.percent, step.verdict.decision) for step in story.steps] == [
+    assert sum(step.candidate.requests for step in timeline.steps) == served["2"]
+    assert sum(step.champion.requests for step in timeline.steps) == served["1"]
+    assert [(step.percent, step.verdict.decision) for step in timeline.steps] == [
         (10, "PROMOTE"),
         (50, "PROMOTE"),
     ]
 
 
 def test_the_verdict_of_a_rolled_back_step_is_the_one_that_ended_it(records: Records) -> None:
-    story = story_of(records, "slow")
-    (step,) = story.steps
+    timeline = story_of(records, "slow")
+    (step,) = timeline.steps
     assert step.verdict.decision == "ROLLBACK"
-    assert story.verdict.reasons[0].code == "p95"
-    ours, theirs = (series.p95(story.edges, g) for g in (step.candidate, step.champion))
+    assert timeline.verdict.reasons[0].code == "p95"
+    ours, theirs = (series.p95(timeline.edges, g) for g in (step.candidate, step.champion))
     assert ours > 1.3 * theirs
 
 
 def test_polls_without_metrics_are_a_gap_and_one_event(records: Records) -> None:
-    story = story_of(records, "cut")
-    unread = [point for point in story.points if 600 <= point.t <= 900]
+    timeline = story_of(records, "cut")
+    unread = [point for point in timeline.points if 600 <= point.t <= 900]
     assert len(unread) == 20
     assert all(point.candidate is point.champion is point.observed is None for point in unread)
-    after = next(point for point in story.points if point.t > 900)
+    after = next(point for point in timeline.points if point.t > 900)
     assert after.candidate.seconds == pytest.approx(315, abs=1)
-    (event,) = story.events
+    (event,) = timeline.events
     assert (event.name, event.times) == ("metrics_unreachable", 20)
-    assert story.state.outcome is None
+    assert timeline.state.outcome is None
 
 
 def test_a_release_without_traffic_has_no_points_and_no_verdict(records: Records) -> None:
-    story = story_of(records, "first")
-    assert story.points == story.steps == ()
-    assert story.verdict is None
-    assert story.exposed is None
+    timeline = story_of(records, "first")
+    assert timeline.points == timeline.steps == ()
+    assert timeline.verdict is None
+    assert timeline.exposed is None
 
 
 def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> None:
-    story = story_of(records, "promoted")
-    pooled = series.pooled(story.points, 50)
+    timeline = story_of(records, "promoted")
+    pooled = series.pooled(timeline.points, 50)
     assert len(pooled) <= 55
     for share in (10, 50):
-        before = [p.candidate for p in story.points if p.share == share]
+        before = [p.candidate for p in timeline.points if p.share == share]
         after = [p.candidate for p in pooled if p.share == share]
         assert series.merged_span(after).growth == series.merged_span(before).growth
         assert series.merged_span(after).seconds == pytest.approx(
             series.merged_span(before).seconds
         )
-    assert sum(point.polls for point in pooled) == len(story.points)
+    assert sum(point.polls for point in pooled) == len(timeline.points)
 
 
 def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: Records) -> None:
@@ -103,16 +103,16 @@ def test_a_counter_that_went_back_adds_nothing_negative(new_record: Recorder) ->
             for version, n in (("1", theirs), ("2", ours))
         }
         written.append("poll", {"t": t, "weights": weights, "sources": sources})
-    (step,) = tell(written.lines()).steps
+    (step,) = timeline_of(written.lines()).steps
     assert (step.candidate.requests, step.champion.requests) == (18, 270)
     assert series.p95((10.0, 20.0, float("inf")), step.candidate) == pytest.approx(9.5)
 
 
 def test_what_is_no_release_record_is_refused(new_record: Recorder) -> None:
     with pytest.raises(InputError, match="does not begin with a 'release' line"):
-        tell([])
+        timeline_of([])
     with pytest.raises(InputError, match=r"no record that a release wrote.*name: Field required"):
-        tell(new_record(settings={}).lines())
+        timeline_of(new_record(settings={}).lines())
 
 
 @pytest.mark.parametrize(
@@ -134,5 +134,5 @@ def test_a_line_of_the_wrong_form_is_one_clear_error(
     written.append("poll", poll)
     written.append(kind, body)
     with pytest.raises(InputError) as caught:
-        tell(written.lines())
+        timeline_of(written.lines())
     assert "\n" not in str(caught.value)

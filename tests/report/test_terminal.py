@@ -13,7 +13,7 @@ from rich.console import Console
 from cli import sluice
 from components import record
 from components.report import terminal
-from components.report.series import tell
+from components.report.timeline import timeline_of
 
 Records = Callable[[str], Path]
 Recorder = Callable[[], Any]
@@ -21,7 +21,7 @@ Recorder = Callable[[], Any]
 
 def shown(lines: list[record.Line], path: Path) -> str:
     console = Console(file=io.StringIO(), width=80, highlight=False)
-    terminal.show(console, tell(lines), path)
+    terminal.show(console, timeline_of(lines), path)
     written: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is our StringIO
     return written
 
@@ -78,7 +78,7 @@ def test_show_gives_programs_one_json_object(records: Records) -> None:
     assert result.exit_code == 0
     assert said["outcome"] == "rolled_back"
     assert said["steps"][0]["decision"] == "ROLLBACK"
-    (step,) = tell(record.read(records("slow"))).steps
+    (step,) = timeline_of(record.read(records("slow"))).steps
     assert said["steps"][0]["candidate"]["requests"] == step.candidate.requests > 0
     assert said["record"] == str(records("slow"))
 

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from components.evaluation.result import ClassResult
 from components.judge import Verdict
 from components.judge.counters import Growth
 from components.judge.planning import Eta
 from components.judge.verdict import Arm
-from components.report.series import Event, Story
+from components.report.timeline import Timeline
 
 OUTCOMES = {
     "promoted": "promoted",
@@ -82,20 +81,20 @@ def evidence(log_e: float) -> str:
     return f"{math.exp(log_e):,.0f}" if exponent >= 1 else f"{math.exp(log_e):.2g}"
 
 
-def headline(story: Story) -> str:
+def headline(timeline: Timeline) -> str:
     """The outcome and why, in one sentence with the numbers that decided."""
-    state, verdict = story.state, story.verdict
+    state, verdict = timeline.state, timeline.verdict
     name = f"Version {state.candidate}"
     reason = state.reason
     match state.outcome:
         case "promoted":
-            said = verdict.text if verdict else f"{reason}{evaluated(story)}"
+            said = verdict.text if verdict else f"{reason}{evaluated(timeline)}"
             beside = f", in place of version {state.champion}" if state.champion else ""
             if state.champion == state.candidate:
                 beside = " again"
             return f"{name} is in production{beside}: {said}."
-        case "rolled_back" if story.exposed:
-            exposed = story.exposed
+        case "rolled_back" if timeline.exposed:
+            exposed = timeline.exposed
             after = duration(exposed.ended - exposed.began)
             return f"{name} was rolled back {after} after its first {exposed.percent:g}%: {reason}."
         case "rolled_back":
@@ -108,9 +107,9 @@ def headline(story: Story) -> str:
     return f"The release of version {state.candidate} is under way: {said}."
 
 
-def evaluated(story: Story) -> str:
+def evaluated(timeline: Timeline) -> str:
     """The numbers of the evaluation, to be added to a sentence."""
-    found = story.evaluation
+    found = timeline.evaluation
     if found is None:
         return ""
     return (
@@ -134,28 +133,6 @@ def expected(row: Eta) -> str:
         return "never"
     late = "" if row.in_watch else ", later than the watch ends"
     return f"after {duration(row.seconds)}{late}"
-
-
-def action(body: dict[str, Any]) -> str:
-    """What the release did."""
-    match body:
-        case {"action": "fetch", "version": version}:
-            return f"fetched and verified version {version}"
-        case {"action": "deploy", "versions": versions}:
-            return f"served versions {', '.join(versions)}"
-        case {"action": "set_weights", "weights": weights, "applied_s": applied}:
-            shares = ", ".join(f"version {v} {w}%" for v, w in weights.items()) or "no route"
-            return f"set traffic: {shares}; in force after {1000 * applied:.0f} ms"
-        case {"action": "set_alias", "alias": alias, "version": version}:
-            return f"moved alias {alias} to version {version}"
-    rest = ", ".join(f"{key} {value}" for key, value in body.items() if key != "action")
-    return f"{body['action']} {rest}".replace("_", " ").strip()
-
-
-def event(happened: Event) -> str:
-    """What happened besides the plan."""
-    name = happened.name.replace("_", " ")
-    return f"{name}: {happened.detail}" if happened.detail else name
 
 
 def failed(growth: Growth | Arm) -> str:

@@ -4,24 +4,32 @@ Times are seconds since the release began. The counters are read by the judge's 
 plot shows what the judge saw: a restart or a source that was not read is a gap, never a guess.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import msgspec
-from pydantic import ValidationError
-
-from components.errors import InputError
+from components import record
 from components.evaluation import EvaluationResult
 from components.judge import Poll, Verdict
 from components.judge import state as judged
 from components.judge.counters import Growth, combine
 from components.judge.latency import p95_ms
 from components.judge.planning import Plan
-from components.record import Line
-from components.release.state import State, fold
+from components.record import (
+    AliasSet,
+    Deployed,
+    EvaluationSkipped,
+    Fetched,
+    ForecastMade,
+    Line,
+    Noted,
+    Unknown,
+    WeightsSet,
+)
+from components.release.state import ReleaseState, fold
+
+ACTIONS = (Fetched, Deployed, WeightsSet, AliasSet, Unknown)
 
 
 class Span(NamedTuple):
@@ -114,17 +122,17 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Action:
-    """What the release did, as it stands in the record."""
+    """What the release did, and lines of a later schema."""
 
     t: float
-    body: dict[str, Any]
+    line: Line
 
 
 @dataclass(frozen=True)
-class Story:
+class Timeline:
     """Everything that the page and the terminal tell."""
 
-    state: State
+    state: ReleaseState
     lines: int
     last_hash: str
     forecast: Plan | None
@@ -160,74 +168,58 @@ class Story:
             percent=max(step.percent for step in self.steps),
             began=self.steps[0].began,
             ended=self.steps[-1].ended,
-            champion=_sum(step.champion for step in self.steps),
-            candidate=_sum(step.candidate for step in self.steps),
+            champion=total(step.champion for step in self.steps),
+            candidate=total(step.candidate for step in self.steps),
             verdict=self.steps[-1].verdict,
         )
 
 
-def tell(lines: Sequence[Line]) -> Story:
-    """The story of the release that ``lines`` record.
+def timeline_of(lines: Sequence[Line]) -> Timeline:
+    """The timeline of the release that ``lines`` record.
 
     Raises:
         InputError: they are no release's record, or a line has not the form of its kind.
     """
-    try:
-        state = fold(lines)
-        points, edges = _points(state, lines)
-        forecast = next((line.body for line in lines if line.kind == "forecast"), None)
-        evaluated = state.evaluation or {"skipped": "the release did not get that far"}
-        skipped = str(evaluated.get("skipped", ""))
-        return Story(
-            state=state,
-            lines=len(lines),
-            last_hash=lines[-1].hash,
-            forecast=msgspec.convert(forecast, Plan) if forecast else None,
-            preflight=forecast["preflight"] if forecast else "",
-            evaluation=None if skipped else EvaluationResult.model_validate(evaluated),
-            skipped=skipped,
-            duration=lines[-1].at - state.started_at,
-            edges=edges,
-            points=points,
-            steps=_steps(points),
-            splits=_splits(state, lines),
-            rulings=_rulings(points),
-            events=_events(state, lines),
-            actions=tuple(
-                Action(line.at - state.started_at, line.body)
-                for line in lines
-                if line.kind == "action"
-            ),
-        )
-    except (KeyError, TypeError, msgspec.ValidationError, ValidationError) as error:
-        raise InputError(
-            f"this is no record that a release wrote, or another version did: {_fault(error)}"
-        ) from error
+    state = fold(lines)
+    points, edges = _points(state, lines)
+    forecast = next(iter(record.of(lines, ForecastMade)), None)
+    evaluated = state.evaluation or EvaluationSkipped(skipped="the release did not get that far")
+    return Timeline(
+        state=state,
+        lines=len(lines),
+        last_hash=lines[-1].hash,
+        forecast=forecast,
+        preflight=forecast.preflight if forecast else "",
+        evaluation=None if isinstance(evaluated, EvaluationSkipped) else evaluated,
+        skipped=evaluated.skipped if isinstance(evaluated, EvaluationSkipped) else "",
+        duration=lines[-1].at - state.started_at,
+        edges=edges,
+        points=points,
+        steps=_steps(points),
+        splits=_splits(state, lines),
+        rulings=_rulings(points),
+        events=_events(state, lines),
+        actions=tuple(
+            Action(line.at - state.started_at, line)
+            for line in lines
+            if isinstance(line.body, ACTIONS)
+        ),
+    )
 
 
-def _fault(error: Exception) -> str:
-    """The first thing that is wrong, in one line."""
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    if isinstance(error, KeyError):
-        return f"{error.args[0]} is missing"
-    return " ".join(str(error).split())
-
-
-def _points(state: State, lines: Sequence[Line]) -> tuple[tuple[Point, ...], tuple[float, ...]]:
+def _points(
+    state: ReleaseState, lines: Sequence[Line]
+) -> tuple[tuple[Point, ...], tuple[float, ...]]:
     policy = state.endpoint.release.policy()
     counted = judged.State(str(state.champion), state.candidate)
     read_at: dict[str, float] = {}
     points: list[Point] = []
     for line in lines:
-        if line.kind == "verdict" and points:
-            points[-1] = replace(points[-1], verdict=Verdict.from_json(line.body))
-        if line.kind != "poll":
+        if isinstance(line.body, Verdict) and points:
+            points[-1] = replace(points[-1], verdict=line.body)
+        if not isinstance(line.body, Poll) or line.body.t <= counted.t:
             continue
-        poll = Poll.from_json(line.body)
-        if poll.t <= counted.t:
-            continue
+        poll = line.body
         began = max(counted.t, 0.0)
         share = _share(state, poll)
         counted, news = judged.count(policy, counted, poll, share)
@@ -242,16 +234,17 @@ def _points(state: State, lines: Sequence[Line]) -> tuple[tuple[Point, ...], tup
     return tuple(points), counted.ledger.edges
 
 
-def _share(state: State, poll: Poll) -> float:
+def _share(state: ReleaseState, poll: Poll) -> float:
     total = sum(poll.weights.values())
     return 100 * poll.weights.get(state.candidate, 0.0) / total if total else 0.0
 
 
-def _sum(growths: Iterable[Growth]) -> Growth:
-    total = Growth()
+def total(growths: Iterable[Growth]) -> Growth:
+    """The growths added up."""
+    added = Growth()
     for growth in growths:
-        total = combine(total, growth)
-    return total
+        added = combine(added, growth)
+    return added
 
 
 def _steps(points: Sequence[Point]) -> tuple[Step, ...]:
@@ -268,19 +261,19 @@ def _steps(points: Sequence[Point]) -> tuple[Step, ...]:
                 percent=share,
                 began=inside[0].began,
                 ended=inside[-1].t,
-                champion=_sum(p.champion.growth for p in inside if p.champion),
-                candidate=_sum(p.candidate.growth for p in inside if p.candidate),
+                champion=total(p.champion.growth for p in inside if p.champion),
+                candidate=total(p.candidate.growth for p in inside if p.candidate),
                 verdict=next(reversed(decided or verdicts), None),
             )
         )
     return tuple(steps)
 
 
-def _splits(state: State, lines: Sequence[Line]) -> tuple[Split, ...]:
+def _splits(state: ReleaseState, lines: Sequence[Line]) -> tuple[Split, ...]:
     return tuple(
-        Split(line.at - state.started_at, float(line.body["weights"].get(state.candidate, 0)))
+        Split(line.at - state.started_at, float(line.body.weights.get(state.candidate, 0)))
         for line in lines
-        if line.kind == "action" and line.body["action"] == "set_weights"
+        if isinstance(line.body, WeightsSet)
     )
 
 
@@ -299,72 +292,17 @@ def _rulings(points: Sequence[Point]) -> tuple[Ruling, ...]:
     return tuple(rulings)
 
 
-def _events(state: State, lines: Sequence[Line]) -> tuple[Event, ...]:
+def _events(state: ReleaseState, lines: Sequence[Line]) -> tuple[Event, ...]:
     events: list[Event] = []
     for line in lines:
-        if line.kind != "event":
+        if not isinstance(line.body, Noted):
             continue
-        name, detail, t = str(line.body["event"]), str(line.body["detail"]), line.at
-        t -= state.started_at
+        name, detail, t = line.body.event, line.body.detail, line.at - state.started_at
         if events and (events[-1].name, events[-1].detail) == (name, detail):
             events[-1] = replace(events[-1], last=t, times=events[-1].times + 1)
         else:
             events.append(Event(name, detail, t, t, 1))
     return tuple(events)
-
-
-def pooled(points: Sequence[Point], most: int) -> tuple[Point, ...]:
-    """At most about ``most`` points: neighbours are added up, never across a step or a gap."""
-    each = math.ceil(len(points) / most) if points else 1
-    if each == 1:
-        return tuple(points)
-
-    def stretch(point: Point) -> tuple[Any, ...]:
-        return (point.share, point.champion is None, point.candidate is None)
-
-    result = []
-    for _, group in groupby(points, key=stretch):
-        inside = list(group)
-        result += [_merged(inside[at : at + each]) for at in range(0, len(inside), each)]
-    return tuple(result)
-
-
-def _merged(points: Sequence[Point]) -> Point:
-    verdicts = [point.verdict for point in points if point.verdict]
-    return Point(
-        began=points[0].began,
-        t=points[-1].t,
-        share=points[-1].share,
-        champion=merged_span([point.champion for point in points]),
-        candidate=merged_span([point.candidate for point in points]),
-        verdict=verdicts[-1] if verdicts else None,
-        polls=sum(point.polls for point in points),
-    )
-
-
-def merged_span(spans: Sequence[Span | None]) -> Span | None:
-    """The spans added up; None when none was read."""
-    there = [span for span in spans if span]
-    if not there:
-        return None
-    return Span(_sum(span.growth for span in there), sum(span.seconds for span in there))
-
-
-def trailing(points: Sequence[Point], seconds: float) -> tuple[Point, ...]:
-    """Each point with the counts of the ``seconds`` before it in its step; a gap stays one."""
-    result, start = [], 0
-    for at, point in enumerate(points):
-        while points[start].t <= point.t - seconds or points[start].share != point.share:
-            start += 1
-        inside = points[start : at + 1]
-        result.append(
-            replace(
-                point,
-                champion=point.champion and merged_span([p.champion for p in inside]),
-                candidate=point.candidate and merged_span([p.candidate for p in inside]),
-            )
-        )
-    return tuple(result)
 
 
 def p95(edges: Sequence[float], growth: Growth) -> float | None:

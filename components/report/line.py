@@ -1,0 +1,108 @@
+"""A record's line in words: the same where a release is followed and where it is reported."""
+
+import json
+
+from components.evaluation import EvaluationResult
+from components.judge import Evidence, Verdict
+from components.record import (
+    AliasSet,
+    Deployed,
+    Ended,
+    EvaluationSkipped,
+    Fetched,
+    ForecastMade,
+    Line,
+    Noted,
+    Opened,
+    Unknown,
+    WeightsSet,
+)
+from components.report import formatting
+
+LONGEST = 300
+"""Characters of a line of a later schema that are shown."""
+
+
+def describe(line: Line) -> str:
+    """One line of text for people, or nothing for what they need not see."""
+    match line.body:
+        case Opened() as head:
+            beside = f"beside champion {head.champion}" if head.champion else "no champion yet"
+            return f"release {head.release_id}: {head.model} {head.candidate}, {beside}"
+        case EvaluationSkipped(skipped=why):
+            return f"evaluation: skipped: {why}"
+        case EvaluationResult() as found:
+            return _evaluation(found)
+        case ForecastMade() as forecast:
+            return _forecast(forecast)
+        case Verdict() as verdict:
+            return _verdict(verdict)
+        case Noted(event=name, detail=detail):
+            return event(name, detail)
+        case Ended(outcome=outcome):
+            return f"end: {formatting.OUTCOMES[outcome]}"
+    return action(line)
+
+
+def action(line: Line) -> str:
+    """What the release did; of a later schema, what stands there."""
+    match line.body:
+        case Fetched(version=version):
+            return f"fetched and verified version {version}"
+        case Deployed(versions=versions):
+            return f"served versions {', '.join(versions)}"
+        case WeightsSet(weights=weights, applied_s=applied):
+            shares = ", ".join(f"version {v} {w}%" for v, w in weights.items()) or "no route"
+            return f"set traffic: {shares}; in force after {1000 * applied:.0f} ms"
+        case AliasSet(alias=alias, version=version):
+            return f"moved alias {alias} to version {version}"
+        case Unknown(kind=kind, content=content):
+            return f"{kind} (of a later schema): {json.dumps(content)[:LONGEST]}"
+    return ""
+
+
+def event(name: str, detail: str) -> str:
+    """What happened besides the plan."""
+    said = name.replace("_", " ")
+    return f"{said}: {detail}" if detail else said
+
+
+def _evaluation(found: EvaluationResult) -> str:
+    if not found.passed:
+        return f"evaluation: refused: {'; '.join(found.reasons)}"
+    beside = ""
+    if found.champion_accuracy is not None and found.regression_p is not None:
+        p = found.regression_p
+        beside = f" (champion {found.champion_accuracy:.4f}, regression p = {p:.3g})"
+    warned = "".join(f"; {warning}" for warning in found.warnings)
+    return (
+        f"evaluation: passed on {found.rows} rows: accuracy {found.accuracy:.4f}{beside},"
+        f" p95 {found.latency.p95_ms or 0:.0f} ms{warned}"
+    )
+
+
+def _forecast(forecast: ForecastMade) -> str:
+    rows = [*forecast.faults, *forecast.safe]
+    seen = [f"{row.what} {_about(row.seconds)}" for row in rows]
+    said = ["forecast: " + ", ".join(seen), formatting.budget(forecast.budget)]
+    return "; ".join([*said, *forecast.warnings])
+
+
+def _about(seconds: float | None) -> str:
+    return "never" if seconds is None else f"in {seconds:.0f} s"
+
+
+def _verdict(verdict: Verdict) -> str:
+    if not verdict.step:
+        return ""
+    return f"{verdict.step:3.0f}%  {verdict.decision}: {_counts(verdict.evidence)}{verdict.text}"
+
+
+def _counts(evidence: Evidence | None) -> str:
+    if evidence is None:
+        return ""
+    candidate, champion = evidence.candidate, evidence.champion
+    beside = ""
+    if candidate.p95_ms is not None and champion.p95_ms is not None:
+        beside = f", p95 {candidate.p95_ms:.0f} ms beside {champion.p95_ms:.0f} ms"
+    return f"{candidate.errors:.0f} of {candidate.requests:.0f} failed{beside}; "
