@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.errors import ArtifactError, InputError
 from components.platform.contract import ModelVersion
+from components.registry.names import REGISTERED_EXPERIMENT
 
 _STATUSES = frozenset({"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"})
 
@@ -50,7 +51,7 @@ class MemoryRegistry:
         """Register a new version of ``model`` with these files; its number."""
         found = self.models.setdefault(model, Model())
         version = str(len(found.versions) + 1)
-        run_id = self.create_run("sluice-registered", f"{model} {version}", {})
+        run_id = self.create_run(REGISTERED_EXPERIMENT, f"{model} {version}", {})
         logged = f"m-{run_id}"
         found.versions[version] = ModelVersion(model, version, run_id, logged, dict(tags))
         found.files[version] = dict(files)

@@ -13,20 +13,14 @@ from math import erf, floor, log, sqrt
 import numpy as np
 import numpy.typing as npt
 
+from components.gateway import EDGES_US, PER_MS, milliseconds
 from components.judge import Sample
-from components.platform.contract import Reading
+from components.metrics import Reading
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
 
-_DIGITS = (10, 12, 13, 16, 17, 21, 23, 28, 31, 37, 41, 49, 55, 66, 74, 89)
-EDGES_MS: tuple[float, ...] = tuple(
-    edge / 1000
-    for scale in (100, 1000, 10_000, 100_000, 1_000_000)
-    for digit in _DIGITS
-    if (edge := digit * scale) <= 41_000_000
-)
-"""Of the latency histogram, as every gateway of a platform has them."""
-EDGE_NAMES = (*(f"{edge:g}" for edge in EDGES_MS), "+Inf")
+EDGES_MS = tuple(edge / PER_MS for edge in EDGES_US)
+EDGE_NAMES = (*(milliseconds(str(edge)) for edge in EDGES_US), "+Inf")
 
 NO_ROUTE = "no_route"
 """The cause of a request that no version counted: the endpoint has no route."""

@@ -19,8 +19,7 @@ from components.platform.memory.serving import MemoryServing, Start
 from components.platform.memory.stores import MemoryGateway, MemoryLeases
 from components.platform.memory.users import Behaviour, MemoryMetrics, Users
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectRecords
-
-MANIFEST_TAG = "sluice.manifest"
+from components.registry.names import MANIFEST_TAG
 
 
 @dataclass(frozen=True)
