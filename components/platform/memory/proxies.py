@@ -1,0 +1,135 @@
+"""Proxies that take a split some time after it was asked for (`components.platform.Traffic`)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from components.errors import PlatformError
+from components.platform.contract import RouteLimits, Weights
+from components.platform.memory.clock import ManualClock
+from components.platform.waiting import wait_for
+
+POLL_S = 0.01
+
+
+@dataclass(frozen=True)
+class Route:
+    """A split, and what each client is held to."""
+
+    weights: dict[str, int] = field(default_factory=dict)
+    limits: RouteLimits | None = None
+    number: int = 0
+    """Rises with each split that is asked for."""
+
+
+class Proxies:
+    """What was asked for, and what each proxy does.
+
+    Args:
+        clock: by which a proxy takes a split.
+        names: of the proxies.
+        settle: called before a proxy changes.
+    """
+
+    def __init__(
+        self, clock: ManualClock, names: Sequence[str], settle: Callable[[], None]
+    ) -> None:
+        self.names = tuple(names)
+        self.delay_s = dict.fromkeys(names, 0.0)
+        """Seconds until each proxy does what was asked for; infinite: it never does."""
+        self._clock = clock
+        self._settle = settle
+        self._asked: dict[str, Route] = {}
+        self._taken: dict[tuple[str, str], Route] = {}
+        self._number = 0
+
+    def route(self, endpoint: str) -> Route | None:
+        """The route last asked for."""
+        return self._asked.get(endpoint)
+
+    def asked(self, endpoint: str) -> dict[str, int]:
+        """The split last asked for; empty when there is no route."""
+        return dict(self._asked.get(endpoint, Route()).weights)
+
+    def shown(self, endpoint: str) -> dict[str, dict[str, int]]:
+        """The split in force, by proxy; empty where a proxy has no route."""
+        return {proxy: self.taken(proxy, endpoint).weights for proxy in self.names}
+
+    def taken(self, proxy: str, endpoint: str) -> Route:
+        """The route in force at a proxy; one of no versions when there is none."""
+        return self._taken.get((proxy, endpoint), Route())
+
+    def ask(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
+        """Ask for a split; each proxy takes it when its delay is over."""
+        self._number += 1
+        route = Route(dict(weights), limits, self._number)
+        if weights:
+            self._asked[endpoint] = route
+        else:
+            self._asked.pop(endpoint, None)
+        for proxy, delay in self.delay_s.items():
+            if not delay:
+                self._take(proxy, endpoint, route)
+            elif delay < float("inf"):
+                self._clock.after(delay, partial(self._take, proxy, endpoint, route))
+
+    def _take(self, proxy: str, endpoint: str, route: Route) -> None:
+        if self.taken(proxy, endpoint).number < route.number:
+            self._settle()
+            self._taken[proxy, endpoint] = route
+
+
+class MemoryTraffic:
+    """The split of an endpoint's requests at every proxy.
+
+    Args:
+        clock: by which is waited.
+        proxies: who split.
+        served: the versions of an endpoint that have a predictor.
+    """
+
+    def __init__(
+        self, clock: ManualClock, proxies: Proxies, served: Callable[[str], Sequence[str]]
+    ) -> None:
+        self._clock = clock
+        self._proxies = proxies
+        self._served = served
+
+    def set_weights(
+        self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
+    ) -> None:
+        """Ask for the split; an empty mapping removes the route."""
+        if weights and (sum(weights.values()) != 100 or min(weights.values()) < 0):
+            raise PlatformError(f"weights {dict(weights)} do not sum to 100")
+        served = self._served(endpoint)
+        if unknown := sorted(v for v, share in weights.items() if share and v not in served):
+            raise PlatformError(
+                f"{endpoint} version {', '.join(unknown)} is not served:"
+                " create its predictor before it gets traffic"
+            )
+        present = self._proxies.route(endpoint)
+        kept = limits or (present.limits if present else None)
+        if weights and kept is None:
+            raise PlatformError(f"{endpoint} has no route yet: a new one needs limits")
+        self._proxies.ask(endpoint, weights, kept)
+
+    def weights(self, endpoint: str) -> dict[str, int]:
+        """The split last asked for; empty when the endpoint has no route."""
+        return self._proxies.asked(endpoint)
+
+    def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
+        """Block until every proxy shows the split; return the seconds it took."""
+        wanted = dict(weights)
+        began = self._clock.monotonic()
+
+        def everywhere() -> bool:
+            return all(shown == wanted for shown in self._proxies.shown(endpoint).values())
+
+        def late() -> str:
+            shown = {
+                name: split or "no route" for name, split in self._proxies.shown(endpoint).items()
+            }
+            return f"{endpoint}: {shown} instead of {wanted or 'no route'} after {timeout:.1f} s"
+
+        wait_for(everywhere, timeout, POLL_S, late, self._clock)
+        return self._clock.monotonic() - began

@@ -1,0 +1,120 @@
+"""Predictors that get ready, or do not, as a test says (`components.platform.Serving`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from components.endpoint import Endpoint
+from components.errors import PlatformError
+from components.platform.contract import Readiness, StoredVersion
+from components.platform.memory.clock import ManualClock
+from components.platform.memory.proxies import Proxies
+from components.platform.waiting import wait_for
+
+DRAIN_S = 60.0
+"""How long `delete` waits for every proxy to send nobody there any more."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How predictors of a version start."""
+
+    after_s: float = 0.0
+    """Seconds until they are ready, or have failed."""
+    fails: str = ""
+    """Why they fail; empty: they get ready."""
+
+
+@dataclass
+class Predictor:
+    """One predictor."""
+
+    endpoint: Endpoint
+    stored: StoredVersion
+    readiness: Readiness = field(default_factory=lambda: Readiness("starting", "it has just begun"))
+
+
+class MemoryServing:
+    """Predictors without a process.
+
+    Args:
+        clock: by which they start.
+        proxies: who sends users there.
+        settle: called before a predictor begins or ceases to answer.
+    """
+
+    def __init__(self, clock: ManualClock, proxies: Proxies, settle: Callable[[], None]) -> None:
+        self.starts: dict[str, Start] = {}
+        """By version; what is not named is ready at once."""
+        self._clock = clock
+        self._proxies = proxies
+        self._settle = settle
+        self._predictors: dict[tuple[str, str], Predictor] = {}
+
+    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+        """Start a predictor, or keep the one that is there, unless it failed or has other files."""
+        key = (endpoint.name, stored.version)
+        old = self._predictors.get(key)
+        if old and old.stored == stored and old.readiness.state != "failed":
+            old.endpoint = endpoint
+            return
+        self._settle()
+        new = self._predictors[key] = Predictor(endpoint, stored)
+        start = self.starts.get(stored.version, Start())
+
+        def started() -> None:
+            if self._predictors.get(key) is new and new.readiness.state == "starting":
+                self._settle()
+                new.readiness = Readiness("failed" if start.fails else "ready", start.fails)
+
+        if start.after_s:
+            self._clock.after(start.after_s, started)
+        else:
+            started()
+
+    def readiness(self, endpoint: str, version: str) -> Readiness:
+        """Whether the predictor can answer, and if not, why not."""
+        found = self._predictors.get((endpoint, version))
+        return found.readiness if found else Readiness("absent", "it was not created")
+
+    def delete(self, endpoint: str, version: str) -> None:
+        """Stop the predictor when no proxy sends anybody there any more."""
+        if (endpoint, version) not in self._predictors:
+            return
+        if share := self._proxies.asked(endpoint).get(version, 0):
+            raise PlatformError(
+                f"{endpoint} version {version} still gets {share}% of the traffic:"
+                " move the traffic before deleting it"
+            )
+        wait_for(
+            lambda: not any(shown.get(version) for shown in self._proxies.shown(endpoint).values()),
+            timeout=DRAIN_S,
+            every=0.05,
+            late=lambda: f"a proxy still sends requests to {endpoint} version {version}",
+            clock=self._clock,
+        )
+        self._settle()
+        del self._predictors[endpoint, version]
+
+    def versions(self, endpoint: str) -> list[str]:
+        """The versions that have a predictor now, ready or not."""
+        return [version for name, version in self._predictors if name == endpoint]
+
+    def url(self, endpoint: str, version: str) -> str:
+        """An address that names the predictor; nobody listens there."""
+        self.predictor(endpoint, version)
+        return f"memory://{endpoint}/{version}"
+
+    def predictor(self, endpoint: str, version: str) -> Predictor:
+        """The predictor itself.
+
+        Raises:
+            PlatformError: the version has none.
+        """
+        if (endpoint, version) not in self._predictors:
+            raise PlatformError(f"{endpoint} version {version} is not served: release it first")
+        return self._predictors[endpoint, version]
+
+    def crash(self, endpoint: str, version: str, why: str) -> None:
+        """Let the predictor fail now; it answers nobody until it is created again."""
+        self._settle()
+        self.predictor(endpoint, version).readiness = Readiness("failed", why)

@@ -1,0 +1,197 @@
+"""Users as arithmetic, and the counters that they leave (`components.platform.Metrics`).
+
+Nobody draws a random number. Between two changes the rates are constant, so each version's share of
+the requests and of the errors is a product, whose fraction is carried on, and the quantiles of the
+latencies are multiples of the golden ratio, which fill the interval from 0 to 1 evenly.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import erf, floor, log, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from components.gateway import EDGES_US, PER_MS, milliseconds
+from components.judge import Sample
+from components.metrics import Reading
+from components.platform.memory.clock import ManualClock
+from components.platform.memory.proxies import Proxies
+
+EDGES_MS = tuple(edge / PER_MS for edge in EDGES_US)
+EDGE_NAMES = (*(milliseconds(str(edge)) for edge in EDGES_US), "+Inf")
+
+NO_ROUTE = "no_route"
+"""The cause of a request that no version counted: the endpoint has no route."""
+
+_GOLDEN = (sqrt(5) - 1) / 2
+_CARRY = 1e-6
+"""Sums of products that would be whole numbers miss them by less."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a version answers."""
+
+    error_rate: float = 0.001
+    latency_ms: float = 20.0
+    """The median of a lognormal distribution."""
+    sigma: float = 0.5
+    """Of the logarithm of the latency."""
+
+
+DOWN = Behaviour(error_rate=1.0, latency_ms=1.0, sigma=0.1)
+"""How a gateway answers for a predictor that does not."""
+
+
+@lru_cache(maxsize=256)
+def _below(behaviour: Behaviour) -> npt.NDArray[np.float64]:
+    """The share of answers below each edge."""
+    width = behaviour.sigma * sqrt(2)
+    return np.array([0.5 * (1 + erf(log(e / behaviour.latency_ms) / width)) for e in EDGES_MS])
+
+
+@dataclass
+class Counter:
+    """What one source counted of one version."""
+
+    due: float = 0.0
+    """Requests, with the fraction that is carried on."""
+    requests: int = 0
+    failed: float = 0.0
+    """Errors, with the fraction that is carried on."""
+    slots: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(len(EDGES_MS) + 1, dtype=np.int64)
+    )
+    """Answers between two edges, the last one above all."""
+
+    def add(self, requests: float, behaviour: Behaviour) -> bool:
+        """Count answers of that behaviour; whether at least one more of them failed."""
+        self.due += requests
+        added = floor(self.due + _CARRY) - self.requests
+        before = self.errors
+        if added:
+            quantiles = (np.arange(self.requests, self.requests + added) + 0.5) * _GOLDEN % 1.0
+            slots = np.searchsorted(_below(behaviour), quantiles, side="right")
+            self.slots = self.slots + np.bincount(slots, minlength=len(self.slots))
+            self.requests += added
+            self.failed += added * behaviour.error_rate
+        return self.errors > before
+
+    @property
+    def errors(self) -> int:
+        """Failed requests."""
+        return min(floor(self.failed + _CARRY), self.requests)
+
+    def sample(self) -> Sample:
+        """The counters as they are read."""
+        counts = self.slots.cumsum().astype(float).tolist()
+        return Sample(
+            float(self.requests), float(self.errors), dict(zip(EDGE_NAMES, counts, strict=True))
+        )
+
+
+class Users:
+    """Who asks, how versions answer, and what was counted.
+
+    Args:
+        clock: by which they ask.
+        proxies: who split their requests.
+        ready: whether the predictor of an endpoint's version answers.
+    """
+
+    def __init__(
+        self, clock: ManualClock, proxies: Proxies, ready: Callable[[str, str], bool]
+    ) -> None:
+        self.behaviours: dict[str, Behaviour] = {}
+        """By version; call `settle` before a change."""
+        self.rates: dict[tuple[str, str], float] = {}
+        """Requests per second by endpoint and protocol; call `settle` before a change."""
+        self.counters: dict[tuple[str, str], dict[str, Counter]] = {}
+        """By endpoint and version, then by source."""
+        self.unattributed: dict[str, dict[str, float]] = {}
+        """By endpoint, then by cause."""
+        self._clock = clock
+        self._proxies = proxies
+        self._ready = ready
+        self._settled = clock.monotonic()
+
+    def settle(self) -> None:
+        """Count what was asked since the last time, by what has been true since then."""
+        seconds = self._clock.monotonic() - self._settled
+        self._settled = self._clock.monotonic()
+        if seconds <= 0:
+            return
+        for (endpoint, protocol), per_second in self.rates.items():
+            requests = per_second * seconds / len(self._proxies.names)
+            for proxy, weights in self._proxies.shown(endpoint).items():
+                if not weights:
+                    self._nowhere(endpoint, requests)
+                for version, share in weights.items():
+                    if asked := requests * share / 100:
+                        self.count(endpoint, version, f"{proxy}/{protocol}", asked)
+
+    def count(self, endpoint: str, version: str, source: str, requests: float) -> bool:
+        """Count requests of one version; whether one more of them failed."""
+        sources = self.counters.setdefault((endpoint, version), {})
+        counter = sources.setdefault(source, Counter())
+        behaviour = self.behaviours.get(version, Behaviour())
+        return counter.add(requests, behaviour if self._ready(endpoint, version) else DOWN)
+
+    def _nowhere(self, endpoint: str, requests: float) -> None:
+        causes = self.unattributed.setdefault(endpoint, {})
+        causes[NO_ROUTE] = causes.get(NO_ROUTE, 0.0) + requests
+
+    def restart(self, proxy: str) -> None:
+        """Let the counters of a proxy begin at zero again."""
+        self.settle()
+        for sources in self.counters.values():
+            for source in sources:
+                if source.startswith(f"{proxy}/"):
+                    sources[source] = Counter()
+
+    def read(self, endpoint: str, version: str) -> dict[str, Sample]:
+        """The counters of a version by source; every proxy has a source for REST."""
+        found = {f"{proxy}/rest": Counter() for proxy in self._proxies.names}
+        found |= self.counters.get((endpoint, version), {})
+        return {source: counter.sample() for source, counter in sorted(found.items())}
+
+
+class MemoryMetrics:
+    """The counters as a metrics server has them, some of them old."""
+
+    def __init__(self, clock: ManualClock, users: Users) -> None:
+        self._clock = clock
+        self._users = users
+        self._unread: dict[str, tuple[float, dict[tuple[str, str], dict[str, Sample]]]] = {}
+
+    def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
+        """The newest raw counters by version and source."""
+        self._users.settle()
+        read = {version: self._version(endpoint, version, max_age) for version in versions}
+        whole = {c: float(floor(n)) for c, n in self._users.unattributed.get(endpoint, {}).items()}
+        return Reading(read, whole)
+
+    def _version(self, endpoint: str, version: str, max_age: float) -> Mapping[str, Sample | None]:
+        found: dict[str, Sample | None] = dict(self._users.read(endpoint, version))
+        for source in found:
+            since, last = self._unread.get(source.partition("/")[0], (None, {}))
+            if since is None:
+                continue
+            old = self._clock.monotonic() - since > max_age
+            kept = last.get((endpoint, version), {}).get(source, Counter().sample())
+            found[source] = None if old else kept
+        return found
+
+    def lose(self, proxy: str, for_s: float | None) -> None:
+        """Read no counters of a proxy for so many seconds; what was read last gets old."""
+        self._users.settle()
+        last = {key: self._users.read(*key) for key in self._users.counters}
+        self._unread[proxy] = (self._clock.monotonic(), last)
+        if for_s is not None:
+            self._clock.after(for_s, lambda: self.find(proxy))
+
+    def find(self, proxy: str) -> None:
+        """Read the proxy's counters again."""
+        self._unread.pop(proxy, None)
