@@ -11,8 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from components import record
+from components.backtest.replay import replay
 from components.judge import Policy, Poll, Sample, begin, observe
-from components.judge.replay import replay
 
 POLLS = 5_760
 SOURCES = ("a", "b", "c")

@@ -38,7 +38,7 @@ class _Stopwatch:
         return time.monotonic() - self._zero
 
 
-def replayed(state: State) -> judge.State:
+def replayed(state: State) -> judge.JudgeState:
     """The judge's state after the polls that the record holds."""
     policy = state.endpoint.release.policy()
     judged = judge.begin(policy, str(state.champion), state.candidate)
@@ -101,7 +101,7 @@ def glance(platform: Platform, state: State) -> Glance | None:
     return Glance(time.monotonic(), requests, errors, buckets)
 
 
-def forecast(policy: Policy, before: Glance, now: Glance) -> judge.Plan:
+def forecast(policy: Policy, before: Glance, now: Glance) -> judge.Forecast:
     """How soon each fault would be seen, and safety shown, at the traffic between two glances."""
     seconds = max(now.at - before.at, 1e-9)
     per_second = max(0.0, now.requests - before.requests) / seconds
@@ -110,8 +110,8 @@ def forecast(policy: Policy, before: Glance, now: Glance) -> judge.Plan:
 
 
 def _take(
-    platform: Platform, journal: Journal, state: State, judged: judge.State, t: float
-) -> tuple[judge.State, Verdict]:
+    platform: Platform, journal: Journal, state: State, judged: judge.JudgeState, t: float
+) -> tuple[judge.JudgeState, Verdict]:
     endpoint = state.endpoint
     weights = platform.traffic.weights(endpoint)
     versions = [str(state.champion), state.candidate]

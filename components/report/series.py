@@ -15,11 +15,16 @@ from pydantic import ValidationError
 
 from components.errors import InputError
 from components.evaluation import EvaluationResult
-from components.judge import Poll, Verdict
-from components.judge import state as judged
-from components.judge.counters import Growth, combine
-from components.judge.latency import p95_ms
-from components.judge.planning import Plan
+from components.judge import (
+    Forecast,
+    Growth,
+    JudgeState,
+    Poll,
+    Verdict,
+    combine,
+    ingest,
+    p95_ms,
+)
 from components.record import Line
 from components.release.state import State, fold
 
@@ -127,7 +132,7 @@ class Story:
     state: State
     lines: int
     last_hash: str
-    forecast: Plan | None
+    forecast: Forecast | None
     """How long the judge would need; None when there was nothing to watch beside."""
     preflight: str
     """What the histogram can decide; empty without a forecast."""
@@ -182,7 +187,7 @@ def tell(lines: Sequence[Line]) -> Story:
             state=state,
             lines=len(lines),
             last_hash=lines[-1].hash,
-            forecast=msgspec.convert(forecast, Plan) if forecast else None,
+            forecast=msgspec.convert(forecast, Forecast) if forecast else None,
             preflight=forecast["preflight"] if forecast else "",
             evaluation=None if skipped else EvaluationResult.model_validate(evaluated),
             skipped=skipped,
@@ -217,7 +222,7 @@ def _fault(error: Exception) -> str:
 
 def _points(state: State, lines: Sequence[Line]) -> tuple[tuple[Point, ...], tuple[float, ...]]:
     policy = state.endpoint.release.policy()
-    counted = judged.State(str(state.champion), state.candidate)
+    counted = JudgeState(str(state.champion), state.candidate)
     read_at: dict[str, float] = {}
     points: list[Point] = []
     for line in lines:
@@ -230,9 +235,9 @@ def _points(state: State, lines: Sequence[Line]) -> tuple[tuple[Point, ...], tup
             continue
         began = max(counted.t, 0.0)
         share = _share(state, poll)
-        counted, news = judged.count(policy, counted, poll, share)
+        counted, delta = ingest(policy, counted, poll, share)
         spans: list[Span | None] = []
-        for version, interval in (("champion", news.champion), ("candidate", news.candidate)):
+        for version, interval in (("champion", delta.champion), ("candidate", delta.candidate)):
             since = read_at.get(version)
             seen = interval.read and since is not None
             spans.append(Span(interval.growth, poll.t - (since or 0.0)) if seen else None)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.judge.counters import Growth
+from components.judge import Growth
 from components.report import words
 from components.report.series import Story, p95
 

@@ -15,9 +15,8 @@ import click
 from components.errors import InputError
 
 if TYPE_CHECKING:
-    from components.judge import Policy, Poll, Verdict
-    from components.judge.retrospect import Versions
-    from components.judge.verdict import Code
+    from components.backtest.polls import Versions
+    from components.judge import Code, Policy, Poll, Verdict
 
 EXIT_CODES = {"PROMOTE": 0, "ERROR": 1, "ROLLBACK": 3, "HOLD": 4}
 
@@ -61,7 +60,7 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
     "--polls",
     "polls_file",
     type=click.Path(path_type=Path),
-    help="Polls, one line of JSON each (docs/polls.schema.json).",
+    help="Polls, one line of JSON each (schemas/poll.schema.json).",
 )
 @click.option("--champion", help="Version in production.")
 @click.option("--candidate", help="Version that is judged.")
@@ -112,9 +111,9 @@ def command(
 
     Example: sluice judge --policy endpoints/demo.yaml --polls polls.jsonl --json
     """
+    from components.backtest.policy_file import load
+    from components.backtest.polls import preflight_of, read_polls, versions
     from components.judge import judge
-    from components.judge.policy_file import load
-    from components.judge.retrospect import checked, read_polls, versions
     from components.report.words import printable
 
     if (polls_file is None) == (url is None):
@@ -136,7 +135,7 @@ def command(
     if who.guessed:
         named = printable(f"judging version {who.candidate} against {who.champion}")
         click.echo(f"{named}: --champion and --candidate say otherwise", err=True)
-    before = checked(settings.policy, polls, who.champion)
+    before = preflight_of(settings.policy, polls, who.champion)
     if before and not before.ok:
         if not as_json:
             raise InputError(before.text)
@@ -165,7 +164,7 @@ def _fetch(
 
 
 def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict[str, Any]:
-    from components.judge.budget import split
+    from components.judge import budget
 
     body = verdict.to_json()
     return {
@@ -173,7 +172,10 @@ def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict
         "champion": who.champion,
         "candidate": who.candidate,
         "polls": polls,
-        "budget": {"false_rollback": policy.false_rollback, **asdict(split(policy.false_rollback))},
+        "budget": {
+            "false_rollback": policy.false_rollback,
+            **asdict(budget.split(policy.false_rollback)),
+        },
         **body,
     }
 
@@ -189,7 +191,7 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from components.judge.budget import split
+    from components.judge import budget
     from components.report import words
 
     console = Console(highlight=False)
@@ -225,7 +227,7 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
         tests.add_row(claim, _e(test.log_e), _e(test.log_needed), style=style)
     console.print(tests)
     if policy.method == "sequential":
-        console.print(words.budget(asdict(split(policy.false_rollback))))
+        console.print(words.budget(asdict(budget.split(policy.false_rollback))))
 
 
 def _e(log_e: float) -> str:

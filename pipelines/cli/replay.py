@@ -12,7 +12,7 @@ import click
 from components.errors import InputError
 
 if TYPE_CHECKING:
-    from components.judge.replay import Replay
+    from components.backtest.replay import Replay
 
 NOT_REPRODUCED = 5
 
@@ -38,8 +38,8 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
     Example: sluice replay .sluice/releases/demo-1/record.jsonl --policy strict.yaml
     """
     from components import record as records
-    from components.judge.policy_file import load
-    from components.judge.replay import replay
+    from components.backtest.policy_file import load
+    from components.backtest.replay import replay
 
     policy = load(policy_file).policy if policy_file else None
     lines = records.read(record, whole=True)

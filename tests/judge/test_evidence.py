@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.judge import evidence
-from components.judge.budget import (
+from components.judge.budget import split
+from components.judge.constants import (
     ERROR_RATIOS,
     FIRST_WEIGHT,
     LIMIT_FRACTIONS,
@@ -17,7 +18,6 @@ from components.judge.budget import (
     SAFE_FRACTIONS,
     SPLIT_FACTORS,
     SPLIT_TOLERANCE,
-    split,
 )
 from components.judge.evidence import Count
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.judge.budget import RECENT_LATENCIES, RECENT_POLLS
+from components.judge.constants import RECENT_LATENCIES, RECENT_POLLS
 from components.judge.latency import known, remember
 
 
