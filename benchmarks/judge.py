@@ -13,6 +13,7 @@ from pathlib import Path
 from components.judge.replay import replay
 
 from components import record
+from components.backtest.replay import replay
 from components.judge import Policy, Poll, Sample, begin, observe
 
 POLLS = 5_760

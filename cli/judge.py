@@ -15,10 +15,8 @@ import click
 from components.errors import InputError
 
 if TYPE_CHECKING:
-    from components.judge.retrospect import Versions
-
-    from components.judge import Policy, Poll, Verdict
-    from components.judge.verdict import Code
+    from components.backtest.polls import Versions
+    from components.judge import Code, Policy, Poll, Verdict
 
 EXIT_CODES = {"PROMOTE": 0, "ERROR": 1, "ROLLBACK": 3, "HOLD": 4}
 
@@ -62,7 +60,7 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
     "--polls",
     "polls_file",
     type=click.Path(path_type=Path),
-    help="Polls, one line of JSON each (docs/polls.schema.json).",
+    help="Polls, one line of JSON each (schemas/poll.schema.json).",
 )
 @click.option("--champion", help="Version in production.")
 @click.option("--candidate", help="Version that is judged.")
@@ -113,11 +111,10 @@ def command(
 
     Example: sluice judge --policy endpoints/demo.yaml --polls polls.jsonl --json
     """
-    from components.judge.policy_file import load
-    from components.judge.retrospect import checked, read_polls, versions
-
+    from components.backtest.policy_file import load
+    from components.backtest.polls import preflight_of, read_polls, versions
     from components.judge import judge
-    from components.report.formatting import printable
+    from components.report.words import printable
 
     if (polls_file is None) == (url is None):
         raise click.UsageError("give either --polls FILE or --prometheus URL")
@@ -138,7 +135,7 @@ def command(
     if who.guessed:
         named = printable(f"judging version {who.candidate} against {who.champion}")
         click.echo(f"{named}: --champion and --candidate say otherwise", err=True)
-    before = checked(settings.policy, polls, who.champion)
+    before = preflight_of(settings.policy, polls, who.champion)
     if before and not before.ok:
         if not as_json:
             raise InputError(before.text)
@@ -167,7 +164,7 @@ def _fetch(
 
 
 def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict[str, Any]:
-    from components.judge.budget import split
+    from components.judge import budget
 
     body = verdict.to_json()
     return {
@@ -175,7 +172,10 @@ def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict
         "champion": who.champion,
         "candidate": who.candidate,
         "polls": polls,
-        "budget": {"false_rollback": policy.false_rollback, **asdict(split(policy.false_rollback))},
+        "budget": {
+            "false_rollback": policy.false_rollback,
+            **asdict(budget.split(policy.false_rollback)),
+        },
         **body,
     }
 
@@ -187,16 +187,16 @@ def _refused(code: Code, text: str) -> dict[str, Any]:
 
 def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
     """Print a verdict with its evidence for people."""
-    from components.judge.budget import split
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from components.report import formatting
+    from components.judge import budget
+    from components.report import words
 
     console = Console(highlight=False)
     # Names of versions and sources are whatever the polls say: text, never markup.
-    said = Text(formatting.printable(f" at {verdict.at:g} s: {verdict.text}"))
+    said = Text(words.printable(f" at {verdict.at:g} s: {verdict.text}"))
     console.print(Text(verdict.decision, "bold") + said)
     evidence = verdict.evidence
     if evidence is None:
@@ -209,7 +209,7 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
         ("production", who.champion, evidence.champion),
     ):
         p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
-        name = Text(formatting.printable(f"{role} {version}"))
+        name = Text(words.printable(f"{role} {version}"))
         arms.add_row(name, f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
     console.print(arms)
     tests = Table(box=None, pad_edge=False)
@@ -227,7 +227,7 @@ def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
         tests.add_row(claim, _e(test.log_e), _e(test.log_needed), style=style)
     console.print(tests)
     if policy.method == "sequential":
-        console.print(formatting.budget(asdict(split(policy.false_rollback))))
+        console.print(words.budget(asdict(budget.split(policy.false_rollback))))
 
 
 def _e(log_e: float) -> str:

@@ -12,7 +12,7 @@ import click
 from components.errors import InputError
 
 if TYPE_CHECKING:
-    from components.judge.replay import Replay
+    from components.backtest.replay import Replay
 
 NOT_REPRODUCED = 5
 
@@ -37,10 +37,9 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
 
     Example: sluice replay .sluice/releases/demo-1/record.jsonl --policy strict.yaml
     """
-    from components.judge.policy_file import load
-    from components.judge.replay import replay
-
     from components import record as records
+    from components.backtest.policy_file import load
+    from components.backtest.replay import replay
 
     policy = load(policy_file).policy if policy_file else None
     lines = records.read(record, whole=True)
@@ -57,7 +56,7 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
 
 
 def _print(record: Path, lines: int, result: Replay, policy_file: Path | None) -> None:
-    from components.report.formatting import printable
+    from components.report.words import printable
 
     click.echo(f"{record}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:

@@ -311,7 +311,7 @@ def _print(table: Table, notes: list[str]) -> None:
 )
 @click.option(
     "--scenarios",
-    type=click.Choice(["reference", "done-when", "limits"]),
+    type=click.Choice(["reference", "acceptance", "limits"]),
     help="A shipped table instead of the traffic and fault above.",
 )
 @click.option(
@@ -346,9 +346,9 @@ def command(
     Kayenta's. The columns are shares of all releases at the watch's end; "at most" is the exact
     99% upper bound of the share rolled back (and, in tables of promises, ended as an error),
     "half by" the time from the fault to the rollback of half of all releases. What Sluice holds is
-    watched on: a line says how that ends. docs/judge.md explains the rules.
+    watched on: a line says how that ends. docs/peers.md has the rules.
 
-    Exit codes: 0 done, 1 a promise of --scenarios done-when was not kept.
+    Exit codes: 0 done, 1 a promise of --scenarios acceptance was not kept.
 
     Example: sluice simulate --rps 0.5 --errors 0.03
     """

@@ -1,6 +1,5 @@
 """`sluice validate`: check endpoint files."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -19,7 +18,9 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
     Example: sluice validate endpoints/banking77.yaml
     """
     if schema:
-        click.echo(json.dumps(endpoint.Endpoint.model_json_schema(), indent=2))
+        from components import schemas
+
+        click.echo(schemas.text("endpoint"), nl=False)
         return
     wrong = 0
     for file in files or sorted(Path("endpoints").glob("*.yaml")):

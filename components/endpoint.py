@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from components.errors import InputError
-from components.judge.policy import JudgeSettings, Policy, Steps
+from components.judge import JudgeSettings, Policy, Steps
 
 MAX_FILE_BYTES = 64 * 1024
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from components.errors import PlatformError
+from dashboards import rules
 from local.home import REPOSITORY, Home, replace
 from local.http import probe
 from local.program import Program, Server
 from local.routes import Backend
 
 TOOLS = REPOSITORY / ".tools" / "prometheus"
-RULES = REPOSITORY / "dashboards" / "rules"
 
 
 def binary(name: str = "prometheus") -> Path:
@@ -54,7 +54,7 @@ def prepare(home: Home, ports: dict[str, int]) -> None:
     """Write the configuration."""
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "5s"},
-        "rule_files": [f"{RULES}/*.rules.yaml"],
+        "rule_files": [str(rules.FILE)],
         "scrape_configs": [
             {
                 "job_name": "gateway",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from components import endpoint as endpoints
 from components.endpoint import MAX_FILE_BYTES, Release
 from components.errors import InputError
-from components.judge.policy import Policy
+from components.judge import Policy
 
 
 class PolicyFile(NamedTuple):

@@ -5,12 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from components.judge.budget import MIN_TAIL_PAST
-
 from components.errors import InputError
-from components.judge.planning import Preflight, preflight
-from components.judge.policy import Policy
-from components.judge.poll import MAX_POLL_BYTES, Poll
+from components.judge import MAX_POLL_BYTES, MIN_TAIL_PAST, Policy, Poll, Preflight, preflight
 
 MAX_FILE_BYTES = 1024**3
 
@@ -36,7 +32,7 @@ def read_polls(path: Path) -> list[Poll]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     if not polls:
-        raise InputError(f"{path}: holds no polls: one line of JSON each, docs/polls.schema.json")
+        raise InputError(f"{path}: holds no polls: one line of JSON each, schemas/poll.schema.json")
     return polls
 
 
@@ -76,7 +72,7 @@ def versions(polls: Sequence[Poll], champion: str | None, candidate: str | None)
     return Versions(champion, candidate, guessed=True)
 
 
-def checked(policy: Policy, polls: Sequence[Poll], champion: str) -> Preflight | None:
+def preflight_of(policy: Policy, polls: Sequence[Poll], champion: str) -> Preflight | None:
     """The preflight that a release would have had: on production's first hundred latencies.
 
     With fewer all along, the last poll counts. None when production got no request, or when the

@@ -8,11 +8,7 @@ import msgspec
 from pydantic import ValidationError
 
 from components.errors import InputError
-from components.judge.policy import Policy
-from components.judge.poll import Poll
-from components.judge.rule import observe
-from components.judge.state import State
-from components.judge.verdict import RULE, Verdict
+from components.judge import RULE, JudgeState, Policy, Poll, Verdict, observe
 from components.record import Line
 
 DIGITS = 12
@@ -55,7 +51,7 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
     try:
         used = policy or Policy.model_validate(head["policy"])
         # A first release has no champion, an unchanged one the same; neither has polls.
-        state = State(str(head["champion"]), str(head["candidate"]))
+        state = JudgeState(str(head["champion"]), str(head["candidate"]))
         release_id = str(head["release_id"])
     except (KeyError, ValidationError) as error:
         text = " ".join(str(error).split())

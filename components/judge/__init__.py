@@ -1,26 +1,65 @@
-"""The judge: is the candidate safe, from counters that may be looked at at any time."""
+"""The judge: is the candidate safe, from counters that may be looked at at any time.
 
-from components.judge.planning import Plan, Preflight, eta, preflight
-from components.judge.policy import Policy
-from components.judge.poll import Poll, Sample
+Pure: no clock, network, file or environment. Others import from here, not from the modules.
+"""
+
+from components.judge import budget, constants, evidence, latency
+from components.judge.budget import Budget
+from components.judge.constants import MIN_TAIL_PAST, P95_MARGIN
+from components.judge.counters import Growth, combine
+from components.judge.latency import p95_ms
+from components.judge.planning import Eta, Forecast, Preflight, eta, preflight
+from components.judge.policy import JudgeSettings, Policy, Steps
+from components.judge.poll import MAX_POLL_BYTES, Poll, Sample
 from components.judge.rule import begin, judge, observe
-from components.judge.state import State
-from components.judge.verdict import Evidence, Reason, Verdict, explain
+from components.judge.state import JudgeState, PollDelta, ingest
+from components.judge.verdict import (
+    RULE,
+    Arm,
+    Code,
+    Decision,
+    Evidence,
+    Reason,
+    Test,
+    Verdict,
+    explain,
+)
 
 __all__ = [
+    "MAX_POLL_BYTES",
+    "MIN_TAIL_PAST",
+    "P95_MARGIN",
+    "RULE",
+    "Arm",
+    "Budget",
+    "Code",
+    "Decision",
+    "Eta",
     "Evidence",
-    "Plan",
+    "Forecast",
+    "Growth",
+    "JudgeSettings",
+    "JudgeState",
     "Policy",
     "Poll",
+    "PollDelta",
     "Preflight",
     "Reason",
     "Sample",
-    "State",
+    "Steps",
+    "Test",
     "Verdict",
     "begin",
+    "budget",
+    "combine",
+    "constants",
     "eta",
+    "evidence",
     "explain",
+    "ingest",
     "judge",
+    "latency",
     "observe",
+    "p95_ms",
     "preflight",
 ]

@@ -5,7 +5,7 @@ from functools import lru_cache
 import msgspec
 
 from components.judge import latency
-from components.judge.budget import (
+from components.judge.constants import (
     ERROR_RATIOS,
     LIMIT_FRACTIONS,
     P95_RATIOS,
@@ -29,16 +29,16 @@ from components.judge.evidence import (
     wager,
 )
 from components.judge.policy import Policy
-from components.judge.state import News, State
+from components.judge.state import JudgeState, PollDelta
 
 _NOTHING = (Growth(), Growth())
 
 
-def settle(policy: Policy, state: State, news: News) -> State:
+def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     """The state after the poll's bets; polls of one version alone only add to the past."""
-    candidate, champion = news.candidate.growth, news.champion.growth
-    if not news.shared:
-        return _skip(state, combine(state.held[1], champion))
+    candidate, champion = delta.candidate.growth, delta.champion.growth
+    if not delta.shared:
+        return _advance_past(state, combine(state.pending[1], champion))
     state = _bet_limit(policy, state, candidate)
     # Going by the champion's, so many requests should the candidate have had.
     due = _due(state, champion)
@@ -50,49 +50,49 @@ def settle(policy: Policy, state: State, news: News) -> State:
         step_requests=(ours + candidate.requests, theirs + champion.requests),
         due=0.0 if candidate.requests else state.due + due,
     )
-    return _compare(policy, state, news)
+    return _compare(policy, state, delta)
 
 
-def _due(state: State, champion: Growth) -> float:
+def _due(state: JudgeState, champion: Growth) -> float:
     return champion.requests * state.share / (100 - state.share)
 
 
-def _compare(policy: Policy, state: State, news: News) -> State:
+def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     """Bet on both versions' counts over the same time.
 
     The counts of a source that was not read come later, for several polls at once. Held against
     one poll of the other version they would tell of the time, not of the version: so both wait.
     """
     candidate, champion = (
-        combine(held, interval.growth)
-        for held, interval in zip(state.held, (news.candidate, news.champion), strict=True)
+        combine(pending, interval.growth)
+        for pending, interval in zip(state.pending, (delta.candidate, delta.champion), strict=True)
     )
-    lost = news.candidate.lost or news.champion.lost
-    mixed = state.held_mixed or news.changed or lost
-    if news.candidate.late or news.champion.late:
-        return _skip(state, champion)
-    if news.candidate.waiting or news.champion.waiting:
-        return msgspec.structs.replace(state, held=(candidate, champion), held_mixed=mixed)
+    lost = delta.candidate.lost or delta.champion.lost
+    mixed = state.pending_mixed or delta.changed or lost
+    if delta.candidate.late or delta.champion.late:
+        return _advance_past(state, champion)
+    if delta.candidate.waiting or delta.champion.waiting:
+        return msgspec.structs.replace(state, pending=(candidate, champion), pending_mixed=mixed)
     state = _bet_relative(policy, state, candidate, champion)
     state = _bet_latency(policy, state, candidate, champion)
-    if news.read and not mixed and news.candidate.whole and news.champion.whole:
+    if delta.read and not mixed and delta.candidate.whole and delta.champion.whole:
         state = _bet_split(state, candidate, champion)
-    return _skip(state, champion)
+    return _advance_past(state, champion)
 
 
-def _skip(state: State, champion: Growth) -> State:
+def _advance_past(state: JudgeState, champion: Growth) -> JudgeState:
     """The state when these counts of the champion are past: what is compared next begins now."""
     return msgspec.structs.replace(
         state,
         past=add(state.past, Count(champion.errors, champion.requests)),
         recent=latency.remember(state.recent, champion.buckets),
-        held=_NOTHING,
-        held_mixed=False,
+        pending=_NOTHING,
+        pending_mixed=False,
         paired_at=state.t,
     )
 
 
-def _bet_limit(policy: Policy, state: State, candidate: Growth) -> State:
+def _bet_limit(policy: Policy, state: JudgeState, candidate: Growth) -> JudgeState:
     if candidate.requests == 0:
         return state
     count = Count(candidate.errors, candidate.requests)
@@ -100,7 +100,9 @@ def _bet_limit(policy: Policy, state: State, candidate: Growth) -> State:
     return msgspec.structs.replace(state, limit=wager(state.limit, LIMIT_FRACTIONS, bets))
 
 
-def _bet_relative(policy: Policy, state: State, candidate: Growth, champion: Growth) -> State:
+def _bet_relative(
+    policy: Policy, state: JudgeState, candidate: Growth, champion: Growth
+) -> JudgeState:
     if candidate.requests == 0 or champion.requests == 0:
         return state
     ours = Count(candidate.errors, candidate.requests)
@@ -116,7 +118,7 @@ def champion_error_rate(policy: Policy, past: Count) -> float:
     return (past.hits + PRIOR_ERRORS) / (past.trials + prior_requests)
 
 
-def edge_pair(policy: Policy, state: State) -> latency.Pair | None:
+def edge_pair(policy: Policy, state: JudgeState) -> latency.Pair | None:
     """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
     if not latency.known(state.recent):
         return None
@@ -124,7 +126,9 @@ def edge_pair(policy: Policy, state: State) -> latency.Pair | None:
     return latency.pair(state.ledger.edges, u, policy.p95_ratio)
 
 
-def _bet_latency(policy: Policy, state: State, candidate: Growth, champion: Growth) -> State:
+def _bet_latency(
+    policy: Policy, state: JudgeState, candidate: Growth, champion: Growth
+) -> JudgeState:
     pair = edge_pair(policy, state)
     if pair is None or candidate.latencies == 0 or champion.latencies == 0:
         return state
@@ -151,7 +155,7 @@ def _bet_latency(policy: Policy, state: State, candidate: Growth, champion: Grow
     )
 
 
-def _bet_split(state: State, candidate: Growth, champion: Growth) -> State:
+def _bet_split(state: JudgeState, candidate: Growth, champion: Growth) -> JudgeState:
     total, due = candidate.requests + champion.requests, _due(state, champion)
     # A starved candidate has its own name; to leave such polls out moves the expected share by
     # less than 1 %, well inside the tolerance.

@@ -1,11 +1,7 @@
-"""The constants of the judge's bets, and how one false-rollback budget is split between tests.
-
-`components.simulation` vectorises the same rule from these constants.
-"""
+"""The constants of the judge's bets; `components.simulation` vectorises the same rule from them."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -25,13 +21,6 @@ def weighted(weights: Mapping[float, float]) -> Grid:
     """A grid of these weights, which sum to 1."""
     return Grid(tuple(weights), tuple(map(math.log, weights.values())))
 
-
-ERRORS_SHARE = 0.25
-"""Of the budget: the error rate (over the limit and worse than production, both)."""
-P95_SHARE = 0.7
-"""Of the budget: the p95 latency."""
-SPLIT_SHARE = 0.05
-"""Of the budget: the split check, whose ERROR also ends the release of a good version."""
 
 LIMIT_FRACTIONS = weighted({0.1: 0.3, 0.2: 0.3, 0.5: 0.1, 0.9: 0.3})
 """Bets against the error limit, as fractions of 1/limit (the bet that could lose everything): small
@@ -86,26 +75,3 @@ PATIENCE_POLLS = 4.0
 GONE_AFTER_POLLS = 20.0
 """A source that has not been listed for this many polls has left; until then it may be the failing
 one."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """False-rollback probability per test; their sum is the policy's `false_rollback`."""
-
-    errors: float
-    p95: float
-    split: float
-
-
-def split(false_rollback: float) -> Budget:
-    """The budget of one release by test (union bound).
-
-    The error rate needs one share for its two tests: a version within the limit is protected by
-    the first, a version no worse than production by the second (intersection-union test, Berger
-    1982), since both must cross.
-    """
-    return Budget(
-        errors=false_rollback * ERRORS_SHARE,
-        p95=false_rollback * P95_SHARE,
-        split=false_rollback * SPLIT_SHARE,
-    )

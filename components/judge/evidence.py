@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import exp, inf, log, log1p
 from typing import NamedTuple
 
-from components.judge.budget import FIRST_WEIGHT, LATER_HAZARD, Grid
+from components.judge.constants import FIRST_WEIGHT, LATER_HAZARD, Grid
 
 _LOG_FIRST = log(FIRST_WEIGHT)
 _LOG_NOT_FIRST = log(1 - FIRST_WEIGHT)

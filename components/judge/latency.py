@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from components.judge.budget import (
+from components.judge.constants import (
     MIN_TAIL_PAST,
     P95_MARGIN,
     PRIOR_ERRORS,

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from components.judge import budget, latency
-from components.judge.budget import (
+from components.judge.constants import (
     ERROR_RATIOS,
     FIRST_WEIGHT,
     LIMIT_FRACTIONS,
     MIN_TAIL_PAST,
     P95_RATIOS,
     P95_SAFE_RATIOS,
+    PRIOR_RATE,
     RATIO_SLACK,
     SAFE_FRACTIONS,
     Grid,
@@ -52,7 +53,7 @@ class Eta(msgspec.Struct, frozen=True):
     """Within one watch."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Forecast(msgspec.Struct, frozen=True):
     """What can be seen of a release before it starts."""
 
     budget: Mapping[str, float]
@@ -63,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as a JSON object."""
+        """The forecast as a JSON object."""
         body: dict[str, Any] = msgspec.to_builtins(self)
         return body
 
@@ -104,7 +105,7 @@ def eta(
     requests_per_second: float,
     champion_error_rate: float,
     champion_buckets: Mapping[str, float],
-) -> Plan:
+) -> Forecast:
     """What to expect of a release at the endpoint's whole present traffic.
 
     The first step's split is assumed for as long as it takes. Times are those at which the log of
@@ -144,7 +145,7 @@ def eta(
         for due in safe
         if not due.in_watch
     ]
-    return Plan(
+    return Forecast(
         budget=msgspec.to_builtins(shares),
         faults=tuple(faults),
         safe=safe,
@@ -198,7 +199,7 @@ def _error_polls(
     ours, theirs = requests
     if ours <= 0 or theirs <= 0:
         return math.inf
-    past = max(champion_rate, policy.error_rate * budget.PRIOR_RATE)
+    past = max(champion_rate, policy.error_rate * PRIOR_RATE)
     relative = [
         two_sample_bet(Count(rate * ours, ours), Count(champion_rate * theirs, theirs), past, ratio)
         for ratio in ERROR_RATIOS.values

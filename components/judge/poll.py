@@ -78,12 +78,3 @@ class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _decoder = msgspec.json.Decoder(Poll)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON schema of one poll."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Poll",
-        **msgspec.json.schema(Poll),
-    }

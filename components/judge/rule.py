@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from components.judge import budget, latency, threshold
-from components.judge.bets import edge_pair, settle
-from components.judge.budget import (
+from components.judge.bets import apply_bets, edge_pair
+from components.judge.constants import (
     SAFE_FRACTIONS,
     STARVED_NATS,
 )
@@ -18,11 +18,11 @@ from components.judge.counters import Growth
 from components.judge.evidence import Count, log_e, log_safety
 from components.judge.policy import Policy
 from components.judge.poll import Poll
-from components.judge.state import News, State, count
+from components.judge.state import JudgeState, PollDelta, ingest
 from components.judge.verdict import P95, RULE, Arm, Decision, Evidence, Reason, Test, Verdict
 
 
-def begin(policy: Policy, champion: str, candidate: str) -> State:  # noqa: ARG001
+def begin(policy: Policy, champion: str, candidate: str) -> JudgeState:  # noqa: ARG001
     """The state before the first poll; it is the same for every policy so far.
 
     Raises:
@@ -30,10 +30,10 @@ def begin(policy: Policy, champion: str, candidate: str) -> State:  # noqa: ARG0
     """
     if champion == candidate:
         raise ValueError("a version is not judged against itself")
-    return State(champion, candidate)
+    return JudgeState(champion, candidate)
 
 
-def observe(policy: Policy, state: State, poll: Poll) -> tuple[State, Verdict]:
+def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, Verdict]:
     """Take one poll into account.
 
     A poll that is not newer than the one before changes nothing; after a final verdict nothing
@@ -49,13 +49,13 @@ def observe(policy: Policy, state: State, poll: Poll) -> tuple[State, Verdict]:
         text = "the weights are no split between champion and candidate"
         state = msgspec.structs.replace(state, t=poll.t)
         return _end(state, _final(state, "ERROR", (Reason("not_comparable", text),), None))
-    state, news = count(policy, state, poll, share)
-    state = settle(policy, state, news)
+    state, delta = ingest(policy, state, poll, share)
+    state = apply_bets(policy, state, delta)
     evidence = _evidence(policy, state)
     state = msgspec.structs.replace(
         state, limit_spoke=evidence.limit.speaks, relative_spoke=evidence.relative.speaks
     )
-    return _end(state, _decide(policy, state, news, evidence))
+    return _end(state, _decide(policy, state, delta, evidence))
 
 
 def judge(policy: Policy, champion: str, candidate: str, polls: Iterable[Poll]) -> Verdict:
@@ -71,11 +71,11 @@ def judge(policy: Policy, champion: str, candidate: str, polls: Iterable[Poll]) 
     return newest
 
 
-def _end(state: State, verdict: Verdict) -> tuple[State, Verdict]:
+def _end(state: JudgeState, verdict: Verdict) -> tuple[JudgeState, Verdict]:
     return (msgspec.structs.replace(state, over=verdict) if verdict.final else state), verdict
 
 
-def _share(state: State, poll: Poll) -> float | None:
+def _share(state: JudgeState, poll: Poll) -> float | None:
     """Percent of traffic of the candidate; None when the weights do not say."""
     ours = poll.weights.get(state.candidate, 0.0)
     theirs = poll.weights.get(state.champion, 0.0)
@@ -86,21 +86,23 @@ def _share(state: State, poll: Poll) -> float | None:
 
 
 def _final(
-    state: State, decision: Decision, reasons: tuple[Reason, ...], evidence: Evidence | None
+    state: JudgeState, decision: Decision, reasons: tuple[Reason, ...], evidence: Evidence | None
 ) -> Verdict:
     return Verdict(decision, True, state.t, state.share, None, reasons, evidence, RULE)
 
 
-def _hold(state: State, reasons: tuple[Reason, ...], evidence: Evidence | None = None) -> Verdict:
+def _hold(
+    state: JudgeState, reasons: tuple[Reason, ...], evidence: Evidence | None = None
+) -> Verdict:
     return Verdict("HOLD", False, state.t, state.share, None, reasons, evidence, RULE)
 
 
-def _arm(state: State, total: Growth) -> Arm:
+def _arm(state: JudgeState, total: Growth) -> Arm:
     p95 = latency.p95_ms(state.ledger.edges, total.buckets)
     return Arm(total.requests, total.errors, total.latencies, p95)
 
 
-def _p95(policy: Policy, state: State) -> P95 | None:
+def _p95(policy: Policy, state: JudgeState) -> P95 | None:
     pair, edges = edge_pair(policy, state), state.ledger.edges
     if pair is None:
         return None
@@ -118,7 +120,7 @@ def _slower(total: Growth, edge: int) -> float | None:
     return latency.slower(total.buckets, edge) / total.latencies if total.latencies else None
 
 
-def _evidence(policy: Policy, state: State) -> Evidence:
+def _evidence(policy: Policy, state: JudgeState) -> Evidence:
     shares = budget.split(policy.false_rollback)
     errors, promotion = -math.log(shares.errors), -math.log(policy.false_promotion)
     total = Count(state.candidate_total.errors, state.candidate_total.requests)
@@ -139,7 +141,7 @@ def _evidence(policy: Policy, state: State) -> Evidence:
     )
 
 
-def _decide(policy: Policy, state: State, news: News, evidence: Evidence) -> Verdict:
+def _decide(policy: Policy, state: JudgeState, delta: PollDelta, evidence: Evidence) -> Verdict:
     if evidence.split.speaks:
         text = (
             f"the candidate got {evidence.observed_share:.1f} % of the requests, its weight is"
@@ -150,10 +152,10 @@ def _decide(policy: Policy, state: State, news: News, evidence: Evidence) -> Ver
     faults = _faults(policy, evidence)
     if faults:
         return _final(state, "ROLLBACK", faults, evidence)
-    if not news.shared:
+    if not delta.shared:
         text = f"the candidate's weight is {state.share:g} %: nothing to compare"
         return _hold(state, (Reason("waiting", text),), evidence)
-    return _watch(policy, state, news, evidence)
+    return _watch(policy, state, delta, evidence)
 
 
 def _faults(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
@@ -188,11 +190,11 @@ def _rate(arm: Arm) -> str:
     return f"{arm.errors / arm.requests:.2%}" if arm.requests else "0 of 0"
 
 
-def _watch(policy: Policy, state: State, news: News, evidence: Evidence) -> Verdict:
+def _watch(policy: Policy, state: JudgeState, delta: PollDelta, evidence: Evidence) -> Verdict:
     """Nothing speaks for a rollback: promote, go on watching, or give up."""
     # Polls are seldom exactly on time: half a poll early is the watch's end.
     left = policy.watch_s - evidence.watched_s - policy.poll_s / 2
-    unread = _no_data(state, news)
+    unread = _no_data(state, delta)
     if left > 0:
         reasons = unread + _shared_fault(policy, evidence) or (
             Reason("watching", f"nothing is wrong so far; {left:.0f} s of the watch are left"),
@@ -208,18 +210,18 @@ def _watch(policy: Policy, state: State, news: News, evidence: Evidence) -> Verd
     return _undecided(policy, state, evidence, unread, missing)
 
 
-def _no_data(state: State, news: News) -> tuple[Reason, ...]:
+def _no_data(state: JudgeState, delta: PollDelta) -> tuple[Reason, ...]:
     """Why this poll cannot be the one that promotes, if so."""
-    for version, interval in ((state.candidate, news.candidate), (state.champion, news.champion)):
+    for version, interval in ((state.candidate, delta.candidate), (state.champion, delta.champion)):
         if not interval.read or interval.missing is not None:
             source = f" ({interval.missing})" if interval.missing else ""
             return (Reason("scrape_down", f"version {version} was not read{source}"),)
     if state.due >= STARVED_NATS:
         text = f"the candidate got none of the {state.due:.0f} requests that were due to it"
         return (Reason("candidate_starved", text),)
-    if news.candidate.growth.requests + news.champion.growth.requests == 0:
+    if delta.candidate.growth.requests + delta.champion.growth.requests == 0:
         return (Reason("both_idle", "neither version got a request since the poll before"),)
-    if news.candidate.growth.requests == 0 or not (news.candidate.whole and news.champion.whole):
+    if delta.candidate.growth.requests == 0 or not (delta.candidate.whole and delta.champion.whole):
         return (Reason("undecided", "this poll has no whole count of the candidate"),)
     return ()
 
@@ -236,7 +238,7 @@ def _shared_fault(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
     return (Reason("shared_fault", text),)
 
 
-def _lacking(policy: Policy, state: State, evidence: Evidence) -> tuple[Reason, ...]:
+def _lacking(policy: Policy, state: JudgeState, evidence: Evidence) -> tuple[Reason, ...]:
     """What evidence of safety lacks, over all polls so far."""
     found = []
     candidate, champion = evidence.candidate, evidence.champion
@@ -282,7 +284,7 @@ def _safe(policy: Policy, evidence: Evidence) -> str:
 
 def _undecided(
     policy: Policy,
-    state: State,
+    state: JudgeState,
     evidence: Evidence,
     unread: tuple[Reason, ...],
     missing: tuple[Reason, ...],

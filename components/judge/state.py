@@ -3,7 +3,7 @@
 import msgspec
 
 from components.judge import evidence, latency
-from components.judge.budget import (
+from components.judge.constants import (
     ERROR_RATIOS,
     GONE_AFTER_POLLS,
     HISTORY_REQUESTS,
@@ -22,7 +22,7 @@ from components.judge.poll import Poll
 from components.judge.verdict import Verdict
 
 
-class State(msgspec.Struct, frozen=True):
+class JudgeState(msgspec.Struct, frozen=True):
     """Everything that the next verdict depends on besides the policy and the next poll."""
 
     champion: str
@@ -39,9 +39,9 @@ class State(msgspec.Struct, frozen=True):
     """The champion's errors that predict its next: before the release (scaled) and since."""
     recent: Buckets = ()
     """The champion's cumulative buckets that predict its next; see `latency.remember`."""
-    held: tuple[Growth, Growth] = (Growth(), Growth())
+    pending: tuple[Growth, Growth] = (Growth(), Growth())
     """Counts of candidate and champion that wait to be compared until both are read again."""
-    held_mixed: bool = False
+    pending_mixed: bool = False
     """They are from before and after a change of weights, or some were lost."""
     paired_at: float = -1.0
     """Up to here the versions have been compared; what is compared next begins here."""
@@ -68,7 +68,7 @@ class State(msgspec.Struct, frozen=True):
     """The final verdict, once there is one."""
 
 
-class News(msgspec.Struct, frozen=True):
+class PollDelta(msgspec.Struct, frozen=True):
     """What one poll adds."""
 
     candidate: Interval
@@ -84,7 +84,9 @@ class News(msgspec.Struct, frozen=True):
         return self.candidate.read and self.champion.read
 
 
-def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State, News]:
+def ingest(
+    policy: Policy, state: JudgeState, poll: Poll, share: float
+) -> tuple[JudgeState, PollDelta]:
     """Read the poll's counters; the bets come after, from the state's past alone."""
     clock = Clock(
         poll.t,
@@ -113,7 +115,7 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
         fault = fault or f"version {stranger} is neither champion nor candidate"
     history = _scaled(champion.baseline)
     changed = share != state.share
-    news = News(candidate, champion, shared=0 < share < 100, changed=changed)
+    delta = PollDelta(candidate, champion, shared=0 < share < 100, changed=changed)
     return msgspec.structs.replace(
         state,
         t=poll.t,
@@ -128,7 +130,7 @@ def count(policy: Policy, state: State, poll: Poll, share: float) -> tuple[State
         past=add(state.past, Count(history.errors, history.requests)),
         recent=latency.remember(state.recent, history.buckets),
         fault=state.fault or fault,
-    ), news
+    ), delta
 
 
 def _scaled(history: Growth) -> Growth:

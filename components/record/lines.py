@@ -13,7 +13,7 @@ import msgspec
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.evaluation.result import EvaluationResult
-from components.judge import Plan, Policy, Poll, Sample, Verdict
+from components.judge import Forecast, Policy, Poll, Sample, Verdict
 
 SCHEMA = 2
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
@@ -63,7 +63,7 @@ class EvaluationSkipped(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
-class ForecastMade(Plan, frozen=True, kw_only=True):
+class ForecastMade(Forecast, frozen=True, kw_only=True):
     """How soon the judge would see each fault at the traffic before the release."""
 
     preflight: str

@@ -8,7 +8,7 @@ import msgspec
 
 from components import judge
 from components.errors import InputError, PlatformError, Unreachable
-from components.judge import Plan, Policy
+from components.judge import Forecast, Policy
 from components.platform import wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
@@ -126,7 +126,7 @@ def _snapshot(release: Release, state: ReleaseState) -> Snapshot | None:
     )
 
 
-def forecast_of(policy: Policy, before: Snapshot, now: Snapshot) -> Plan:
+def forecast_of(policy: Policy, before: Snapshot, now: Snapshot) -> Forecast:
     """How soon each fault would be seen, and safety shown, at the traffic between two snapshots."""
     seconds = max(now.at - before.at, 1e-9)
     per_second = max(0.0, now.requests - before.requests) / seconds

@@ -138,7 +138,7 @@ def _turn_back_unrecorded(release: Release, held: HeldLease, error: Unreachable)
     raise PlatformError(f"{said}: production has its traffic back")
 
 
-def replayed(state: ReleaseState) -> judge.State:
+def replayed(state: ReleaseState) -> judge.JudgeState:
     """The judge's state after the polls that the record holds."""
     policy = state.endpoint.release.policy()
     judged = judge.begin(policy, str(state.champion), state.candidate)

@@ -4,10 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from components.evaluation.result import ClassResult
-from components.judge import Verdict
-from components.judge.counters import Growth
-from components.judge.planning import Eta
-from components.judge.verdict import Arm
+from components.judge import Arm, Eta, Growth, Verdict
 from components.report.timeline import Timeline
 
 OUTCOMES = {

@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from components.judge.budget import P95_MARGIN
-from components.judge.verdict import Test
+from components.judge import P95_MARGIN, Test
 from components.report import formatting
 from components.report.timeline import Timeline
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from components.judge.counters import Growth
+from components.judge import Growth
 from components.report import formatting
 from components.report.timeline import Timeline, p95
 

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from components.judge.budget import split
+from components.judge import budget
 from components.report import formatting, line
 from components.report.scorecard import Bar, evaluation, scorecard
 from components.report.timeline import Timeline, p95
@@ -87,7 +87,7 @@ def _evidence(timeline: Timeline) -> RenderableType | None:
     policy = timeline.state.endpoint.release.policy()
     if policy.method != "sequential":
         return table
-    return Group(table, _plain(formatting.budget(asdict(split(policy.false_rollback)))))
+    return Group(table, _plain(formatting.budget(asdict(budget.split(policy.false_rollback)))))
 
 
 def _bar(bar: Bar) -> Text:

@@ -11,11 +11,7 @@ from typing import Any, NamedTuple
 
 from components import record
 from components.evaluation import EvaluationResult
-from components.judge import Poll, Verdict
-from components.judge import state as judged
-from components.judge.counters import Growth, combine
-from components.judge.latency import p95_ms
-from components.judge.planning import Plan
+from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
     AliasSet,
     Deployed,
@@ -135,7 +131,7 @@ class Timeline:
     state: ReleaseState
     lines: int
     last_hash: str
-    forecast: Plan | None
+    forecast: Forecast | None
     """How long the judge would need; None when there was nothing to watch beside."""
     preflight: str
     """What the histogram can decide; empty without a forecast."""
@@ -211,7 +207,7 @@ def _points(
     state: ReleaseState, lines: Sequence[Line]
 ) -> tuple[tuple[Point, ...], tuple[float, ...]]:
     policy = state.endpoint.release.policy()
-    counted = judged.State(str(state.champion), state.candidate)
+    counted = JudgeState(str(state.champion), state.candidate)
     read_at: dict[str, float] = {}
     points: list[Point] = []
     for line in lines:
@@ -222,9 +218,9 @@ def _points(
         poll = line.body
         began = max(counted.t, 0.0)
         share = _share(state, poll)
-        counted, news = judged.count(policy, counted, poll, share)
+        counted, delta = ingest(policy, counted, poll, share)
         spans: list[Span | None] = []
-        for version, interval in (("champion", news.champion), ("candidate", news.candidate)):
+        for version, interval in (("champion", delta.champion), ("candidate", delta.candidate)):
             since = read_at.get(version)
             seen = interval.read and since is not None
             spans.append(Span(interval.growth, poll.t - (since or 0.0)) if seen else None)

@@ -1,4 +1,7 @@
-"""Argo Rollouts' rule for an AnalysisRun, written from `docs/peers.md`.
+"""Argo Rollouts' rule for an AnalysisRun.
+
+Written from argoproj/argo-rollouts at 9f8d111: `analysis/analysis.go` (lines 579 to 690) and
+`utils/evaluate/evaluate.go`.
 
 A measurement is Successful, Failed or Inconclusive by the conditions that the template spells
 out; each metric counts them over the whole run; the run is as bad as its worst metric. Failed
@@ -8,7 +11,7 @@ aborts the rollout, Inconclusive pauses it.
 import numpy as np
 import numpy.typing as npt
 
-from components.judge.policy import Policy
+from components.judge import Policy
 from components.simulation.outcome import HELD, PROMOTED, ROLLED_BACK, Outcomes
 from components.simulation.scenario import ArgoSettings
 from components.simulation.traffic import Floats, Traffic

@@ -1,4 +1,7 @@
-"""Flagger's rule, written from `docs/peers.md`.
+"""Flagger's rule.
+
+Written from fluxcd/flagger at 15bd6ad: `pkg/controller/scheduler.go`,
+`pkg/controller/scheduler_metrics.go` and `pkg/metrics/providers/prometheus.go`.
 
 Every interval the metrics are checked in turn; the first that fails, or has no value, adds one
 failed check and ends the tick. Failed checks add up over the whole release. They are compared
@@ -7,7 +10,7 @@ with the threshold at the start of the *next* tick, before its own checks.
 
 import numpy as np
 
-from components.judge.policy import Policy
+from components.judge import Policy
 from components.simulation.outcome import Outcomes, first_true
 from components.simulation.scenario import FlaggerSettings
 from components.simulation.traffic import Traffic

@@ -1,4 +1,7 @@
-"""Kayenta's rule for one critical metric, written from `docs/peers.md`.
+"""Kayenta's rule for one critical metric.
+
+Written from spinnaker/kayenta at a69573b: `NetflixACAJudge.scala`, `MannWhitneyClassifier.scala`,
+`WeightedSumScorer.scala` and `MonitorCanaryTask.java`.
 
 Each metric is two series of one value per step, unweighted by requests. A two-sided Mann-Whitney
 test over all values so far, repeated at every judgement without correction, says High or Pass:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv
 
-from components.judge.policy import Policy
+from components.judge import Policy
 from components.simulation import argo, flagger, kayenta, sequential
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
 from components.simulation.scenario import Expectation, PeerSettings, Scenario, peer_settings

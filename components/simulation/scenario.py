@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.errors import InputError
-from components.judge.policy import Policy
+from components.judge import Policy
 
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.judge import budget, evidence, latency
-from components.judge.policy import Policy
+from components.judge import Policy, budget, constants, evidence, latency
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
 from components.simulation.traffic import Arm, Floats, Ints, Traffic
 
@@ -30,7 +29,7 @@ class Counts:
 class EProcesses:
     """One `components.judge.evidence.EProcess` per release."""
 
-    def __init__(self, releases: int, grid: budget.Grid, polls: int) -> None:
+    def __init__(self, releases: int, grid: constants.Grid, polls: int) -> None:
         self._log_weights = np.array(grid.log_weights)
         self._log_wealth = np.full((releases, len(grid.values)), -np.inf)
         self._polls = np.zeros(releases, dtype=np.int64)
@@ -52,7 +51,7 @@ class EProcesses:
 
 def limit_bets(count: Counts, limit: float) -> Floats:
     """(releases, bets) of `limit_bet`; 0 without requests."""
-    stake = np.array(budget.LIMIT_FRACTIONS.values) / limit
+    stake = np.array(constants.LIMIT_FRACTIONS.values) / limit
     excess = count.hits / np.maximum(count.trials, 1) - limit
     return np.where(count.trials[:, None] > 0, np.log1p(stake * excess[:, None]), 0.0)
 
@@ -71,7 +70,7 @@ def odds_times(share: Floats | float, factor: Floats) -> Floats:
 
 
 def two_sample_bets(
-    candidate: Counts, champion: Counts, champion_rate: Floats, ratios: budget.Grid
+    candidate: Counts, champion: Counts, champion_rate: Floats, ratios: constants.Grid
 ) -> Floats:
     """(releases, bets) of `two_sample_bet`; 0 without trials."""
     base = champion_rate[:, None]
@@ -99,7 +98,7 @@ def effective(count: Counts, correlation: Floats) -> Counts:
 def _history_scale(history: Arm) -> Floats:
     """The weight of each release's history, which counts as `HISTORY_REQUESTS` at most."""
     requests = history.requests[:, 0].astype(np.float64)
-    return np.asarray(np.minimum(budget.HISTORY_REQUESTS / np.maximum(requests, 1), 1.0))
+    return np.asarray(np.minimum(constants.HISTORY_REQUESTS / np.maximum(requests, 1), 1.0))
 
 
 class Past:
@@ -117,8 +116,8 @@ class Past:
 
     def error_rate(self, limit: float) -> Floats:
         """What the champion's error rate is expected to be in the next poll."""
-        prior_requests = budget.PRIOR_ERRORS / (budget.PRIOR_RATE * limit)
-        return (self._errors + budget.PRIOR_ERRORS) / (self._requests + prior_requests)
+        prior_requests = constants.PRIOR_ERRORS / (constants.PRIOR_RATE * limit)
+        return (self._errors + constants.PRIOR_ERRORS) / (self._requests + prior_requests)
 
 
 class Recent:
@@ -132,28 +131,28 @@ class Recent:
 
     def add(self, answers: Ints, slower: Ints) -> None:
         """One more poll; without answers nothing fades."""
-        room = (budget.RECENT_LATENCIES - answers) / np.maximum(self.answers, 1)
-        kept = np.clip(room, 1 - 1 / budget.RECENT_POLLS, 1.0)
+        room = (constants.RECENT_LATENCIES - answers) / np.maximum(self.answers, 1)
+        kept = np.clip(room, 1 - 1 / constants.RECENT_POLLS, 1.0)
         kept[answers == 0] = 1.0
         self.answers = kept * self.answers + answers
         self.below = kept[:, None] * self.below + (answers[:, None] - slower)
 
     def p95_edge(self) -> Ints:
         """Index of the edge whose exceedance is nearest 5 %, for the next poll."""
-        at = (self.below < (1 - budget.TAIL) * self.answers[:, None]).sum(axis=1)
+        at = (self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1)
         at = np.minimum(at, self.below.shape[1] - 1)
         before = np.maximum(at - 1, 0)
         return np.asarray(np.where(self._off(at) < self._off(before), at, before))
 
     def _off(self, edge: Ints) -> Floats:
         below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
-        return np.abs(1 - below / np.maximum(self.answers, 1) - budget.TAIL)
+        return np.abs(1 - below / np.maximum(self.answers, 1) - constants.TAIL)
 
     def tail(self, edge: Ints) -> Floats:
         """The expected share of the champion's answers beyond an edge."""
         below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
-        hits = self.answers - below + budget.PRIOR_ERRORS
-        return hits / (self.answers + budget.PRIOR_ERRORS / budget.TAIL)
+        hits = self.answers - below + constants.PRIOR_ERRORS
+        return hits / (self.answers + constants.PRIOR_ERRORS / constants.TAIL)
 
 
 class _Pairs:
@@ -179,16 +178,16 @@ class Releases:
         self._traffic, self._policy = traffic, policy
         self._pairs = _Pairs(traffic.edges_ms, policy.p95_ratio)
         self._past, self._recent = Past(traffic.history), Recent(traffic.history)
-        self.limit = EProcesses(releases, budget.LIMIT_FRACTIONS, polls)
-        self.relative = EProcesses(releases, budget.ERROR_RATIOS, polls)
-        self.latency = EProcesses(releases, budget.P95_RATIOS, polls)
-        self.split = EProcesses(releases, budget.SPLIT_FACTORS, polls)
-        self.p95_safe = EProcesses(releases, budget.P95_SAFE_RATIOS, polls)
+        self.limit = EProcesses(releases, constants.LIMIT_FRACTIONS, polls)
+        self.relative = EProcesses(releases, constants.ERROR_RATIOS, polls)
+        self.latency = EProcesses(releases, constants.P95_RATIOS, polls)
+        self.split = EProcesses(releases, constants.SPLIT_FACTORS, polls)
+        self.p95_safe = EProcesses(releases, constants.P95_SAFE_RATIOS, polls)
         self._needed = budget.split(policy.false_rollback)
         self._limit_spoke = np.zeros(releases, dtype=np.bool_)
         """The evidence was enough at some poll; later good polls do not undo it."""
         self._relative_spoke = np.zeros(releases, dtype=np.bool_)
-        self._correlations = np.full(releases, budget.PRIOR_CORRELATION), np.ones(releases)
+        self._correlations = np.full(releases, constants.PRIOR_CORRELATION), np.ones(releases)
         """Sum and number of the estimates of how the champion's latencies hang together."""
 
     def settle(self, poll: int) -> None:
@@ -217,20 +216,22 @@ class Releases:
         limit = self._policy.error_rate
         self.limit.wager(candidate.trials > 0, limit_bets(candidate, limit))
         rate = self._past.error_rate(limit)
-        bets = two_sample_bets(candidate, champion, rate, budget.ERROR_RATIOS)
+        bets = two_sample_bets(candidate, champion, rate, constants.ERROR_RATIOS)
         self.relative.wager((candidate.trials > 0) & (champion.trials > 0), bets)
         line = -np.log(self._needed.errors)
         self._limit_spoke |= self.limit.log_e() >= line
         self._relative_spoke |= self.relative.log_e() >= line
 
     def _bet_latency(self, u: Ints, candidate: Counts, safe: Counts, champion: Counts) -> None:
-        known = self._pairs.decidable[u] & (self._recent.answers >= budget.MIN_TAIL_PAST)
+        known = self._pairs.decidable[u] & (self._recent.answers >= constants.MIN_TAIL_PAST)
         comparable = known & (candidate.trials > 0) & (champion.trials > 0)
         rate, (sum_, number) = self._recent.tail(u), self._correlations
         correlation = np.maximum(sum_ / number, 0.0)
         ours, theirs = effective(candidate, correlation), effective(champion, correlation)
-        self.latency.wager(comparable, two_sample_bets(ours, theirs, rate, budget.P95_RATIOS))
-        bets = two_sample_bets(effective(safe, correlation), theirs, rate, budget.P95_SAFE_RATIOS)
+        self.latency.wager(comparable, two_sample_bets(ours, theirs, rate, constants.P95_RATIOS))
+        bets = two_sample_bets(
+            effective(safe, correlation), theirs, rate, constants.P95_SAFE_RATIOS
+        )
         self.p95_safe.wager(comparable, bets)
         telling = comparable & (champion.trials > 1)
         found = intra_poll_correlations(champion, rate, self._recent.answers)
@@ -240,9 +241,9 @@ class Releases:
     def _bet_split(self, candidate: Counts) -> None:
         share = self._traffic.scenario.share / 100
         due = (candidate.trials - candidate.hits) * share / (1 - share)
-        starved = (candidate.hits == 0) & (due >= budget.STARVED_NATS)
-        factors = np.array(budget.SPLIT_FACTORS.values)
-        tolerated = np.where(factors > 1, budget.SPLIT_TOLERANCE, 1 / budget.SPLIT_TOLERANCE)
+        starved = (candidate.hits == 0) & (due >= constants.STARVED_NATS)
+        factors = np.array(constants.SPLIT_FACTORS.values)
+        tolerated = np.where(factors > 1, constants.SPLIT_TOLERANCE, 1 / constants.SPLIT_TOLERANCE)
         bets = binomial_bets(candidate, odds_times(share, factors), odds_times(share, tolerated))
         self.split.wager((candidate.trials > 0) & ~starved, bets)
 
@@ -261,12 +262,12 @@ class Releases:
         requests, errors = ours.requests.sum(axis=1), ours.errors.sum(axis=1)
         possible = (ours.requests[:, -1] > 0) & ~self._limit_spoke
         u = self._recent.p95_edge()
-        possible &= self._pairs.decidable[u] & (self._recent.answers >= budget.MIN_TAIL_PAST)
+        possible &= self._pairs.decidable[u] & (self._recent.answers >= constants.MIN_TAIL_PAST)
         line = -math.log(self._policy.false_promotion)
         possible &= self.p95_safe.log_e() >= line
         for release in np.flatnonzero(possible):
             total = evidence.Count(errors[release], requests[release])
-            shown = evidence.log_safety(total, self._policy.error_rate, budget.SAFE_FRACTIONS)
+            shown = evidence.log_safety(total, self._policy.error_rate, constants.SAFE_FRACTIONS)
             possible[release] = shown >= line
         return np.asarray(possible)
 

@@ -2,15 +2,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from components.judge.replay import replay
 
-from cli import sluice
 from components import record
+from components.backtest.replay import replay
 from components.errors import InputError
-from components.judge import Policy
-from components.judge.verdict import RULE
+from components.judge import RULE, Policy
+from pipelines.cli import sluice
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "judge" / "golden"
 
 
 def run(*args):

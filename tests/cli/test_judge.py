@@ -4,13 +4,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
-from components.judge.policy_file import load
-from components.judge.retrospect import versions
-from components.judge.schema import text
 
-from cli import sluice
+from components import schemas
+from components.backtest.policy_file import load
+from components.backtest.polls import versions
 from components.errors import InputError, SluiceError
 from components.judge import Poll
+from pipelines.cli import sluice
 
 ROOT = Path(__file__).parents[2]
 POLICY = "watch: 5m\npoll: 15s\nsteps: [10, 100]\n"
@@ -257,7 +257,7 @@ def test_other_than_two_versions_must_be_named(weights):
 
 
 def test_the_schema_refuses_negative_counts_that_the_judge_never_promotes_on(gateway, run):
-    of_sample = json.loads(text())["$defs"]["Sample"]["properties"]
+    of_sample = json.loads(schemas.text("poll"))["$defs"]["Sample"]["properties"]
     counts = [of_sample["requests"], of_sample["errors"]]
     counts.append(of_sample["buckets"]["additionalProperties"])
     assert [count["minimum"] for count in counts] == [0, 0, 0]
@@ -268,7 +268,3 @@ def test_the_schema_refuses_negative_counts_that_the_judge_never_promotes_on(gat
     found = json.loads(run(polls, "--json")[1])
     assert found["verdict"] == "HOLD"
     assert "invalid_sample" in {reason["code"] for reason in found["reasons"]}
-
-
-def test_the_schema_of_polls_in_the_documents_is_the_one_that_is_checked():
-    assert (ROOT / "docs" / "polls.schema.json").read_text() == text()

@@ -46,7 +46,7 @@ def test_what_becomes_of_held_releases_is_said() -> None:
 
 
 def test_a_table_of_promises_says_what_was_measured_of_each() -> None:
-    result = json.loads(run("--scenarios", "done-when", "--releases", "2", "--json").stdout)
+    result = json.loads(run("--scenarios", "acceptance", "--releases", "2", "--json").stdout)
     promises = [promise for found in result["results"] for promise in found["promises"]]
     (in_time,) = [promise for promise in promises if promise.get("within_s") == 600]
     assert 0 <= in_time["measured"] <= 1
@@ -134,7 +134,7 @@ def test_a_value_out_of_range_is_one_line_that_names_the_flag(flags: list[str]) 
 
 def test_a_promise_that_is_not_kept_ends_with_1() -> None:
     # A budget of next to nothing sees no fault in time.
-    flags = ("--scenarios", "done-when", "--releases", "1", "--false-rollback", "1e-200", "--json")
+    flags = ("--scenarios", "acceptance", "--releases", "1", "--false-rollback", "1e-200", "--json")
     result = run(*flags)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["kept"] is False

@@ -4,7 +4,12 @@ import math
 from itertools import product
 
 import pytest
-from components.judge.budget import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.judge import evidence
+from components.judge.budget import split
+from components.judge.constants import (
     ERROR_RATIOS,
     FIRST_WEIGHT,
     LIMIT_FRACTIONS,
@@ -13,12 +18,7 @@ from components.judge.budget import (
     SAFE_FRACTIONS,
     SPLIT_FACTORS,
     SPLIT_TOLERANCE,
-    split,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from components.judge import evidence
 from components.judge.evidence import Count
 
 GRIDS = (LIMIT_FRACTIONS, ERROR_RATIOS, P95_RATIOS, P95_SAFE_RATIOS, SAFE_FRACTIONS, SPLIT_FACTORS)

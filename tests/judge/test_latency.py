@@ -1,9 +1,9 @@
 """The memory of the champion's latencies."""
 
-from components.judge.budget import RECENT_LATENCIES, RECENT_POLLS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.judge.constants import RECENT_LATENCIES, RECENT_POLLS
 from components.judge.latency import known, remember
 
 

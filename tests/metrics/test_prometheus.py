@@ -41,7 +41,7 @@ def answer(gateway, errors=0.001):
     return polls, asked, httpx.MockTransport(handle)
 
 
-def test_a_retrospective_reads_the_raw_counters_of_both_versions(gateway):
+def test_a_backtest_reads_the_raw_counters_of_both_versions(gateway):
     polls, asked, transport = answer(gateway)
     found = fetch_polls("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=transport)
     assert [poll.t for poll in found] == [15.0 * k for k in range(21)]
@@ -53,7 +53,7 @@ def test_a_retrospective_reads_the_raw_counters_of_both_versions(gateway):
     assert not any("rate(" in query for query in asked)
 
 
-def test_a_retrospective_is_judged_like_the_release_itself(gateway):
+def test_a_backtest_is_judged_like_the_release_itself(gateway):
     polls, _, transport = answer(gateway, errors=0.1)
     policy = Policy(watch_s=300)
     found = fetch_polls("http://prometheus", "envoy", "demo", WEIGHTS, SPAN, transport=transport)

@@ -53,7 +53,7 @@ def test_a_time_limit_is_for_rollbacks_only() -> None:
 
 
 def test_every_promise_about_false_endings_counts_errors_too() -> None:
-    bounds = [e for entry in table("done-when").entries for e in entry.expect if e.at_most == 0.01]
+    bounds = [e for entry in table("acceptance").entries for e in entry.expect if e.at_most == 0.01]
     assert bounds
     assert {expectation.measure for expectation in bounds} == {"stopped"}
 
@@ -115,12 +115,12 @@ def test_long_watches_are_drawn_in_parts_that_add_up() -> None:
     assert {len(outcomes.decision) for outcomes in run.outcomes.values()} == {60}
 
 
-@pytest.mark.parametrize("name", ["reference", "done-when", "limits"])
+@pytest.mark.parametrize("name", ["reference", "acceptance", "limits"])
 def test_a_shipped_table_is_valid(name: str) -> None:
     entries = table(name).entries
     assert len({entry.name for entry in entries}) == len(entries)
 
 
 def test_an_unknown_table_is_refused_with_the_names_that_are_there() -> None:
-    with pytest.raises(InputError, match="reference, done-when"):
+    with pytest.raises(InputError, match="reference, acceptance"):
         table("nothing")

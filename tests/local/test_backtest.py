@@ -28,10 +28,10 @@ def requests_of(stand: Stand, version: str) -> float:
     return sum(found.requests for found in read.versions[version].values() if found)
 
 
-def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
+def test_a_backtest_reads_what_the_release_read_and_sees_the_same_fault(
     stand_for: StandFor, tmp_path: Path
 ) -> None:
-    stand = stand_for("retrospect")
+    stand = stand_for("backtest")
     url = prometheus.url(ports.kept(stand.home))
     stand.split({"1": 100})
     ask(stand, 150)
@@ -49,7 +49,7 @@ def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
     time.sleep(1.5)
     span = Range(start, time.time(), 1.0)
 
-    polls = fetch_polls(url, "sluice", "retrospect", {"1": 50, "2": 50}, span)
+    polls = fetch_polls(url, "sluice", "backtest", {"1": 50, "2": 50}, span)
     for version in "12":
         reading = stand.platform.metrics.sample(stand.endpoint.name, [version], max_age=5)
         read = reading.versions[version]
@@ -59,12 +59,12 @@ def test_a_retrospective_reads_what_the_release_read_and_sees_the_same_fault(
             assert other is not None
             assert (one.requests, one.errors) == (other.requests, other.errors)
             assert one.buckets == other.buckets
-    assert [name.split("/")[1] for name, _ in ours] == ["retrospect-v2", "retrospect-v2-grpc"]
+    assert [name.split("/")[1] for name, _ in ours] == ["backtest-v2", "backtest-v2-grpc"]
     assert not polls[0].sources["2"]
 
     (tmp_path / "policy.yaml").write_text(POLICY)
     source = ["--prometheus", url, "--from", str(span.start), "--to", str(span.end)]
-    who = ["--endpoint", "retrospect", "--champion", "1", "--candidate", "2", "--weight", "50"]
+    who = ["--endpoint", "backtest", "--champion", "1", "--candidate", "2", "--weight", "50"]
     asked = ["judge", "--policy", f"{tmp_path}/policy.yaml", *source, *who, "--json"]
     result = CliRunner().invoke(sluice, asked)
     found = json.loads(result.stdout)

@@ -1,0 +1,1 @@
+"""Judging what is over: recorded releases, and polls and policies from files."""

@@ -1,0 +1,1 @@
+"""What people see of an endpoint: recording rules, alerts and dashboards, as code."""
