@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from components.errors import InputError
 
 if TYPE_CHECKING:
-    from components.backtest.polls import Versions
-    from components.judge import Code, Policy, Poll, Verdict
+    from components.judge import Policy, Poll
 
 EXIT_CODES = {"PROMOTE": 0, "ERROR": 1, "ROLLBACK": 3, "HOLD": 4}
 
@@ -114,7 +111,8 @@ def command(
     from components.backtest.policy_file import load
     from components.backtest.polls import preflight_of, read_polls, versions
     from components.judge import judge
-    from components.report.words import printable
+    from components.report import verdict as shown
+    from components.report.formatting import printable
 
     if (polls_file is None) == (url is None):
         raise click.UsageError("give either --polls FILE or --prometheus URL")
@@ -130,7 +128,7 @@ def command(
     except InputError as error:
         if not as_json:
             raise
-        click.echo(json.dumps(_refused("unreadable_poll", str(error))))
+        click.echo(json.dumps(shown.refused_as_json("unreadable_poll", str(error))))
         sys.exit(EXIT_CODES["ERROR"])
     if who.guessed:
         named = printable(f"judging version {who.candidate} against {who.champion}")
@@ -139,13 +137,17 @@ def command(
     if before and not before.ok:
         if not as_json:
             raise InputError(before.text)
-        click.echo(json.dumps(_refused("p95_undecidable", before.text)))
+        click.echo(json.dumps(shown.refused_as_json("p95_undecidable", before.text)))
         sys.exit(EXIT_CODES["ERROR"])
     verdict = judge(settings.policy, who.champion, who.candidate, polls)
     if as_json:
-        click.echo(json.dumps(_result(settings.policy, who, len(polls), verdict)))
+        found = shown.as_json(settings.policy, verdict, who.champion, who.candidate, len(polls))
+        click.echo(json.dumps(found))
     else:
-        show(settings.policy, verdict, who)
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        shown.show(console, settings.policy, verdict, who.champion, who.candidate)
     sys.exit(EXIT_CODES[verdict.decision])
 
 
@@ -161,78 +163,3 @@ def _fetch(
     weights = {champion: 100 - source.weight, candidate: source.weight}
     span = Range(source.start, source.end, policy.poll_s)
     return fetch_polls(source.url, source.style, source.endpoint, weights, span)
-
-
-def _result(policy: Policy, who: Versions, polls: int, verdict: Verdict) -> dict[str, Any]:
-    from components.judge import budget
-
-    body = verdict.to_json()
-    return {
-        "verdict": body.pop("decision"),
-        "champion": who.champion,
-        "candidate": who.candidate,
-        "polls": polls,
-        "budget": {
-            "false_rollback": policy.false_rollback,
-            **asdict(budget.split(policy.false_rollback)),
-        },
-        **body,
-    }
-
-
-def _refused(code: Code, text: str) -> dict[str, Any]:
-    reason = {"code": code, "text": text}
-    return {"verdict": "ERROR", "final": True, "at": None, "reasons": [reason], "evidence": None}
-
-
-def show(policy: Policy, verdict: Verdict, who: Versions) -> None:
-    """Print a verdict with its evidence for people."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from components.judge import budget
-    from components.report import words
-
-    console = Console(highlight=False)
-    # Names of versions and sources are whatever the polls say: text, never markup.
-    said = Text(words.printable(f" at {verdict.at:g} s: {verdict.text}"))
-    console.print(Text(verdict.decision, "bold") + said)
-    evidence = verdict.evidence
-    if evidence is None:
-        return
-    arms = Table(box=None, pad_edge=False)
-    for column in ("version", "requests", "failed", "p95"):
-        arms.add_column(column, justify="left" if column == "version" else "right")
-    for role, version, arm in (
-        ("candidate", who.candidate, evidence.candidate),
-        ("production", who.champion, evidence.champion),
-    ):
-        p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
-        name = Text(words.printable(f"{role} {version}"))
-        arms.add_row(name, f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
-    console.print(arms)
-    tests = Table(box=None, pad_edge=False)
-    for column in ("evidence that", "E", "needed"):
-        tests.add_column(column, justify="left" if column.startswith("ev") else "right")
-    for claim, test in (
-        ("the error rate is over the limit", evidence.limit),
-        ("the error rate is worse than production's", evidence.relative),
-        ("the p95 is worse than the ratio allows", evidence.latency),
-        ("the traffic is not split as the weights say", evidence.split),
-        ("the error rate is below the limit", evidence.safe),
-        ("the p95 is not much worse than production's", evidence.p95_safe),
-    ):
-        style = "bold" if test.speaks else None
-        tests.add_row(claim, _e(test.log_e), _e(test.log_needed), style=style)
-    console.print(tests)
-    if policy.method == "sequential":
-        console.print(words.budget(asdict(budget.split(policy.false_rollback))))
-
-
-def _e(log_e: float) -> str:
-    """An e-value from its logarithm, which may be beyond a float."""
-    exponent = math.floor(log_e / math.log(10))
-    if -3 < exponent < 5:
-        return f"{math.exp(log_e):.4g}"
-    return f"{math.exp(log_e - exponent * math.log(10)):.1f}e{exponent:+d}"

@@ -1,22 +1,16 @@
 """`sluice traffic`."""
 
 import asyncio
-import json
-import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from components.errors import InputError, PlatformError
-
 if TYPE_CHECKING:
-    from components.endpoint import Endpoint
     from components.load.sender import Outcome
-    from components.load.summary import Part, Summary
 
 
 @click.command()
@@ -62,9 +56,11 @@ def command(  # noqa: PLR0917 (click passes by name)
     from components import endpoint as endpoints
     from components import gateway
     from components.load.log import Log
+    from components.load.mix import bodies_for
     from components.load.schedule import due_times
     from components.load.sender import send
-    from components.load.summary import summarise
+    from components.load.summary import summarise, table
+    from components.load.target import client_key, gateway_url
     from components.platform import connect
 
     try:
@@ -73,7 +69,7 @@ def command(  # noqa: PLR0917 (click passes by name)
         raise click.UsageError(str(error)) from error
     chosen = endpoints.find(endpoint)
     platform = connect()
-    headers = {gateway.KEY_HEADER: _key(key_file or platform.home / "keys.json", client)}
+    headers = {gateway.KEY_HEADER: client_key(key_file or platform.home / "keys.json", client)}
     if pin:
         headers[gateway.VERSION_HEADER] = pin
     outcomes: list[Outcome] = []
@@ -86,11 +82,11 @@ def command(  # noqa: PLR0917 (click passes by name)
                 outcomes.append(outcome)
                 log.write(outcome)
 
-        url = f"{_gateway()}/v2/models/{chosen.name}/infer"
-        bodies = _bodies(chosen, mix, seed)
+        url = f"{gateway_url()}/v2/models/{chosen.name}/infer"
+        bodies = bodies_for(chosen, seed, long_messages=mix == "production")
         uvloop.run(_until_stopped(lambda stop: send(url, headers, times, bodies, note, stop=stop)))
     summary = summarise(outcomes)
-    click.echo(summary.model_dump_json() if as_json else _table(summary))
+    click.echo(summary.model_dump_json() if as_json else table(summary))
 
 
 async def _until_stopped(sending: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
@@ -99,52 +95,3 @@ async def _until_stopped(sending: Callable[[asyncio.Event], Coroutine[None, None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await sending(stop)
-
-
-def _gateway() -> str:
-    url = os.environ.get("SLUICE_GATEWAY")
-    if not url:
-        raise PlatformError("the platform names no gateway: set SLUICE_GATEWAY to its base URL")
-    return url.rstrip("/")
-
-
-def _key(path: Path, client: str) -> str:
-    try:
-        keys = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no client keys can be read: {error}") from error
-    if not isinstance(keys, dict) or client not in keys:
-        raise InputError(f"{path}: no key of client {client!r}: name one of {', '.join(keys)}")
-    return str(keys[client])
-
-
-def _bodies(endpoint: "Endpoint", mix: str, seed: int) -> Iterator[bytes]:
-    from components import dataset
-    from components.load.mix import LONG_SHARE, row_bodies, text_bodies
-
-    source = endpoint.evaluation.dataset
-    data = dataset.read(source.uri, source.target)
-    if endpoint.serving.runtime == "text-classifier":
-        return text_bodies(data.texts(), LONG_SHARE if mix == "production" else 0.0, seed)
-    return row_bodies(data.rows, seed)
-
-
-def _table(summary: "Summary") -> str:
-    rate = summary.total.requests / summary.seconds if summary.seconds else 0.0
-    lines = [
-        f"{summary.total.requests} requests in {summary.seconds:.1f} s ({rate:.1f}/s), "
-        f"{summary.late} left late; "
-        + ", ".join(f"{status}: {count}" for status, count in summary.statuses.items()),
-        f"{'version':<10}{'requests':>9}{'share':>8}{'failed':>8}"
-        f"{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}",
-    ]
-    parts = {**summary.versions, "all": summary.total}
-    return "\n".join(lines + [_line(name, part) for name, part in parts.items()])
-
-
-def _line(name: str, part: "Part") -> str:
-    times = "".join(
-        f"{'-' if value is None else format(value, '.1f'):>8}"
-        for value in (part.p50_ms, part.p95_ms, part.p99_ms)
-    )
-    return f"{name:<10}{part.requests:>9}{part.share:>8.1%}{part.failures:>8}{times}"

@@ -75,3 +75,25 @@ def _part(outcomes: Sequence[Outcome], count: int) -> Part:
 def _quantile(ordered: Sequence[float], share: float) -> float | None:
     """The smallest value that at least ``share`` of the values do not exceed."""
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
+
+
+def table(summary: Summary) -> str:
+    """The figures for people, a version a line."""
+    rate = summary.total.requests / summary.seconds if summary.seconds else 0.0
+    lines = [
+        f"{summary.total.requests} requests in {summary.seconds:.1f} s ({rate:.1f}/s), "
+        f"{summary.late} left late; "
+        + ", ".join(f"{status}: {count}" for status, count in summary.statuses.items()),
+        f"{'version':<10}{'requests':>9}{'share':>8}{'failed':>8}"
+        f"{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}",
+    ]
+    parts = {**summary.versions, "all": summary.total}
+    return "\n".join(lines + [_row(name, part) for name, part in parts.items()])
+
+
+def _row(name: str, part: Part) -> str:
+    times = "".join(
+        f"{'-' if value is None else format(value, '.1f'):>8}"
+        for value in (part.p50_ms, part.p95_ms, part.p99_ms)
+    )
+    return f"{name:<10}{part.requests:>9}{part.share:>8.1%}{part.failures:>8}{times}"
