@@ -16,7 +16,7 @@ from components.report.page import render
 from components.report.series import tell
 
 Records = Callable[[str], Path]
-Recorder = Callable[[], Any]
+Recorder = Callable[..., Any]
 
 PLOTS = ["share", "latency", "errors", "evidence", "safety", "requests"]
 

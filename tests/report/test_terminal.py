@@ -16,7 +16,7 @@ from components.report.series import tell
 from pipelines.cli import sluice
 
 Records = Callable[[str], Path]
-Recorder = Callable[[], Any]
+Recorder = Callable[..., Any]
 
 
 def shown(lines: list[record.Line], path: Path) -> str:
