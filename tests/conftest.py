@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from components.platform import Platform
 
 
-class _Rooms(LoadScopeScheduling):
+class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
     """One worker has the end-to-end tests, which mostly wait, and the other one all others."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -50,8 +50,8 @@ class Latency:
         cuts = statistics.quantiles(seconds, n=100, method="inclusive")
         place = math.ceil(0.95 * sent) - 1
         of_sent = sorted(seconds)[place] * 1000 if place < len(seconds) else None
-        quantiles = (cuts[n - 1] * 1000 for n in (50, 95, 99))
-        return cls(sent, len(seconds), *quantiles, of_sent)
+        p50, p95, p99 = (cuts[n - 1] * 1000 for n in (50, 95, 99))
+        return cls(sent, len(seconds), p50, p95, p99, of_sent)
 
 
 @dataclass(frozen=True)

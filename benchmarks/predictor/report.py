@@ -80,7 +80,7 @@ def _inside(*fields: str) -> Figure:
         found: Any = part
         for field in fields:
             found = (found or {}).get(field)
-        return found
+        return None if found is None else float(found)
 
     return get
 
@@ -198,7 +198,7 @@ def page(run: Run, source: Path, soak: Run | None) -> str:
     every = [v for name in names for v in values(run, name, closed(32, "limit", "per_second"))]
     loads = (("skewed", 50), ("skewed", 80), ("skewed", 120), ("typical", 80))
     template = Template(TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
-    return template.render(
+    text: str = template.render(
         source=source,
         plot=PLOT.name,
         rounds=len(run["rounds"]),
@@ -216,6 +216,7 @@ def page(run: Run, source: Path, soak: Run | None) -> str:
         settings=_settings(run),
         soak=soak,
     )
+    return text
 
 
 def _by_speed(run: Run) -> list[str]:

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -62,14 +62,15 @@ def is_at_work(step: str, version: str, platform: Platform) -> bool:
     if lease is None or not (log := journal(platform.home, lease.release_id)).exists():
         return False
     endpoint = log.state().endpoint
-    return {
+    signs: dict[str, Callable[[], bool]] = {
         "evaluate": lambda: True,
         "deploy": lambda: version in platform.serving.versions(endpoint),
         "shift": lambda: version in platform.traffic.weights(endpoint),
         "watch": lambda: any(line.kind == "verdict" for line in log.lines()),
         "promote": lambda: platform.traffic.weights(endpoint) == {version: 100},
         "finalize": lambda: True,
-    }[step]()
+    }
+    return signs[step]()
 
 
 def kill_in(path: Path, version: str, step: str, platform: Platform) -> Journal:

@@ -122,7 +122,7 @@ def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:
         input_example=frame.head(2),
         pip_requirements=["scikit-learn", "skops"],
     )
-    records = [{k: str(v) for k, v in row.items()} for row in frame.to_dict("records")]
+    records = [{str(k): str(v) for k, v in row.items()} for row in frame.to_dict("records")]
     data = Dataset("file:///rows.csv", "0" * 64, tuple(records), tuple(targets))
     scores = score(folder, Serving(runtime="mlflow"), data, concurrency=4)
     assert scores.accuracy == 1.0

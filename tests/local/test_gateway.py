@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import grpc
 import httpx
@@ -158,13 +159,16 @@ def test_no_request_fails_while_the_split_changes_and_each_change_takes_under_a_
             while not over.is_set():
                 statuses[client.post(str(stand.client.base_url) + stand.path).status_code] += 1
 
+    def more_than(answers: int) -> bool:
+        return statuses.total() > answers
+
     sender = threading.Thread(target=send)
     sender.start()
     try:
         for share in (10, 25, 50, 75, 100, 50, 0):
-            before = statuses.total()
+            enough = statuses.total() + 20
             stand.split({"1": 100 - share, "2": share})
-            wait_until(lambda before=before: statuses.total() > before + 20)
+            wait_until(partial(more_than, enough))
     finally:
         over.set()
         sender.join()

@@ -142,7 +142,7 @@ def test_every_socket_is_on_the_loopback_address(up: Home) -> None:
     listening = [
         connection.laddr[0]
         for connection in psutil.net_connections("inet")
-        if connection.pid in ours and connection.status == psutil.CONN_LISTEN
+        if connection.pid in ours and connection.status == psutil.CONN_LISTEN and connection.laddr
     ]
     assert len(listening) >= len(ports.NAMES)
     assert set(listening) == {"127.0.0.1"}

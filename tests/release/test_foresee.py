@@ -1,5 +1,6 @@
 """The preflight and the forecast when production's counters cannot be read at once, or at all."""
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 
 from components.endpoint import Release
 from components.errors import InputError
-from components.release import steps
+from components.release import steps, watching
 from components.release.watching import Glance
 
 FINE = {f"{1.14**k:.6g}": 900.0 + k for k in range(100)} | {"+Inf": 1000.0}
@@ -36,12 +37,12 @@ def glance(at: float, buckets: dict[str, float]) -> Glance:
 def foresee(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the glance before the deployment and the forecast after it; what was written."""
     clock = [0.0]
-    monkeypatch.setattr(steps.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(steps.time, "sleep", lambda s: clock.__setitem__(0, clock[0] + s))
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", lambda s: clock.__setitem__(0, clock[0] + s))
 
     def run(readings: list[Glance | None]) -> list[tuple[str, dict[str, Any]]]:
         left = iter(readings)
-        monkeypatch.setattr(steps.watching, "glance", lambda *_: next(left, readings[-1]))
+        monkeypatch.setattr(watching, "glance", lambda *_: next(left, readings[-1]))
         journal = Journal()
         release: Any = SimpleNamespace(platform=None, journal=journal)
         state: Any = SimpleNamespace(endpoint=SimpleNamespace(release=Release()))

@@ -16,7 +16,7 @@ from components.report.page import render
 from components.report.timeline import timeline_of
 
 Records = Callable[[str], Path]
-Recorder = Callable[[], Any]
+Recorder = Callable[..., Any]
 
 PLOTS = ["share", "latency", "errors", "evidence", "safety", "requests"]
 

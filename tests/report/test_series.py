@@ -11,9 +11,10 @@ from components.errors import InputError
 from components.judge import Poll
 from components.report import series
 from components.report.timeline import Timeline, timeline_of
+from tests.support.present import present
 
 Records = Callable[[str], Path]
-Recorder = Callable[[], Any]
+Recorder = Callable[..., Any]
 
 
 def story_of(records: Records, name: str) -> Timeline:
@@ -27,24 +28,24 @@ def polls_of(records: Records, name: str) -> list[Poll]:
 def test_the_steps_hold_every_request_that_the_counters_show(records: Records) -> None:
     timeline, polls = story_of(records, "promoted"), polls_of(records, "promoted")
     served = {
-        version: polls[-1].sources[version]["envoy"].requests
-        - polls[0].sources[version]["envoy"].requests
+        version: present(polls[-1].sources[version]["envoy"]).requests
+        - present(polls[0].sources[version]["envoy"]).requests
         for version in ("1", "2")
     }
-    assert sum(step.candidate.requests for step in timeline.steps) == served["2"]
-    assert sum(step.champion.requests for step in timeline.steps) == served["1"]
-    assert [(step.percent, step.verdict.decision) for step in timeline.steps] == [
+    assert sum(step.candidate.requests for step in story.steps) == served["2"]
+    assert sum(step.champion.requests for step in story.steps) == served["1"]
+    assert [(step.percent, present(step.verdict).decision) for step in story.steps] == [
         (10, "PROMOTE"),
         (50, "PROMOTE"),
     ]
 
 
 def test_the_verdict_of_a_rolled_back_step_is_the_one_that_ended_it(records: Records) -> None:
-    timeline = story_of(records, "slow")
-    (step,) = timeline.steps
-    assert step.verdict.decision == "ROLLBACK"
-    assert timeline.verdict.reasons[0].code == "p95"
-    ours, theirs = (series.p95(timeline.edges, g) for g in (step.candidate, step.champion))
+    story = story_of(records, "slow")
+    (step,) = story.steps
+    assert present(step.verdict).decision == "ROLLBACK"
+    assert present(story.verdict).reasons[0].code == "p95"
+    ours, theirs = (present(series.p95(story.edges, g)) for g in (step.candidate, step.champion))
     assert ours > 1.3 * theirs
 
 
@@ -52,19 +53,20 @@ def test_polls_without_metrics_are_a_gap_and_one_event(records: Records) -> None
     timeline = story_of(records, "cut")
     unread = [point for point in timeline.points if 600 <= point.t <= 900]
     assert len(unread) == 20
-    assert all(point.candidate is point.champion is point.observed is None for point in unread)
-    after = next(point for point in timeline.points if point.t > 900)
-    assert after.candidate.seconds == pytest.approx(315, abs=1)
-    (event,) = timeline.events
+    for point in unread:
+        assert (point.candidate, point.champion, point.observed) == (None, None, None)
+    after = next(point for point in story.points if point.t > 900)
+    assert present(after.candidate).seconds == pytest.approx(315, abs=1)
+    (event,) = story.events
     assert (event.name, event.times) == ("metrics_unreachable", 20)
     assert timeline.state.outcome is None
 
 
 def test_a_release_without_traffic_has_no_points_and_no_verdict(records: Records) -> None:
-    timeline = story_of(records, "first")
-    assert timeline.points == timeline.steps == ()
-    assert timeline.verdict is None
-    assert timeline.exposed is None
+    story = story_of(records, "first")
+    assert (story.points, story.steps) == ((), ())
+    assert story.verdict is None
+    assert story.exposed is None
 
 
 def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> None:
@@ -74,11 +76,10 @@ def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> Non
     for share in (10, 50):
         before = [p.candidate for p in timeline.points if p.share == share]
         after = [p.candidate for p in pooled if p.share == share]
-        assert series.merged_span(after).growth == series.merged_span(before).growth
-        assert series.merged_span(after).seconds == pytest.approx(
-            series.merged_span(before).seconds
-        )
-    assert sum(point.polls for point in pooled) == len(timeline.points)
+        one, other = (present(series.merged_span(spans)) for spans in (after, before))
+        assert one.growth == other.growth
+        assert one.seconds == pytest.approx(other.seconds)
+    assert sum(point.polls for point in pooled) == len(story.points)
 
 
 def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: Records) -> None:
@@ -87,8 +88,8 @@ def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: 
     at = next(i for i, point in enumerate(points) if point.t > 300)
     inside = [p for p in points if points[at].t - 60 < p.t <= points[at].t]
     assert len(inside) == 4
-    total = sum(p.candidate.growth.requests for p in inside)
-    assert lines[at].candidate.growth.requests == total
+    total = sum(present(p.candidate).growth.requests for p in inside)
+    assert present(lines[at].candidate).growth.requests == total
     first = next(i for i, point in enumerate(points) if point.share == 50)
     assert lines[first].candidate == points[first].candidate
 

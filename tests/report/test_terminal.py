@@ -16,7 +16,7 @@ from components.report import terminal
 from components.report.timeline import timeline_of
 
 Records = Callable[[str], Path]
-Recorder = Callable[[], Any]
+Recorder = Callable[..., Any]
 
 
 def shown(lines: list[record.Line], path: Path) -> str:

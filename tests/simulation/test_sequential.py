@@ -117,8 +117,8 @@ def test_the_vectorised_evidence_is_the_judges(fields: dict[str, float]) -> None
     of = scenario(minutes=5, rps=20, **fields)
     traffic = generate(of, np.random.default_rng(31), 4)
     together = sequential.Releases(traffic, policy(of))
-    for poll in range(4):
-        together.settle(poll)
+    for number in range(4):
+        together.settle(number)
     for release in range(4):
         state = begin(policy(of), CHAMPION, CANDIDATE)
         for poll in polls(traffic, release)[:5]:

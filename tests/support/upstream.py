@@ -37,7 +37,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-class _Grpc(grpc.GenericRpcHandler):
+class _Grpc(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no types
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         status = int(dict(details.invocation_metadata).get("x-test-status", 0))
 

@@ -1,6 +1,7 @@
 """BentoML's service with a batchable method."""
 
 import os
+from typing import Any
 
 import bentoml
 from classifier import Classifier
@@ -16,8 +17,8 @@ class Service:
     def __init__(self) -> None:
         self.classifier = Classifier(os.environ["BUNDLE"], int(os.environ["THREADS"]))
 
-    @bentoml.api(**BATCHING if BATCH > 1 else {})
-    def classify(self, texts: list[str]) -> list[dict]:
+    @bentoml.api(**BATCHING if BATCH > 1 else {})  # type: ignore[untyped-decorator]  # not installed here
+    def classify(self, texts: list[str]) -> list[dict[str, Any]]:
         """Label and probability of each text."""
         found = self.classifier(texts)
         return [{"label": label, "probability": probability} for label, probability in found]

@@ -9,8 +9,10 @@ from classifier import Classifier
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from kserve.utils.utils import generate_uuid
 
+Headers = dict[str, str] | None
 
-class Synchronous(Model):
+
+class Synchronous(Model):  # type: ignore[misc]  # KServe ships no types
     """Runs in the event loop, as in KServe's first example of a custom model."""
 
     def __init__(self) -> None:
@@ -18,7 +20,9 @@ class Synchronous(Model):
         self.classify = Classifier(os.environ["BUNDLE"], int(os.environ["THREADS"]))
         self.ready = True
 
-    def predict(self, payload: InferRequest, headers=None, response_headers=None) -> InferResponse:
+    def predict(
+        self, payload: InferRequest, headers: Headers = None, response_headers: Headers = None
+    ) -> InferResponse:
         """Answer one V2 request."""
         return self.answer(payload, self.classify(payload.inputs[0].data))
 
@@ -44,7 +48,7 @@ class Asynchronous(Synchronous):
         self.executor = ThreadPoolExecutor(int(os.environ["WORKERS"]))
 
     async def predict(
-        self, payload: InferRequest, headers=None, response_headers=None
+        self, payload: InferRequest, headers: Headers = None, response_headers: Headers = None
     ) -> InferResponse:
         """Answer one V2 request."""
         loop = asyncio.get_running_loop()

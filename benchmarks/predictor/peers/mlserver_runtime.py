@@ -8,7 +8,7 @@ from mlserver.codecs import NumpyCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
 
-class Runtime(MLModel):
+class Runtime(MLModel):  # type: ignore[misc]  # not installed here
     """One model in one worker process."""
 
     async def load(self) -> bool:

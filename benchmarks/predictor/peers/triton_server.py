@@ -1,8 +1,10 @@
 """PyTriton: inference callables bound to a Triton server, batched by it."""
 
 import os
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from classifier import Classifier
 from pytriton.decorators import batch
 from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
@@ -18,8 +20,8 @@ class Callable:
     def __init__(self) -> None:
         self.classify = Classifier(os.environ["BUNDLE"], int(os.environ["THREADS"]))
 
-    @batch
-    def __call__(self, text: np.ndarray) -> dict:
+    @batch  # type: ignore[untyped-decorator]  # not installed here
+    def __call__(self, text: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[Any]]:
         """Labels and probabilities of texts [n, 1]."""
         labels, probabilities = zip(*self.classify([t.decode() for t in text[:, 0]]), strict=True)
         return {
