@@ -14,6 +14,7 @@ from components.errors import InputError, SluiceError
 
 COMMANDS = {
     "validate": "check endpoint files",
+    "apply": "make endpoint files known to the platform",
     "prepare": "make and register the example models",
     "register": "register an MLflow model of your own",
     "release": "release a model version to production",
@@ -25,8 +26,9 @@ COMMANDS = {
     "judge": "judge polls from a file or from Prometheus",
     "simulate": "run traffic and a fault through this rule and its peers'",
     "traffic": "send open-loop traffic to an endpoint",
+    "keys": "list, make, replace and take away clients' keys",
     "pipelines": "compile the pipelines",
-    "reap": "finish releases whose lease has expired",
+    "reap": "end releases whose lease is silent",
 }
 
 

@@ -45,7 +45,7 @@ def command(data: Path, cache: Path, as_json: bool) -> None:
     def say(line: str) -> None:
         click.echo(f"{time.monotonic() - began:5.1f} s  {line}", err=as_json)
 
-    versions = prepare(platform.registry_url, cache, data, say)
+    versions = prepare(platform, cache, data, say)
     if as_json:
         click.echo(json.dumps([asdict(version) for version in versions]))
         return

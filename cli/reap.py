@@ -6,23 +6,29 @@ import click
 
 
 @click.command()
-@click.option("--every", type=float, help="Seconds between passes; one pass only if absent.")
+@click.option("--every", type=float, help="Seconds between passes; one watch only if absent.")
 def command(every: float | None) -> None:
-    """Finish releases whose lease has expired: complete or roll back, by their record.
+    """Give production its traffic back where a release's lease is silent, and end the release.
+
+    A lease is silent when its holder was not heard of for the lease's length. Without --every the
+    leases are watched for the length of the longest one, once.
 
     Example: sluice reap --every 5
     """
     from components.errors import SluiceError
     from components.platform import connect
-    from components.release import reaper
+    from components.release.reaper import Reaper
 
+    reaper: Reaper | None = None
     while True:
         try:
-            platform = connect()
-            for line in reaper.reap(platform, time.time()):
+            reaper = reaper or Reaper(connect())
+            for line in reaper.run():
                 click.echo(line)
-            for line in reaper.mirror(platform):
-                click.echo(line)
+            if every is None:
+                time.sleep(reaper.longest_lease())
+                for line in reaper.run():
+                    click.echo(line)
         except SluiceError as error:
             if every is None:
                 raise

@@ -20,7 +20,7 @@ def command(source: str, model: str, as_json: bool) -> None:
     from components.platform import connect
     from components.registry import register
 
-    own = register.register_own(register.client(connect().registry_url), source, model)
+    own = register.register_own(register.client(connect().registry.url), source, model)
     if as_json:
         click.echo(
             json.dumps({"model": model, "version": own.version, "needs_pickle": bool(own.refused)})

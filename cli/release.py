@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from components.release.journal import Journal
-
+    from components.record import Record
     from pipelines.engines.contract import Engine, Result
 
 EXIT_CODES = {"promoted": 0, "rolled_back": 3, "held": 4}
@@ -32,49 +31,54 @@ def command(endpoint: str | None, version: str, resume: str | None, as_json: boo
 
     Example: sluice release banking77 --version 2
     """
-    from components.release.journal import journal, opened
-
-    from cli import _follow
-    from components import endpoint as endpoints
+    from cli import _endpoint, _follow
     from components.errors import InputError
     from components.platform import connect
-    from components.registry import Registry
-    from components.release import steps
+    from components.record import Record
+    from components.release.context import opened
+    from components.release.opening import new_release_id
     from pipelines.engines.local import LocalEngine
 
     if (endpoint is None) == (resume is None):
         raise click.UsageError("name an ENDPOINT, or a release to --resume")
     platform = connect()
-    home = platform.home
     if endpoint:
-        name = endpoints.find(endpoint).name
-        release_id = steps.new_release_id(name, version, time.time())
+        name = _endpoint.apply(platform, endpoint).name
+        release_id = new_release_id(name, version, time.time())
     else:
-        release_id = str(resume)
-        state = opened(home, release_id, Registry(platform.registry_url)).state()
+        name, release_id = "", str(resume)
+        with opened(release_id, platform) as release:
+            state = release.state()
         if state.outcome:
             raise InputError(f"release {resume} has ended: {state.outcome}: {state.reason}")
-    log = journal(home, release_id)
-    log.folder.mkdir(parents=True, exist_ok=True)
+    record = Record(platform.records, release_id, platform.clock)
     engine: Engine = LocalEngine()
-    run = engine.submit(endpoint or "", version, release_id)
+    run = engine.submit(name, version, release_id)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: engine.stop(run))
-    _follow.follow(log, lambda: engine.alive(run), quiet=as_json)
-    found = _outcome(log, engine.result(run))
+    _follow.follow(record, lambda: engine.alive(run), quiet=as_json)
+    found = _outcome(record, engine.result(run))
     _print(release_id, found, run.log, as_json)
     sys.exit(EXIT_CODES.get(found["outcome"], 1))
 
 
-def _outcome(log: Journal, result: Result) -> dict[str, Any]:
-    """How it went, by the record; only where none began by what the engine says."""
-    if not log.exists():
+def _outcome(record: Record, result: Result) -> dict[str, Any]:
+    """How it went, by the record; only where none began, or none can be read, by the engine."""
+    from components.errors import Unreachable
+    from components.release.state import fold
+
+    try:
+        lines = record.lines()
+    except Unreachable as error:
+        said = f"{result.message or 'the run ended'}; its record cannot be read now: {error}"
+        return {"outcome": "error", "reason": said, "engine": result.code}
+    if not lines:
         said = result.message or "the engine said nothing"
         return {"outcome": "error", "reason": said, "engine": result.code}
-    state = log.state()
+    state = fold(lines)
     outcome = state.outcome or "error"
     reason = state.reason or "this run stopped before the end: resume it, or the reaper ends it"
-    return {"outcome": outcome, "reason": reason, "record": str(log.path), "engine": result.code}
+    return {"outcome": outcome, "reason": reason, "engine": result.code}
 
 
 def _print(release_id: str, found: dict[str, Any], engine_log: str, as_json: bool) -> None:

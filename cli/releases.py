@@ -9,7 +9,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(as_json: bool) -> None:
-    """List the releases that this machine has a record of, oldest first.
+    """List the releases that the platform has a record of, oldest first.
 
     Example: sluice releases
     """
@@ -17,13 +17,17 @@ def command(as_json: bool) -> None:
 
     from components.errors import InputError
     from components.platform import connect
+    from components.record import Record
+    from components.release.state import ReleaseState, fold
 
-    for log in journals(connect().home):
+    platform = connect()
+    found: list[ReleaseState] = []
+    for release_id in platform.records.releases():
         try:
-            state = log.state()
+            found.append(fold(Record(platform.records, release_id, platform.clock).lines()))
         except InputError as error:
             click.echo(f"damaged: {error}", err=True)
-            continue
+    for state in sorted(found, key=lambda state: state.started_at):
         row = {
             "release": state.release_id,
             "endpoint": state.endpoint.name,

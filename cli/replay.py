@@ -18,7 +18,7 @@ NOT_REPRODUCED = 5
 
 
 @click.command()
-@click.argument("record", type=click.Path(path_type=Path))
+@click.argument("release")
 @click.option(
     "--policy",
     "policy_file",
@@ -26,8 +26,10 @@ NOT_REPRODUCED = 5
     help="Say what this policy would have decided, and when; nothing is compared.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
+def command(release: str, policy_file: Path | None, as_json: bool) -> None:
     """Verify a decision record's hash chain, and judge its polls again.
+
+    RELEASE is an id from 'sluice releases', or a record's file.
 
     Every verdict must come out as it was recorded: the decision exactly, the evidence to 12
     digits. With --policy, the recorded polls are judged by another policy instead.
@@ -35,30 +37,30 @@ def command(record: Path, policy_file: Path | None, as_json: bool) -> None:
     Exit codes: 0 intact and reproduced, 1 tampered with or unreadable, 2 usage, 5 intact but not
     reproduced.
 
-    Example: sluice replay .sluice/releases/demo-1/record.jsonl --policy strict.yaml
+    Example: sluice replay banking77-v2-20261118-094640-000 --policy strict.yaml
     """
-    from components import record as records
+    from cli import _record
     from components.backtest.policy_file import load
     from components.backtest.replay import replay
 
     policy = load(policy_file).policy if policy_file else None
-    lines = records.read(record, whole=True)
+    where, lines = _record.find(release, whole=True)
     try:
         result = replay(lines, policy)
     except InputError as error:
-        raise InputError(f"{record}: {error}") from error
+        raise InputError(f"{where}: {error}") from error
     if as_json:
         click.echo(json.dumps({"lines": len(lines), "head": lines[-1].hash, **result.to_json()}))
     else:
-        _print(record, len(lines), result, policy_file)
+        _print(where, len(lines), result, policy_file)
     if result.difference is not None:
         sys.exit(NOT_REPRODUCED)
 
 
-def _print(record: Path, lines: int, result: Replay, policy_file: Path | None) -> None:
+def _print(where: str, lines: int, result: Replay, policy_file: Path | None) -> None:
     from components.report.words import printable
 
-    click.echo(f"{record}: intact, {lines} lines, {result.polls} polls")
+    click.echo(f"{where}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:
         click.echo(
             printable(f"not reproduced: {result.difference}")

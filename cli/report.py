@@ -9,7 +9,7 @@ import click
 @click.command()
 @click.argument("release")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Default: report.html beside the record."
+    "--out", type=click.Path(path_type=Path), help="Default: report.html beside the record's file, else RELEASE.html here."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the path as one JSON object.")
 def command(release: str, out: Path | None, as_json: bool) -> None:
@@ -24,9 +24,11 @@ def command(release: str, out: Path | None, as_json: bool) -> None:
     from components.report.page import render
     from components.report.timeline import timeline_of
 
-    path, lines = _record.find(release)
-    out = out or path.with_name("report.html")
-    page = render(timeline_of(lines), path)
+    where, lines = _record.find(release)
+    if out is None:
+        beside = Path(where).with_name("report.html")
+        out = beside if Path(where).is_file() else Path(f"{release}.html")
+    page = render(timeline_of(lines), where)
     try:
         out.write_text(page, encoding="utf-8")
     except OSError as error:

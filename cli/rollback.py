@@ -1,28 +1,34 @@
 """`sluice rollback`: an operator ends a release."""
 
+import json
+from dataclasses import asdict
+
 import click
 
 
 @click.command()
 @click.argument("endpoint")
 @click.option("--reason", default="an operator asked for it", help="Goes into the record.")
-def command(endpoint: str, reason: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(endpoint: str, reason: str, as_json: bool) -> None:
     """Send all traffic of ENDPOINT back to the champion and end the release under way.
+
+    The traffic goes back even if the record's store and MLflow do not answer: the record then
+    follows when they do.
 
     Example: sluice rollback banking77 --reason "wrong labels reported"
     """
-    from components import endpoint as endpoints
-    from components.errors import InputError
+    from cli import _endpoint
     from components.platform import connect
-    from components.release import steps
+    from components.release.operating import roll_back
 
-    found = endpoints.find(endpoint)
-    lease = connect().leases.read(found.name)
-    if lease is None:
-        raise InputError(
-            f"no release of {found.name} is under way; to return to an earlier version release it:"
-            f" sluice release {endpoint} --version N"
-        )
-    steps.rollback(lease.release_id, reason)
-    ended = steps.finalize(lease.release_id)
-    click.echo(f"{lease.release_id}: {ended.outcome}: {ended.reason}")
+    done = roll_back(connect(), _endpoint.name(endpoint), reason)
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+        return
+    shares = ", ".join(f"version {v} {w}%" for v, w in done.weights.items()) or "no route"
+    click.echo(f"in force: {shares}")
+    if done.outcome:
+        click.echo(f"{done.release_id}: {done.outcome}: {done.reason}")
+    else:
+        click.echo(f"{done.release_id}: its record follows: {done.reason}", err=True)

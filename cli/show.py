@@ -14,17 +14,17 @@ def command(release: str, as_json: bool) -> None:
     from cli import _record
     from components.report.timeline import timeline_of
 
-    path, lines = _record.find(release)
+    where, lines = _record.find(release)
     timeline = timeline_of(lines)
     if as_json:
         import json
 
         from components.report.summary import summary
 
-        click.echo(json.dumps(summary(timeline) | {"record": str(path)}))
+        click.echo(json.dumps(summary(timeline) | {"record": where}))
         return
     from rich.console import Console
 
     from components.report import terminal
 
-    terminal.show(Console(highlight=False), timeline, path)
+    terminal.show(Console(highlight=False), timeline, where)

@@ -53,23 +53,24 @@ def command(  # noqa: PLR0917 (click passes by name)
     """
     import uvloop
 
-    from components import endpoint as endpoints
+    from cli import _endpoint
     from components import gateway
     from components.load.log import Log
     from components.load.mix import bodies_for
     from components.load.schedule import due_times
     from components.load.sender import send
     from components.load.summary import summarise, table
-    from components.load.target import client_key, gateway_url
+    from components.load.keys import client_key
     from components.platform import connect
 
     try:
         times = due_times(rps, seconds, "poisson" if arrivals == "poisson" else "constant", seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    chosen = endpoints.find(endpoint)
     platform = connect()
-    headers = {gateway.KEY_HEADER: client_key(key_file or platform.home / "keys.json", client)}
+    chosen = _endpoint.load(platform, endpoint)
+    key = client_key(key_file, client) if key_file else platform.gateway.key(client)
+    headers = {gateway.KEY_HEADER: key}
     if pin:
         headers[gateway.VERSION_HEADER] = pin
     outcomes: list[Outcome] = []
@@ -82,8 +83,8 @@ def command(  # noqa: PLR0917 (click passes by name)
                 outcomes.append(outcome)
                 log.write(outcome)
 
-        url = f"{gateway_url()}/v2/models/{chosen.name}/infer"
-        bodies = bodies_for(chosen, seed, long_messages=mix == "production")
+        url = f"{platform.gateway.url}/v2/models/{chosen.name}/infer"
+        bodies = bodies_for(chosen, platform.files.read, seed, long_messages=mix == "production")
         uvloop.run(_until_stopped(lambda stop: send(url, headers, times, bodies, note, stop=stop)))
     summary = summarise(outcomes)
     click.echo(summary.model_dump_json() if as_json else table(summary))

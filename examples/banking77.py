@@ -124,10 +124,15 @@ def load_sources(data: Path) -> Sources:
         InputError: something is missing.
     """
     return Sources(
-        train=dataset.read((data / "train.csv").resolve().as_uri(), TARGET),
-        test=dataset.read((data / "test.csv").resolve().as_uri(), TARGET),
+        train=_rows(data / "train.csv"),
+        test=_rows(data / "test.csv"),
         weights=minilm.weights_folder(),
     )
+
+
+def _rows(path: Path) -> Dataset:
+    content = read_limited(path, dataset.MAX_BYTES, "name the folder by --data")
+    return dataset.parse(content, TARGET, str(path))
 
 
 def build(

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from components.errors import InputError
+from components import record
+from components.errors import InputError, first_fault
 from components.judge import RULE, JudgeState, Policy, Poll, Verdict, observe
-from components.record import Line
+from components.record import Ended, Line
 
 DIGITS = 12
 """Significant digits of evidence that must agree: other machines' `log` may differ in the last."""
@@ -45,64 +46,57 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
     Raises:
         InputError: the lines are no release's record.
     """
-    head = lines[0].body if lines and lines[0].kind == "release" else None
-    if head is None:
-        raise InputError("the record does not begin with a 'release' line: it is no release's")
+    head = record.opened(lines)
+    record.refuse_newer(head, "replay")
     try:
-        used = policy or Policy.model_validate(head["policy"])
-        # A first release has no champion, an unchanged one the same; neither has polls.
-        state = JudgeState(str(head["champion"]), str(head["candidate"]))
-        release_id = str(head["release_id"])
-    except (KeyError, ValidationError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"line 1: no 'release' line that can be judged again: {text}") from error
+        used = policy or head.judged_by()
+    except ValidationError as error:
+        said = first_fault(error)
+        raise InputError(f"line 1: no 'release' line that can be judged again: {said}") from error
+    # A first release has no champion, an unchanged one the same; neither has polls.
+    state = JudgeState(str(head.champion), head.candidate)
     polls = verdicts = 0
     passed: dict[float, float] = {}
     newest: Verdict | None = None
     difference = None
     for number, line in enumerate(lines, start=1):
-        if line.kind == "poll":
-            state, newest = observe(used, state, _poll(line, number))
+        if isinstance(line.body, Poll):
+            state, newest = observe(used, state, line.body)
             polls += 1
             if newest.decision == "PROMOTE":
                 passed.setdefault(newest.step, newest.at)
             if newest.final and policy is not None:
                 break
-        elif line.kind == "verdict" and policy is None:
+        elif isinstance(line.body, Verdict) and policy is None:
             verdicts += 1
-            difference = difference or _difference(line, number, newest)
+            difference = difference or _difference(line.body, line.content, number, newest)
     return Replay(
-        release_id=release_id,
+        release_id=head.release_id,
         polls=polls,
         verdicts=verdicts,
         difference=difference,
         passed=tuple(passed.items()),
         decided=newest,
-        complete=any(line.kind == "end" for line in lines),
+        complete=any(isinstance(line.body, Ended) for line in lines),
     )
 
 
-def _poll(line: Line, number: int) -> Poll:
-    try:
-        return Poll.from_json(line.body)
-    except InputError as error:
-        raise InputError(f"line {number}: {error}") from error
-
-
-def _difference(line: Line, number: int, verdict: Verdict | None) -> str | None:
-    if verdict is None:
+def _difference(
+    recorded: Verdict, content: bytes, number: int, again: Verdict | None
+) -> str | None:
+    if again is None:
         return f"line {number}: a verdict without a poll before it"
-    rule = line.body.get("rule", 1)
-    if rule != RULE:
+    if recorded.rule != RULE:
         return (
-            f"line {number}: judged by rule {rule} of the judge, this is rule {RULE}: replay it"
-            " with the Sluice that recorded it, or see with --policy what this rule decides"
+            f"line {number}: judged by rule {recorded.rule} of the judge, this is rule {RULE}:"
+            " replay it with the Sluice that recorded it, or see with --policy what this rule"
+            " decides"
         )
-    where = _unequal(line.body, verdict.to_json(), "")
+    where = _unequal(msgspec.json.decode(content), again.to_json(), "")
     if where is None:
         return None
-    key, recorded, again = where
-    return f"line {number}: {key or 'verdict'} is recorded as {recorded}, now {again}"
+    key, was, now = where
+    return f"line {number}: {key or 'verdict'} is recorded as {was}, now {now}"
 
 
 def _unequal(recorded: Any, again: Any, key: str) -> tuple[str, Any, Any] | None:

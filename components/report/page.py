@@ -15,8 +15,8 @@ from components.report.timeline import Timeline, p95
 HERE = Path(__file__).parent
 
 
-def render(timeline: Timeline, record: Path) -> str:
-    """The page of a release whose record is the file ``record``."""
+def render(timeline: Timeline, record: str) -> str:
+    """The page of a release whose record is at ``record``."""
     import jinja2
 
     environment = jinja2.Environment(

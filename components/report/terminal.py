@@ -18,8 +18,8 @@ BAR = 14
 """Characters of a bar of evidence."""
 
 
-def show(console: Console, timeline: Timeline, record: Path) -> None:
-    """Print the release whose record is the file ``record``."""
+def show(console: Console, timeline: Timeline, record: str) -> None:
+    """Print the release whose record is at ``record``."""
     console.print(_head(timeline))
     for title, part in (
         ("What decided" if timeline.state.outcome else "Where it stands", _scorecard(timeline)),

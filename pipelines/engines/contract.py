@@ -41,7 +41,7 @@ class Engine(Protocol):
         """Start the release's pipeline, or go on with it; does not wait for anything.
 
         Args:
-            endpoint: name or path of the endpoint's file; empty to resume.
+            endpoint: the endpoint's name; empty to resume.
             version: the version to release; empty for the one with alias ``candidate``.
             release_id: identifies the release in every step and in its record.
         """

@@ -111,7 +111,8 @@ def main(folder: Path, endpoint: str, version: str, release_id: str) -> int:
         0 if the engine ran the pipeline to its end.
     """
     from components.release import steps
-    from components.release.lease import ENGINE, this_process
+    from components.release.context import ENGINE
+    from components.release.lease import this_process
     from pipelines.engines.local_runner import Terminated
 
     # The steps' processes inherit them: one run holds the lease under one name.
@@ -143,14 +144,16 @@ def _run(folder: Path, endpoint: str, version: str, release_id: str) -> None:
 
 
 def _watched_steps(endpoint: str, release_id: str) -> int:
-    """How many steps the release watches: from its record if it has begun, else from the file."""
+    """How many steps the release watches: from its record, else as the platform knows the endpoint."""
     from components.release.journal import journal
 
-    from components import endpoint as endpoints
     from components.platform import connect
+    from components.record import Record
+    from components.release.state import fold
 
-    log = journal(connect().home, release_id)
-    found = log.state().endpoint if log.exists() else endpoints.find(endpoint)
+    platform = connect()
+    lines = Record(platform.records, release_id, platform.clock).lines()
+    found = fold(lines).endpoint if lines else platform.endpoints.load(endpoint)
     return sum(step < 100 for step in found.release.steps)
 
 

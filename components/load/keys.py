@@ -1,22 +1,9 @@
-"""Where traffic goes: the gateway, and a client's key to it."""
+"""A client's key to the gateway, from a file of one's own."""
 
 import json
-import os
 from pathlib import Path
 
-from components.errors import InputError, PlatformError
-
-
-def gateway_url() -> str:
-    """The base URL of the platform's gateway.
-
-    Raises:
-        PlatformError: the platform names none.
-    """
-    url = os.environ.get("SLUICE_GATEWAY")
-    if not url:
-        raise PlatformError("the platform names no gateway: set SLUICE_GATEWAY to its base URL")
-    return url.rstrip("/")
+from components.errors import InputError
 
 
 def client_key(path: Path, client: str) -> str:

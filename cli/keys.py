@@ -1,0 +1,64 @@
+"""`sluice keys`: the clients of the gateway."""
+
+import json
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """List, make, replace and take away the keys by which clients ask the gateway.
+
+    A key is printed by 'show' alone. What is changed is in force when the command returns.
+
+    Example: sluice keys add checkout
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+def list_clients(as_json: bool) -> None:
+    """List the clients that have a key."""
+    from components.platform import connect
+
+    clients = connect().gateway.clients()
+    click.echo(json.dumps(clients) if as_json else "\n".join(clients))
+
+
+@command.command()
+@click.argument("client")
+def show(client: str) -> None:
+    """Print the key of CLIENT, and nothing else: a secret."""
+    from components.platform import connect
+
+    click.echo(connect().gateway.key(client))
+
+
+@command.command()
+@click.argument("client")
+def add(client: str) -> None:
+    """Make a key for a new CLIENT."""
+    from components.platform import connect
+
+    connect().gateway.add(client)
+    click.echo(f"{client}: has a key; 'sluice keys show {client}' prints it")
+
+
+@command.command()
+@click.argument("client")
+def rotate(client: str) -> None:
+    """Replace the key of CLIENT; the old one is refused from now on."""
+    from components.platform import connect
+
+    connect().gateway.rotate(client)
+    click.echo(f"{client}: has a new key; 'sluice keys show {client}' prints it")
+
+
+@command.command()
+@click.argument("client")
+def revoke(client: str) -> None:
+    """Take the key of CLIENT away."""
+    from components.platform import connect
+
+    connect().gateway.revoke(client)
+    click.echo(f"{client}: has no key any more")
