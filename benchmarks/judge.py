@@ -10,8 +10,6 @@ import time
 from itertools import accumulate
 from pathlib import Path
 
-from components.judge.replay import replay
-
 from components import record
 from components.backtest.replay import replay
 from components.judge import Policy, Poll, Sample, begin, observe

@@ -13,8 +13,6 @@ def command(as_json: bool) -> None:
 
     Example: sluice releases
     """
-    from components.release.journal import journals
-
     from components.errors import InputError
     from components.platform import connect
     from components.record import Record

@@ -58,7 +58,7 @@ def command(release: str, policy_file: Path | None, as_json: bool) -> None:
 
 
 def _print(where: str, lines: int, result: Replay, policy_file: Path | None) -> None:
-    from components.report.words import printable
+    from components.report.formatting import printable
 
     click.echo(f"{where}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:

@@ -9,7 +9,9 @@ import click
 @click.command()
 @click.argument("release")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Default: report.html beside the record's file, else RELEASE.html here."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Default: report.html beside the record's file, else RELEASE.html here.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the path as one JSON object.")
 def command(release: str, out: Path | None, as_json: bool) -> None:

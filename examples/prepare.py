@@ -1,6 +1,6 @@
 """All example models and data sets onto a platform; a second time finds everything there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,7 @@ def prepare(platform: Platform, cache: Path, data: Path, say: Say) -> list[Regis
     ]
 
 
-def _banking77(
-    server: Any, cache: Path, sources: banking77.Sources, say: Say
-) -> list[Registered]:
+def _banking77(server: Any, cache: Path, sources: banking77.Sources, say: Say) -> list[Registered]:
     digests = [sources.recipe_digest(recipe) for recipe in banking77.RECIPES]
     done = [find(server, banking77.MODEL, digest) for digest in digests]
     missing = [r for r, found in zip(banking77.RECIPES, done, strict=True) if found is None]

@@ -1,7 +1,6 @@
 """A release on one screen of 80 columns."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding

@@ -29,12 +29,16 @@ def as_json(
 ) -> dict[str, Any]:
     """The same as one JSON object."""
     body = verdict.to_json()
+    shares = asdict(budget.split(policy.false_rollback))
     return {
         "verdict": body.pop("decision"),
         "champion": champion,
         "candidate": candidate,
         "polls": polls,
-        "budget": {"false_rollback": policy.false_rollback, **asdict(budget.split(policy.false_rollback))},
+        "budget": {
+            "false_rollback": policy.false_rollback,
+            **asdict(budget.split(policy.false_rollback)),
+        },
         **body,
     }
 

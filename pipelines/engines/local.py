@@ -144,9 +144,7 @@ def _run(folder: Path, endpoint: str, version: str, release_id: str) -> None:
 
 
 def _watched_steps(endpoint: str, release_id: str) -> int:
-    """How many steps the release watches: from its record, else as the platform knows the endpoint."""
-    from components.release.journal import journal
-
+    """How many steps the release watches: by its record, else by the endpoint's file."""
     from components.platform import connect
     from components.record import Record
     from components.release.state import fold

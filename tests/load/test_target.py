@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from components.load.target import client_key, gateway_url
 
 from components.errors import InputError, PlatformError
-from components.load.target import client_key, gateway_url
 
 
 def test_a_client_without_a_key_is_named_with_those_that_have_one(tmp_path: Path) -> None:

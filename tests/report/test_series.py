@@ -32,20 +32,20 @@ def test_the_steps_hold_every_request_that_the_counters_show(records: Records) -
         - present(polls[0].sources[version]["envoy"]).requests
         for version in ("1", "2")
     }
-    assert sum(step.candidate.requests for step in story.steps) == served["2"]
-    assert sum(step.champion.requests for step in story.steps) == served["1"]
-    assert [(step.percent, present(step.verdict).decision) for step in story.steps] == [
+    assert sum(step.candidate.requests for step in timeline.steps) == served["2"]
+    assert sum(step.champion.requests for step in timeline.steps) == served["1"]
+    assert [(step.percent, present(step.verdict).decision) for step in timeline.steps] == [
         (10, "PROMOTE"),
         (50, "PROMOTE"),
     ]
 
 
 def test_the_verdict_of_a_rolled_back_step_is_the_one_that_ended_it(records: Records) -> None:
-    story = story_of(records, "slow")
-    (step,) = story.steps
+    timeline = story_of(records, "slow")
+    (step,) = timeline.steps
     assert present(step.verdict).decision == "ROLLBACK"
-    assert present(story.verdict).reasons[0].code == "p95"
-    ours, theirs = (present(series.p95(story.edges, g)) for g in (step.candidate, step.champion))
+    assert present(timeline.verdict).reasons[0].code == "p95"
+    ours, theirs = (present(series.p95(timeline.edges, g)) for g in (step.candidate, step.champion))
     assert ours > 1.3 * theirs
 
 
@@ -55,18 +55,18 @@ def test_polls_without_metrics_are_a_gap_and_one_event(records: Records) -> None
     assert len(unread) == 20
     for point in unread:
         assert (point.candidate, point.champion, point.observed) == (None, None, None)
-    after = next(point for point in story.points if point.t > 900)
+    after = next(point for point in timeline.points if point.t > 900)
     assert present(after.candidate).seconds == pytest.approx(315, abs=1)
-    (event,) = story.events
+    (event,) = timeline.events
     assert (event.name, event.times) == ("metrics_unreachable", 20)
     assert timeline.state.outcome is None
 
 
 def test_a_release_without_traffic_has_no_points_and_no_verdict(records: Records) -> None:
-    story = story_of(records, "first")
-    assert (story.points, story.steps) == ((), ())
-    assert story.verdict is None
-    assert story.exposed is None
+    timeline = story_of(records, "first")
+    assert (timeline.points, timeline.steps) == ((), ())
+    assert timeline.verdict is None
+    assert timeline.exposed is None
 
 
 def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> None:
@@ -79,7 +79,7 @@ def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> Non
         one, other = (present(series.merged_span(spans)) for spans in (after, before))
         assert one.growth == other.growth
         assert one.seconds == pytest.approx(other.seconds)
-    assert sum(point.polls for point in pooled) == len(story.points)
+    assert sum(point.polls for point in pooled) == len(timeline.points)
 
 
 def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: Records) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from obstore.store import MemoryStore
 
 from components.judge import Policy, Poll, begin, observe
+from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
 from components.record import SCHEMA, Body, Ended, Opened, Outcome, Record
-from components.platform.memory import ManualClock
 
 OUTCOMES: dict[str, Outcome] = {
     "PROMOTE": "promoted",
