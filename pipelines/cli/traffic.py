@@ -119,13 +119,13 @@ def _key(path: Path, client: str) -> str:
 
 def _bodies(endpoint: "Endpoint", mix: str, seed: int) -> Iterator[bytes]:
     from components import dataset
-    from components.load.mix import LONG_SHARE, row_bodies, text_bodies
+    from components.load.mix import LONG_SHARE
+    from components.predictor.runtimes import runtime_of
 
     source = endpoint.evaluation.dataset
     data = dataset.read(source.uri, source.target)
-    if endpoint.serving.runtime == "text-classifier":
-        return text_bodies(data.texts(), LONG_SHARE if mix == "production" else 0.0, seed)
-    return row_bodies(data.rows, seed)
+    runtime = runtime_of(endpoint.serving.runtime)
+    return runtime.bodies(data, LONG_SHARE if mix == "production" else 0.0, seed)
 
 
 def _table(summary: "Summary") -> str:

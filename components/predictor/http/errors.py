@@ -3,7 +3,7 @@
 import msgspec
 
 from components.errors import InputError, SluiceError
-from components.predictor.scheduler import Cancelled, Expired, Overloaded, TooLarge
+from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded, TooLarge
 
 _STATUS: tuple[tuple[type[SluiceError], int], ...] = (
     (TooLarge, 413),

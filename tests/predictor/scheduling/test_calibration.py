@@ -12,9 +12,9 @@ from predictor.bundles import write_bundle
 from components.endpoint import Execution, Queue, Serving
 from components.predictor import open_model
 from components.predictor.arguments import arguments, parse
-from components.predictor.calibration import TOLERANCE, calibrate
-from components.predictor.cores import available_cores
-from components.predictor.scheduler import Row
+from components.predictor.model import Row
+from components.predictor.scheduling.calibration import TOLERANCE, calibrate
+from components.predictor.scheduling.cores import available_cores
 
 
 def test_a_graph_whose_answers_depend_on_the_batch_runs_rows_alone(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from components.predictor.engine import Engine
 from components.predictor.metrics import Metrics
-from components.predictor.scheduler import Expired, Limits, Row, Scheduler
+from components.predictor.model import Row
+from components.predictor.scheduling.engine import Engine
+from components.predictor.scheduling.refusals import Expired
+from components.predictor.scheduling.scheduler import Limits, Scheduler
 
 Run = Callable[[Sequence[Row], bool], list[Any]]
 
