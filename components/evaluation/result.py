@@ -1,12 +1,12 @@
 """What an evaluation found, and whether the promotion criteria hold: no I/O here."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from components.endpoint import Evaluation as Criteria
 from components.evaluation.mcnemar import holm, regression_p
+from components.quantiles import nearest_rank
 
 
 class _Frozen(BaseModel):
@@ -108,13 +108,6 @@ class EvaluationResult(_Frozen):
         return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least ``share`` of ``values`` do not exceed; None when empty."""
-    if not values:
-        return None
-    return sorted(values)[math.ceil(share * len(values)) - 1]
-
-
 def assess(
     criteria: Criteria,
     targets: Sequence[str],
@@ -206,9 +199,9 @@ def assess(
 def _latency(scores: Scores) -> LatencyResult:
     return LatencyResult(
         requests=len(scores.latencies_ms),
-        p50_ms=quantile(scores.latencies_ms, 0.5),
-        p95_ms=quantile(scores.latencies_ms, 0.95),
-        p99_ms=quantile(scores.latencies_ms, 0.99),
+        p50_ms=nearest_rank(scores.latencies_ms, 0.5),
+        p95_ms=nearest_rank(scores.latencies_ms, 0.95),
+        p99_ms=nearest_rank(scores.latencies_ms, 0.99),
     )
 
 

@@ -1,12 +1,12 @@
 """What traffic got: shares, failures and latencies, in all and per version."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from components.load.sender import LATE_MS, Outcome
+from components.quantiles import nearest_rank
 
 
 class Part(BaseModel):
@@ -60,17 +60,12 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
 
 
 def _part(outcomes: Sequence[Outcome], count: int) -> Part:
-    times = sorted(outcome.ms for outcome in outcomes if outcome.status)
+    times = [outcome.ms for outcome in outcomes if outcome.status]
     return Part(
         requests=len(outcomes),
         share=len(outcomes) / count if count else 0.0,
         failures=sum(o.status == 0 or o.status >= 500 for o in outcomes),
-        p50_ms=_quantile(times, 0.5),
-        p95_ms=_quantile(times, 0.95),
-        p99_ms=_quantile(times, 0.99),
+        p50_ms=nearest_rank(times, 0.5),
+        p95_ms=nearest_rank(times, 0.95),
+        p99_ms=nearest_rank(times, 0.99),
     )
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least ``share`` of the values do not exceed."""
-    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
