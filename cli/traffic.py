@@ -57,7 +57,7 @@ def command(  # noqa: PLR0917 (click passes by name)
     from components import gateway
     from components.load.keys import client_key
     from components.load.log import Log
-    from components.load.mix import bodies_for
+    from components.load.bodies import bodies_for
     from components.load.schedule import due_times
     from components.load.sender import send
     from components.load.summary import summarise, table

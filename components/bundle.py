@@ -1,4 +1,4 @@
-"""A model's files as they are served: a folder with a manifest, and what `bundle.json` says.
+"""A model's files as they are served: a folder with a manifest, and perhaps a `bundle.json`.
 
 The folder is the MLflow model directory as downloaded. `MANIFEST.json` names every other file with
 its size and SHA-256; the manifest's own SHA-256 is kept apart from the files (the version's tag
@@ -12,9 +12,9 @@ import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.errors import ArtifactError
 
@@ -48,55 +48,34 @@ class Manifest(_Frozen):
     files: dict[str, FileEntry] = Field(max_length=MAX_FILES)
 
 
-_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""A file beside `bundle.json`, by its name alone."""
+
+_Metadata = TypeVar("_Metadata", bound=BaseModel)
 
 
-class Bundle(_Frozen):
-    """What `bundle.json` of a text classifier says about the files beside it."""
-
-    schema_version: Literal[1] = Field(1, alias="schema")
-    runtime: Literal["text-classifier"]
-    graph: _FileName = "model.onnx"
-    """ONNX: int64 ``input_ids`` and ``attention_mask`` [batch, tokens] to float32
-    ``probabilities`` [batch, classes]."""
-    tokenizer: _FileName = "tokenizer.json"
-    labels: tuple[str, ...] = Field(min_length=2, max_length=10_000)
-    max_tokens: int = Field(128, ge=2, le=8192)
-    pad_to: int | None = Field(None, ge=1)
-    """Pad each text to this many tokens; None pads to the longest of the batch."""
-    overlong: Literal["truncate", "raise"] = "truncate"
-    """What happens to a text of more than ``max_tokens`` tokens."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Bundle":
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError("a label stands twice")
-        if self.pad_to is not None and self.pad_to > self.max_tokens:
-            raise ValueError("pad_to is larger than max_tokens")
-        return self
-
-
-def read_metadata(folder: Path) -> Bundle:
+def read_metadata(folder: Path, kind: type[_Metadata], missing: str) -> _Metadata:
     """What `bundle.json` in ``folder`` says.
+
+    Args:
+        folder: the bundle.
+        kind: the keys that its runtime knows.
+        missing: what to tell the user when there is no such file.
 
     Raises:
         ArtifactError: it is missing, too large, not JSON, or has an unknown or wrong key.
     """
     path = folder / METADATA
-    text = _read_small(
-        path,
-        MAX_METADATA_BYTES,
-        "a text classifier needs it; any other MLflow model is served by runtime: mlflow",
-    )
+    text = _read_small(path, MAX_METADATA_BYTES, missing)
     try:
-        return Bundle.model_validate_json(text)
+        return kind.model_validate_json(text)
     except ValidationError as error:
         raise ArtifactError(f"{path}: {_first_fault(error)}: register the model again") from error
 
 
-def write_metadata(folder: Path, bundle: Bundle) -> None:
-    """Write `bundle.json` into ``folder``."""
-    text = json.dumps(bundle.model_dump(by_alias=True), indent=1, ensure_ascii=False)
+def write_metadata(folder: Path, metadata: BaseModel) -> None:
+    """Write ``metadata`` as `bundle.json` into ``folder``."""
+    text = json.dumps(metadata.model_dump(by_alias=True), indent=1, ensure_ascii=False)
     (folder / METADATA).write_text(text + "\n", encoding="utf-8")
 
 

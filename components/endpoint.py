@@ -119,6 +119,10 @@ class Queue(_Strict):
     deadline: Duration = 5.0
 
 
+Batching = Literal["alone", "equal-length", "padded"]
+"""Which rows of different requests may run together."""
+
+
 class Execution(_Strict):
     """How one predictor runs its model; what is absent is calibrated at warm-up."""
 
@@ -126,7 +130,7 @@ class Execution(_Strict):
     """Batches that run side by side."""
     threads: int | None = Field(None, ge=1, le=1024)
     """Threads of each."""
-    batching: Literal["alone", "equal-length", "padded"] | None = None
+    batching: Batching | None = None
     """Which rows may share a batch. Calibration never chooses what changes answers; this may."""
     batch_tokens: int | None = Field(None, ge=1)
     """Rows of a batch times its longest row, at most."""

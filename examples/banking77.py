@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from components import dataset
-from components.bundle import Bundle, write_metadata
+from components.bundle import write_metadata
 from components.dataset import Dataset
 from components.errors import InputError
+from components.predictor.runtimes.text_classifier import TextBundle
 from examples import head, minilm, quantize
 from examples.card import model_card
 from examples.encode import Encoder, open_tokenizer, tokenize
@@ -218,7 +219,7 @@ def _make(sources: Sources, recipes: Sequence[Recipe], cache: Path, say: Say) ->
             graph, form = forms[chosen], chosen
             right = np.array(head.predict(trained, held_out)) == np.array(sources.test.targets)
             accuracy, scored = float(right.mean()), len(sources.test.rows)
-        bundle = Bundle(
+        bundle = TextBundle(
             runtime="text-classifier",
             labels=trained.labels,
             max_tokens=recipe.max_tokens,
@@ -243,7 +244,7 @@ def _make(sources: Sources, recipes: Sequence[Recipe], cache: Path, say: Say) ->
         say(f"{recipe.name}: held-out accuracy {accuracy:.4f} on {scored} sentences")
 
 
-def _write(folder: Path, bundle: Bundle, classifier: Any) -> None:
+def _write(folder: Path, bundle: TextBundle, classifier: Any) -> None:
     folder.mkdir()
     write_metadata(folder, bundle)
     (folder / bundle.graph).write_bytes(classifier.SerializeToString(deterministic=True))

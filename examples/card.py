@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.bundle import Bundle
+from components.predictor.runtimes.text_classifier import TextBundle
 from examples.quantize import ACCURACY_MARGIN, Measurement
 
 _CARD = """# Banking77 intent classifier
@@ -36,7 +36,7 @@ The fastest form within {margin:.1f} points of fp32 is chosen.
 
 def model_card(
     summary: str,
-    bundle: Bundle,
+    bundle: TextBundle,
     *,
     form: str,
     table: Sequence[Measurement],

@@ -15,21 +15,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from components.predictor.calibration import TOLERANCE
-from components.predictor.cores import available_cores
-from components.predictor.scheduler import Row
-from components.predictor.text_classifier import TextClassifier
+from components.predictor.model import Row
+from components.predictor.runtimes.text_classifier import TextClassifier
+from components.predictor.scheduling.calibration import TOLERANCE, Way
+from components.predictor.scheduling.cores import available_cores
 
 _TRY_SECONDS = 0.7
-
-
-@dataclass(frozen=True)
-class Way:
-    """Executors, threads of each, rows of each run."""
-
-    executors: int
-    threads: int
-    rows: int
 
 
 @dataclass(frozen=True)

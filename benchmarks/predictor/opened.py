@@ -6,7 +6,6 @@ request, which on two cores would be taken from the server. Here it costs some 3
 
 import asyncio
 import math
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import uvloop
 
 from components.load.schedule import due_times
 from components.load.sender import LATE_MS
+from components.quantiles import nearest_rank
 
 _GIVE_UP = 5.0
 """Seconds after the last request left."""
@@ -47,11 +47,11 @@ class Latency:
         """The quantiles of ``seconds``, the right answers to ``sent`` requests."""
         if len(seconds) < 2:
             return cls(sent, len(seconds), None, None, None, None)
-        cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-        place = math.ceil(0.95 * sent) - 1
-        of_sent = sorted(seconds)[place] * 1000 if place < len(seconds) else None
-        p50, p95, p99 = (cuts[n - 1] * 1000 for n in (50, 95, 99))
-        return cls(sent, len(seconds), p50, p95, p99, of_sent)
+        milliseconds = [1000 * value for value in seconds]
+        never = [math.inf] * (sent - len(seconds))
+        p50, p95, p99 = (nearest_rank(milliseconds, share) for share in (0.5, 0.95, 0.99))
+        of_sent = nearest_rank(milliseconds + never, 0.95)
+        return cls(sent, len(seconds), p50, p95, p99, None if of_sent == math.inf else of_sent)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from components import dataset
 from components.endpoint import Endpoint
 from components.evaluation.result import EvaluationResult, Scores, assess
-from components.evaluation.served import score
+from components.evaluation.scoring import score
 
 __all__ = ["EvaluationResult", "evaluate"]
 

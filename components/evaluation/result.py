@@ -1,6 +1,5 @@
 """What an evaluation found, and whether the promotion criteria hold: no I/O here."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import msgspec
 
 from components.endpoint import Evaluation as Criteria
 from components.evaluation.mcnemar import holm, regression_p
+from components.quantiles import nearest_rank
 
 
 class Scores(msgspec.Struct, frozen=True):
@@ -105,13 +105,6 @@ class EvaluationResult(msgspec.Struct, frozen=True, kw_only=True):
         return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least ``share`` of ``values`` do not exceed; None when empty."""
-    if not values:
-        return None
-    return sorted(values)[math.ceil(share * len(values)) - 1]
-
-
 def assess(
     criteria: Criteria,
     targets: Sequence[str],
@@ -201,9 +194,9 @@ def assess(
 def _latency(scores: Scores) -> LatencyResult:
     return LatencyResult(
         requests=len(scores.latencies_ms),
-        p50_ms=quantile(scores.latencies_ms, 0.5),
-        p95_ms=quantile(scores.latencies_ms, 0.95),
-        p99_ms=quantile(scores.latencies_ms, 0.99),
+        p50_ms=nearest_rank(scores.latencies_ms, 0.5),
+        p95_ms=nearest_rank(scores.latencies_ms, 0.95),
+        p99_ms=nearest_rank(scores.latencies_ms, 0.99),
     )
 
 

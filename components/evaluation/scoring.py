@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,13 @@ from components.dataset import Dataset
 from components.endpoint import Serving
 from components.errors import InputError
 from components.evaluation.result import Scores
+from components.predictor.runtimes import runtime_of
 
 if TYPE_CHECKING:
-    from components.predictor.model import Spec
     from components.predictor.service import Service
 
 _DEADLINE = 60.0
 """Seconds for one row; the latency criterion, not a deadline, judges a slow model."""
-
-_TRUE = {"true": True, "1": True, "false": False, "0": False}
 
 
 def score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
@@ -36,11 +34,13 @@ def score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Sc
 
 
 async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
+    runtime = runtime_of(serving.runtime)
     right = [False] * len(data.rows)
     latencies: list[float] = []
     failures: dict[int, str] = {}
     async with _opened(bundle, serving) as service:
-        instances = [_instance(row, service.model.inputs, serving.runtime) for row in data.rows]
+        inputs = service.model.inputs
+        instances = [runtime.instance(row, inputs) for row in data.rows]
         pending = iter(range(len(data.rows)))
 
         async def client() -> None:
@@ -88,32 +88,6 @@ async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
     finally:
         engine.close()
         await asyncio.to_thread(engine.join, _DEADLINE)
-
-
-def _instance(row: Mapping[str, str], inputs: "Sequence[Spec]", runtime: str) -> Any:
-    """A row of text as the V1 instance that the model takes."""
-    if missing := [spec.name for spec in inputs if spec.name not in row]:
-        if len(inputs) == 1 and inputs[0].datatype != "BYTES":
-            return [_value(text, inputs[0].datatype, name) for name, text in row.items()]
-        raise InputError(
-            f"the data set has no column {missing[0]!r}, which the model needs: "
-            f"it has {', '.join(row)}"
-        )
-    if runtime == "text-classifier":
-        return row[inputs[0].name]
-    return {spec.name: _value(row[spec.name], spec.datatype, spec.name) for spec in inputs}
-
-
-def _value(text: str, datatype: str, name: str) -> str | int | float | bool:
-    """The cell ``text`` as the V2 ``datatype``."""
-    try:
-        if datatype == "BYTES":
-            return text
-        if datatype == "BOOL":
-            return _TRUE[text.lower()]
-        return float(text) if datatype.startswith("FP") else int(text)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"column {name!r}: {text!r} is no {datatype}") from error
 
 
 def _label(prediction: Any) -> Any:

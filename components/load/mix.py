@@ -2,11 +2,8 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from components import dataset
-from components.endpoint import Endpoint
 
 LONG_SHARE = 0.1
 """Share of long messages in the production mix: well over 5%, so that the p95 lies among them, not
@@ -24,24 +21,6 @@ def long_message(texts: Sequence[str], draw: random.Random) -> str:
         parts.append(draw.choice(texts))
         words += len(parts[-1].split())
     return " ".join(parts)
-
-
-def bodies_for(
-    endpoint: Endpoint, read: Callable[[str, int], bytes], seed: int, *, long_messages: bool
-) -> Iterator[bytes]:
-    """Endless V2 requests from the rows of the endpoint's own data set.
-
-    Args:
-        endpoint: who is asked.
-        read: the bytes at an address, at most so many.
-        seed: makes the same requests again.
-        long_messages: a `LONG_SHARE` of the texts are long ones; rows that are no texts stay.
-    """
-    source = endpoint.evaluation.dataset
-    data = dataset.read(read, source.uri, source.target)
-    if endpoint.serving.runtime == "text-classifier":
-        return text_bodies(data.texts(), LONG_SHARE if long_messages else 0.0, seed)
-    return row_bodies(data.rows, seed)
 
 
 def text_bodies(texts: Sequence[str], long_share: float, seed: int) -> Iterator[bytes]:

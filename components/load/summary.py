@@ -1,6 +1,5 @@
 """What traffic got: shares, failures and latencies, in all and per version."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components import gateway
 from components.load.sender import LATE_MS, NO_ANSWER, Outcome
+from components.quantiles import nearest_rank
 
 
 class Part(BaseModel):
@@ -61,20 +61,15 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
 
 
 def _part(outcomes: Sequence[Outcome], count: int) -> Part:
-    times = sorted(outcome.ms for outcome in outcomes if outcome.status)
+    times = [outcome.ms for outcome in outcomes if outcome.status]
     return Part(
         requests=len(outcomes),
         share=len(outcomes) / count if count else 0.0,
         failures=sum(o.status == NO_ANSWER or gateway.is_failed(o.status) for o in outcomes),
-        p50_ms=_quantile(times, 0.5),
-        p95_ms=_quantile(times, 0.95),
-        p99_ms=_quantile(times, 0.99),
+        p50_ms=nearest_rank(times, 0.5),
+        p95_ms=nearest_rank(times, 0.95),
+        p99_ms=nearest_rank(times, 0.99),
     )
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least ``share`` of the values do not exceed."""
-    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
 
 
 def table(summary: Summary) -> str:

@@ -4,8 +4,10 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import get_args
 
-from components.endpoint import Execution, Serving
+from components.endpoint import Batching, Execution, Serving
+from components.predictor.runtimes import RUNTIMES
 from components.predictor.settings import Settings
 
 
@@ -42,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(**{f.name: f.default for f in fields(Settings) if f.default is not MISSING})
     add = parser.add_argument
     add("--bundle", type=Path, required=True, help="folder of the verified model files")
-    add("--runtime", choices=("text-classifier", "mlflow"), required=True, help="kind of model")
+    add("--runtime", choices=tuple(RUNTIMES), required=True, help="kind of model")
     add("--model-name", required=True, help="name in the request path")
     add("--model-version", required=True, help="version in answers and metrics")
     add("--host", help="address to listen on")
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=_positive, help="threads of each; calibrated when absent")
     add(
         "--batching",
-        choices=("alone", "equal-length", "padded"),
+        choices=get_args(Batching),
         help="which rows may share a batch; when absent, never such that answers change",
     )
     add("--batch-tokens", type=_positive, help="rows x longest; calibrated when absent")

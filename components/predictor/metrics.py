@@ -9,11 +9,13 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from components.predictor.scheduler import Batch, Cancelled, Expired, Overloaded, Scheduler
+from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded
+from components.predictor.scheduling.scheduler import Batch, Scheduler
 
 _RATIO = 1.3**0.5
 LATENCY_EDGES = tuple(round(0.001 * _RATIO**n, 9) for n in range(80))
-"""Seconds; ratio √1.3 from 1 ms to 32 s, as the gateway's: 1.3 times an edge is an edge."""
+"""Seconds; ratio √1.3 from 1 ms to 32 s, so that 1.3 times an edge is an edge. The gateway's edges,
+by which the judge decides, are others: they lie on the borders of Envoy's own bins."""
 _STAGE_EDGES = tuple(0.0001 * 2**n for n in range(18))
 """Seconds; coarse, since nothing is decided by them."""
 _COUNT_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

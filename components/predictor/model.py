@@ -1,12 +1,10 @@
-"""What the server needs of a model, whatever its runtime: one seam, two implementations."""
+"""What the server needs of a model, whatever its runtime; `runtimes` has what implements it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from components.errors import InputError, SluiceError
-from components.predictor.scheduler import Row
 
 
 class ModelFailure(SluiceError):
@@ -36,6 +34,18 @@ class Tensor:
     datatype: str
     shape: list[int]
     data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a request.
+
+    ``size`` is its length in tokens. Only rows of equal ``group`` share a batch.
+    """
+
+    payload: Any
+    size: int
+    group: Hashable = None
 
 
 class Model(Protocol):
@@ -117,21 +127,3 @@ def wanted_outputs(model: Model, names: Sequence[str] | None) -> list[str]:
         if name not in known:
             raise InputError(f"unknown output {name!r}: the model offers {', '.join(known)}")
     return list(names)
-
-
-def open_model(bundle: Path, runtime: str, allow_pickle: bool = False) -> Model:
-    """Load the bundle in the folder ``bundle``.
-
-    Raises:
-        ArtifactError: files are missing or refused.
-        InputError: there is no such runtime.
-    """
-    if runtime == "text-classifier":
-        from components.predictor.text_classifier import TextClassifier
-
-        return TextClassifier.load(bundle)
-    if runtime == "mlflow":
-        from components.predictor.pyfunc import Pyfunc
-
-        return Pyfunc.load(bundle, allow_pickle)
-    raise InputError(f"unknown runtime {runtime!r}: choose text-classifier or mlflow")

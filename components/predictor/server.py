@@ -8,19 +8,20 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
 from components.errors import PlatformError
-from components.predictor.calibration import calibrate
-from components.predictor.engine import Engine
-from components.predictor.fastpath import FastPath
-from components.predictor.guard import Guard
-from components.predictor.lightly import light_imports
-from components.predictor.model import open_model
-from components.predictor.protocol import HotProtocol
-from components.predictor.scheduler import Limits, Scheduler
+from components.predictor.http.connection import FastHttpProtocol
+from components.predictor.http.fast_path import FastPath
+from components.predictor.http.middleware import Middleware
+from components.predictor.kserve.light_imports import light_imports
+from components.predictor.runtimes import open_model, runtime_of
+from components.predictor.scheduling.calibration import calibrate
+from components.predictor.scheduling.engine import Engine
+from components.predictor.scheduling.scheduler import Limits, Scheduler
 from components.predictor.service import Service
 from components.predictor.settings import Settings
 
@@ -35,6 +36,18 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """All that runs in one predictor, bound to its ports and not yet started."""
+
+    settings: Settings
+    service: Service
+    listener: socket.socket
+    http: _Uvicorn
+    rpc: Any
+    """The gRPC server."""
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
@@ -46,18 +59,27 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    await _run(_build(settings), stop)
+
+
+def _build(settings: Settings) -> _Process:
+    """Bind the ports and wire the three protocols to one service.
+
+    Raises:
+        PlatformError: a port is taken.
+    """
+    # First, since the imports below take seconds, and a taken port is known at once.
     listener = _bind(settings.host, settings.http_port)
     service = Service(settings.model_name, settings.model_version)
+    with light_imports(arrow=runtime_of(settings.runtime).needs_arrow):
+        from components.predictor.kserve import grpc, rest, served_model
 
-    with light_imports(arrow=settings.runtime == "mlflow"):
-        from components.predictor import kserve_app
-
-    application, servicer = kserve_app.create(service)
+    dataplane, extension = served_model.register(service)
     http = _Uvicorn(
         uvicorn.Config(
-            Guard(service, application, settings.max_body),
+            Middleware(service, rest.create(dataplane, extension), settings.max_body),
             http=functools.partial(  # type: ignore[arg-type]  # any factory will do
-                HotProtocol,
+                FastHttpProtocol,
                 fast_path=FastPath(service),
                 max_body=settings.max_body,
                 receive_timeout=settings.receive_timeout,
@@ -71,15 +93,26 @@ async def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=int(settings.grace),
         )
     )
-    try:
-        rpc = await kserve_app.start_grpc(
-            servicer, service, settings.host, settings.grpc_port, settings.max_body
-        )
-    except RuntimeError as error:
-        raise PlatformError(
-            f"gRPC cannot listen on {settings.host}:{settings.grpc_port}: choose another port"
-        ) from error
-    serving = asyncio.create_task(http.serve(sockets=[listener]))
+    rpc = grpc.create(
+        dataplane,
+        extension,
+        service.metrics,
+        host=settings.host,
+        port=settings.grpc_port,
+        max_message=settings.max_body,
+    )
+    return _Process(settings, service, listener, http, rpc)
+
+
+async def _run(process: _Process, stop: asyncio.Event) -> None:
+    """Listen, load, serve until ``stop`` is set, drain.
+
+    Raises:
+        ArtifactError: the bundle cannot be loaded.
+    """
+    settings, service, http, rpc = process.settings, process.service, process.http, process.rpc
+    await rpc.start()
+    serving = asyncio.create_task(http.serve(sockets=[process.listener]))
     loading = asyncio.create_task(open_service(settings, service))
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from components.errors import SluiceError
-from components.predictor.engine import Engine
 from components.predictor.metrics import Metrics
 from components.predictor.model import Model, ModelFailure, Tensor, wanted_outputs
-from components.predictor.scheduler import Ticket
+from components.predictor.scheduling.engine import Engine
+from components.predictor.scheduling.scheduler import Ticket
 
 
 class Service:
@@ -55,7 +55,7 @@ class Service:
         Returns None, and does nothing, when preparing them would block the event loop.
 
         Raises:
-            SluiceError: see `replies` for how each is answered.
+            SluiceError: see `http.errors` for how each is answered.
         """
         if self._engine is None or self.model.is_heavy(raw):
             return None
@@ -73,7 +73,7 @@ class Service:
         """V1: instances in, predictions out.
 
         Raises:
-            SluiceError: see `replies` for how each is answered.
+            SluiceError: see `http.errors` for how each is answered.
         """
         model = self.model
         return model.to_predictions(await self._answers(model.from_instances(instances)))
@@ -82,7 +82,7 @@ class Service:
         """V2: tensors in, the wanted tensors (by default the model's usual ones) out.
 
         Raises:
-            SluiceError: see `replies` for how each is answered.
+            SluiceError: see `http.errors` for how each is answered.
         """
         model = self.model
         wanted = wanted_outputs(model, outputs)

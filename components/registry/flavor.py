@@ -57,9 +57,9 @@ def save(bundle: Path, folder: Path, mlflow_model: Any) -> None:
 
 def _load_pyfunc(path: str) -> "_TextClassifier":
     """MLflow's entry point: the model in the directory ``path``."""
-    from components.predictor.model import open_model
+    from components.predictor.runtimes.text_classifier import TextClassifier
 
-    return _TextClassifier(open_model(Path(path), "text-classifier"))
+    return _TextClassifier(TextClassifier.load(Path(path)))
 
 
 class _TextClassifier:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.bundle import Bundle, read_metadata, verify, write_manifest, write_metadata
+from components.bundle import verify, write_manifest
 from components.errors import ArtifactError
 
 
@@ -134,27 +134,3 @@ def test_program_code_is_refused(folder: Path) -> None:
 def test_ordinary_text_is_no_pickle(folder: Path, text: str) -> None:
     (folder / "notes.txt").write_text(text)
     verify(folder, write_manifest(folder), allow_pickle=False)
-
-
-def test_metadata_survives_a_round_trip(tmp_path: Path) -> None:
-    bundle = Bundle(runtime="text-classifier", labels=("a", "b"), max_tokens=64, overlong="raise")
-    write_metadata(tmp_path, bundle)
-    assert read_metadata(tmp_path) == bundle
-    assert json.loads((tmp_path / "bundle.json").read_text())["schema"] == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"colour": 1}, "colour"),
-        ({"labels": ["a", "a"]}, "twice"),
-        ({"graph": "../model.onnx"}, "graph"),
-        ({"pad_to": 256}, "pad_to is larger"),
-        ({"overlong": "ignore"}, "overlong"),
-    ],
-)
-def test_wrong_metadata_names_the_key(tmp_path: Path, change: dict[str, object], said: str) -> None:
-    content = {"schema": 1, "runtime": "text-classifier", "labels": ["a", "b"]} | change
-    (tmp_path / "bundle.json").write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match=said):
-        read_metadata(tmp_path)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from components.endpoint import Evaluation, Regression
 from components.evaluation.mcnemar import holm, regression_p
-from components.evaluation.result import EvaluationResult, Scores, assess, quantile
+from components.evaluation.result import EvaluationResult, Scores, assess
 
 CRITERIA = Evaluation.model_validate(
     {
@@ -166,13 +166,3 @@ def test_a_model_that_answers_nothing_has_no_latency_and_does_not_pass() -> None
     assert result.latency.p95_ms is None
     assert "evaluation.p95_ms" not in result.numbers()
     assert EvaluationResult.model_validate_json(result.model_dump_json()) == result
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.floats(0.01, 1))
-def test_a_quantile_is_the_smallest_value_that_covers_its_share(
-    values: list[float], share: float
-) -> None:
-    found = quantile(values, share)
-    assert found is not None
-    assert sum(value <= found for value in values) >= share * len(values) - 1e-9
-    assert sum(value < found for value in values) < share * len(values)

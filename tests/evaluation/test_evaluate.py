@@ -10,7 +10,8 @@ from components.dataset import Dataset
 from components.endpoint import Endpoint, Execution, Queue, Serving
 from components.errors import InputError
 from components.evaluation import evaluate
-from components.predictor.model import open_model
+from components.evaluation.scoring import _label, _same, score
+from components.predictor.runtimes import open_model
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
 
@@ -129,14 +130,6 @@ def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:
     spoiled = Dataset(data.uri, data.digest, ({"width": "wide", "count": "1"},), ("wide",))
     with pytest.raises(InputError, match="column 'width': 'wide' is no FP64"):
         score(folder, Serving(runtime="mlflow"), spoiled, concurrency=1)
-
-
-@pytest.mark.parametrize(
-    ("text", "datatype", "value"),
-    [("1.5", "FP32", 1.5), ("7", "INT64", 7), ("True", "BOOL", True), ("7", "BYTES", "7")],
-)
-def test_a_cell_becomes_what_the_model_takes(text: str, datatype: str, value: object) -> None:
-    assert _value(text, datatype, "column") == value
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from components.predictor.exposition import render
 from components.predictor.metrics import LATENCY_EDGES, Metrics
+from components.predictor.model import Row
+from components.predictor.scheduling.refusals import Overloaded
+from components.predictor.scheduling.scheduler import Limits, Scheduler
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "serving.md"
 

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP protocol with a shortcut: hot requests are answered where they are parsed.
+"""Uvicorn's HTTP protocol with a shortcut: plain requests are answered where they are parsed.
 
 A request for the fast path needs no ASGI scope, no task and no turn of the event loop: it is
 submitted by the parser's last callback, and its answer is written by the callback that brings it.
@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from components.predictor.fastpath import FastPath, LeftToKServe
-from components.predictor.replies import encode_error
-from components.predictor.scheduler import Ticket
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from components.predictor.http.errors import encode_error
+from components.predictor.http.fast_path import FastPath, LeftToKServe
+from components.predictor.scheduling.scheduler import Ticket
 
 _PASSED_ON = frozenset({b"inference-header-content-length", b"content-encoding", b"expect"})
 """Headers that make a request more than plain JSON."""
@@ -33,7 +34,7 @@ class _Exchange:
         self.ticket: Ticket | None = None
 
 
-class HotProtocol(HttpToolsProtocol):
+class FastHttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     def __init__(

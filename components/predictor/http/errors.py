@@ -1,9 +1,9 @@
 """How an error is answered, in one place for the fast path, KServe's application and gRPC."""
 
 import msgspec
-from components.predictor.scheduler import Cancelled, Expired, Overloaded, TooLarge
 
 from components.errors import InputError, SluiceError
+from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded, TooLarge
 
 _STATUS: tuple[tuple[type[SluiceError], int], ...] = (
     (TooLarge, 413),

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from components.predictor.replies import encode_error, headers_of, status_of
-from components.predictor.scheduler import Ticket
 
 from components.errors import InputError, SluiceError
+from components.predictor.http.errors import encode_error, headers_of, status_of
 from components.predictor.model import ModelFailure, Tensor, wanted_outputs
+from components.predictor.scheduling.scheduler import Ticket
 from components.predictor.service import Service
 
 Reply = Callable[[int, bytes, Mapping[str, str]], None]

@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from components.predictor.replies import encode_error, headers_of, status_of
-from components.predictor.scheduler import Cancelled, TooLarge
-
 from components.errors import SluiceError
 from components.predictor.exposition import CONTENT_TYPE, render
+from components.predictor.http.errors import encode_error, headers_of, status_of
+from components.predictor.scheduling.refusals import Cancelled, TooLarge
 from components.predictor.service import Service
 
 Message = MutableMapping[str, Any]
@@ -20,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Guard:
+class Middleware:
     """Passes everything on to ``app``; inference requests are counted and limited on the way."""
 
     def __init__(self, service: Service, app: App, max_body: int) -> None:

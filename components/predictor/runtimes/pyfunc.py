@@ -1,18 +1,20 @@
 """`runtime: mlflow`: any MLflow pyfunc model, its rows batched into one data frame."""
 
-import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import yaml
-from components.predictor.scheduler import Row
 
 from components.bundle import executable_kind
+from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
-from components.predictor.model import ModelFailure, Spec, Tensor
+from components.load.mix import row_bodies
+from components.predictor.model import ModelFailure, Row, Spec, Tensor
+from components.predictor.runtimes.rows import require, typed
+from components.predictor.runtimes.signature import Column, read_examples, read_schema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,25 +22,6 @@ if TYPE_CHECKING:
 
 _TRUSTED = ("numpy.", "scipy.", "sklearn.", "builtins.", "collections.")
 """Packages whose types a model saved as skops may name; their constructors run no foreign code."""
-_PYTHON: Mapping[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "integer": (int,),
-    "long": (int,),
-    "float": (int, float),
-    "double": (int, float),
-    "string": (str,),
-    "datetime": (str,),
-}
-_NUMPY = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
-_V2 = {
-    "boolean": "BOOL",
-    "integer": "INT32",
-    "long": "INT64",
-    "float": "FP32",
-    "double": "FP64",
-    "string": "BYTES",
-    "datetime": "BYTES",
-}
 _V2_OF_DTYPE = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
 _UNNAMED_INPUT = "input"
 _UNNAMED_OUTPUT = "predict"
@@ -47,22 +30,25 @@ _UNNAMED_OUTPUT = "predict"
 class Pyfunc:
     """One loaded model; rows are records (columns by name) or lists of numbers (one tensor)."""
 
+    name: ClassVar[str] = "mlflow"
+    needs_arrow: ClassVar[bool] = True
     threaded = False
 
-    def __init__(self, model: Any, columns: "Mapping[str, _Column] | None", width: int) -> None:
+    def __init__(self, model: Any, columns: Mapping[str, Column] | None, width: int) -> None:
         self._model = model
         self._columns = columns
+        self._width = width
         self.inputs: tuple[Spec, ...] = (
             (Spec(_UNNAMED_INPUT, "FP64", (-1, width)),)
             if columns is None
-            else tuple(Spec(name, _V2[c.type], (-1,)) for name, c in columns.items())
+            else tuple(Spec(name, c.datatype, (-1,)) for name, c in columns.items())
         )
         self.outputs: tuple[Spec, ...] = ()
         self.default_outputs = 0
         self._samples: list[Any] = []
 
     @classmethod
-    def load(cls, folder: Path, allow_pickle: bool) -> "Pyfunc":
+    def load(cls, folder: Path, allow_pickle: bool = False) -> Self:
         """The model in ``folder``, after one prediction on its input example.
 
         Raises:
@@ -78,9 +64,22 @@ class Pyfunc:
             model = mlflow.pyfunc.load_model(str(folder))
         except Exception as error:  # a flavour may raise anything
             raise ArtifactError(f"{folder}: MLflow cannot load it: {error}") from error
-        loaded = cls(model, *_schema(folder, model))
+        loaded = cls(model, *read_schema(folder, model))
         loaded._learn_outputs(folder)
         return loaded
+
+    @staticmethod
+    def instance(row: Mapping[str, str], inputs: Sequence[Spec]) -> Any:
+        """A row as a record of the model's columns, or all of its values for the one tensor."""
+        if len(inputs) == 1 and inputs[0].datatype != "BYTES" and inputs[0].name not in row:
+            return [typed(text, inputs[0].datatype, name) for name, text in row.items()]
+        require(row, [spec.name for spec in inputs])
+        return {spec.name: typed(row[spec.name], spec.datatype, spec.name) for spec in inputs}
+
+    @staticmethod
+    def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
+        """Requests of one row each; no row of a table is longer than another."""
+        return row_bodies(data.rows, seed)
 
     def from_instances(self, instances: Sequence[Any]) -> list[Any]:
         """V1: records by column name, or lists in the order of the columns."""
@@ -151,7 +150,7 @@ class Pyfunc:
         return {name: column.value(row.get(name), name, number) for name, column in columns.items()}
 
     def _numbers(self, row: Any, number: int) -> list[float]:
-        width = self.inputs[0].shape[1]
+        width = self._width
         if (
             not isinstance(row, list)
             or (width >= 0 and len(row) != width)
@@ -184,7 +183,7 @@ class Pyfunc:
 
     def _learn_outputs(self, folder: Path) -> None:
         """The outputs' names and types, from one prediction on the input example."""
-        self._samples = self.from_instances(_examples(folder, self._columns, self.inputs))
+        self._samples = self.from_instances(read_examples(folder, self._columns, self._width))
         first = self._warm(self._samples)[0]
         named = first if isinstance(first, dict) else {_UNNAMED_OUTPUT: first}
         self.outputs = tuple(_output(name, value) for name, value in named.items())
@@ -202,39 +201,6 @@ class Pyfunc:
             raise ArtifactError(
                 f"the model cannot predict its own input example: {error}"
             ) from error
-
-
-class _Column:
-    """One column of the signature: what a value may be, and its type in the frame."""
-
-    def __init__(self, kind: str, required: bool) -> None:
-        if kind not in _PYTHON:
-            raise ArtifactError(f"the signature has a column of type {kind}, which is not served")
-        self.type = kind
-        self.required = required
-        self.dtype: str | None = _NUMPY.get(kind)
-        if kind == "boolean" and required:
-            self.dtype = "bool"
-        if not required and kind in ("integer", "long"):
-            self.dtype = "Int32" if kind == "integer" else "Int64"
-
-    def value(self, value: Any, name: str, row: int) -> Any:
-        """``value`` if it fits.
-
-        Raises:
-            InputError: it does not.
-        """
-        if value is None:
-            if self.required:
-                raise InputError(f"row {row}: column {name!r} is missing")
-            return None
-        if isinstance(value, float) and _PYTHON[self.type] == (int,) and value.is_integer():
-            return int(value)  # many JSON writers know no integers
-        if not isinstance(value, _PYTHON[self.type]) or (
-            isinstance(value, bool) and self.type != "boolean"
-        ):
-            raise InputError(f"row {row}: column {name!r} holds {value!r}, which is no {self.type}")
-        return value
 
 
 def _refuse_code(folder: Path) -> None:
@@ -264,42 +230,6 @@ def _refuse_code(folder: Path) -> None:
                     f"{folder}: the model asks to trust {name}: set serving.allow_pickle: true "
                     "if you do"
                 )
-
-
-def _schema(folder: Path, model: Any) -> tuple[dict[str, _Column] | None, int]:
-    """Columns by name, or None and the width of the one input tensor."""
-    schema = model.metadata.get_input_schema()
-    if schema is None:
-        raise ArtifactError(f"{folder}: the model has no signature: log it with one")
-    if schema.is_tensor_spec():
-        shape = schema.inputs[0].shape
-        if len(schema.inputs) != 1 or len(shape) != 2:
-            raise ArtifactError(f"{folder}: only one input tensor [rows, width] is served")
-        return None, shape[1]
-    if not schema.has_input_names():
-        raise ArtifactError(f"{folder}: the signature's columns have no names")
-    return {c.name: _Column(getattr(c.type, "name", "?"), c.required) for c in schema.inputs}, 0
-
-
-def _examples(
-    folder: Path, columns: Mapping[str, _Column] | None, inputs: Sequence[Spec]
-) -> list[Any]:
-    """Rows of `input_example.json`, or one row of neutral values when there is none."""
-    try:
-        content = json.loads((folder / "input_example.json").read_text(encoding="utf-8"))
-        if columns is None:
-            rows = content["inputs"] if isinstance(content, dict) else content
-            return list(rows)
-        names = content["columns"]
-        return [dict(zip(names, row, strict=True)) for row in content["data"]]
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder}: input_example.json is not readable: {error}") from error
-    if columns is None:
-        return [[0.0] * max(inputs[0].shape[1], 1)]
-    neutral = {"boolean": False, "string": "", "datetime": "2000-01-01"}
-    return [{name: neutral.get(column.type, 0) for name, column in columns.items()}]
 
 
 def _named(row: Any, names: Sequence[str], number: int) -> Mapping[str, Any]:

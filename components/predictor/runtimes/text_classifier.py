@@ -1,16 +1,19 @@
 """`runtime: text-classifier`: a tokenizer and an ONNX graph with mean pooling and head inside."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from components.predictor.scheduler import Row
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from components.bundle import Bundle, read_metadata
+from components.bundle import FileName, read_metadata
+from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
-from components.predictor.model import ModelFailure, Spec, Tensor
+from components.load.mix import text_bodies
+from components.predictor.model import ModelFailure, Row, Spec, Tensor
+from components.predictor.runtimes.rows import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +26,39 @@ if TYPE_CHECKING:
 _LIGHT_CHARACTERS = 4096
 _LENGTHS = (1, 5, 8, 8, 10, 10, 12, 12, 12, 16, 16, 24)
 """Words of the texts that calibration uses, as short messages have them."""
+
+
+class TextBundle(BaseModel):
+    """What `bundle.json` of a text classifier says about the files beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    runtime: Literal["text-classifier"]
+    graph: FileName = "model.onnx"
+    """ONNX: int64 ``input_ids`` and ``attention_mask`` [batch, tokens] to float32
+    ``probabilities`` [batch, classes]."""
+    tokenizer: FileName = "tokenizer.json"
+    labels: tuple[str, ...] = Field(min_length=2, max_length=10_000)
+    max_tokens: int = Field(128, ge=2, le=8192)
+    pad_to: int | None = Field(None, ge=1)
+    """Pad each text to this many tokens; None pads to the longest of the batch."""
+    overlong: Literal["truncate", "raise"] = "truncate"
+    """What happens to a text of more than ``max_tokens`` tokens."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("a label appears twice")
+        if self.pad_to is not None and self.pad_to > self.max_tokens:
+            raise ValueError("pad_to is larger than max_tokens")
+        return self
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `bundle.json` in ``folder`` says; see `components.bundle.read_metadata`."""
+        hint = "a text classifier needs it; any other MLflow model is served by runtime: mlflow"
+        return read_metadata(folder, cls, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +78,13 @@ class TextClassifier:
     memory of a second copy of the weights.
     """
 
+    name: ClassVar[str] = "text-classifier"
+    needs_arrow: ClassVar[bool] = False
     inputs: tuple[Spec, ...] = (Spec("text", "BYTES", (-1,)),)
     default_outputs = 2
     threaded = True
 
-    def __init__(self, bundle: Bundle, graph: Path, tokenizer: "Tokenizer") -> None:
+    def __init__(self, bundle: TextBundle, graph: Path, tokenizer: "Tokenizer") -> None:
         self.bundle = bundle
         self.outputs: tuple[Spec, ...] = (
             Spec("label", "BYTES", (-1,)),
@@ -59,8 +97,8 @@ class TextClassifier:
         self._shared = self._alone = self._sessions[1]
 
     @classmethod
-    def load(cls, folder: Path) -> "TextClassifier":
-        """The bundle in ``folder``.
+    def load(cls, folder: Path, allow_pickle: bool = False) -> Self:
+        """The bundle in ``folder``; there is never a pickle to allow.
 
         Raises:
             ArtifactError: a file is missing, not readable, or does not fit the others.
@@ -69,7 +107,7 @@ class TextClassifier:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         from tokenizers import Tokenizer
 
-        bundle = read_metadata(folder)
+        bundle = TextBundle.read(folder)
         path = folder / bundle.tokenizer
         try:
             tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
@@ -82,6 +120,18 @@ class TextClassifier:
         classifier = cls(bundle, folder / bundle.graph, tokenizer)
         classifier._check()
         return classifier
+
+    @staticmethod
+    def instance(row: Mapping[str, str], inputs: Sequence[Spec]) -> str:
+        """The text of a row."""
+        (text,) = inputs
+        require(row, [text.name])
+        return row[text.name]
+
+    @staticmethod
+    def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
+        """Requests of one text each; long ones are several texts strung together."""
+        return text_bodies(data.texts(), long_share, seed)
 
     def from_instances(self, instances: Sequence[Any]) -> list[Any]:
         """Texts as they are."""

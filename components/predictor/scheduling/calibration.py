@@ -11,18 +11,13 @@ import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
-from components.predictor.cores import available_cores
-from components.predictor.scheduler import Row
-
-from components.endpoint import Execution
-from components.predictor.model import Model
+from components.endpoint import Batching, Execution
+from components.predictor.model import Model, Row
+from components.predictor.scheduling.cores import available_cores
 
 log = logging.getLogger("sluice.predictor")
-
-Batching = Literal["alone", "equal-length", "padded"]
 
 TOLERANCE = 1e-5
 """Answers that differ by no more are equal."""
@@ -50,13 +45,31 @@ class Plan:
     batch_rows: int
     batch_tokens: int
     """Rows x longest row of a batch."""
-    figures: Mapping[str, float] = field(default_factory=dict)
-    """What was measured, for the log and the metrics."""
+    rows_per_second: float = 0.0
+    """As measured; 0 when there was nothing to choose."""
+    drift: Mapping[Batching, float] = field(default_factory=dict)
+    """The largest change of an answer by its neighbours, for each kind of batch that was tried."""
+    seconds: float = 0.0
+    """What calibration took."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What was chosen and measured, for the metrics."""
+        return {
+            "executors": self.executors,
+            "threads": self.threads,
+            "alone_threads": self.alone_threads,
+            "batch_rows": self.batch_rows,
+            "batch_tokens": self.batch_tokens,
+            "rows_per_second": self.rows_per_second,
+            **{f"drift_{kind.replace('-', '_')}": change for kind, change in self.drift.items()},
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True)
-class _Way:
-    """One candidate: executors, threads of each, rows of each batch."""
+class Way:
+    """One way to run a model: executors side by side, threads of each, rows of each batch."""
 
     executors: int
     threads: int
@@ -78,24 +91,52 @@ def calibrate(model: Model, execution: Execution, cores: int | None = None) -> P
         Exception: what the model raises on its own samples.
     """
     began = time.monotonic()
-    until = began + _SECONDS
-    cores = cores or available_cores()
-    model.use_threads(1, 1)
-    rows = model.prepare(model.samples())
-    _seconds(model, rows[0])
-    if _seconds(model, rows[0]) * _RUNS > _SECONDS:
-        rows = _few(rows)
+    rows = _warm_up(model)
     drift: dict[Batching, float] = {"alone": 0.0}
     if execution.batching != "alone":
         drift |= _drifts(model, rows)
-    batching = execution.batching or _batching(drift)
-    if drift[batching] > TOLERANCE:
+    batching = _batching(execution, drift)
+    plan = _plan(
+        model, rows, execution, batching, cores or available_cores(), until=began + _SECONDS
+    )
+    model.use_threads(plan.threads, plan.alone_threads)
+    return replace(plan, drift=drift, seconds=time.monotonic() - began)
+
+
+def _warm_up(model: Model) -> list[Row]:
+    """Rows to measure with, after the first run, which is always slower."""
+    model.use_threads(1, 1)
+    rows = model.prepare(model.samples())
+    _seconds(model, rows[0])
+    return _few(rows) if _seconds(model, rows[0]) * _RUNS > _SECONDS else rows
+
+
+def _batching(execution: Execution, drift: Mapping[Batching, float]) -> Batching:
+    """Which rows may share a batch: what the endpoint's file says, or what changes no answer."""
+    if execution.batching is None:
+        if drift["padded"] <= TOLERANCE:
+            return "padded"
+        return "equal-length" if drift["equal-length"] <= TOLERANCE else "alone"
+    if drift[execution.batching] > TOLERANCE:
         log.warning(
             "batching %r is set, but changes answers by up to %.2g: they depend on what arrives "
             "at the same time",
-            batching,
-            drift[batching],
+            execution.batching,
+            drift[execution.batching],
         )
+    return execution.batching
+
+
+def _plan(
+    model: Model,
+    rows: Sequence[Row],
+    execution: Execution,
+    batching: Batching,
+    cores: int,
+    *,
+    until: float,
+) -> Plan:
+    """The fastest plan, as far as there is time to measure; ``batching`` may turn out useless."""
     longest = max(row.size for row in rows)
     typical = [row for row in rows if row.size < longest] or list(rows)
 
@@ -103,13 +144,12 @@ def calibrate(model: Model, execution: Execution, cores: int | None = None) -> P
     speeds = _race(model, typical, ways, until) if len(ways) > 1 else {ways[0]: 0.0}
     best = _fastest(speeds)
     if batching != "alone" and execution.batch_tokens is None:
-        batched = [_Way(best.executors, best.threads, count) for count in _ROWS_PER_BATCH]
+        batched = [Way(best.executors, best.threads, count) for count in _ROWS_PER_BATCH]
         speeds = _race(model, typical, [best, *batched], until)
         best = _fastest(speeds)
     alone_threads = best.threads
     if execution.threads is None and model.threaded and time.monotonic() < until:
         alone_threads = _alone_threads(model, typical, best.threads, cores)
-    model.use_threads(best.threads, alone_threads)
 
     if batching == "alone" or (best.rows == 1 and execution.batch_tokens is None):
         batching, batch_rows, batch_tokens = "alone", 1, longest
@@ -124,23 +164,8 @@ def calibrate(model: Model, execution: Execution, cores: int | None = None) -> P
         batching=batching,
         batch_rows=batch_rows,
         batch_tokens=batch_tokens,
-        figures={
-            "executors": best.executors,
-            "threads": best.threads,
-            "alone_threads": alone_threads,
-            "batch_rows": batch_rows,
-            "batch_tokens": batch_tokens,
-            "rows_per_second": speeds[best],
-            **{f"drift_{kind.replace('-', '_')}": change for kind, change in drift.items()},
-            "seconds": time.monotonic() - began,
-        },
+        rows_per_second=speeds[best],
     )
-
-
-def _batching(drift: Mapping[Batching, float]) -> Batching:
-    if drift["padded"] <= TOLERANCE:
-        return "padded"
-    return "equal-length" if drift["equal-length"] <= TOLERANCE else "alone"
 
 
 def _drifts(model: Model, rows: Sequence[Row]) -> dict[Batching, float]:
@@ -176,23 +201,23 @@ def _few(rows: Sequence[Row]) -> list[Row]:
     return list(rows[:2])
 
 
-def _splits(execution: Execution, cores: int, threaded: bool) -> list[_Way]:
+def _splits(execution: Execution, cores: int, threaded: bool) -> list[Way]:
     """Ways to divide the cores, the simplest first."""
     executors, threads = execution.executors, execution.threads
     if executors and threads:
-        ways = [_Way(executors, threads)]
+        ways = [Way(executors, threads)]
     elif executors:
-        ways = [_Way(executors, 1), _Way(executors, max(1, cores // executors))]
+        ways = [Way(executors, 1), Way(executors, max(1, cores // executors))]
     elif threads:
-        ways = [_Way(max(1, cores // threads), threads)]
+        ways = [Way(max(1, cores // threads), threads)]
     elif threaded:
-        ways = [_Way(cores // count, count) for count in (1, cores // 2, cores) if count]
+        ways = [Way(cores // count, count) for count in (1, cores // 2, cores) if count]
     else:
-        ways = [_Way(cores, 1), _Way(1, 1)]
+        ways = [Way(cores, 1), Way(1, 1)]
     return list(dict.fromkeys(ways))
 
 
-def _fastest(speeds: Mapping[_Way, float]) -> _Way:
+def _fastest(speeds: Mapping[Way, float]) -> Way:
     """The fastest way; an earlier one unless a later is clearly faster."""
     best, *others = speeds
     for way in others:
@@ -201,9 +226,7 @@ def _fastest(speeds: Mapping[_Way, float]) -> _Way:
     return best
 
 
-def _race(
-    model: Model, rows: Sequence[Row], ways: Sequence[_Way], until: float
-) -> dict[_Way, float]:
+def _race(model: Model, rows: Sequence[Row], ways: Sequence[Way], until: float) -> dict[Way, float]:
     """Rows per second of each way; what there is no time for counts as 0."""
     speeds = dict.fromkeys(ways, 0.0)
     for turn in range(2):
@@ -214,7 +237,7 @@ def _race(
     return speeds
 
 
-def _speed(model: Model, rows: Sequence[Row], way: _Way) -> float:
+def _speed(model: Model, rows: Sequence[Row], way: Way) -> float:
     """Rows per second with every executor busy for a slice of time."""
     ordered = sorted(rows, key=lambda row: row.size) * -(-way.rows // len(rows))
     batches = [ordered[n : n + way.rows] for n in range(0, len(ordered), way.rows)]

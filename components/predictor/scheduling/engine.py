@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from components.predictor.scheduler import Batch, Cancelled, Refused, Row, Scheduler, Ticket
+from components.predictor.model import Row
+from components.predictor.scheduling.refusals import Cancelled, Refused
+from components.predictor.scheduling.scheduler import Batch, Scheduler, Ticket
 
 _TICK = 0.05
 """Seconds between looks for requests past their deadline."""

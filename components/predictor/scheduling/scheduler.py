@@ -16,12 +16,14 @@ The row whose turn it is begins a batch, which is filled with waiting rows that 
 
 import math
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
-from components.errors import InputError, SluiceError
+from components.errors import InputError
+from components.predictor.model import Row
+from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded, TooLarge
 
 _LINGER_SECONDS = 0.02
 _LINGER_SHARE = 0.25
@@ -29,43 +31,6 @@ _LINGER_SHARE = 0.25
 
 _SMOOTHING = 0.05
 """What a batch's weight in the estimate of seconds per token loses with each later one."""
-
-
-class Refused(SluiceError):
-    """The request is not served; its rows did not run to an answer."""
-
-
-class Overloaded(Refused):
-    """The queue is full, or what waits would outlast the deadline."""
-
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Whole seconds after which the queue should have room."""
-
-
-class Expired(Refused):
-    """The request's deadline passed before its answer was there."""
-
-
-class Cancelled(Refused):
-    """The client went away before the answer was there."""
-
-
-class TooLarge(InputError):
-    """The request alone is larger than the queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a request.
-
-    ``size`` is its length in tokens. Only rows of equal ``group`` share a batch.
-    """
-
-    payload: Any
-    size: int
-    group: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)

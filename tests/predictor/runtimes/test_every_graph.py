@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from components import dataset
-from components.bundle import Bundle, write_metadata
+from components.bundle import write_metadata
 from components.load.mix import long_message
+from components.predictor.runtimes.text_classifier import TextBundle
 from examples import minilm
 from examples.encode import open_tokenizer
 from examples.quantize import FORMS, quantize
@@ -24,7 +25,7 @@ Start = Callable[..., Predictor]
 TEXTS = 500
 CLASSES = 77
 TOKENS = 128
-DATA = Path(__file__).parents[2] / "data" / "banking77" / "test.csv"
+DATA = Path(__file__).parents[3] / "data" / "banking77" / "test.csv"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def write_bundle(folder: Path, encoder: Any, form: str) -> Path:
     weight = draw.normal(scale=8, size=(minilm.WIDTH, CLASSES)).astype(np.float32)
     bias = np.zeros(CLASSES, dtype=np.float32)
     labels = tuple(f"class-{n}" for n in range(CLASSES))
-    bundle = Bundle(runtime="text-classifier", labels=labels, max_tokens=TOKENS)
+    bundle = TextBundle(runtime="text-classifier", labels=labels, max_tokens=TOKENS)
     write_metadata(folder, bundle)
     graph = minilm.with_head(quantize(encoder, form), weight, bias)
     (folder / bundle.graph).write_bytes(graph.SerializeToString())

@@ -1,13 +1,16 @@
 """The text classifier's bundle and rows."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from components.predictor.text_classifier import TextClassifier
 
+from components.bundle import write_metadata
 from components.errors import ArtifactError, InputError
 from components.predictor import ModelFailure, open_model
+from components.predictor.runtimes.text_classifier import TextBundle, TextClassifier
 from tests.support.bundles import write_bundle
 
 
@@ -73,6 +76,27 @@ def test_labels_that_are_not_as_many_as_classes_are_refused(tmp_path: Path) -> N
         open_model(tmp_path, "text-classifier")
 
 
-def test_an_unknown_runtime_is_refused_with_the_known(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="text-classifier or mlflow"):
-        open_model(tmp_path, "pickle")
+def test_metadata_survives_a_round_trip(tmp_path: Path) -> None:
+    bundle = TextBundle(
+        runtime="text-classifier", labels=("a", "b"), max_tokens=64, overlong="raise"
+    )
+    write_metadata(tmp_path, bundle)
+    assert TextBundle.read(tmp_path) == bundle
+    assert json.loads((tmp_path / "bundle.json").read_text())["schema"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"colour": 1}, "colour"),
+        ({"labels": ["a", "a"]}, "twice"),
+        ({"graph": "../model.onnx"}, "graph"),
+        ({"pad_to": 256}, "pad_to is larger"),
+        ({"overlong": "ignore"}, "overlong"),
+    ],
+)
+def test_wrong_metadata_names_the_key(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    content = {"schema": 1, "runtime": "text-classifier", "labels": ["a", "b"]} | change
+    (tmp_path / "bundle.json").write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match=said):
+        TextBundle.read(tmp_path)

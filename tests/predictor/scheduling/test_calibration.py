@@ -14,6 +14,9 @@ from components.predictor.scheduler import Row
 from components.endpoint import Execution, Queue, Serving
 from components.predictor import open_model
 from components.predictor.arguments import arguments, parse
+from components.predictor.model import Row
+from components.predictor.scheduling.calibration import TOLERANCE, calibrate
+from components.predictor.scheduling.cores import available_cores
 from tests.support.bundles import write_bundle
 
 

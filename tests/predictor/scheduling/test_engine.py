@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from components.predictor.engine import Engine
-from components.predictor.scheduler import Expired, Limits, Row, Scheduler
+
+from components.predictor.metrics import Metrics
+from components.predictor.model import Row
+from components.predictor.scheduling.engine import Engine
+from components.predictor.scheduling.refusals import Expired
+from components.predictor.scheduling.scheduler import Limits, Scheduler
 
 from components.predictor.metrics import Metrics
 

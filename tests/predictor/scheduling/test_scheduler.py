@@ -4,22 +4,14 @@ import math
 from collections import Counter
 
 import pytest
-from components.predictor.scheduler import (
-    Batch,
-    Cancelled,
-    Expired,
-    Limits,
-    Overloaded,
-    Row,
-    Scheduler,
-    Ticket,
-    TooLarge,
-)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from components.errors import InputError
+from components.predictor.model import Row
+from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded, TooLarge
+from components.predictor.scheduling.scheduler import Batch, Limits, Scheduler, Ticket
 
 FAR = 1e9
 SIZES = st.one_of(st.integers(1, 3), st.integers(1, 20))
