@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from components.errors import InputError, PlatformError, Unreachable
+from components.files import read_limited
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_ROWS = 1_000_000
@@ -111,12 +112,7 @@ def read_bytes(uri: str) -> bytes:
     if parsed.scheme != "file" or parsed.netloc not in ("", "localhost"):
         raise InputError(f"{uri}: not a data set's address: write s3://bucket/key or file:///path")
     path = Path(unquote(parsed.path))
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{uri}: larger than {MAX_BYTES} bytes: cut the data set")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{uri}: {error.strerror}") from error
+    return read_limited(path, MAX_BYTES, name=uri, too_large="cut the data set")
 
 
 def _read_s3(uri: str, bucket: str, key: str) -> bytes:

@@ -3,17 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from components.endpoint import Evaluation as Criteria
 from components.evaluation.mcnemar import holm, regression_p
+from components.models import Frozen
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Scores(_Frozen):
+class Scores(Frozen):
     """One version's answers to the held-out rows, in their order."""
 
     right: tuple[bool, ...]
@@ -34,7 +29,7 @@ class Scores(_Frozen):
         return sum(self.right) / len(self.right)
 
 
-class LatencyResult(_Frozen):
+class LatencyResult(Frozen):
     """Milliseconds from asking to answer, without the network; None when nothing was answered."""
 
     requests: int
@@ -43,7 +38,7 @@ class LatencyResult(_Frozen):
     p99_ms: float | None
 
 
-class ClassResult(_Frozen):
+class ClassResult(Frozen):
     """One class of the held-out rows."""
 
     label: str
@@ -57,7 +52,7 @@ class ClassResult(_Frozen):
     """Adjusted for the number of classes."""
 
 
-class EvaluationResult(_Frozen):
+class EvaluationResult(Frozen):
     """Candidate and champion on the same rows, and what follows from it."""
 
     passed: bool
