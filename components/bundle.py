@@ -14,9 +14,11 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from components.errors import ArtifactError
+from components.errors import ArtifactError, first_fault
+from components.files import read_limited
+from components.models import Strict
 
 MANIFEST = "MANIFEST.json"
 METADATA = "bundle.json"
@@ -30,18 +32,14 @@ _TEXT_PICKLE_BYTES = 64 * 1024
 _PICKLE_CALLS = frozenset({"GLOBAL", "INST", "REDUCE", "BUILD", "OBJ"})
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileEntry(_Frozen):
+class FileEntry(Strict):
     """One file of the bundle."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bytes: int = Field(ge=0)
 
 
-class Manifest(_Frozen):
+class Manifest(Strict):
     """Every file of a bundle but the manifest itself, by its path with forward slashes."""
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -70,7 +68,7 @@ def read_metadata(folder: Path, kind: type[_Metadata], missing: str) -> _Metadat
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise ArtifactError(f"{path}: {_first_fault(error)}: register the model again") from error
+        raise ArtifactError(f"{path}: {first_fault(error)}: register the model again") from error
 
 
 def write_metadata(folder: Path, metadata: BaseModel) -> None:
@@ -121,7 +119,7 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
-        raise ArtifactError(f"{folder}/{MANIFEST}: {_first_fault(error)}") from error
+        raise ArtifactError(f"{folder}/{MANIFEST}: {first_fault(error)}") from error
     for name in manifest.files:
         _reject_escape(folder, name)
     present = dict(_files(folder))
@@ -225,22 +223,11 @@ def _reject_difference(folder: Path, named: set[str], present: set[str]) -> None
 
 
 def _read_small(path: Path, limit: int, mend: str) -> bytes:
-    try:
-        if path.is_symlink():
-            raise ArtifactError(f"{path}: a symbolic link: copy the file itself")
-        if path.stat().st_size > limit:
-            raise ArtifactError(f"{path}: larger than {limit} bytes: no such file is")
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}: {mend}") from error
+    if path.is_symlink():
+        raise ArtifactError(f"{path}: a symbolic link: copy the file itself")
+    return read_limited(path, limit, missing=mend, error=ArtifactError)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"])
-    return f"{key}: {fault['msg'].removeprefix('Value error, ')}"

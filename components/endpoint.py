@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -16,8 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from components.errors import InputError
+from components.errors import InputError, describe, faults
+from components.files import read_limited
 from components.judge import JudgeSettings, Policy, Steps
+from components.models import Strict
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -46,11 +46,7 @@ Duration = Annotated[
 """Seconds; written as ``15s``, ``30m`` or ``2h``."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dataset(_Strict):
+class Dataset(Strict):
     """Held-out rows with their labels."""
 
     uri: str = Field(pattern=r"^(s3|file)://")
@@ -59,20 +55,20 @@ class Dataset(_Strict):
     """Score this many rows, drawn with a fixed seed; all rows when absent."""
 
 
-class Accuracy(_Strict):
+class Accuracy(Strict):
     """The baseline."""
 
     min: float = Field(ge=0, le=1)
 
 
-class Latency(_Strict):
+class Latency(Strict):
     """The latency test before any user sees the version."""
 
     p95_ms: float = Field(200, gt=0)
     concurrency: int = Field(4, ge=1, le=256)
 
 
-class Regression(_Strict):
+class Regression(Strict):
     """Candidate against champion on the same rows, exact McNemar."""
 
     alpha: float = Field(0.05, gt=0, lt=1)
@@ -80,7 +76,7 @@ class Regression(_Strict):
     """Share of the rows that the champion may fail to answer; they are left out of the test."""
 
 
-class Evaluation(_Strict):
+class Evaluation(Strict):
     """The promotion criteria."""
 
     dataset: Dataset
@@ -89,14 +85,14 @@ class Evaluation(_Strict):
     regression: Regression = Regression(alpha=0.05)
 
 
-class Resources(_Strict):
+class Resources(Strict):
     """What one predictor may use. Kubernetes enforces it; one machine does not."""
 
     cpu: str = Field("1", pattern=r"^\d+(\.\d+)?m?$")
     memory: str = Field("2Gi", pattern=r"^\d+(Mi|Gi)$")
 
 
-class Scaling(_Strict):
+class Scaling(Strict):
     """How many predictors a version has. Kubernetes follows it; one machine always runs one."""
 
     min: int = Field(1, ge=0)
@@ -110,7 +106,7 @@ class Scaling(_Strict):
         return self
 
 
-class Queue(_Strict):
+class Queue(Strict):
     """What one predictor holds back before it refuses."""
 
     requests: int = Field(256, ge=1)
@@ -123,7 +119,7 @@ Batching = Literal["alone", "equal-length", "padded"]
 """Which rows of different requests may run together."""
 
 
-class Execution(_Strict):
+class Execution(Strict):
     """How one predictor runs its model; what is absent is calibrated at warm-up."""
 
     executors: int | None = Field(None, ge=1, le=1024)
@@ -136,7 +132,7 @@ class Execution(_Strict):
     """Rows of a batch times its longest row, at most."""
 
 
-class Serving(_Strict):
+class Serving(Strict):
     """How a version is served."""
 
     runtime: Literal["text-classifier", "mlflow"]
@@ -148,14 +144,14 @@ class Serving(_Strict):
     """Let `runtime: mlflow` load a model that contains a pickle."""
 
 
-class Gateway(_Strict):
+class Gateway(Strict):
     """What one client may ask of the endpoint."""
 
     requests_per_second: int = Field(200, ge=1)
     """Per client key; more is answered 429."""
 
 
-class Release(_Strict):
+class Release(Strict):
     """How traffic moves to a new version."""
 
     steps: Steps = (10, 100)
@@ -178,7 +174,7 @@ class Release(_Strict):
         )
 
 
-class Endpoint(_Strict):
+class Endpoint(Strict):
     """One endpoint: which model, how it is judged, served and released."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")
@@ -242,13 +238,9 @@ def parse(text: str, source: str) -> Endpoint:
 
 
 def _faults(error: ValidationError, node: yaml.Node | None, source: str) -> list[str]:
-    faults = []
-    for fault in error.errors():
-        path = fault["loc"]
-        key = ".".join(str(part) for part in path)
-        said = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"]
-        faults.append(f"{source}:{_line(node, path)}: {key}: {said.removeprefix('Value error, ')}")
-    return faults
+    return [
+        f"{source}:{_line(node, place)}: {describe(place, said)}" for place, said in faults(error)
+    ]
 
 
 def load(path: Path) -> Endpoint:
@@ -257,14 +249,14 @@ def load(path: Path) -> Endpoint:
     Raises:
         InputError: the file is missing, too large or wrong; see `parse`.
     """
+    content = read_limited(
+        path,
+        MAX_FILE_BYTES,
+        too_large="no endpoint's file is",
+        missing="endpoints stand in endpoints/<name>.yaml",
+    )
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}: endpoints stand in endpoints/<name>.yaml"
-        ) from error
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text") from error
     return parse(text, str(path))

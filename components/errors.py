@@ -8,6 +8,13 @@ SluiceError
 └── LeaseHeld        another release holds the endpoint
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class SluiceError(Exception):
     """What went wrong in one line, with the mend in the same line."""
@@ -31,3 +38,26 @@ class Unreachable(PlatformError):
 
 class LeaseHeld(SluiceError):
     """Another release holds the endpoint."""
+
+
+def faults(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
+    """The place, as keys and indices from the top, and the words of each thing that is wrong."""
+    return [
+        (
+            fault["loc"],
+            "unknown key"
+            if fault["type"] == "extra_forbidden"
+            else fault["msg"].removeprefix("Value error, "),
+        )
+        for fault in error.errors()
+    ]
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line: ``release.poll: what is expected``."""
+    return describe(*faults(error)[0])
+
+
+def describe(place: tuple[int | str, ...], said: str) -> str:
+    """One of `faults` in words."""
+    return f"{'.'.join(map(str, place))}: {said}" if place else said

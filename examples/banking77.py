@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from components import dataset
 from components.bundle import write_metadata
 from components.dataset import Dataset
+from components.files import read_limited
 from components.errors import InputError
 from components.predictor.runtimes.text_classifier import TextBundle
 from examples import head, minilm, quantize
@@ -132,7 +133,7 @@ def load_sources(data: Path) -> Sources:
 
 
 def _rows(path: Path) -> Dataset:
-    content = read_limited(path, dataset.MAX_BYTES, "name the folder by --data")
+    content = read_limited(path, dataset.MAX_BYTES, missing="name the folder by --data")
     return dataset.parse(content, TARGET, str(path))
 
 

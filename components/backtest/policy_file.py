@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from components import endpoint as endpoints
 from components.endpoint import MAX_FILE_BYTES, Release
-from components.errors import InputError
+from components.errors import InputError, describe, faults
+from components.files import read_limited
 from components.judge import Policy
 
 
@@ -31,13 +32,10 @@ def load(path: Path) -> PolicyFile:
     Raises:
         InputError: the file is missing, too large, not YAML, or holds an unknown or wrong key.
     """
+    raw = read_limited(path, MAX_FILE_BYTES, too_large="no policy is")
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes: no policy is")
-        text = path.read_text(encoding="utf-8")
+        text = raw.decode("utf-8")
         content = yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -47,8 +45,7 @@ def load(path: Path) -> PolicyFile:
     try:
         return _parse(content)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise InputError(f"{path}: {'; '.join(faults)}") from error
+        raise InputError(f"{path}: {'; '.join(describe(*it) for it in faults(error))}") from error
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from components.errors import InputError
+from components.files import open_limited
 from components.judge import MAX_POLL_BYTES, MIN_TAIL_PAST, Policy, Poll, Preflight, preflight
 
 MAX_FILE_BYTES = 1024**3
@@ -25,27 +26,22 @@ def read_polls(path: Path) -> list[Poll]:
     Raises:
         InputError: the file is missing, empty or too large, or a line (named) is no poll.
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        polls = list(_lines(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    with open_limited(path, MAX_FILE_BYTES, too_large="cut it into parts") as file:
+        polls = list(_lines(file, path))
     if not polls:
         raise InputError(f"{path}: holds no polls: one line of JSON each, schemas/poll.schema.json")
     return polls
 
 
-def _lines(path: Path) -> Iterator[Poll]:
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(MAX_POLL_BYTES + 1):
-            number += 1
-            try:
-                if line.strip():
-                    yield Poll.parse(line)
-            except InputError as error:
-                raise InputError(f"{path}:{number}: {error}") from error
+def _lines(file: BinaryIO, path: Path) -> Iterator[Poll]:
+    number = 0
+    while line := file.readline(MAX_POLL_BYTES + 1):
+        number += 1
+        try:
+            if line.strip():
+                yield Poll.parse(line)
+        except InputError as error:
+            raise InputError(f"{path}:{number}: {error}") from error
 
 
 def versions(polls: Sequence[Poll], champion: str | None, candidate: str | None) -> Versions:

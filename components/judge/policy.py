@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from components.models import Strict
 
 
 def _rising(steps: tuple[int, ...]) -> tuple[int, ...]:
@@ -16,10 +18,8 @@ Steps = Annotated[tuple[int, ...], AfterValidator(_rising)]
 """Percent of traffic of the candidate, rising; 100 is the promotion and is not watched."""
 
 
-class JudgeSettings(BaseModel):
+class JudgeSettings(Strict):
     """The part of the policy that an endpoint's file states under ``release.judge``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["sequential", "threshold"] = "sequential"
     error_rate: float = Field(0.01, gt=0, lt=0.5)

@@ -3,17 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from components import gateway
 from components.load.sender import LATE_MS, NO_ANSWER, Outcome
+from components.models import Frozen
 from components.quantiles import nearest_rank
 
 
-class Part(BaseModel):
+class Part(Frozen):
     """The answers of one version, or of all."""
-
-    model_config = ConfigDict(frozen=True)
 
     requests: int
     share: float
@@ -26,10 +23,8 @@ class Part(BaseModel):
     """Over all answers; None without any."""
 
 
-class Summary(BaseModel):
+class Summary(Frozen):
     """A run of traffic, or a window of it."""
-
-    model_config = ConfigDict(frozen=True)
 
     seconds: float
     """From the first due time to the last."""

@@ -23,6 +23,7 @@ from components import bundle
 from components import endpoint as endpoint_files
 from components.endpoint import MAX_FILE_BYTES, Endpoint
 from components.errors import ArtifactError, InputError, Unreachable
+from components.files import read_limited
 from components.platform.contract import StoredVersion
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ class ObjectFiles:
         """The object or file at ``uri``."""
         parsed = urlparse(uri)
         if parsed.scheme == "file" and parsed.netloc in {"", "localhost"}:
-            return _read_file(uri, Path(unquote(parsed.path)), limit)
+            path = Path(unquote(parsed.path))
+            return read_limited(path, limit, name=uri, too_large="cut the data set")
         store, path = self._place(uri)
         try:
             with _answering(uri):
@@ -250,15 +252,6 @@ class ObjectFiles:
 def _path(name: str) -> str:
     """A file's path as a key; the store would read some characters its own way."""
     return quote(name, safe="/")
-
-
-def _read_file(uri: str, path: Path, limit: int) -> bytes:
-    try:
-        if path.stat().st_size > limit:
-            raise InputError(f"{uri}: larger than {limit} bytes: cut the data set")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{uri}: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.errors import InputError
+from components.files import read_limited
 from components.platform.clock import Clock
 from components.platform.contract import Records
 from components.record import chain, lines
@@ -156,12 +157,8 @@ def read(path: Path, *, whole: bool = False) -> list[Line]:
     Raises:
         InputError: the file is missing, too large or tampered with.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: larger than {MAX_BYTES} bytes: no release's record is")
-        return parse(path.read_bytes(), str(path), whole=whole)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    content = read_limited(path, MAX_BYTES, too_large="no release's record is")
+    return parse(content, str(path), whole=whole)
 
 
 def opened(found: Sequence[Line]) -> Opened:

@@ -1,13 +1,9 @@
 """What each step returns: the outputs that KFP and Argo see."""
 
-from pydantic import BaseModel, ConfigDict
+from components.models import Frozen
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Fetched(_Result):
+class Fetched(Frozen):
     """Which versions are compared."""
 
     candidate: str
@@ -17,7 +13,7 @@ class Fetched(_Result):
     """How the release goes: first, canary, re-release or unchanged."""
 
 
-class Evaluated(_Result):
+class Evaluated(Frozen):
     """Where the release goes from here."""
 
     road: str
@@ -25,14 +21,14 @@ class Evaluated(_Result):
     reason: str
 
 
-class Deployed(_Result):
+class Deployed(Frozen):
     """What is served now."""
 
     versions: str
     """Separated by commas."""
 
 
-class Shifted(_Result):
+class Shifted(Frozen):
     """A split in force."""
 
     percent: int
@@ -40,7 +36,7 @@ class Shifted(_Result):
     """Seconds until every proxy itself showed it."""
 
 
-class Watched(_Result):
+class Watched(Frozen):
     """How a watch ended."""
 
     verdict: str
@@ -48,7 +44,7 @@ class Watched(_Result):
     reason: str
 
 
-class Ended(_Result):
+class Ended(Frozen):
     """How the release ended."""
 
     outcome: str

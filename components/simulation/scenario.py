@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from components.errors import InputError
+from components.errors import InputError, faults
 from components.judge import Policy
+from components.models import Strict
 
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -16,10 +17,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 Measure = Literal["rolled_back", "stopped", "promoted", "held", "error", "median_detection_s"]
 
 
-class Scenario(BaseModel):
+class Scenario(Strict):
     """One kind of release, to be simulated many times."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rps: float = Field(5.0, gt=0, le=10_000)
     """The candidate's requests per second, on average."""
@@ -79,10 +78,8 @@ class Scenario(BaseModel):
         return ", ".join(part for part in parts if part)
 
 
-class Expectation(BaseModel):
+class Expectation(Strict):
     """A line of the acceptance table: a measure of one rule and its bound."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     measure: Measure
     at_most: float | None = None
@@ -100,39 +97,31 @@ class Expectation(BaseModel):
         return self
 
 
-class Entry(BaseModel):
+class Entry(Strict):
     """A named scenario of a shipped table."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     scenario: Scenario
     expect: tuple[Expectation, ...] = ()
 
 
-class ScenarioTable(BaseModel):
+class ScenarioTable(Strict):
     """Scenarios that are shown together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     entries: tuple[Entry, ...] = Field(min_length=1)
 
 
-class FlaggerSettings(BaseModel):
+class FlaggerSettings(Strict):
     """How Flagger is set up; the fields are those of its Canary resource."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     interval_s: float = Field(gt=0)
     threshold: int = Field(ge=1)
     window_s: float = Field(gt=0)
 
 
-class ArgoSettings(BaseModel):
+class ArgoSettings(Strict):
     """How Argo Rollouts' AnalysisTemplate is set up."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     interval_s: float = Field(gt=0)
     initial_delay_s: float = Field(ge=0)
@@ -143,10 +132,8 @@ class ArgoSettings(BaseModel):
     """Which of successCondition and failureCondition the template spells out."""
 
 
-class KayentaSettings(BaseModel):
+class KayentaSettings(Strict):
     """How Kayenta's canary configuration is set up."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     step_s: float = Field(gt=0)
     judged_at_s: tuple[float, ...] = Field(min_length=1)
@@ -155,10 +142,8 @@ class KayentaSettings(BaseModel):
     allowed_increase: float = Field(gt=0)
 
 
-class PeerSettings(BaseModel):
+class PeerSettings(Strict):
     """The peers' settings with their source."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     read: str
@@ -192,9 +177,9 @@ def _checked(model: type[_Model], fields: Mapping[str, object]) -> _Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        flag = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
-        raise InputError(f"{flag}{first['msg'].removeprefix('Value error, ')}") from error
+        place, said = faults(error)[0]
+        flag = f"--{str(place[0]).replace('_', '-')}: " if place else ""
+        raise InputError(f"{flag}{said}") from error
 
 
 def scenario(**fields: object) -> Scenario:
