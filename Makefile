@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh
 	sh local/get_prometheus.sh
 	@touch $@
 
-demo: $(READY) ## release one good and two bad versions, on real servers, in about 6 minutes
+demo: $(READY) ## release one good and two bad versions, on real servers, in about 4 minutes
 	$(BIN)/python -m examples.demo
 
 test: $(READY) ## run every test, the end-to-end ones included

@@ -12,7 +12,7 @@ from pipelines import compiler
 from pipelines.engines import local_runner
 from pipelines.kfp import ops
 
-KFP_TYPES = {str: "String", int: "Integer", float: "Float", bool: "Boolean"}
+KFP_TYPES: dict[Any, str] = {str: "String", int: "Integer", float: "Float", bool: "Boolean"}
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -33,9 +33,7 @@ def test_a_component_has_the_step_s_names_types_and_defaults(name: str) -> None:
     }
     result: type[BaseModel] = signature.return_annotation
     assert [(key, given.type) for key, given in spec.outputs.items()] == [
-        (key, KFP_TYPES[field.annotation])
-        for key, field in result.model_fields.items()
-        if field.annotation
+        (key, KFP_TYPES[field.annotation]) for key, field in result.model_fields.items()
     ]
 
 
