@@ -3,7 +3,8 @@
 import secrets
 
 from components.errors import InputError
-from local.home import Home, read_json, replace, replace_json
+from local.files import read_json, replace, replace_json
+from local.home import Home
 
 CLIENTS = ("demo", "sluice")
 """The clients that have a key from the start."""

@@ -10,7 +10,8 @@ import httpx
 from components import gateway
 from components.errors import PlatformError, Unreachable
 from local import routes
-from local.home import Home, replace
+from local.files import replace
+from local.home import Home
 from local.http import local_client, probe
 from local.program import Program, Server
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from components.errors import PlatformError
 from local import credentials, envoy, routes
-from local.home import Home, locked, read_json, replace, replace_json
+from local.files import locked, read_json, replace, replace_json
+from local.home import Home
 from local.http import probe
 from local.routes import Backend, Route
 

@@ -22,7 +22,8 @@ from local import (
     seaweed,
     supervisor,
 )
-from local.home import Home, locked
+from local.files import locked
+from local.home import Home
 from local.http import probe
 from local.program import Program, Server
 from local.serving import program_name

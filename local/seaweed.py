@@ -8,7 +8,8 @@ from typing import Any
 
 from components.errors import PlatformError
 from local import credentials
-from local.home import Home, replace, replace_json
+from local.files import replace, replace_json
+from local.home import Home
 from local.http import probe
 from local.program import Program, Server
 

@@ -8,7 +8,8 @@ from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
 from components.predictor.arguments import arguments
 from local import envoy, gateway, ports, prometheus, supervisor
-from local.home import Home, locked, read_json, replace_json
+from local.files import locked, read_json, replace_json
+from local.home import Home
 from local.http import probe
 from local.program import Program
 from local.routes import Backend

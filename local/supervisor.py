@@ -16,7 +16,8 @@ from typing import Any, cast
 import psutil
 
 from components.errors import PlatformError, Unreachable
-from local.home import Home, locked, replace
+from local.files import locked, replace
+from local.home import Home
 from local.program import Program
 
 MARK = "SLUICE_SUPERVISED_HOME"
