@@ -52,6 +52,11 @@ class Home:
         return self.path / "serving"
 
     @property
+    def bundles(self) -> Path:
+        """One folder a version that has a predictor: its files."""
+        return self.path / "bundles"
+
+    @property
     def traffic(self) -> Path:
         """One file an endpoint's route."""
         return self.path / "traffic"
@@ -79,6 +84,7 @@ class Home:
             self.logs,
             self.private,
             self.serving,
+            self.bundles,
             self.traffic,
             self.leases,
         ):
