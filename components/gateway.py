@@ -6,6 +6,10 @@ failed stands once in Python (`is_failed`) and once in PromQL (`FAILED`), both f
 and `FAILED_GRPC`.
 """
 
+import re
+
+from components.errors import InputError
+
 KEY_HEADER = "x-api-key"
 """The client's key; the gateway takes it off."""
 CLIENT_HEADER = "x-client-id"
@@ -14,6 +18,22 @@ ENDPOINT_HEADER = "x-sluice-endpoint"
 """A gRPC request's endpoint, which no path names."""
 VERSION_HEADER = "x-model-version"
 """Of a request: the one version that is asked, past the split. Of an answer: who answered."""
+
+_CLIENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+"""Fits into a header, a label and a file's name."""
+
+
+def refuse_client_name(name: str) -> None:
+    """Check that ``name`` can be a client's.
+
+    Raises:
+        InputError: it cannot; says what one may have.
+    """
+    if not _CLIENT_NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be a client's name: use letters, digits, '-', '_' and '.', 63 at most"
+        )
+
 
 _GRPC, _ASIDE = "-grpc", "-aside"
 

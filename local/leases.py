@@ -1,47 +1,75 @@
 """One file a lease, changed under a lock (`components.platform.Leases`)."""
 
+import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
+import msgspec
+
+from components.errors import InputError
 from components.platform import Lease
-from local.home import Home, locked, read_json, replace_json
+from local.files import file_name, locked, read_json, replace_json
+from local.home import Home
 
 
 @dataclass(frozen=True)
 class FileLeases:
-    """Leases whose token outlives them, so that a stale holder can never match a later lease.
+    """Leases in files that hold ``{"lease": {...} or null}``.
 
-    A file holds ``{"token": last token given, "lease": {...} or null}``.
+    A token is drawn at random, so none is ever given twice, even after its lease and file are gone.
     """
 
     home: Home
 
     def _file(self, endpoint: str) -> Path:
-        return self.home.leases / f"{endpoint}.json"
-
-    def _content(self, endpoint: str) -> dict[str, Any]:
-        content: dict[str, Any] | None = read_json(self._file(endpoint))
-        return content or {"token": 0, "lease": None}
+        return self.home.leases / f"{file_name(endpoint)}.json"
 
     def read(self, endpoint: str) -> Lease | None:
-        """The lease in force (expired or not), or None."""
-        lease = self._content(endpoint)["lease"]
-        return None if lease is None else Lease(**lease)
+        """The lease, living or silent, or None.
 
-    def swap(self, endpoint: str, expected: int | None, new: Lease | None) -> int | None:
-        """Replace the lease if its token is still ``expected``; the new token if that was done."""
+        Raises:
+            InputError: the file is damaged, or an older Sluice wrote its lease.
+        """
+        return _read(self._file(endpoint))
+
+    def swap(self, endpoint: str, expected: str | None, new: Lease | None) -> str | None:
+        """Replace the lease if its token is still ``expected``; the new token if that was done.
+
+        Raises:
+            InputError: see `read`.
+        """
         with locked(self.home.path / "leases.lock"):
-            content = self._content(endpoint)
-            present = content["lease"]["token"] if content["lease"] else None
-            if present != expected:
+            present = self.read(endpoint)
+            if (present.token if present else None) != expected:
                 return None
-            token: int = content["token"] + 1
-            lease = None if new is None else asdict(replace(new, token=token))
-            replace_json(self._file(endpoint), {"token": token, "lease": lease})
+            token = uuid.uuid4().hex
+            if new is None:
+                self._file(endpoint).unlink(missing_ok=True)
+            else:
+                replace_json(self._file(endpoint), {"lease": asdict(replace(new, token=token))})
             return token
 
-    def all(self) -> list[Lease]:
-        """Every lease on the platform, expired ones included."""
-        found = [self.read(path.stem) for path in sorted(self.home.leases.glob("*.json"))]
-        return [lease for lease in found if lease is not None]
+    def endpoints(self) -> list[str]:
+        """The endpoints that have a lease; one that is damaged is among them."""
+        return sorted(name for path in self.home.leases.glob("*.json") if (name := _holder(path)))
+
+
+def _read(path: Path) -> Lease | None:
+    content = read_json(path)
+    try:
+        return None if content is None else msgspec.convert(content["lease"], Lease | None)
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise InputError(
+            f"{path}: not a lease of this version of Sluice ({error}): when none of its releases"
+            " runs, remove the file"
+        ) from error
+
+
+def _holder(path: Path) -> str | None:
+    """The endpoint whose lease stands in ``path``; None if none does."""
+    try:
+        lease = _read(path)
+    except InputError:
+        return unquote(path.stem)
+    return lease.endpoint if lease else None

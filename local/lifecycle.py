@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from components.errors import InputError, PlatformError
+from components.platform import wait_for
 from local import (
     credentials,
     envoy,
@@ -22,7 +23,8 @@ from local import (
     seaweed,
     supervisor,
 )
-from local.home import Home, locked
+from local.files import last_lines, locked
+from local.home import Home
 from local.http import probe
 from local.program import Program, Server
 from local.serving import program_name
@@ -90,7 +92,8 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         wanted = servers(home, kept)
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
-        envoy.wait_for_routes(home, gateway.publish(home))
+        gateway.publish(home)
+        envoy.wait_for_routes(home)
         gateway.prune(home)
         seaweed.make_buckets(home, kept["s3"])
     return kept
@@ -129,19 +132,13 @@ def _ports_of_predictors(home: Home, up_now: set[str]) -> dict[str, int]:
     return ports_by_name
 
 
-def _last_word(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return "it has no log"
-    return lines[-1].strip() if lines else "its log is empty"
-
-
 def _wait(home: Home, wanted: Iterable[Server], say: Say, patience_s: float) -> None:
     began = time.monotonic()
     awaited = {server.program.name: server for server in wanted}
     said = ""
-    while awaited:
+
+    def all_answer() -> bool:
+        nonlocal said
         for name, server in list(awaited.items()):
             if server.healthy() is None:
                 del awaited[name]
@@ -150,14 +147,18 @@ def _wait(home: Home, wanted: Iterable[Server], say: Say, patience_s: float) -> 
         if waiting and waiting != said:
             say(f"waiting for {waiting}")
             said = waiting
-        if awaited and time.monotonic() - began > patience_s:
-            name, server = next(iter(awaited.items()))
-            log = home.logs / f"{name}.log"
-            raise PlatformError(
-                f"{name} {server.healthy() or 'was too slow'} after {patience_s:.0f} s; "
-                f"the last line of {log}: {_last_word(log)}"
-            )
-        time.sleep(0.1 if awaited else 0)
+        return not awaited
+
+    def late() -> str:
+        name, server = next(iter(awaited.items()))
+        log = home.logs / f"{name}.log"
+        last = last_lines(log)[-1:] or ["it is empty"]
+        return (
+            f"{name} {server.healthy() or 'was too slow'} after {patience_s:.0f} s; "
+            f"the last line of {log}: {last[0]}"
+        )
+
+    wait_for(all_answer, patience_s, 0.1, late)
 
 
 def down(home: Home, patience_s: float = 60.0) -> int:

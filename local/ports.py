@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 import psutil
 
 from components.errors import PlatformError
-from local.home import Home, read_json, replace_json
+from local.files import read_json, replace_json
+from local.home import Home
 
 CANDIDATES = range(15000, 32000)
 """Below the kernel's range for outgoing connections, which would take a kept port by chance."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from components.errors import PlatformError
 from local import credentials
-from local.home import Home, replace
+from local.files import replace
+from local.home import Home
 from local.program import Program, Server
 
 USER = "sluice"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from components.errors import PlatformError
 from dashboards import rules
-from local.home import REPOSITORY, Home, replace
+from local.files import replace
+from local.home import REPOSITORY, Home
 from local.http import probe
 from local.program import Program, Server
 from local.routes import Backend

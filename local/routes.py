@@ -181,14 +181,16 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
                 route.endpoint,
             )
         )
-    if route.weights:
+    # A version with 0% stays listed, as long as there is a cluster to list.
+    shares = {v: weight for v, weight in route.weights.items() if weight or v in versions}
+    if shares:
         for aside, of_rest, of_grpc in (
             (False, {**infer, "headers": [post]}, grpc_infer),
             (True, rest, grpc),
         ):
             entries += [
-                _forward(route, of_rest, route.weights, grpc=False, aside=aside),
-                _forward(route, of_grpc, route.weights, grpc=True, aside=aside),
+                _forward(route, of_rest, shares, grpc=False, aside=aside),
+                _forward(route, of_grpc, shares, grpc=True, aside=aside),
             ]
     return entries
 
@@ -212,7 +214,6 @@ def _forward(
             ],
         }
         for version, weight in sorted(weights.items())
-        if weight > 0
     ]
     return {
         "match": match,

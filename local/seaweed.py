@@ -3,16 +3,25 @@
 import os
 import shutil
 import sysconfig
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from obstore.store import S3Store
 
 from components.errors import PlatformError
 from local import credentials
-from local.home import Home, replace, replace_json
+from local.files import replace, replace_json
+from local.home import Home
 from local.http import probe
 from local.program import Program, Server
 
-BUCKETS = ("mlflow", "datasets")
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
+
+BUCKET = "sluice"
+"""Of records, versions and endpoints' files."""
+BUCKETS = (BUCKET, "mlflow", "datasets")
 REGION = "us-east-1"
 
 
@@ -71,6 +80,45 @@ def environment(home: Home, port: int) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "MLFLOW_S3_ENDPOINT_URL": url(port),
     }
+
+
+def store(home: Home, port: int, bucket: str) -> S3Store:
+    """A bucket of the store; if that is dead or halted, this is told within some ten seconds.
+
+    The user's own AWS variables and proxies, which the library reads, are for other stores: all
+    that they could change is said here.
+    """
+    access, secret = credentials.s3_keys(home)
+
+    def keys() -> "S3Credential":
+        return {
+            "access_key_id": access,
+            "secret_access_key": secret,
+            "token": None,
+            "expires_at": None,
+        }
+
+    return S3Store(
+        bucket,
+        endpoint=url(port),
+        aws_endpoint_url_s3=url(port),
+        region=REGION,
+        virtual_hosted_style_request=False,
+        skip_signature=False,
+        s3_express=False,
+        credential_provider=keys,
+        client_options={
+            "allow_http": True,
+            "connect_timeout": timedelta(seconds=2),
+            # Between two reads: to copy a large model may take longer.
+            "read_timeout": timedelta(seconds=10),
+            "timeout": timedelta(minutes=30),
+            # Only a proxy that is named keeps the library from the environment's.
+            "proxy_url": url(port),
+            "proxy_excludes": "127.0.0.1",
+        },
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=8)},
+    )
 
 
 def client(home: Home, port: int) -> Any:

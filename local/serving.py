@@ -1,38 +1,53 @@
 """Model versions as one KServe process each (`components.platform.Serving`)."""
 
+import shutil
 import sys
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import msgspec
+
+from components import bundle
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
+from components.platform import Files, Readiness, StoredVersion
 from components.predictor.arguments import arguments
 from local import envoy, gateway, ports, prometheus, supervisor
-from local.home import Home, locked, read_json, replace_json
+from local.files import file_name, last_lines, locked, read_json, replace_json
+from local.home import Home
 from local.http import probe
 from local.program import Program
 from local.routes import Backend
 
+_DRAIN_MARGIN_S = 5.0
+"""How much longer than its queue's deadline a predictor may take for its last answers."""
+_DEADLINE_S = 5.0
+"""The queue's deadline of a predictor whose file does not say one."""
+_REFUSES = "sluice predictor: "
+"""How a predictor begins its last line, which says why it does not serve."""
+
 
 def program_name(endpoint: str, version: str) -> str:
-    """The supervisor's name of a predictor."""
-    return f"{endpoint}-v{version}"
+    """The supervisor's name of a predictor, and its file's."""
+    # What follows the last dash is the version.
+    return f"{file_name(endpoint)}-v{file_name(version).replace('-', '%2D')}"
 
 
-def program(endpoint: Endpoint, backend: Backend, bundle: Path) -> Program:
-    """The predictor's process."""
+def program(endpoint: Endpoint, backend: Backend, folder: Path) -> Program:
+    """The process that serves the files in ``folder``."""
     serving = endpoint.serving
     command = [
         sys.executable,
         "-m",
         "components.predictor",
-        f"--bundle={bundle}",
+        f"--bundle={folder}",
         f"--model-name={endpoint.name}",
         f"--model-version={backend.version}",
         "--host=127.0.0.1",
         f"--http-port={backend.http_port}",
         f"--grpc-port={backend.grpc_port}",
-        f"--grace={serving.queue.deadline + 5}",
+        f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
         *arguments(serving),
     ]
     return Program(
@@ -43,52 +58,146 @@ def program(endpoint: Endpoint, backend: Backend, bundle: Path) -> Program:
 
 
 @dataclass(frozen=True)
+class _Kept:
+    """What the file of a predictor says."""
+
+    backend: Backend
+    stored: StoredVersion | None = None
+    deadline: float = _DEADLINE_S
+    """The queue's, in seconds."""
+    created: float = 0.0
+    """Seconds since the epoch."""
+    log_from: int = 0
+    """How many bytes its log had when it was created."""
+    leaving: bool = False
+    """It is being deleted: no request may be sent there."""
+
+    @property
+    def name(self) -> str:
+        return program_name(self.backend.endpoint, self.backend.version)
+
+
+@dataclass(frozen=True)
 class LocalServing:
-    """Predictors under the platform's supervisor."""
+    """Predictors under the platform's supervisor.
+
+    Args:
+        home: the platform's folder.
+        files: where versions' verified files come from. A copy of each that has a predictor is
+            kept below ``home.bundles``, by its digest.
+    """
 
     home: Home
+    files: Files
 
-    def _file(self, endpoint: Endpoint, version: str) -> Path:
-        return self.home.serving / f"{program_name(endpoint.name, version)}.json"
+    def _file(self, endpoint: str, version: str) -> Path:
+        return self.home.serving / f"{program_name(endpoint, version)}.json"
 
-    def _backend(self, endpoint: Endpoint, version: str) -> Backend | None:
+    def _read(self, endpoint: str, version: str) -> _Kept | None:
         content = read_json(self._file(endpoint, version))
-        return None if content is None else Backend(**content["backend"])
+        return None if content is None else msgspec.convert(content, _Kept)
 
-    def create(self, endpoint: Endpoint, version: str, bundle: Path) -> None:
-        """Start (or keep) a predictor of ``version`` and make it known to the gateway.
+    def _write(self, kept: _Kept) -> None:
+        file = self._file(kept.backend.endpoint, kept.backend.version)
+        replace_json(file, asdict(kept))
+
+    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+        """Start (or keep) a predictor of the version and make it known to the gateway.
 
         Raises:
-            Unreachable: the platform is not up.
+            ArtifactError: the version's files are missing or were altered.
+            PlatformError: users are served other files under the same version.
+            Unreachable: the files' store does not answer, or the platform is not up.
         """
-        backend = self._backend(endpoint, version)
-        if backend is None:
-            known = [backend for backend, _ in gateway.predictors(self.home)]
-            taken = [port for each in known for port in (each.http_port, each.grpc_port)]
-            taken += ports.kept(self.home).values()
-            backend = Backend(endpoint.name, version, *ports.choose(2, taken))
-        replace_json(
-            self._file(endpoint, version), {"backend": asdict(backend), "bundle": str(bundle)}
-        )
-        supervisor.write_program(self.home, program(endpoint, backend, bundle))
+        with locked(self._copies):
+            before = self._read(endpoint.name, stored.version)
+            if before:
+                self._refuse_other_files(before, stored)
+            kept = self._new(endpoint, stored, before.backend if before else None)
+            folder = self._copy(stored)
+            self._write(kept)
+        supervisor.write_program(self.home, program(endpoint, kept.backend, folder))
         supervisor.update(self.home)
-        supervisor.start_stopped(self.home, program_name(endpoint.name, version))
+        supervisor.start_stopped(self.home, kept.name)
+        if before:
+            self._forget_copy(before.stored)
         self._write_targets()
         gateway.publish(self.home)
+
+    @property
+    def _copies(self) -> Path:
+        """The lock of the copies of versions' files, and of who uses them."""
+        return self.home.path / "bundles.lock"
+
+    def _refuse_other_files(self, before: _Kept, now: StoredVersion) -> None:
+        served = before.stored.digest if before.stored else now.digest
+        if served != now.digest and self._share(before.backend):
+            raise PlatformError(
+                f"{before.backend.endpoint} version {now.version} serves users from other files"
+                f" ({served[:12]}, not {now.digest[:12]}): register the new ones as a version of"
+                " their own"
+            )
+
+    def _new(self, endpoint: Endpoint, stored: StoredVersion, backend: Backend | None) -> _Kept:
+        if backend is None:
+            known = [each for each, _ in gateway.predictors(self.home)]
+            taken = [port for each in known for port in (each.http_port, each.grpc_port)]
+            taken += ports.kept(self.home).values()
+            backend = Backend(endpoint.name, stored.version, *ports.choose(2, taken))
+        log = self.home.logs / f"{program_name(endpoint.name, stored.version)}.log"
+        return _Kept(
+            backend,
+            stored,
+            deadline=endpoint.serving.queue.deadline,
+            created=time.time(),
+            log_from=log.stat().st_size if log.exists() else 0,
+        )
+
+    def _share(self, backend: Backend) -> int:
+        route = gateway.route(self.home, backend.endpoint)
+        return route.weights.get(backend.version, 0) if route else 0
+
+    def _copy(self, stored: StoredVersion) -> Path:
+        """The version's files on this machine's disk, verified now."""
+        folder = self.home.bundles / stored.digest
+        if folder.exists():
+            bundle.verify(folder, stored.digest, allow_pickle=True)
+            return folder
+        partial = self.home.bundles / ".partial"  # one at a time: this is done under a lock
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700, parents=True)
+        self.files.get(stored, partial)
+        partial.rename(folder)
+        return folder
 
     def _write_targets(self) -> None:
         with locked(self.home.path / "targets.lock"):
             prometheus.write_targets(self.home, gateway.backends(self.home))
 
-    def ready(self, endpoint: Endpoint, version: str) -> bool:
-        """True once the predictor has answered its warm-up inference."""
-        backend = self._backend(endpoint, version)
-        if backend is None:
-            return False
-        address = f"http://127.0.0.1:{backend.http_port}/v2/models/{endpoint.name}/ready"
-        return probe(address) is None
+    def readiness(self, endpoint: str, version: str) -> Readiness:
+        """Whether the predictor has answered its warm-up inference, else what is known of it.
 
-    def delete(self, endpoint: Endpoint, version: str) -> None:
+        A process that ended before it was ever ready has failed, though the supervisor tries again;
+        one that was ready and ended is being started again.
+        """
+        kept = self._read(endpoint, version)
+        if kept is None:
+            return Readiness("absent", "it was not created")
+        if kept.leaving:
+            return Readiness("absent", "it is being deleted")
+        address = f"http://127.0.0.1:{kept.backend.http_port}"
+        unwell = probe(f"{address}/v2/models/{endpoint}/ready")
+        if unwell is None:
+            return Readiness("ready")
+        try:
+            found = [each for each in supervisor.processes(self.home) if each.name == kept.name]
+        except Unreachable as error:
+            return Readiness("starting", str(error))
+        if not found:
+            return Readiness("absent", "it was not started: create it again")
+        return _state(kept, found[0], unwell)
+
+    def delete(self, endpoint: str, version: str) -> None:
         """Take the version off the gateway, wait for its last answers, stop it.
 
         Its file says that it is leaving until all is done, so that a delete that was killed half
@@ -97,43 +206,79 @@ class LocalServing:
         Raises:
             PlatformError: it still has a share of the traffic, or does not come to rest.
         """
-        backend = self._backend(endpoint, version)
-        if backend is None:
+        kept = self._read(endpoint, version)
+        if kept is None:
             return
-        route = gateway.route(self.home, endpoint.name)
-        share = route.weights.get(version, 0) if route else 0
-        if share:
+        if share := self._share(kept.backend):
             raise PlatformError(
-                f"{endpoint.name} version {version} still gets {share}% of the traffic: "
+                f"{endpoint} version {version} still gets {share}% of the traffic: "
                 "move the traffic before deleting it"
             )
-        file = self._file(endpoint, version)
-        replace_json(file, read_json(file) | {"leaving": True})
+        self._write(replace(kept, leaving=True))
+        self._leave_route(kept.backend)
         try:
-            envoy.wait_for_routes(self.home, gateway.publish(self.home))
-            gateway.drain(self.home, backend, timeout=endpoint.serving.queue.deadline + 5)
+            gateway.publish(self.home)
+            envoy.wait_for_routes(self.home)
+            gateway.drain(self.home, kept.backend, timeout=kept.deadline + _DRAIN_MARGIN_S)
         except Unreachable:
             pass  # a gateway that is down sends nobody there
         gateway.prune(self.home)
         self._write_targets()
-        supervisor.remove_program(self.home, program_name(endpoint.name, version))
+        supervisor.remove_program(self.home, kept.name)
         supervisor.update(self.home)
-        file.unlink()
+        self._file(endpoint, version).unlink(missing_ok=True)
+        self._forget_copy(kept.stored)
 
-    def versions(self, endpoint: Endpoint) -> list[str]:
+    def _leave_route(self, backend: Backend) -> None:
+        """Take the version, present with 0%, out of its endpoint's split."""
+        route = gateway.route(self.home, backend.endpoint)
+        if route and backend.version in route.weights:
+            stay = {v: weight for v, weight in route.weights.items() if v != backend.version}
+            gateway.set_route(self.home, replace(route, weights=stay))
+
+    def _forget_copy(self, stored: StoredVersion | None) -> None:
+        """Remove the copy of a version's files, if no predictor is started from it."""
+        if stored is None:
+            return
+        with locked(self._copies):
+            contents = [read_json(path) for path in self.home.serving.glob("*.json")]
+            kept = [msgspec.convert(each, _Kept) for each in contents if each is not None]
+            if stored.digest not in {each.stored.digest for each in kept if each.stored}:
+                shutil.rmtree(self.home.bundles / stored.digest, ignore_errors=True)
+
+    def versions(self, endpoint: str) -> list[str]:
         """The versions that have a predictor now, ready or not."""
         known = [backend for backend, _ in gateway.predictors(self.home)]
-        return [backend.version for backend in known if backend.endpoint == endpoint.name]
+        return [backend.version for backend in known if backend.endpoint == endpoint]
 
-    def url(self, endpoint: Endpoint, version: str) -> str:
+    def url(self, endpoint: str, version: str) -> str:
         """The predictor's own base URL, past the gateway.
 
         Raises:
             PlatformError: the version has no predictor.
         """
-        backend = self._backend(endpoint, version)
-        if backend is None:
-            raise PlatformError(
-                f"{endpoint.name} version {version} is not served: release it first"
-            )
-        return f"http://127.0.0.1:{backend.http_port}"
+        kept = self._read(endpoint, version)
+        if kept is None:
+            raise PlatformError(f"{endpoint} version {version} is not served: release it first")
+        return f"http://127.0.0.1:{kept.backend.http_port}"
+
+
+def _state(kept: _Kept, process: supervisor.Process, unwell: str) -> Readiness:
+    """What is to be said of a predictor that is not ready."""
+    lines = last_lines(process.log, kept.log_from)
+    ready = f" ready: {kept.backend.endpoint} version {kept.backend.version}"
+    up = [number for number, line in enumerate(lines) if line.endswith(ready)]
+    later = lines[up[-1] + 1 :] if up else lines
+    refused = [line.removeprefix(_REFUSES) for line in later if line.startswith(_REFUSES)]
+    # The supervisor's times are whole seconds.
+    crashed = not up and process.ended > int(kept.created)
+    if refused or crashed or process.state in {"FATAL", "UNKNOWN"}:
+        said = [*later[-1:], process.detail]
+        return Readiness("failed", (refused[-1:] or said)[0])
+    if process.state in {"STOPPED", "STOPPING"}:
+        return Readiness("failed", "its process was stopped: run 'sluice up'")
+    if up:
+        return Readiness("starting", f"it was ready, now it {unwell}")
+    # It listens before it loads.
+    loads = unwell.startswith("answers")
+    return Readiness("starting", "the model is loading" if loads else "its process is starting")

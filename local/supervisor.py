@@ -5,7 +5,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from typing import Any, cast
 import psutil
 
 from components.errors import PlatformError, Unreachable
-from local.home import Home, locked, replace
+from components.platform import wait_for
+from local.files import locked, replace
+from local.home import Home
 from local.program import Program
 
 MARK = "SLUICE_SUPERVISED_HOME"
@@ -34,6 +35,8 @@ class Process:
     pid: int | None
     log: Path
     detail: str
+    ended: float
+    """When it last ended, in seconds since the epoch; 0 if it never has."""
 
 
 def _socket(home: Home) -> Path:
@@ -126,11 +129,8 @@ files = {_value(str(_programs(home)))}/*.conf
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
         raise PlatformError(f"supervisord did not start: {said[-1]}")
-    deadline = time.monotonic() + 10
-    while not running(home):
-        if time.monotonic() > deadline:
-            raise PlatformError(f"supervisord does not answer: see {home.logs / 'supervisord.log'}")
-        time.sleep(0.05)
+    log = home.logs / "supervisord.log"
+    wait_for(lambda: running(home), 10, 0.05, lambda: f"supervisord does not answer: see {log}")
 
 
 class _Connection(xmlrpc.client.ServerProxy):
@@ -228,6 +228,7 @@ def processes(home: Home) -> list[Process]:
             pid=info["pid"] or None,
             log=Path(info["stdout_logfile"]),
             detail=info["spawnerr"] or info["description"],
+            ended=float(info["stop"]),
         )
         for info in answer
     ]

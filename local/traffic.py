@@ -3,15 +3,11 @@
 import time
 from dataclasses import dataclass
 
-from components.endpoint import Endpoint
 from components.errors import PlatformError
-from components.platform import Weights
+from components.platform import RouteLimits, Weights, wait_for
 from local import envoy, gateway, routes
 from local.home import Home
 from local.routes import Route
-
-ANSWER_MARGIN_S = 2.0
-"""How much longer than the predictor's own deadline the gateway waits."""
 
 
 @dataclass(frozen=True)
@@ -20,54 +16,77 @@ class EnvoyTraffic:
 
     home: Home
 
-    def set_weights(self, endpoint: Endpoint, weights: Weights) -> None:
+    def set_weights(
+        self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
+    ) -> None:
         """Ask for the split; an empty mapping removes the route.
 
         Raises:
-            PlatformError: the weights are no split, or a version has no predictor.
+            PlatformError: the weights are no split, a version with a share has no predictor, or a
+                new route has no limits.
         """
-        if weights and (sum(weights.values()) != 100 or min(weights.values()) < 0):
+        if weights:
+            self._refuse_impossible(endpoint, weights)
+            gateway.set_route(self.home, self._route(endpoint, weights, limits))
+        else:
+            gateway.remove_route(self.home, endpoint)
+        gateway.publish(self.home)
+
+    def _refuse_impossible(self, endpoint: str, weights: Weights) -> None:
+        if sum(weights.values()) != 100 or min(weights.values()) < 0:
             raise PlatformError(f"weights {dict(weights)} do not sum to 100")
-        served = {b.version for b in gateway.backends(self.home) if b.endpoint == endpoint.name}
+        served = {b.version for b in gateway.backends(self.home) if b.endpoint == endpoint}
         unknown = [
             version for version, weight in weights.items() if weight and version not in served
         ]
         if unknown:
             raise PlatformError(
-                f"{endpoint.name} version {', '.join(sorted(unknown))} is not served: "
+                f"{endpoint} version {', '.join(sorted(unknown))} is not served: "
                 "create its predictor before it gets traffic"
             )
-        asked = Route(
-            endpoint=endpoint.name,
-            weights={version: weight for version, weight in weights.items() if weight},
-            requests_per_second=endpoint.gateway.requests_per_second,
-            timeout_s=endpoint.serving.queue.deadline + ANSWER_MARGIN_S,
-        )
-        gateway.set_route(self.home, asked)
-        gateway.publish(self.home)
 
-    def weights(self, endpoint: Endpoint) -> dict[str, int]:
+    def _route(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> Route:
+        if limits is not None:
+            per_second, timeout_s = limits.requests_per_second, limits.timeout_s
+        elif present := gateway.route(self.home, endpoint):
+            per_second, timeout_s = present.requests_per_second, present.timeout_s
+        else:
+            raise PlatformError(
+                f"{endpoint} has no route whose limits could be kept: a new route needs limits"
+            )
+        return Route(endpoint, dict(weights), per_second, timeout_s)
+
+    def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
-        asked = gateway.route(self.home, endpoint.name)
+        asked = gateway.route(self.home, endpoint)
         return dict(asked.weights) if asked else {}
 
-    def wait_applied(self, endpoint: Endpoint, weights: Weights, timeout: float) -> float:
+    def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
         """Block until Envoy's own dump of its routes shows the split; return the seconds it took.
+
+        A version with 0% gets no request whether Envoy lists it or not.
 
         Raises:
             Unreachable: Envoy does not answer.
             PlatformError: the split does not show within ``timeout`` seconds.
         """
-        wanted = {version: weight for version, weight in weights.items() if weight}
+        wanted = _shares(weights)
+        shown: dict[str, int] = {}
         began = time.monotonic()
-        while True:
-            shown = routes.split_in(envoy.dump_routes(self.home), endpoint.name)
-            waited = time.monotonic() - began
-            if shown == wanted:
-                return waited
-            if waited > timeout:
-                raise PlatformError(
-                    f"the gateway shows {shown or 'no route'} for {endpoint.name} instead of "
-                    f"{wanted or 'no route'} after {timeout:.1f} s: see logs/gateway.log"
-                )
-            time.sleep(0.005)
+
+        def in_force() -> float | None:
+            nonlocal shown
+            shown = _shares(routes.split_in(envoy.dump_routes(self.home), endpoint))
+            return time.monotonic() - began if shown == wanted else None
+
+        def late() -> str:
+            return (
+                f"the gateway shows {shown or 'no route'} for {endpoint} instead of "
+                f"{wanted or 'no route'} after {timeout:.1f} s: see logs/gateway.log"
+            )
+
+        return wait_for(in_force, timeout, 0.005, late)
+
+
+def _shares(weights: Weights) -> dict[str, int]:
+    return {version: weight for version, weight in weights.items() if weight}

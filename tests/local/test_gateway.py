@@ -54,12 +54,14 @@ def test_a_new_key_works_without_a_restart(stand_for: StandFor) -> None:
     try:
         stand.home.keys.write_text(json.dumps(json.loads(before) | {"third": "third-key"}))
         credentials.apply_client_keys(stand.home)
-        envoy.wait_for_routes(stand.home, gateway.publish(stand.home))
+        gateway.publish(stand.home)
+        envoy.wait_for_routes(stand.home)
         assert stand.client.post(stand.path, headers={"x-api-key": "third-key"}).is_success
     finally:
         stand.home.keys.write_text(before)
         credentials.apply_client_keys(stand.home)
-        envoy.wait_for_routes(stand.home, gateway.publish(stand.home))
+        gateway.publish(stand.home)
+        envoy.wait_for_routes(stand.home)
 
 
 def test_a_damaged_key_file_does_not_stand_between_a_release_and_its_rollback(
@@ -286,7 +288,8 @@ def test_a_version_is_taken_away_only_after_its_last_answer(stand_for: StandFor)
     wait_until(lambda: sum(envoy.counters(stand.home, active).values()) == 1)
     stand.split({"2": 100})
     backend = stand.forget("1")
-    envoy.wait_for_routes(stand.home, gateway.publish(stand.home))
+    gateway.publish(stand.home)
+    envoy.wait_for_routes(stand.home)
     with pytest.raises(PlatformError, match="still answers 1 requests"):
         gateway.drain(stand.home, backend, timeout=0)
     gateway.drain(stand.home, backend, timeout=10)

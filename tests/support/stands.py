@@ -14,7 +14,8 @@ import httpx
 from components.endpoint import Endpoint
 from components.platform import Platform
 from local import credentials, envoy, gateway, ports
-from local.home import Home, replace_json
+from local.files import replace_json
+from local.home import Home
 from local.http import probe
 from local.routes import Backend
 from tests.support.endpoints import endpoint
