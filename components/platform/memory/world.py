@@ -57,7 +57,7 @@ class World:
 
     def _platform(self) -> Platform:
         guard = self.faults.guard
-        buckets: dict[str, MemoryStore] = defaultdict(MemoryStore)
+        buckets: dict[str, MemoryStore] = defaultdict(MemoryStore, sluice=self.store)
         files = ObjectFiles(self.store, "s3://sluice", buckets.__getitem__)
         traffic = MemoryTraffic(self.clock, self.proxies, self.serving.versions)
         return Platform(

@@ -1,0 +1,239 @@
+"""A platform under the contract suite, and what the contract itself cannot do to it."""
+
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from components import bundle, gateway
+from components.endpoint import Endpoint
+from components.platform import (
+    Metrics,
+    ModelRegistry,
+    Platform,
+    RouteLimits,
+    StoredVersion,
+    Weights,
+    wait_for,
+)
+from components.platform.memory import Answer, World
+from tests.support.bundles import write_bundle
+from tests.support.predictors import free_port
+
+CLIENT = "contract"
+LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
+
+
+class Rig(ABC):
+    """One platform. Names that a test asks for are new, for real servers outlive a test."""
+
+    platform: Platform
+
+    _numbers = count(1)
+
+    def name(self, what: str = "contract") -> str:
+        """A name that nobody has used."""
+        return f"{what}-{next(self._numbers)}"
+
+    @cached_property
+    def key(self) -> str:
+        """The key of a client who may ask."""
+        if CLIENT not in self.platform.gateway.clients():
+            self.platform.gateway.add(CLIENT)
+        return self.platform.gateway.key(CLIENT)
+
+    def stored(
+        self, endpoint: Endpoint, version: str, files: Mapping[str, bytes] | None = None
+    ) -> StoredVersion:
+        """A version's files in the platform's store; default: those of a model that loads."""
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            if files is None:
+                self.write_model(folder)
+            else:
+                write(folder, files)
+            digest = bundle.write_manifest(folder)
+            return self.platform.files.put(endpoint.model, version, digest, folder)
+
+    def create(self, endpoint: Endpoint, version: str) -> None:
+        """Create a predictor and wait until it is ready."""
+        self.platform.serving.create(endpoint, self.stored(endpoint, version))
+        self.wait_ready(endpoint.name, version)
+
+    def wait_ready(self, endpoint: str, version: str) -> None:
+        """Wait until the version's predictor is ready."""
+
+        def ready() -> bool:
+            found = self.platform.serving.readiness(endpoint, version)
+            assert found.state != "failed", found.why
+            return found.state == "ready"
+
+        self.wait(ready, f"{endpoint} version {version}")
+
+    def split(self, endpoint: str, weights: Weights) -> None:
+        """Put a split in force."""
+        self.platform.traffic.set_weights(endpoint, weights, LIMITS)
+        self.platform.traffic.wait_in_force(endpoint, weights, timeout=10)
+
+    def remove(self, endpoint: str) -> None:
+        """Leave nothing of the endpoint."""
+        self.platform.traffic.set_weights(endpoint, {})
+        self.platform.traffic.wait_in_force(endpoint, {}, timeout=10)
+        for version in self.platform.serving.versions(endpoint):
+            self.platform.serving.delete(endpoint, version)
+
+    def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+        """Let time pass until the condition holds."""
+        late = f"{what} did not come within {seconds:g} s"
+        wait_for(condition, seconds, 0.05, lambda: late, self.platform.clock)
+
+    @abstractmethod
+    def write_model(self, folder: Path) -> None:
+        """Write the files of a model that a predictor can load."""
+
+    @abstractmethod
+    def unloadable(self, endpoint: Endpoint, version: str) -> StoredVersion:
+        """A version whose predictor cannot load its files."""
+
+    @abstractmethod
+    def register(self, model: str, files: Mapping[str, bytes]) -> str:
+        """Register a version with these files and a manifest; its number."""
+
+    @abstractmethod
+    def ask(self, endpoint: str, key: str | None = None) -> Answer:
+        """One user's request; default: with the rig's own key."""
+
+    @abstractmethod
+    def in_force(self, endpoint: str) -> list[dict[str, int]]:
+        """The shares above 0 that each proxy shows."""
+
+    @abstractmethod
+    def damage_lease(self, endpoint: str) -> None:
+        """Make the endpoint's lease one that cannot be read."""
+
+    @abstractmethod
+    def metrics_away(self) -> Metrics:
+        """The platform's metrics as they are while their server does not answer."""
+
+    @abstractmethod
+    def registry_away(self) -> ModelRegistry:
+        """The platform's registry as it is while its server does not answer."""
+
+
+class MemoryRig(Rig):
+    """A memory platform of its own."""
+
+    def __init__(self) -> None:
+        self.world = World(proxies=("proxy-a", "proxy-b"))
+        self.world.delay_traffic(0.02)
+        self.world.delay_traffic(0.07, "proxy-b")
+        self.platform = self.world.platform
+
+    def write_model(self, folder: Path) -> None:
+        write(folder, {"model.txt": b"any"})
+
+    def unloadable(self, endpoint: Endpoint, version: str) -> StoredVersion:
+        self.world.starts(version, after_s=1.0, fails="model.onnx: not a graph")
+        return self.stored(endpoint, version)
+
+    def register(self, model: str, files: Mapping[str, bytes]) -> str:
+        return self.world.register(model, files)
+
+    def ask(self, endpoint: str, key: str | None = None) -> Answer:
+        return self.world.ask(endpoint, self.key if key is None else key)
+
+    def in_force(self, endpoint: str) -> list[dict[str, int]]:
+        shown = self.world.proxies.shown(endpoint).values()
+        return [{version: share for version, share in each.items() if share} for each in shown]
+
+    def damage_lease(self, endpoint: str) -> None:
+        self.world.leases.damage(endpoint)
+
+    def metrics_away(self) -> Metrics:
+        elsewhere = World()
+        elsewhere.away("metrics")
+        return elsewhere.platform.metrics
+
+    def registry_away(self) -> ModelRegistry:
+        elsewhere = World()
+        elsewhere.away("registry")
+        return elsewhere.platform.registry
+
+
+class RealRig(Rig):
+    """A platform of servers: a gateway that speaks HTTP, and MLflow."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+
+    def write_model(self, folder: Path) -> None:
+        write_bundle(folder)
+
+    def unloadable(self, endpoint: Endpoint, version: str) -> StoredVersion:
+        with tempfile.TemporaryDirectory() as temporary:
+            files = write_bundle(Path(temporary))
+            (files / "model.onnx").write_bytes(b"not a graph")
+            return self.stored(
+                endpoint, version, {path.name: path.read_bytes() for path in files.iterdir()}
+            )
+
+    def register(self, model: str, files: Mapping[str, bytes]) -> str:
+        from components.registry import register
+
+        def save(folder: Path, _description: Any) -> None:
+            folder.mkdir(exist_ok=True)
+            write(folder, files)
+
+        candidate = register.Candidate(
+            model=model,
+            recipe=self.name("recipe"),
+            name="contract",
+            summary="",
+            card="",
+            save=save,
+            metrics={},
+            params={},
+            data_uri="s3://datasets/none.csv",
+            data_digest="0" * 64,
+        )
+        return register.register(register.client(self.platform.registry.url), candidate).version
+
+    def ask(self, endpoint: str, key: str | None = None) -> Answer:
+        answer = httpx.post(
+            f"{self.platform.gateway.url}/v2/models/{endpoint}/infer",
+            json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
+            headers={gateway.KEY_HEADER: self.key if key is None else key},
+            trust_env=False,
+        )
+        return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
+
+    def registry_away(self) -> ModelRegistry:
+        from components.registry import Registry
+
+        return Registry(f"http://127.0.0.1:{free_port()}")
+
+
+class LocalRig(RealRig):
+    """The laptop."""
+
+    def in_force(self, endpoint: str) -> list[dict[str, int]]:
+        from local import envoy, routes
+        from local.home import find_home
+
+        shown = routes.split_in(envoy.dump_routes(find_home()), endpoint)
+        return [{version: share for version, share in shown.items() if share}]
+
+    def damage_lease(self, endpoint: str) -> None:
+        from local.home import find_home
+
+        (find_home().leases / f"{endpoint}.json").write_text("{")
+
+    def metrics_away(self) -> Metrics:
+        from local.metrics import PrometheusMetrics
+
+        return PrometheusMetrics(f"http://127.0.0.1:{free_port()}")
