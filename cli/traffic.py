@@ -55,9 +55,9 @@ def command(  # noqa: PLR0917 (click passes by name)
 
     from cli import _endpoint
     from components import gateway
+    from components.load.bodies import bodies_for
     from components.load.keys import client_key
     from components.load.log import Log
-    from components.load.bodies import bodies_for
     from components.load.schedule import due_times
     from components.load.sender import send
     from components.load.summary import summarise, table

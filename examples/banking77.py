@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from components import dataset
 from components.bundle import write_metadata
 from components.dataset import Dataset
-from components.files import read_limited
 from components.errors import InputError
+from components.files import read_limited
 from components.predictor.runtimes.text_classifier import TextBundle
 from examples import head, minilm, quantize
 from examples.card import model_card

@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.release.journal import Journal, journals
-
 from components.errors import SluiceError
 from components.load import log
 from components.load.sender import Outcome
 from components.platform import connect
-from components.release.state import State
+from components.record import Record
+from components.release.state import ReleaseState, fold
 from components.report import formatting
 
 ENDPOINT = "demo"
@@ -32,6 +31,7 @@ STORY = {
 }
 EXPECTED = {"2": "promoted", "3": "rolled_back", "4": "rolled_back"}
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
 
 
@@ -39,7 +39,7 @@ SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
 class Chapter:
     """One release of the story, as it went."""
 
-    state: State
+    state: ReleaseState
     report: Path
     bad_share: float
     """Share of all user requests, from the release's start to its end, that this version got."""
@@ -76,15 +76,23 @@ def answers(requests: Path, begin: float, end: float) -> list[Outcome]:
     return [outcome for outcome in log.read(requests) if begin <= outcome.due < end]
 
 
-def chapter(journal: Journal, requests: Path) -> Chapter:
+def newest() -> Record:
+    """The record of the newest release of the demonstration's endpoint."""
+    platform = connect()
+    names = [name for name in platform.records.releases() if name.startswith(f"{ENDPOINT}-v")]
+    records = [Record(platform.records, name, platform.clock) for name in names]
+    return max(records, key=lambda record: record.lines()[0].at)
+
+
+def chapter(record: Record, report: Path, requests: Path) -> Chapter:
     """What users saw of a release that has ended."""
-    lines = journal.lines()
-    state = journal.state()
+    lines = record.lines()
+    state = fold(lines)
     seen = answers(requests, lines[0].at, lines[-1].at) if requests.exists() else []
     got = sum(answer.version == state.candidate for answer in seen)
     return Chapter(
         state=state,
-        report=journal.folder / "report.html",
+        report=report,
         bad_share=got / len(seen) if seen else 0.0,
         failed=sum(answer.status >= 500 for answer in seen),
     )
@@ -113,8 +121,8 @@ def table(chapters: list[Chapter], took_s: float) -> None:
         console.print(f"report of version {each.state.candidate}: {each.report}", soft_wrap=True)
     last = chapters[-1].state.release_id
     console.print(
-        f"\nLook further: {connect().registry_url} (MLflow), 'sluice status' (Prometheus and all"
-        f" else),\n'sluice show {last}', 'sluice replay {chapters[-1].report.parent}/record.jsonl'."
+        f"\nLook further: {connect().registry.url} (MLflow), 'sluice status' (Prometheus and all"
+        f" else),\n'sluice show {last}', 'sluice replay {last}'."
         f"\nThe demonstration took {took_s:.0f} s. 'sluice down' stops the platform.",
         soft_wrap=True,
     )
@@ -125,8 +133,9 @@ def main() -> int:
     began = time.monotonic()
     if run("up") or run("prepare"):
         return 1
-    home = connect().home
-    requests = home / f"demo-requests-{int(time.time())}.jsonl"
+    folder = REPOSITORY / "build" / "demo" / time.strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True)
+    requests = folder / "requests.jsonl"
     chapters = []
     sys.stdout.write(f"\nversion 1: {STORY['1']}\n")
     if run("release", ENDPOINT, "--version", "1"):
@@ -138,9 +147,10 @@ def main() -> int:
         for version in ("2", "3", "4"):
             sys.stdout.write(f"\nversion {version}: {STORY[version]}\n")
             run("release", ENDPOINT, "--version", version)
-            newest = journals(home)[-1]
-            run("report", newest.folder.name)
-            chapters.append(chapter(newest, requests))
+            record = newest()
+            report = folder / f"version-{version}.html"
+            run("report", record.release_id, "--out", str(report))
+            chapters.append(chapter(record, report, requests))
     table(chapters, time.monotonic() - began)
     ended = {each.state.candidate: each.state.outcome for each in chapters}
     return 0 if all(ended[version] == EXPECTED[version] for version in ended) else 1

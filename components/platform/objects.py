@@ -220,8 +220,8 @@ class ObjectFiles:
         """The object or file at ``uri``."""
         parsed = urlparse(uri)
         if parsed.scheme == "file" and parsed.netloc in {"", "localhost"}:
-            path = Path(unquote(parsed.path))
-            return read_limited(path, limit, name=uri, too_large="cut the data set")
+            file = Path(unquote(parsed.path))
+            return read_limited(file, limit, name=uri, too_large="cut the data set")
         store, path = self._place(uri)
         try:
             with _answering(uri):

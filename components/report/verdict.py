@@ -35,10 +35,7 @@ def as_json(
         "champion": champion,
         "candidate": candidate,
         "polls": polls,
-        "budget": {
-            "false_rollback": policy.false_rollback,
-            **asdict(budget.split(policy.false_rollback)),
-        },
+        "budget": {"false_rollback": policy.false_rollback, **shares},
         **body,
     }
 

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from components.evaluation.served import _label, _same, _value, score
 
 from components.dataset import Dataset
 from components.endpoint import Endpoint, Execution, Queue, Serving

@@ -1,7 +1,6 @@
 import re
 from pathlib import Path
 
-from components.predictor.scheduler import Limits, Overloaded, Row, Scheduler
 from prometheus_client.parser import text_string_to_metric_families
 
 from components.predictor.exposition import render

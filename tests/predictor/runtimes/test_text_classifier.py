@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from components.predictor.text_classifier import TextClassifier
 
 from components.bundle import write_metadata
 from components.errors import ArtifactError, InputError

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from components.predictor.calibration import TOLERANCE, calibrate
-from components.predictor.cores import available_cores
-from components.predictor.scheduler import Row
 
 from components.endpoint import Execution, Queue, Serving
 from components.predictor import open_model

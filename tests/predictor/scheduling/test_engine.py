@@ -13,8 +13,6 @@ from components.predictor.scheduling.engine import Engine
 from components.predictor.scheduling.refusals import Expired
 from components.predictor.scheduling.scheduler import Limits, Scheduler
 
-from components.predictor.metrics import Metrics
-
 Run = Callable[[Sequence[Row], bool], list[Any]]
 
 
