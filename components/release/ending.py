@@ -8,8 +8,9 @@ from components.record import AliasSet, Outcome
 from components.registry import names
 from components.release.context import Release, records_failure
 from components.release.lease import HeldLease
+from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
-from components.release.shifting import IN_FORCE_TIMEOUT_S, blocks_promotion, put_in_force
+from components.release.shifting import blocks_promotion, put_in_force
 from components.release.state import ReleaseState
 from components.release.watching import poll
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 from components.errors import LeaseHeld
 from components.platform import Lease, Platform
 from components.release.lease import HeldLease
-from components.release.shifting import IN_FORCE_TIMEOUT_S
+
+IN_FORCE_TIMEOUT_S = 10.0
+"""How long a split may take until every proxy shows it."""
 
 
 def take_over(platform: Platform, lease: Lease, holder: str, seconds: float) -> HeldLease:

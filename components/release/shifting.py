@@ -8,10 +8,10 @@ from components.registry import names
 from components.release import watching
 from components.release.context import Release, records_failure
 from components.release.lease import HeldLease
+from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Shifted
 from components.release.state import ReleaseState
 
-IN_FORCE_TIMEOUT_S = 10.0
 ANSWER_MARGIN_S = 2.0
 """How much longer than the predictor's own deadline the gateway waits for its answer."""
 

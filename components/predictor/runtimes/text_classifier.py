@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from components.bundle import FileName, read_metadata
 from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
 from components.load.mix import text_bodies
+from components.models import Strict
 from components.predictor.model import ModelFailure, Row, Spec, Tensor
 from components.predictor.runtimes.rows import require
 
@@ -28,10 +29,8 @@ _LENGTHS = (1, 5, 8, 8, 10, 10, 12, 12, 12, 16, 16, 24)
 """Words of the texts that calibration uses, as short messages have them."""
 
 
-class TextBundle(BaseModel):
+class TextBundle(Strict):
     """What `bundle.json` of a text classifier says about the files beside it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(1, alias="schema")
     runtime: Literal["text-classifier"]
