@@ -6,13 +6,13 @@ from contextlib import ExitStack
 import pytest
 
 from components.platform import Platform
-from local.home import Home
+from local.home import Home, find_home
 from tests.support.stands import Stand, Upstream, stand, upstreams
 
 
 @pytest.fixture(scope="session")
 def home(platform: Platform) -> Home:
-    return Home(platform.home)
+    return find_home()
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ import grpc
 import httpx
 import pytest
 
-from components.errors import PlatformError
+from components.errors import InputError, PlatformError
 from components.judge import Sample
-from local import credentials, envoy, gateway
+from components.platform import Platform
+from local import credentials, envoy, gateway, routes
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
 
@@ -183,14 +184,14 @@ def test_the_split_of_a_gateway_that_does_not_follow_is_never_reported_as_applie
     stand = stand_for("stubborn")
     stand.split({"1": 100})
     with pytest.raises(PlatformError, match=r"shows \{'1': 100\}"):
-        stand.platform.traffic.wait_applied(stand.endpoint, {"1": 50, "2": 50}, timeout=0.2)
+        stand.platform.traffic.wait_in_force(stand.endpoint.name, {"1": 50, "2": 50}, 0.2)
 
 
 def test_an_empty_split_takes_the_route_away(stand_for: StandFor) -> None:
     stand = stand_for("removed")
     stand.split({"1": 100})
     stand.split({})
-    assert stand.platform.traffic.weights(stand.endpoint) == {}
+    assert stand.platform.traffic.weights(stand.endpoint.name) == {}
     assert stand.client.post(stand.path).status_code == 404
 
 
@@ -201,8 +202,87 @@ def test_a_split_that_cannot_be_is_refused_and_changes_nothing(
     stand = stand_for("refused")
     stand.split({"1": 100})
     with pytest.raises(PlatformError):
-        stand.platform.traffic.set_weights(stand.endpoint, weights)
-    assert stand.platform.traffic.weights(stand.endpoint) == {"1": 100}
+        stand.platform.traffic.set_weights(stand.endpoint.name, weights)
+    assert stand.platform.traffic.weights(stand.endpoint.name) == {"1": 100}
+
+
+def test_a_version_that_stays_with_nothing_is_kept_beside_the_others_and_so_are_its_counters(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("nothing")
+    stand.split({"1": 0, "2": 100})
+    for _ in range(3):
+        stand.client.post(stand.path)
+    stand.split({"1": 100, "2": 0})
+    assert stand.platform.traffic.weights(stand.endpoint.name) == {"1": 100, "2": 0}
+    assert routes.split_in(envoy.dump_routes(stand.home), "nothing") == {"1": 100, "2": 0}
+    seen = {stand.client.post(stand.path).headers["x-model-version"] for _ in range(50)}
+    assert seen == {"1"}
+    wait_until(lambda: counted(stand, "1").requests == 50)
+    assert counted(stand, "2").requests == 3
+
+
+def test_a_version_without_a_predictor_may_be_present_with_nothing(stand_for: StandFor) -> None:
+    stand = stand_for("absent")
+    stand.split({"1": 100, "9": 0})
+    assert stand.platform.traffic.weights(stand.endpoint.name) == {"1": 100, "9": 0}
+    assert stand.client.post(stand.path).status_code == 200
+
+
+def test_a_split_without_limits_keeps_the_route_s(stand_for: StandFor) -> None:
+    stand = stand_for("keeps", rps=3)
+    stand.split({"1": 100})
+    stand.platform.traffic.set_weights(stand.endpoint.name, {"2": 100})
+    stand.platform.traffic.wait_in_force(stand.endpoint.name, {"2": 100}, timeout=1.0)
+    assert any(stand.client.post(stand.path).status_code == 429 for _ in range(30))
+
+
+def test_a_new_route_needs_limits(stand_for: StandFor) -> None:
+    stand = stand_for("unlimited")
+    with pytest.raises(PlatformError, match="needs limits"):
+        stand.platform.traffic.set_weights(stand.endpoint.name, {"1": 100})
+    stand.split({"1": 100})
+    stand.split({})
+    with pytest.raises(PlatformError, match="needs limits"):
+        stand.platform.traffic.set_weights(stand.endpoint.name, {"1": 100})
+
+
+def test_a_key_is_in_force_when_it_was_made_and_refused_when_it_was_taken(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("clients")
+    stand.split({"1": 100})
+    keys = stand.platform.gateway
+
+    def status(key: str) -> int:
+        return stand.client.post(stand.path, headers={"x-api-key": key}).status_code
+
+    assert keys.url == str(stand.client.base_url).rstrip("/")
+    keys.add("fourth")
+    try:
+        assert keys.clients() == ["demo", "fourth", "sluice"]
+        first = keys.key("fourth")
+        assert status(first) == 200
+        keys.rotate("fourth")
+        assert (status(first), status(keys.key("fourth"))) == (401, 200)
+        with pytest.raises(InputError, match="has a key already"):
+            keys.add("fourth")
+        last = keys.key("fourth")
+    finally:
+        keys.revoke("fourth")
+    assert status(last) == 401
+    assert keys.clients() == ["demo", "sluice"]
+    keys.revoke("fourth")
+    with pytest.raises(InputError, match="has no key: 'sluice keys add fourth'"):
+        keys.rotate("fourth")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "new\nline", "-dash", "ümlaut", "x" * 64])
+def test_a_name_that_cannot_be_a_client_s_is_refused(platform: Platform, name: str) -> None:
+    before = platform.gateway.clients()
+    with pytest.raises(InputError, match="cannot be a client's name"):
+        platform.gateway.add(name)
+    assert platform.gateway.clients() == before
 
 
 def test_a_failed_answer_is_an_error_and_a_refused_one_is_not(stand_for: StandFor) -> None:

@@ -3,15 +3,18 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from components import bundle
 from components.endpoint import Endpoint
-from components.errors import PlatformError
-from components.platform import Platform
+from components.errors import ArtifactError, PlatformError
+from components.platform import Platform, Readiness, RouteLimits, StoredVersion
 from components.predictor import arguments
 from local import credentials, envoy, ports, prometheus, supervisor
 from local.home import Home
@@ -22,27 +25,37 @@ from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bundle(tmp_path_factory.mktemp("served") / "bundle")
+def store(platform: Platform, folder: Path, version: str) -> StoredVersion:
+    """The files in ``folder``, put where the platform's predictors get them."""
+    digest = bundle.write_manifest(folder)
+    return platform.files.put("toy", version, digest, folder)
 
 
 @pytest.fixture(scope="module")
-def served(platform: Platform, bundle: Path) -> Iterator[Endpoint]:
+def stored(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> StoredVersion:
+    return store(platform, write_bundle(tmp_path_factory.mktemp("served") / "bundle"), "1")
+
+
+@pytest.fixture(scope="module")
+def served(platform: Platform, stored: StoredVersion) -> Iterator[Endpoint]:
     """An endpoint with version 1 ready and on all traffic."""
     endpoint = make_endpoint("served")
-    create(platform, endpoint, "1", bundle)
-    platform.traffic.set_weights(endpoint, {"1": 100})
-    platform.traffic.wait_applied(endpoint, {"1": 100}, timeout=1)
+    create(platform, endpoint, stored)
+    platform.traffic.set_weights("served", {"1": 100}, RouteLimits(1000, timeout_s=7))
+    platform.traffic.wait_in_force("served", {"1": 100}, timeout=1)
     yield endpoint
-    platform.traffic.set_weights(endpoint, {})
-    for version in platform.serving.versions(endpoint):
-        platform.serving.delete(endpoint, version)
+    platform.traffic.set_weights("served", {})
+    for version in platform.serving.versions("served"):
+        platform.serving.delete("served", version)
 
 
-def create(platform: Platform, endpoint: Endpoint, version: str, bundle: Path) -> None:
-    platform.serving.create(endpoint, version, bundle)
-    wait_until(lambda: platform.serving.ready(endpoint, version), seconds=60)
+def state(platform: Platform, version: str, endpoint: str = "served") -> str:
+    return platform.serving.readiness(endpoint, version).state
+
+
+def create(platform: Platform, endpoint: Endpoint, stored: StoredVersion) -> None:
+    platform.serving.create(endpoint, stored)
+    wait_until(lambda: state(platform, stored.version, endpoint.name) == "ready", seconds=60)
 
 
 def infer(home: Home, endpoint: Endpoint) -> httpx.Response:
@@ -74,10 +87,10 @@ def test_a_version_answers_through_the_gateway(home: Home, served: Endpoint) -> 
 
 
 def test_creating_a_version_that_runs_keeps_it(
-    platform: Platform, home: Home, served: Endpoint, bundle: Path
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion
 ) -> None:
     before = pid(home, "served-v1")
-    platform.serving.create(served, "1", bundle)
+    platform.serving.create(served, stored)
     assert pid(home, "served-v1") == before
 
 
@@ -86,7 +99,7 @@ def test_a_killed_predictor_comes_back(platform: Platform, home: Home, served: E
     assert before is not None
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: pid(home, "served-v1") not in {before, None})
-    wait_until(lambda: platform.serving.ready(served, "1"), seconds=60)
+    wait_until(lambda: state(platform, "1") == "ready", seconds=60)
     assert infer(home, served).status_code == 200
 
 
@@ -103,18 +116,18 @@ def test_a_predictors_own_metrics_are_scraped(home: Home, served: Endpoint) -> N
 
 def test_a_version_with_traffic_is_not_deleted(platform: Platform, served: Endpoint) -> None:
     with pytest.raises(PlatformError, match="still gets 100% of the traffic"):
-        platform.serving.delete(served, "1")
-    assert platform.serving.versions(served) == ["1"]
+        platform.serving.delete("served", "1")
+    assert platform.serving.versions("served") == ["1"]
 
 
 def test_a_deleted_version_leaves_neither_process_nor_cluster(
-    platform: Platform, home: Home, served: Endpoint, bundle: Path
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion
 ) -> None:
-    create(platform, served, "2", bundle)
-    assert platform.serving.versions(served) == ["1", "2"]
-    platform.serving.delete(served, "2")
-    platform.serving.delete(served, "2")
-    assert platform.serving.versions(served) == ["1"]
+    create(platform, served, replace(stored, version="2"))
+    assert platform.serving.versions("served") == ["1", "2"]
+    platform.serving.delete("served", "2")
+    platform.serving.delete("served", "2")
+    assert platform.serving.versions("served") == ["1"]
     assert pid(home, "served-v2") is None
     clusters = json.loads((home.path / "gateway" / "cds.json").read_text())["resources"]
     assert not [each["name"] for each in clusters if each["name"].startswith("served-v2")]
@@ -124,18 +137,99 @@ def test_a_deleted_version_leaves_neither_process_nor_cluster(
 def test_a_version_that_was_never_created_has_no_address(
     platform: Platform, served: Endpoint
 ) -> None:
-    assert not platform.serving.ready(served, "9")
+    assert state(platform, "9") == "absent"
     with pytest.raises(PlatformError, match="not served"):
-        platform.serving.url(served, "9")
+        platform.serving.url("served", "9")
 
 
 def test_a_delete_that_was_killed_half_way_can_be_called_again(
-    platform: Platform, home: Home, served: Endpoint, bundle: Path
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion
 ) -> None:
-    create(platform, served, "3", bundle)
+    create(platform, served, replace(stored, version="3"))
     file = home.serving / "served-v3.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"leaving": True}))
-    assert platform.serving.versions(served) == ["1", "3"]
-    platform.serving.delete(served, "3")
-    assert platform.serving.versions(served) == ["1"]
+    assert platform.serving.versions("served") == ["1", "3"]
+    platform.serving.delete("served", "3")
+    assert platform.serving.versions("served") == ["1"]
     assert pid(home, "served-v3") is None
+
+
+def test_files_that_were_altered_after_their_copy_are_refused(
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion
+) -> None:
+    graph = home.bundles / stored.digest / "model.onnx"
+    before = graph.read_bytes()
+    graph.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        with pytest.raises(ArtifactError, match=r"model\.onnx does not match its checksum"):
+            platform.serving.create(served, replace(stored, version="4"))
+    finally:
+        graph.write_bytes(before)
+    assert platform.serving.versions("served") == ["1"]
+
+
+def test_the_copy_of_a_version_s_files_goes_with_its_last_predictor(
+    platform: Platform, home: Home, served: Endpoint, tmp_path: Path
+) -> None:
+    stored = store(platform, write_bundle(tmp_path / "other", max_tokens=16), "5")
+    platform.serving.create(served, stored)
+    platform.serving.create(served, replace(stored, version="6"))
+    platform.serving.delete("served", "5")
+    assert (home.bundles / stored.digest / "model.onnx").exists()
+    platform.serving.delete("served", "6")
+    assert not (home.bundles / stored.digest).exists()
+
+
+def test_a_version_that_serves_users_keeps_its_files(
+    platform: Platform, home: Home, served: Endpoint, tmp_path: Path
+) -> None:
+    before = pid(home, "served-v1")
+    other = store(platform, write_bundle(tmp_path / "other", max_tokens=8), "1")
+    with pytest.raises(PlatformError, match="serves users from other files"):
+        platform.serving.create(served, other)
+    assert pid(home, "served-v1") == before
+
+
+def test_a_version_with_nothing_of_the_split_may_be_deleted(
+    platform: Platform, served: Endpoint, stored: StoredVersion
+) -> None:
+    create(platform, served, replace(stored, version="7"))
+    platform.traffic.set_weights("served", {"1": 100, "7": 0})
+    platform.serving.delete("served", "7")
+    assert platform.traffic.weights("served") == {"1": 100}
+    platform.traffic.wait_in_force("served", {"1": 100}, timeout=1)
+
+
+def test_a_predictor_that_starts_says_so_and_one_that_cannot_says_why_at_once(
+    platform: Platform, home: Home, served: Endpoint, tmp_path: Path
+) -> None:
+    folder = write_bundle(tmp_path / "broken")
+    (folder / "model.onnx").write_bytes(b"no graph")
+    stored = store(platform, folder, "8")
+    platform.serving.create(served, stored)
+    try:
+        assert platform.serving.readiness("served", "8") == Readiness(
+            "starting", "its process is starting"
+        )
+        wait_until(lambda: state(platform, "8") == "failed", seconds=30)
+        assert "model.onnx" in platform.serving.readiness("served", "8").why
+        # The supervisor tries again, which makes it no better.
+        again = [state(platform, "8") for _ in range(100) if not time.sleep(0.05)]
+        assert set(again) == {"failed"}
+    finally:
+        platform.serving.delete("served", "8")
+
+
+def test_a_process_that_ended_before_it_was_ready_has_failed(
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion
+) -> None:
+    # The supervisor's times are whole seconds.
+    platform.serving.create(served, replace(stored, version="9"))
+    time.sleep(1.1)
+    try:
+        wait_until(lambda: pid(home, "served-v9") is not None)
+        os.kill(pid(home, "served-v9") or 0, signal.SIGKILL)
+        wait_until(lambda: state(platform, "9") == "failed", seconds=5)
+        wait_until(lambda: state(platform, "9") == "ready", seconds=60)
+    finally:
+        platform.serving.delete("served", "9")

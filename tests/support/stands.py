@@ -12,10 +12,10 @@ import grpc
 import httpx
 
 from components.endpoint import Endpoint
-from components.platform import Platform
+from components.platform import Platform, RouteLimits
 from local import credentials, envoy, gateway, ports
 from local.files import replace_json
-from local.home import Home
+from local.home import Home, find_home
 from local.http import probe
 from local.routes import Backend
 from tests.support.endpoints import endpoint
@@ -69,8 +69,9 @@ class Stand:
         return f"/v2/models/{self.endpoint.name}/infer"
 
     def split(self, weights: dict[str, int]) -> None:
-        self.platform.traffic.set_weights(self.endpoint, weights)
-        self.platform.traffic.wait_applied(self.endpoint, weights, timeout=1.0)
+        limits = RouteLimits(self.endpoint.gateway.requests_per_second, timeout_s=7.0)
+        self.platform.traffic.set_weights(self.endpoint.name, weights, limits)
+        self.platform.traffic.wait_in_force(self.endpoint.name, weights, timeout=1.0)
 
     def forget(self, version: str) -> Backend:
         """Take the predictor off the list, as `Serving.delete` does before it drains."""
@@ -102,7 +103,7 @@ def stand(
     platform: Platform, name: str, upstreams: dict[str, Upstream], rps: int
 ) -> Iterator[Stand]:
     """An endpoint of this name in front of ``upstreams``; ``rps`` is each client's limit."""
-    home = Home(platform.home)
+    home = find_home()
     files = {version: home.serving / f"{name}-v{version}.json" for version in upstreams}
     for version, upstream in upstreams.items():
         backend = Backend(name, version, upstream.http_port, upstream.grpc_port)

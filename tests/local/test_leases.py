@@ -1,0 +1,107 @@
+"""Leases in files: compare-and-swap, tokens that are never given twice, and damaged files."""
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.errors import InputError
+from components.platform import Lease
+from local.home import Home
+from local.leases import FileLeases
+
+NEW = Lease("e", "r1", "one", 60.0, {"1": 100})
+
+
+@pytest.fixture
+def leases(tmp_path: Path) -> FileLeases:
+    home = Home(tmp_path)
+    home.make()
+    return FileLeases(home)
+
+
+def test_a_lease_is_read_as_it_was_written(leases: FileLeases) -> None:
+    assert leases.read("e") is None
+    written = replace(NEW, renewals=3, returned="why")
+    token = leases.swap("e", None, written)
+    assert token
+    assert leases.read("e") == replace(written, token=token)
+    assert leases.endpoints() == ["e"]
+
+
+def test_a_stale_token_changes_nothing(leases: FileLeases) -> None:
+    first = leases.swap("e", None, NEW)
+    second = leases.swap("e", first, replace(NEW, holder="two"))
+    assert second
+    assert leases.swap("e", None, NEW) is None
+    assert leases.swap("e", first, NEW) is None
+    assert leases.read("e") == replace(NEW, holder="two", token=second)
+
+
+def test_a_token_outlives_its_lease(leases: FileLeases) -> None:
+    first = leases.swap("e", None, NEW)
+    assert leases.swap("e", first, None)
+    assert leases.read("e") is None
+    assert leases.endpoints() == []
+    later = leases.swap("e", None, NEW)
+    assert later not in {None, first}
+    assert leases.swap("e", first, None) is None
+
+
+def test_one_of_many_wins(leases: FileLeases) -> None:
+    won: list[str] = []
+
+    def swap(holder: str) -> None:
+        if leases.swap("e", None, replace(NEW, holder=holder)):
+            won.append(holder)
+
+    threads = [threading.Thread(target=swap, args=(f"h{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = leases.read("e")
+    assert found
+    assert won == [found.holder]
+
+
+@pytest.mark.parametrize("name", ["é/../" + "x" * 10, "n" * 300, "a b", "."])
+def test_a_name_may_be_any_text(leases: FileLeases, name: str) -> None:
+    assert leases.swap(name, None, replace(NEW, endpoint=name))
+    assert leases.endpoints() == [name]
+    assert [path.parent for path in leases.home.path.rglob("*.json")] == [leases.home.leases]
+
+
+OLD = {
+    "endpoint": "old",
+    "release_id": "r0",
+    "holder": "process 1",
+    "deadline": 1.7e9,
+    "restore": {"1": 100},
+    "token": 4,
+}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"token": 3}', json.dumps({"token": 4, "lease": OLD})]
+)
+def test_a_damaged_lease_is_named_and_does_not_hide_the_others(
+    leases: FileLeases, content: str
+) -> None:
+    file = leases.home.leases / "old.json"
+    file.write_text(content)
+    leases.swap("e", None, NEW)
+    assert leases.endpoints() == ["e", "old"]
+    for use in (lambda: leases.read("old"), lambda: leases.swap("old", None, NEW)):
+        with pytest.raises(InputError, match=f"{file}.*(remove the file|fix it)"):
+            use()
+    assert file.read_text() == content
+
+
+def test_what_an_older_sluice_left_of_an_ended_release_is_no_lease(leases: FileLeases) -> None:
+    (leases.home.leases / "e.json").write_text('{"token": 7, "lease": null}')
+    assert leases.read("e") is None
+    assert leases.endpoints() == []
+    assert leases.swap("e", None, NEW)

@@ -1,0 +1,62 @@
+"""The platform's connections: by what they are told alone, and quick to say that nobody answers."""
+
+import os
+import time
+
+import pytest
+
+from components.errors import InputError, Unreachable
+from components.platform import Platform
+from components.platform.objects import ObjectEndpoints
+from local import ports, seaweed
+from local.home import Home
+from local.platform import connect
+
+
+def test_connecting_changes_no_environment_variable(platform: Platform) -> None:
+    before = dict(os.environ)
+    connect()
+    assert dict(os.environ) == before
+
+
+def test_what_a_user_s_environment_says_of_other_stores_is_not_followed(
+    platform: Platform, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = f"http://127.0.0.1:{ports.choose(1)[0]}"
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, nobody)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "another")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    connected = connect()
+    assert connected.records.append("told", 0, b"{}\n")
+    assert connected.records.read("told", 0) == [b"{}\n"]
+    assert connected.registry.find_run("told", "tag", "value") is None
+    connected.files.write("s3://datasets/told.csv", b"a")
+    assert connected.files.read("s3://datasets/told.csv", 10) == b"a"
+
+
+def test_a_segment_is_taken_once(platform: Platform) -> None:
+    assert platform.records.append("once", 0, b"one\n")
+    assert not platform.records.append("once", 0, b"two\n")
+    assert platform.records.append("once", 0, b"one\n")
+    assert platform.records.read("once", 0) == [b"one\n"]
+
+
+def test_an_endpoint_that_is_not_known_is_told_how_to_be(platform: Platform) -> None:
+    with pytest.raises(InputError, match="sluice apply"):
+        platform.endpoints.load("never-applied")
+
+
+def test_a_store_that_is_dead_is_told_soon(platform: Platform, home: Home) -> None:
+    dead = ObjectEndpoints(seaweed.store(home, ports.choose(1)[0], seaweed.BUCKET))
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="the object store did not take or give"):
+        dead.names()
+    assert time.monotonic() - began < 10
+
+
+def test_the_platform_s_buckets_are_there_before_anything_is_written(home: Home) -> None:
+    client = seaweed.client(home, ports.kept(home)["s3"])
+    buckets = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    assert buckets >= set(seaweed.BUCKETS)
