@@ -134,11 +134,11 @@ def opened(release_id: str, platform: Platform | None = None) -> Iterator[Releas
     Raises:
         InputError: the id could not name a release.
     """
-    refuse_bad_id(release_id)
-    used = platform or connect()
     engine = os.environ.get(ENGINE, "")
-    with tempfile.TemporaryDirectory(prefix="sluice-step-") as scratch:
-        try:
+    try:
+        refuse_bad_id(release_id)
+        used = platform or connect()
+        with tempfile.TemporaryDirectory(prefix="sluice-step-") as scratch:
             yield Release(
                 platform=used,
                 record=Record(used.records, release_id, used.clock),
@@ -146,9 +146,9 @@ def opened(release_id: str, platform: Platform | None = None) -> Iterator[Releas
                 engine=bool(engine),
                 scratch=Path(scratch),
             )
-        except SluiceError as error:
-            failure.leave(error)
-            raise
+    except SluiceError as error:
+        failure.leave(error)
+        raise
 
 
 def refuse_bad_id(release_id: str) -> None:

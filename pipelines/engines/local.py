@@ -53,10 +53,11 @@ class LocalEngine:
         if run in self._children:
             return self._children[run].poll() is None
         try:
-            # Another process may have got the number since.
-            return str(_folder(run)) in psutil.Process(int(run.name)).cmdline()
+            command = psutil.Process(int(run.name)).cmdline()
         except psutil.Error:
             return False
+        # Another process may have got the number since; one that has just begun shows no command.
+        return not command or str(_folder(run)) in command
 
     def stop(self, run: Run) -> None:
         """See `Engine.stop`."""

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli import sluice
 from components import record
 from components.backtest.replay import replay
 from components.errors import InputError
 from components.judge import RULE, Policy
-from pipelines.cli import sluice
 
 GOLDEN = Path(__file__).parents[1] / "judge" / "golden"
 

@@ -5,12 +5,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cli import sluice
 from components import schemas
 from components.backtest.policy_file import load
 from components.backtest.polls import versions
 from components.errors import InputError, SluiceError
 from components.judge import Poll
-from pipelines.cli import sluice
 
 ROOT = Path(__file__).parents[2]
 POLICY = "watch: 5m\npoll: 15s\nsteps: [10, 100]\n"

@@ -11,18 +11,22 @@ import pytest
 from pipelines.engines.contract import Engine, Result, Run
 from pipelines.engines.local import LocalEngine
 
-ENDPOINT = str(Path(__file__).parents[3] / "endpoints" / "banking77.yaml")
+ENDPOINT = "banking77"
+ENDPOINT_FILE = Path(__file__).parents[3] / "endpoints" / "banking77.yaml"
 
 AWAY_IN_STEPS = """\
-import os, sys
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+
+from components.errors import Unreachable
+from components.platform.memory import World
 
 def connect():
     if "--function_to_execute" in sys.argv:
-        from components.errors import Unreachable
         raise Unreachable("the registry is away: try again")
-    return SimpleNamespace(home=Path(os.environ["SLUICE_HOME"]))
+    world = World()
+    world.apply(Path({endpoint!r}).read_text())
+    return world.platform
 """
 """A platform that the engine's process finds and the steps' processes do not."""
 
@@ -35,7 +39,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     points = tmp_path / "toy-1.dist-info" / "entry_points.txt"
     points.parent.mkdir()
     points.write_text("[sluice.platforms]\ntoy = toy:connect\n")
-    (tmp_path / "toy.py").write_text(AWAY_IN_STEPS)
+    (tmp_path / "toy.py").write_text(AWAY_IN_STEPS.format(endpoint=str(ENDPOINT_FILE)))
     return LocalEngine()
 
 
