@@ -1,12 +1,12 @@
-"""The gateway and a client's key, or one clear line."""
+"""A client's key from a file, or one clear line."""
 
 import json
 from pathlib import Path
 
 import pytest
-from components.load.target import client_key, gateway_url
 
-from components.errors import InputError, PlatformError
+from components.errors import InputError
+from components.load.keys import client_key
 
 
 def test_a_client_without_a_key_is_named_with_those_that_have_one(tmp_path: Path) -> None:
@@ -27,9 +27,3 @@ def test_a_key_file_that_cannot_be_used_is_one_clear_line(
         path.write_text(content)
     with pytest.raises(InputError, match=r"keys\.json"):
         client_key(path, "demo")
-
-
-def test_a_platform_without_a_gateway_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SLUICE_GATEWAY", raising=False)
-    with pytest.raises(PlatformError, match="set SLUICE_GATEWAY"):
-        gateway_url()
