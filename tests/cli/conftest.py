@@ -1,6 +1,5 @@
-"""Fixtures of other rooms that the commands' tests use too."""
+"""Fixtures of the commands' tests."""
 
 from tests.judge.conftest import gateway
-from tests.report.conftest import records
 
-__all__ = ["gateway", "records"]
+__all__ = ["gateway"]

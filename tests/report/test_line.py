@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cli._follow import describe
 from components import record
 from components.report import formatting
+from components.report.line import describe
 
 Records = Callable[[str], Path]
 
