@@ -2,12 +2,15 @@
 
 import os
 import time
+from contextlib import closing
+from typing import cast
 
 import pytest
 
 from components.errors import InputError, Unreachable
 from components.platform import Platform
 from components.platform.objects import ObjectEndpoints
+from components.registry import Registry
 from local import ports, seaweed
 from local.home import Home
 from local.platform import connect
@@ -31,7 +34,8 @@ def test_what_a_user_s_environment_says_of_other_stores_is_not_followed(
     connected = connect()
     assert connected.records.append("told", 0, b"{}\n")
     assert connected.records.read("told", 0) == [b"{}\n"]
-    assert connected.registry.find_run("told", "tag", "value") is None
+    with closing(cast(Registry, connected.registry)) as registry:
+        assert registry.find_run("told", "tag", "value") is None
     connected.files.write("s3://datasets/told.csv", b"a")
     assert connected.files.read("s3://datasets/told.csv", 10) == b"a"
 
@@ -57,6 +61,6 @@ def test_a_store_that_is_dead_is_told_soon(platform: Platform, home: Home) -> No
 
 
 def test_the_platform_s_buckets_are_there_before_anything_is_written(home: Home) -> None:
-    client = seaweed.client(home, ports.kept(home)["s3"])
-    buckets = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    with closing(seaweed.client(home, ports.kept(home)["s3"])) as client:
+        buckets = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     assert buckets >= set(seaweed.BUCKETS)

@@ -214,7 +214,7 @@ def test_a_predictor_that_starts_says_so_and_one_that_cannot_says_why_at_once(
         wait_until(lambda: state(platform, "8") == "failed", seconds=30)
         assert "model.onnx" in platform.serving.readiness("served", "8").why
         # The supervisor tries again, which makes it no better.
-        again = [state(platform, "8") for _ in range(100) if not time.sleep(0.05)]
+        again = [state(platform, "8") for _ in range(60) if not time.sleep(0.05)]
         assert set(again) == {"failed"}
     finally:
         platform.serving.delete("served", "8")
