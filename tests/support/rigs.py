@@ -29,6 +29,14 @@ CLIENT = "contract"
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
 
 
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths below ``folder``."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
 class Rig(ABC):
     """One platform. Names that a test asks for are new, for real servers outlive a test."""
 
@@ -132,6 +140,8 @@ class MemoryRig(Rig):
         self.world = World(proxies=("proxy-a", "proxy-b"))
         self.world.delay_traffic(0.02)
         self.world.delay_traffic(0.07, "proxy-b")
+        for version in ("1", "2"):
+            self.world.behave(version, error_rate=0.0)
         self.platform = self.world.platform
 
     def write_model(self, folder: Path) -> None:
