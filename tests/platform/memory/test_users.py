@@ -6,6 +6,7 @@ import pytest
 
 from components import judge
 from components.judge import Policy, Poll, Sample, Verdict
+from components.judge.counters import edges_of
 from components.judge.latency import p95_ms
 from components.platform import RouteLimits
 from components.platform.memory import World
@@ -83,7 +84,7 @@ def test_latencies_have_the_distribution_s_p95(world: World, median: float, sigm
     world.behave("1", latency_ms=median, sigma=sigma)
     world.users("shop", 50)
     world.clock.sleep(200)
-    edges, counts = judge.edges_of(read(world, "1").buckets)
+    edges, counts = edges_of(read(world, "1").buckets)
     found = p95_ms(edges, counts)
     assert found is not None
     assert found == pytest.approx(median * exp(1.645 * sigma), rel=0.06)
@@ -218,5 +219,3 @@ def test_the_judge_finds_what_the_users_got(
     world.behave("2", **behaviour)
     verdict = judged(world, Policy(steps=(10, 100), watch_s=1800, poll_s=15))
     assert (verdict.decision, verdict.reasons[0].code) == (decision, code)
-
-
