@@ -1,6 +1,7 @@
 """A platform under the contract suite, and what the contract itself cannot do to it."""
 
 import tempfile
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -42,11 +43,12 @@ class Rig(ABC):
 
     platform: Platform
 
+    _session = uuid.uuid4().hex[:6]
     _numbers = count(1)
 
     def name(self, what: str = "contract") -> str:
-        """A name that nobody has used."""
-        return f"{what}-{next(self._numbers)}"
+        """A name that nobody has used, in this session or one before."""
+        return f"{what}-{self._session}-{next(self._numbers)}"
 
     @cached_property
     def key(self) -> str:
@@ -210,6 +212,7 @@ class RealRig(Rig):
             params={},
             data_uri="s3://datasets/none.csv",
             data_digest="0" * 64,
+            experiment="contract",
         )
         return register.register(register.client(self.platform.registry.url), candidate).version
 
