@@ -88,7 +88,7 @@ class ObjectRecords:
             # The name was free only because the record had been joined meanwhile.
             with _answering(path):
                 obstore.delete(self.store, path)
-            return False
+            return b"".join(self.read(release_id, seq)).startswith(segment)
         return True
 
     def _stands(self, path: str, segment: bytes) -> bool:
@@ -157,8 +157,9 @@ def _seq(path: str) -> int:
 
 
 def _key(name: str) -> str:
-    """A name of any alphabet as one part of a key."""
-    return quote(name, safe="")
+    """A name of any alphabet as one part of a key; the store refuses "." and ".."."""
+    quoted = quote(name, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 
 
 def _folder(release_id: str) -> str:

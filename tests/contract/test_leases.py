@@ -70,11 +70,10 @@ def test_what_is_read_is_what_was_written_with_the_token_that_was_given(
 def test_the_store_gives_the_token_and_ignores_the_writer_s_own(
     leases: Leases, lease: Lease
 ) -> None:
-    token = take(leases, replace(lease, token="mine"))
-    assert token != "mine"
-    found = leases.read(lease.endpoint)
-    assert found is not None
-    assert found.token == token
+    first = take(leases, lease)
+    second = take(leases, replace(lease, token=first), first)
+    assert second != first
+    assert leases.read(lease.endpoint) == replace(lease, token=second)
 
 
 @pytest.mark.parametrize("expected", [None, "", "another"])

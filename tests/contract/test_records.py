@@ -115,8 +115,8 @@ def test_a_record_is_pending_from_its_first_line_until_it_is_closed(
     fill(records, release, 1)
     assert release in records.pending()
     assert release in records.releases()
-    fill_more = records.append(release, 1, segment(1))
-    assert fill_more
+    assert records.append(release, 1, segment(1))
+    assert release in records.pending()
     records.close(release)
     assert release not in records.pending()
     assert release in records.releases()
@@ -149,6 +149,15 @@ def test_a_name_that_was_taken_before_the_close_stays_taken(
     content = fill(records, release, 1, 1, 1)
     records.close(release)
     assert not records.append(release, seq, segment(seq, said="another"))
+    assert b"".join(records.read(release, 0)) == content
+
+
+def test_a_segment_whose_answer_was_lost_stands_after_the_close_too(
+    records: Records, release: str
+) -> None:
+    content = fill(records, release, 1, 2, 1)
+    records.close(release)
+    assert records.append(release, 1, segment(1, 2))
     assert b"".join(records.read(release, 0)) == content
 
 

@@ -1,6 +1,7 @@
 """A platform under the contract suite, and what the contract itself cannot do to it."""
 
 import tempfile
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -29,16 +30,25 @@ CLIENT = "contract"
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
 
 
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths below ``folder``."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
 class Rig(ABC):
     """One platform. Names that a test asks for are new, for real servers outlive a test."""
 
     platform: Platform
 
+    _session = uuid.uuid4().hex[:6]
     _numbers = count(1)
 
     def name(self, what: str = "contract") -> str:
-        """A name that nobody has used."""
-        return f"{what}-{next(self._numbers)}"
+        """A name that nobody has used, in this session or one before."""
+        return f"{what}-{self._session}-{next(self._numbers)}"
 
     @cached_property
     def key(self) -> str:
@@ -132,6 +142,8 @@ class MemoryRig(Rig):
         self.world = World(proxies=("proxy-a", "proxy-b"))
         self.world.delay_traffic(0.02)
         self.world.delay_traffic(0.07, "proxy-b")
+        for version in ("1", "2"):
+            self.world.behave(version, error_rate=0.0)
         self.platform = self.world.platform
 
     def write_model(self, folder: Path) -> None:
@@ -200,6 +212,7 @@ class RealRig(Rig):
             params={},
             data_uri="s3://datasets/none.csv",
             data_digest="0" * 64,
+            experiment="contract",
         )
         return register.register(register.client(self.platform.registry.url), candidate).version
 

@@ -1,0 +1,122 @@
+"""Raw counters, never rates."""
+
+import math
+
+import pytest
+
+from components.endpoint import Endpoint
+from components.errors import Unreachable
+from components.gateway import EDGES_US
+from components.judge import Poll, Sample
+from components.platform import Metrics
+from tests.support.rigs import Rig
+
+MAX_AGE_S = 30.0
+
+
+@pytest.fixture
+def metrics(rig: Rig) -> Metrics:
+    return rig.platform.metrics
+
+
+def total(metrics: Metrics, endpoint: Endpoint, version: str) -> Sample:
+    """The version's counters over all of its sources."""
+    sources = metrics.sample(endpoint.name, [version], MAX_AGE_S).versions[version].values()
+    read = [found for found in sources if found is not None]
+    edges = {edge for found in read for edge in found.buckets}
+    return Sample(
+        sum(found.requests for found in read),
+        sum(found.errors for found in read),
+        {edge: sum(found.buckets[edge] for found in read) for edge in edges},
+    )
+
+
+def wait_for_count(rig: Rig, endpoint: Endpoint, version: str, requests: float) -> None:
+    def counted() -> bool:
+        return total(rig.platform.metrics, endpoint, version).requests == requests
+
+    rig.wait(counted, f"{requests} requests of version {version}", 30)
+
+
+def test_a_version_that_nobody_has_asked_counts_nothing(
+    metrics: Metrics, fresh: Endpoint, rig: Rig
+) -> None:
+    rig.create(fresh, "1")
+    read = metrics.sample(fresh.name, ["1", "2"], MAX_AGE_S).versions
+    assert set(read) == {"1", "2"}
+    for sources in read.values():
+        assert sources
+        for found in sources.values():
+            assert found is not None
+            assert (found.requests, found.errors) == (0, 0)
+            assert set(found.buckets.values()) == {0}
+
+
+def test_the_histogram_has_the_edges_of_every_gateway(metrics: Metrics, routed: Endpoint) -> None:
+    edges = [float(edge) for edge in total(metrics, routed, "1").buckets]
+    assert sorted(edges) == [*(edge / 1000 for edge in EDGES_US), math.inf]
+
+
+def test_counts_rise_by_what_users_asked(rig: Rig, metrics: Metrics, routed: Endpoint) -> None:
+    before = {version: total(metrics, routed, version) for version in ("1", "2")}
+    for _ in range(20):
+        assert rig.ask(routed.name).version == "1"
+    wait_for_count(rig, routed, "1", before["1"].requests + 20)
+    now = total(metrics, routed, "1")
+    assert now.errors == before["1"].errors
+    assert now.buckets["+Inf"] == before["1"].buckets["+Inf"] + 20
+    counts = [now.buckets[edge] for edge in sorted(now.buckets, key=float)]
+    assert counts == sorted(counts)
+    assert total(metrics, routed, "2") == before["2"]
+
+
+def test_each_version_counts_its_own(rig: Rig, metrics: Metrics, routed: Endpoint) -> None:
+    before = {version: total(metrics, routed, version).requests for version in ("1", "2")}
+    rig.split(routed.name, {"1": 50, "2": 50})
+    asked = [rig.ask(routed.name).version for _ in range(40)]
+    for version in ("1", "2"):
+        assert asked.count(version) > 0
+        wait_for_count(rig, routed, version, before[version] + asked.count(version))
+
+
+def test_sources_keep_their_names(rig: Rig, metrics: Metrics, routed: Endpoint) -> None:
+    def names() -> dict[str, set[str]]:
+        read = metrics.sample(routed.name, ["1", "2"], MAX_AGE_S).versions
+        return {version: set(sources) for version, sources in read.items()}
+
+    before = names()
+    assert all(before.values())
+    rig.ask(routed.name)
+    rig.split(routed.name, {"2": 100})
+    rig.ask(routed.name)
+    rig.platform.clock.sleep(2)
+    assert names() == before
+
+
+def test_what_the_gateway_refuses_by_itself_is_no_version_s(
+    rig: Rig, metrics: Metrics, routed: Endpoint
+) -> None:
+    before = total(metrics, routed, "1").requests
+    for _ in range(5):
+        assert rig.ask(routed.name, "made up").status == 401
+    assert rig.ask(routed.name).status == 200
+    wait_for_count(rig, routed, "1", before + 1)
+    rig.platform.clock.sleep(3)
+    assert total(metrics, routed, "1").requests == before + 1
+
+
+def test_a_reading_is_what_the_judge_takes(metrics: Metrics, routed: Endpoint) -> None:
+    reading = metrics.sample(routed.name, ["1", "2"], MAX_AGE_S)
+    sources = {version: dict(found) for version, found in reading.versions.items()}
+    taken = Poll(1.0, {"1": 100.0}, sources)
+    assert Poll.from_json(taken.to_json()) == taken
+
+
+def test_what_no_version_counted_is_told_by_its_cause(metrics: Metrics, routed: Endpoint) -> None:
+    told = metrics.sample(routed.name, ["1"], MAX_AGE_S).unattributed
+    assert all(isinstance(cause, str) and count >= 0 for cause, count in told.items())
+
+
+def test_a_metrics_server_that_does_not_answer_is_unreachable(rig: Rig, routed: Endpoint) -> None:
+    with pytest.raises(Unreachable):
+        rig.metrics_away().sample(routed.name, ["1"], MAX_AGE_S)

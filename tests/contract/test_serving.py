@@ -1,0 +1,120 @@
+"""Model versions as running predictors."""
+
+import pytest
+
+from components.endpoint import Endpoint
+from components.errors import PlatformError
+from components.platform import Serving
+from tests.support.endpoints import endpoint as make_endpoint
+from tests.support.rigs import Rig
+
+
+@pytest.fixture
+def serving(rig: Rig) -> Serving:
+    return rig.platform.serving
+
+
+def test_what_was_never_created_is_absent(serving: Serving, fresh: Endpoint) -> None:
+    assert serving.readiness(fresh.name, "1").state == "absent"
+    assert serving.versions(fresh.name) == []
+    with pytest.raises(PlatformError, match="not served"):
+        serving.url(fresh.name, "1")
+    serving.delete(fresh.name, "1")
+
+
+def test_versions_that_answer_are_ready_and_have_addresses(
+    serving: Serving, served: Endpoint
+) -> None:
+    for version in ("1", "2"):
+        assert serving.readiness(served.name, version).state == "ready"
+    assert sorted(serving.versions(served.name)) == ["1", "2"]
+    urls = {serving.url(served.name, version) for version in ("1", "2")}
+    assert len(urls) == 2
+    assert all("://" in url and not url.endswith("/") for url in urls)
+
+
+def test_a_version_that_is_created_again_is_kept(
+    rig: Rig, serving: Serving, served: Endpoint
+) -> None:
+    url = serving.url(served.name, "1")
+    serving.create(served, rig.stored(served, "1"))
+    assert serving.readiness(served.name, "1").state == "ready"
+    assert serving.url(served.name, "1") == url
+    assert sorted(serving.versions(served.name)) == ["1", "2"]
+
+
+def test_a_version_is_known_as_soon_as_it_was_created_and_gone_when_it_was_deleted(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    serving.create(fresh, rig.stored(fresh, "7"))
+    assert serving.versions(fresh.name) == ["7"]
+    assert serving.readiness(fresh.name, "7").state in {"starting", "ready"}
+    rig.wait_ready(fresh.name, "7")
+    for _ in range(2):
+        serving.delete(fresh.name, "7")
+        assert serving.versions(fresh.name) == []
+        assert serving.readiness(fresh.name, "7").state == "absent"
+
+
+def test_a_version_that_cannot_be_loaded_says_why_at_once(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    serving.create(fresh, rig.unloadable(fresh, "8"))
+
+    def failed() -> bool:
+        found = serving.readiness(fresh.name, "8")
+        assert found.state in {"starting", "failed"}
+        return found.state == "failed"
+
+    rig.wait(failed, "the reason", 30)
+    why = serving.readiness(fresh.name, "8").why
+    assert "model.onnx" in why
+    assert "\n" not in why
+    assert serving.versions(fresh.name) == ["8"]
+    serving.delete(fresh.name, "8")
+    assert serving.readiness(fresh.name, "8").state == "absent"
+
+
+def test_a_version_with_a_share_is_not_deleted(
+    rig: Rig, serving: Serving, routed: Endpoint
+) -> None:
+    rig.split(routed.name, {"1": 90, "2": 10})
+    for version in ("1", "2"):
+        with pytest.raises(PlatformError, match=r"still gets \d+% of the traffic"):
+            serving.delete(routed.name, version)
+        assert serving.readiness(routed.name, version).state == "ready"
+    assert {rig.ask(routed.name).status for _ in range(20)} == {200}
+
+
+def test_a_version_that_has_nothing_may_be_deleted_under_traffic(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    for version in ("1", "2"):
+        rig.create(fresh, version)
+    rig.split(fresh.name, {"1": 50, "2": 50})
+    rig.split(fresh.name, {"1": 100, "2": 0})
+    serving.delete(fresh.name, "2")
+    assert serving.versions(fresh.name) == ["1"]
+    assert {rig.ask(fresh.name).version for _ in range(20)} == {"1"}
+
+
+def test_names_are_told_apart(rig: Rig, serving: Serving) -> None:
+    name = rig.name("n")
+    long = make_endpoint(rig.name("long").ljust(41, "x"), model="M" * 81)
+    served = [
+        (make_endpoint(name), "1-v2"),
+        (make_endpoint(f"{name}-v1"), "2"),
+        (make_endpoint(name), "Größe 2/b"),
+        (long, "20261126"),
+    ]
+    try:
+        for endpoint, version in served:
+            serving.create(endpoint, rig.stored(endpoint, version))
+        assert sorted(serving.versions(name)) == ["1-v2", "Größe 2/b"]
+        assert serving.versions(f"{name}-v1") == ["2"]
+        assert serving.versions(long.name) == ["20261126"]
+        assert len({serving.url(endpoint.name, version) for endpoint, version in served}) == 4
+    finally:
+        for endpoint, version in served:
+            serving.delete(endpoint.name, version)
+    assert [serving.versions(endpoint.name) for endpoint, _ in served] == [[], [], [], []]
