@@ -20,6 +20,6 @@ def prepared(platform: Platform) -> Platform:
 @pytest.fixture(scope="session")
 def registry(prepared: Platform) -> Iterator[Registry]:
     """The platform's MLflow."""
-    client = Registry(prepared.registry_url)
+    client = Registry(prepared.registry.url)
     yield client
     client.close()

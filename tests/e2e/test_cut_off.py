@@ -13,11 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from components.judge import Poll, Verdict
 from components.platform import Platform
-from components.record import Line
+from components.record import Line, WeightsSet
 from components.registry import Registry
 from local import supervisor
-from local.home import Home
+from local.home import Home, find_home
 from tests.support.releases import SLUICE, Users, newest, released_under_users
 from tests.support.waiting import wait_until
 
@@ -46,7 +47,7 @@ def scene(
         lease="30s",
         judge={"method": "threshold", "min_requests": 30, "p95_ratio": 10, "max_extension": 20},
     ) as (path, seen):
-        yield Scene(path, seen, Home(prepared.home))
+        yield Scene(path, seen, find_home())
 
 
 def processes(home: Home, name: str) -> list[psutil.Process]:
@@ -75,17 +76,17 @@ def start(scene: Scene, platform: Platform, registry: Registry) -> "subprocess.P
     champion = registry.alias("banking77-intent", "champion")
     other = {"2": "4", "4": "2"}[str(champion)]
     command = [SLUICE, "release", str(scene.endpoint), "--version", other, "--json"]
-    before = newest(platform, "cut").folder
+    before = newest(platform, "cut").release_id
     release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: newest(platform, "cut").folder != before, 60, "the release's record")
+    wait_until(lambda: newest(platform, "cut").release_id != before, 60, "the release's record")
     wait_until(lambda: watched(newest(platform, "cut").lines()), 120, "a poll of the watch at 50%")
     return release
 
 
 def watched(lines: list[Line]) -> bool:
     """True once a poll has been judged since the shift."""
-    shifts = [n for n, x in enumerate(lines) if x.body.get("action") == "set_weights"]
-    return bool(shifts) and any(x.kind == "verdict" for x in lines[shifts[-1] :])
+    shifts = [n for n, x in enumerate(lines) if isinstance(x.body, WeightsSet)]
+    return bool(shifts) and any(isinstance(x.body, Verdict) for x in lines[shifts[-1] :])
 
 
 def outcome(release: "subprocess.Popen[str]") -> str:
@@ -93,19 +94,19 @@ def outcome(release: "subprocess.Popen[str]") -> str:
     return str(json.loads(out)["outcome"])
 
 
-def judged(lines: list[Line]) -> list[tuple[Line, str]]:
-    """Each poll, and the decision that was made on it: the verdict is written after its poll."""
-    found = []
-    for poll, verdict in pairwise(x for x in lines if x.kind in ("poll", "verdict")):
-        if poll.kind == "poll":
-            assert verdict.kind == "verdict"
-            found.append((poll, verdict.body["decision"]))
+def judged(lines: list[Line]) -> list[tuple[float, Poll, str]]:
+    """Each poll and when it was taken, and the decision on it, which is written after it."""
+    found: list[tuple[float, Poll, str]] = []
+    for line, after in pairwise(x for x in lines if isinstance(x.body, Poll | Verdict)):
+        if isinstance(line.body, Poll):
+            assert isinstance(after.body, Verdict)
+            found.append((line.at, line.body, after.body.decision))
     return found
 
 
-def is_blind(poll: Line) -> bool:
+def is_blind(poll: Poll) -> bool:
     """True when a version's counters are missing."""
-    return not all(any(sources.values()) for sources in poll.body["sources"].values())
+    return not all(any(sources.values()) for sources in poll.sources.values())
 
 
 @pytest.mark.parametrize("server", ["prometheus", "mlflow", "postgres", "s3"])
@@ -120,16 +121,16 @@ def test_a_watch_survives_the_loss_of(
     assert outcome(release) == "promoted", newest(prepared, "cut").state().reason
     lines = newest(prepared, "cut").lines()
     pairs = judged(lines)
-    in_the_cut = [(poll, decision) for poll, decision in pairs if began <= poll.at <= ended]
+    in_the_cut = [(poll, said) for at, poll, said in pairs if began <= at <= ended]
     assert in_the_cut, "no poll fell into the cut"
     if server == "prometheus":
-        blind = [decision for poll, decision in pairs if is_blind(poll) and poll.at >= began]
+        blind = [said for at, poll, said in pairs if is_blind(poll) and at >= began]
         assert blind, "no poll was blind"
         assert set(blind) == {"HOLD"}
     else:
         # The counters are there all the time, so the watch goes on and ends as it would have.
         assert [poll for poll, _ in in_the_cut if is_blind(poll)] == []
-        assert {decision for _, decision in in_the_cut} <= {"HOLD", "PROMOTE"}
+        assert {said for _, said in in_the_cut} <= {"HOLD", "PROMOTE"}
     if server in ("mlflow", "postgres"):
         assert lines[-1].at > began + CUT_S, "a promotion that the registry cannot have recorded"
     failed = [row for row in scene.users.answers(began, ended) if row.status != 200]
@@ -147,5 +148,5 @@ def test_a_dead_candidate_costs_only_its_own_requests(
     assert outcome(release) in ("promoted", "rolled_back")
     seen = scene.users.answers(began)
     assert [row for row in seen if row.status != 200 and row.version == state.champion] == []
-    weights = prepared.traffic.weights(state.endpoint)
+    weights = prepared.traffic.weights("cut")
     assert weights == {registry.alias("banking77-intent", "champion"): 100}

@@ -1,8 +1,6 @@
 """Clients that we did not write, against the running platform."""
 
 import asyncio
-import json
-import os
 from pathlib import Path
 
 import pytest
@@ -23,7 +21,7 @@ def endpoint(
 
 @pytest.fixture
 def headers(prepared: Platform, endpoint: str) -> dict[str, str]:
-    key = json.loads((prepared.home / "keys.json").read_text())["demo"]
+    key = prepared.gateway.key("demo")
     return {"x-api-key": key, "x-sluice-endpoint": endpoint}
 
 
@@ -47,12 +45,12 @@ def labels(response) -> list[str]:  # type: ignore[no-untyped-def]
     return [x.decode() if isinstance(x, bytes) else str(x) for x in found.data]
 
 
-def test_kserve_s_rest_client(endpoint: str, headers: dict[str, str]) -> None:
+def test_kserve_s_rest_client(prepared: Platform, endpoint: str, headers: dict[str, str]) -> None:
     from kserve import InferenceRESTClient, RESTConfig
 
     async def ask() -> list[str]:
         client = InferenceRESTClient(RESTConfig(protocol="v2", timeout=30))
-        base = os.environ["SLUICE_GATEWAY"]
+        base = prepared.gateway.url
         try:
             assert await client.is_model_ready(base, model_name=endpoint, headers=headers)
             return labels(
@@ -64,11 +62,11 @@ def test_kserve_s_rest_client(endpoint: str, headers: dict[str, str]) -> None:
     assert asyncio.run(ask()) == ["card_arrival", "lost_or_stolen_phone"]
 
 
-def test_kserve_s_grpc_client(endpoint: str, headers: dict[str, str]) -> None:
+def test_kserve_s_grpc_client(prepared: Platform, endpoint: str, headers: dict[str, str]) -> None:
     from kserve import InferenceGRPCClient
 
     async def ask() -> list[str]:
-        address = os.environ["SLUICE_GATEWAY"].removeprefix("http://")
+        address = prepared.gateway.url.removeprefix("http://")
         client = InferenceGRPCClient(url=address, timeout=30)
         try:
             metadata = list(headers.items())
@@ -84,7 +82,7 @@ def test_mlflow_s_client_finds_the_champion_and_its_numbers(
 ) -> None:
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=prepared.registry_url)
+    client = MlflowClient(tracking_uri=prepared.registry.url)
     champion = client.get_model_version_by_alias(MODEL, "champion")
     assert (champion.version, champion.tags["sluice.outcome"]) == ("2", "promoted")
     assert float(champion.tags["sluice.evaluation.accuracy"]) > 0.8

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from components.release.journal import Journal, journal
 
+from components import record
 from components.platform import Platform
+from components.record import Noted
 from components.registry import Registry
-from tests.support.releases import SLUICE, newest, released_under_users, sluice
+from tests.support.releases import SLUICE, Recorded, released_under_users, sluice
 from tests.support.waiting import wait_until
 
 LEASE_S = 6.0
@@ -59,24 +60,21 @@ def is_at_work(step: str, version: str, platform: Platform) -> bool:
     lease = platform.leases.read("killed")
     if step == "fetch":
         return lease is not None
-    if lease is None or not (log := journal(platform.home, lease.release_id)).exists():
+    if lease is None or not (log := Recorded(platform, lease.release_id)).exists():
         return False
-    endpoint = log.state().endpoint
     signs: dict[str, Callable[[], bool]] = {
         "evaluate": lambda: True,
-        "deploy": lambda: version in platform.serving.versions(endpoint),
-        "shift": lambda: version in platform.traffic.weights(endpoint),
+        "deploy": lambda: version in platform.serving.versions("killed"),
+        "shift": lambda: version in platform.traffic.weights("killed"),
         "watch": lambda: any(line.kind == "verdict" for line in log.lines()),
-        "promote": lambda: platform.traffic.weights(endpoint) == {version: 100},
+        "promote": lambda: platform.traffic.weights("killed") == {version: 100},
         "finalize": lambda: True,
     }
     return signs[step]()
 
 
-def kill_in(path: Path, version: str, step: str, platform: Platform) -> Journal:
-    """Start a release, and kill all of it as soon as ``step`` is at work; its journal."""
-    home = platform.home
-    before = set((home / "releases").iterdir())
+def kill_in(path: Path, version: str, step: str, platform: Platform) -> Recorded:
+    """Start a release, and kill all of it as soon as ``step`` is at work; its record."""
     command = [SLUICE, "release", str(path), "--version", version]
     release = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_until(
@@ -88,12 +86,13 @@ def kill_in(path: Path, version: str, step: str, platform: Platform) -> Journal:
         f"the step {step}",
     )
     assert release.poll() is None, "it had ended before it could be killed"
+    lease = platform.leases.read("killed")
+    assert lease
     for process in [*psutil.Process(release.pid).children(recursive=True)]:
         process.kill()
     release.kill()
     release.wait(timeout=10)
-    (folder,) = set((home / "releases").iterdir()) - before
-    return journal(home, folder.name)
+    return Recorded(platform, lease.release_id)
 
 
 def champion_and_other(registry: Registry) -> tuple[str, str]:
@@ -102,12 +101,12 @@ def champion_and_other(registry: Registry) -> tuple[str, str]:
     return champion, TWINS[1 - TWINS.index(champion)]
 
 
-def settled(platform: Platform, registry: Registry, log: Journal) -> bool:
+def settled(platform: Platform, registry: Registry, log: Recorded) -> bool:
     """All of the traffic, the alias and the record agree on one version."""
     if not log.exists():
         return platform.leases.read("killed") is None
     state = log.state()
-    weights = platform.traffic.weights(state.endpoint)
+    weights = platform.traffic.weights("killed")
     champion = registry.alias("banking77-intent", "champion")
     expected = state.candidate if state.outcome == "promoted" else state.champion
     return (
@@ -129,7 +128,7 @@ def test_the_reaper_ends_a_release_that_was_killed_in(
     log = kill_in(endpoint, other, step, prepared)
     wait_until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the reaper's work")
     if step == "watch":
-        events = [line.body["event"] for line in log.lines() if line.kind == "event"]
+        events = [noted.event for noted in record.of(log.lines(), Noted)]
         assert "reaped" in events
         assert (log.state().outcome, log.state().reason) == (
             "error",
@@ -143,7 +142,7 @@ def test_a_resumed_run_ends_a_release_that_was_killed_in(
 ) -> None:
     _, other = champion_and_other(registry)
     log = kill_in(endpoint, other, step, prepared)
-    sluice("release", "--resume", log.folder.name)
+    sluice("release", "--resume", log.release_id)
     wait_until(lambda: settled(prepared, registry, log), LEASE_S + GRACE_S, "the release's end")
 
 
@@ -164,5 +163,4 @@ def test_a_pipeline_that_was_only_stopped_may_not_touch_traffic_again(
     os.kill(asleep.pid, signal.SIGCONT)
     out, _ = release.communicate(timeout=60)
     assert json.loads(out)["outcome"] == "error"
-    endpoint_settings = newest(prepared, "killed").state().endpoint
-    assert prepared.traffic.weights(endpoint_settings) == {champion: 100}
+    assert prepared.traffic.weights("killed") == {champion: 100}

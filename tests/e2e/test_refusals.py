@@ -1,24 +1,28 @@
 """What is wrong ends in one line that names the mend, and in the right exit code."""
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
+import obstore
 import pytest
 
-from components.dataset import s3_client
+from components.gateway import KEY_HEADER
 from components.platform import Platform, connect
 from components.registry import Registry
+from local import ports, seaweed
+from local.home import find_home
 from tests.support.releases import MODEL, SLUICE, first_release, newest, released_file, sluice
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 ANY_BODY = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["hello"]}]}
 
@@ -35,10 +39,9 @@ def endpoint(
 
 @pytest.fixture
 def gateway(endpoint: Path) -> Iterator[httpx.Client]:
-    key = json.loads((connect().home / "keys.json").read_text())["demo"]
-    with httpx.Client(
-        base_url=os.environ["SLUICE_GATEWAY"], headers={"x-api-key": key}, timeout=30
-    ) as client:
+    found = connect().gateway
+    headers = {KEY_HEADER: found.key("demo")}
+    with httpx.Client(base_url=found.url, headers=headers, timeout=30) as client:
         yield client
 
 
@@ -119,11 +122,18 @@ VICTIM = "3"
 """A version that no other test keeps served, so that its files may be spoilt."""
 
 
+def bucket(name: str) -> "ObjectStore":
+    """A bucket of the platform's S3 store, past every check."""
+    home = find_home()
+    return seaweed.store(home, ports.kept(home)["s3"], name)
+
+
 @pytest.fixture
-def cached(prepared: Platform) -> Path:
+def kept(registry: Registry) -> str:
     """Where the victim's files are kept once they are downloaded and verified; now empty."""
-    folder = prepared.home / "bundles" / MODEL / VICTIM
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = f"versions/{registry.version(MODEL, VICTIM).tags['sluice.manifest']}"
+    store = bucket("sluice")
+    obstore.delete(store, [entry["path"] for page in obstore.list(store, folder) for entry in page])
     return folder
 
 
@@ -134,8 +144,19 @@ def flipped(content: bytes) -> bytes:
 
 
 @contextmanager
-def altered_object(registry: Registry) -> Iterator[None]:
-    """One bit of the victim's graph is another one in S3 while the block runs."""
+def altered(store: "ObjectStore", path: str) -> Iterator[None]:
+    """One bit of the object is another one while the block runs."""
+    content = bytes(obstore.get(store, path).bytes())
+    obstore.put(store, path, flipped(content))
+    try:
+        yield
+    finally:
+        obstore.put(store, path, content)
+
+
+def test_an_artifact_that_was_altered_in_the_store(
+    endpoint: Path, registry: Registry, kept: str
+) -> None:
     query = {"name": MODEL, "version": VICTIM}
     found = registry._call("GET", "mlflow/model-versions/get-download-uri", params=query)
     (path,) = [
@@ -143,48 +164,24 @@ def altered_object(registry: Registry) -> Iterator[None]:
         for path in registry._files(registry._artifact_path(found["artifact_uri"]))
         if path.endswith(".onnx")
     ]
-    with closing(s3_client()) as store:
-        places = [
-            {"Bucket": bucket["Name"], "Key": entry["Key"]}
-            for bucket in store.list_buckets()["Buckets"]
-            for page in store.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"])
-            for entry in page.get("Contents", [])
-            if entry["Key"].endswith(path)
-        ]
-        (place,) = places
-        content = store.get_object(**place)["Body"].read()
-        store.put_object(**place, Body=flipped(content))
-        try:
-            yield
-        finally:
-            store.put_object(**place, Body=content)
-
-
-def test_an_artifact_that_was_altered_in_the_store(
-    endpoint: Path, registry: Registry, cached: Path
-) -> None:
-    with altered_object(registry):
+    with altered(bucket("mlflow"), path):
         done = sluice("release", str(endpoint), "--version", VICTIM)
     one_line(done, 1, "model.onnx does not match its checksum")
-    assert not cached.exists()
+    assert obstore.list(bucket("sluice"), kept).collect() == []
 
 
-def test_an_artifact_that_was_altered_after_its_download(endpoint: Path, cached: Path) -> None:
-    """Stopped at its evaluation, a release has left its files in the cache."""
+def test_an_artifact_that_was_altered_after_its_download(endpoint: Path, kept: str) -> None:
+    """Stopped at its evaluation, a release has left its files in the platform's store."""
     strict = endpoint.with_name("strict.yaml")
     strict.write_text(endpoint.read_text().replace("min: 0.7", "min: 0.999"))
     assert sluice("release", str(strict), "--version", VICTIM).returncode == 3
-    graph = cached / "model.onnx"
-    graph.write_bytes(flipped(graph.read_bytes()))
-    try:
+    with altered(bucket("sluice"), f"{kept}/model.onnx"):
         done = sluice("release", str(endpoint), "--version", VICTIM)
-    finally:
-        shutil.rmtree(cached)
     one_line(done, 1, "model.onnx does not match its checksum")
 
 
 def test_a_manifest_that_is_not_the_registered_one(
-    endpoint: Path, registry: Registry, cached: Path
+    endpoint: Path, registry: Registry, kept: str
 ) -> None:
     digest = registry.version(MODEL, VICTIM).tags["sluice.manifest"]
     registry.tag_version(MODEL, VICTIM, {"sluice.manifest": "0" * 64})
@@ -235,7 +232,7 @@ def test_two_releases_at_once(endpoint: Path, prepared: Platform, tmp_path: Path
     assert first.wait(timeout=120) == 3
     state = newest(prepared, "refusals").state()
     assert (state.candidate, state.outcome, state.reason) == ("4", "rolled_back", "a test's end")
-    assert prepared.traffic.weights(state.endpoint) == {"2": 100}
+    assert prepared.traffic.weights("refusals") == {"2": 100}
 
 
 def test_a_full_disk(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from components import record
+from components.evaluation import EvaluationResult
 from components.load.sender import Outcome
 from components.platform import Platform
-from components.record import Line
+from components.record import Line, WeightsSet
 from components.registry import Registry
-from components.release.state import State, fold
+from components.release.state import ReleaseState, fold
+from tests.support.present import present
 from tests.support.releases import Users, first_release, newest, released_file, sluice, users
 
 # The story is told once, by the first test that asks.
@@ -33,7 +35,7 @@ class Story:
     records: dict[str, list[Line]]
     users: dict[str, Users]
 
-    def state(self, version: str) -> State:
+    def state(self, version: str) -> ReleaseState:
         return fold(self.records[version])
 
     def answers(self, version: str) -> list[Outcome]:
@@ -68,7 +70,7 @@ def story(
 
 def test_the_first_version_is_released_without_a_champion(story: Story) -> None:
     assert story.codes["1"] == 0
-    assert (story.state("1").path, story.state("1").outcome) == ("first", "promoted")
+    assert (story.state("1").kind, story.state("1").outcome) == ("first", "promoted")
 
 
 def test_a_better_version_is_promoted_step_by_step(story: Story, registry: Registry) -> None:
@@ -87,18 +89,18 @@ def test_no_user_request_fails_while_a_good_version_is_promoted(story: Story) ->
 @pytest.mark.parametrize("version", ["1", "2", "3", "4"])
 def test_every_shift_is_in_force_within_a_second(story: Story, version: str) -> None:
     """As the gateway itself reported it, also on the way back."""
-    shifts = [x.body for x in story.records[version] if x.body.get("action") == "set_weights"]
+    shifts = record.of(story.records[version], WeightsSet)
     assert len(shifts) == {"1": 1, "2": 3, "3": 2, "4": 2}[version]
-    assert [shift for shift in shifts if not 0 <= shift["applied_s"] <= 1] == []
+    assert [shift for shift in shifts if not 0 <= shift.applied_s <= 1] == []
 
 
 def test_the_observed_share_is_the_asked_one(story: Story) -> None:
     """Within the binomial 99.9% band, per step, on what the users saw."""
     lines = story.records["2"]
-    shifts = [line for line in lines if line.body.get("action") == "set_weights"]
-    for now, then in pairwise(shifts):
-        asked = now.body["weights"]["2"] / 100
-        seen = [row.version for row in story.users["2"].answers(now.at + 0.5, then.at - 0.5)]
+    shifts = [(line.at, line.body) for line in lines if isinstance(line.body, WeightsSet)]
+    for (now, shift), (then, _) in pairwise(shifts):
+        asked = shift.weights["2"] / 100
+        seen = [row.version for row in story.users["2"].answers(now + 0.5, then - 0.5)]
         band = Z_999 * math.sqrt(asked * (1 - asked) / len(seen))
         assert abs(seen.count("2") / len(seen) - asked) < band
 
@@ -106,14 +108,14 @@ def test_the_observed_share_is_the_asked_one(story: Story) -> None:
 def test_a_slow_version_is_rolled_back_at_the_first_step(story: Story, registry: Registry) -> None:
     state = story.state("3")
     assert (story.codes["3"], state.outcome) == (3, "rolled_back"), state.reason
-    assert (state.passed, state.verdict and state.verdict["reasons"][0]["code"]) == ((), "p95")
+    assert (state.passed, state.verdict and state.verdict.reasons[0].code) == ((), "p95")
     assert registry.version("banking77-intent", "3").tags["sluice.outcome"] == "rolled_back"
 
 
 def test_a_failing_version_is_rolled_back_at_the_first_step(story: Story) -> None:
     state = story.state("4")
     assert (story.codes["4"], state.outcome) == (3, "rolled_back"), state.reason
-    codes = {reason["code"] for reason in (state.verdict or {})["reasons"]}
+    codes = {reason.code for reason in present(state.verdict).reasons}
     assert (state.passed, "error_rate" in codes) == ((), True)
 
 
@@ -124,9 +126,8 @@ def test_a_bad_version_gets_under_a_tenth_of_its_time_s_traffic(story: Story, ve
 
 
 def test_after_a_rollback_the_champion_has_everything(story: Story, prepared: Platform) -> None:
-    endpoint = story.state("4").endpoint
-    assert prepared.traffic.weights(endpoint) == {"2": 100}
-    assert set(prepared.serving.versions(endpoint)) <= {"1", "2"}
+    assert prepared.traffic.weights("road") == {"2": 100}
+    assert set(prepared.serving.versions("road")) <= {"1", "2"}
     assert prepared.leases.read("road") is None
 
 
@@ -146,15 +147,15 @@ def test_every_release_leaves_a_record_that_replays(
 def test_every_evaluated_number_is_on_the_version(story: Story, registry: Registry) -> None:
     tags = registry.version("banking77-intent", "2").tags
     accuracy = story.state("2").evaluation
-    assert accuracy
-    assert float(tags["sluice.evaluation.accuracy"]) == pytest.approx(accuracy["accuracy"])
+    assert isinstance(accuracy, EvaluationResult)
+    assert float(tags["sluice.evaluation.accuracy"]) == pytest.approx(accuracy.accuracy)
 
 
 def test_the_champion_is_released_again_without_a_canary(story: Story, prepared: Platform) -> None:
     done = sluice("release", str(story.endpoint), "--version", "2", "--json")
     result = json.loads(done.stdout)
     assert (done.returncode, result["outcome"]) == (0, "promoted")
-    assert newest(prepared, "road").state().path == "unchanged"
+    assert newest(prepared, "road").state().kind == "unchanged"
 
 
 def test_a_version_that_was_rolled_back_may_be_tried_again_and_says_so(
@@ -166,5 +167,5 @@ def test_a_version_that_was_rolled_back_may_be_tried_again_and_says_so(
     again.write_text(strict)
     done = sluice("release", str(again), "--version", "3")
     state = newest(prepared, "road").state()
-    assert (done.returncode, state.path, state.outcome) == (3, "re-release", "rolled_back")
+    assert (done.returncode, state.kind, state.outcome) == (3, "re-release", "rolled_back")
     assert "accuracy" in state.reason

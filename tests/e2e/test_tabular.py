@@ -48,7 +48,7 @@ def test_a_model_of_one_s_own_is_registered_and_released(
     rows = pd.DataFrame({"width": [float(n) for n in range(60)]})
     labels = ["low" if n < 30 else "high" for n in range(60)]
     model = LogisticRegression(max_iter=1000).fit(rows, labels)
-    mlflow.set_tracking_uri(prepared.registry_url)
+    mlflow.set_tracking_uri(prepared.registry.url)
     mlflow.sklearn.log_model(
         model,
         name="own",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.release.journal import Journal, journals
-
 from components import endpoint as endpoints
 from components.load import log
 from components.load.sender import Outcome
 from components.platform import Platform, connect
+from components.record import Line, Record
 from components.registry import Registry
+from components.release.state import ReleaseState, fold
 from tests.support.endpoints import endpoint_file
 from tests.support.waiting import wait_until
 
@@ -73,10 +73,34 @@ def released_file(folder: Path, name: str, **release: Any) -> Path:
     )
 
 
-def newest(platform: Platform, endpoint: str) -> Journal:
-    """The journal of the endpoint's newest release."""
-    found = [each for each in journals(platform.home) if each.state().endpoint.name == endpoint]
-    return found[-1]
+@dataclass(frozen=True)
+class Recorded:
+    """A release by its record."""
+
+    platform: Platform
+    release_id: str
+
+    def lines(self) -> list[Line]:
+        """Every line that stands in the store now."""
+        return Record(self.platform.records, self.release_id, self.platform.clock).lines()
+
+    def exists(self) -> bool:
+        """True once the first line stands."""
+        return bool(self.lines())
+
+    def state(self) -> ReleaseState:
+        """Where the release stands."""
+        return fold(self.lines())
+
+
+def newest(platform: Platform, endpoint: str) -> Recorded:
+    """The endpoint's newest release."""
+    found = [Recorded(platform, name) for name in platform.records.releases()]
+    begun = [(each.lines()[0].at, each) for each in found if each.release_id.startswith(endpoint)]
+    return max(
+        ((at, each) for at, each in begun if each.state().endpoint.name == endpoint),
+        key=lambda pair: pair[0],
+    )[1]
 
 
 def first_release(registry: Registry, endpoint: Path, version: str) -> int:
@@ -86,7 +110,7 @@ def first_release(registry: Registry, endpoint: Path, version: str) -> int:
     platform that was kept from an earlier run.
     """
     registry.delete_alias(MODEL, "champion")
-    connect().traffic.set_weights(endpoints.find(str(endpoint)), {})
+    connect().traffic.set_weights(endpoints.load(endpoint).name, {})
     done = sluice("release", str(endpoint), "--version", version)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.returncode
