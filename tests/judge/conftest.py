@@ -1,11 +1,9 @@
 """Fixtures of the judge's tests."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import settings
 
-from tests.support.polls import Gateway
+from tests.support.polls import Gateway, MakeGateway
 
 # The machine may be busy, and a test that failed here fails there.
 settings.register_profile("sluice", deadline=None, derandomize=True)
@@ -13,6 +11,6 @@ settings.load_profile("sluice")
 
 
 @pytest.fixture
-def gateway() -> Callable[..., Gateway]:
+def gateway() -> MakeGateway:
     """Make a gateway whose champion has served 20,000 requests."""
     return Gateway

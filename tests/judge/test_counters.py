@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -5,12 +7,17 @@ from components.judge import Sample
 from components.judge.counters import MAX_GONE, Clock, Growth, Interval, Ledger, advance
 
 
-def sample(requests, errors=0.0, fast=None, edges=("10", "+Inf")):
+def sample(
+    requests: int,
+    errors: float = 0.0,
+    fast: int | None = None,
+    edges: tuple[str, ...] = ("10", "+Inf"),
+) -> Sample:
     counts = (requests if fast is None else fast, requests)
     return Sample(float(requests), float(errors), dict(zip(edges, counts, strict=True)))
 
 
-def read(*polls, first=True) -> list[Interval]:
+def read(*polls: Mapping[str, Sample | None], first: bool = True) -> list[Interval]:
     """The intervals of polls 15 s apart; only the first may be a baseline."""
     ledger, intervals = Ledger({}), []
     for number, samples in enumerate(polls):
@@ -21,28 +28,28 @@ def read(*polls, first=True) -> list[Interval]:
     return intervals
 
 
-def requests(intervals):
+def requests(intervals: list[Interval]) -> list[float]:
     return [interval.growth.requests for interval in intervals]
 
 
-def test_the_first_reading_of_the_champion_is_a_baseline_and_no_evidence():
+def test_the_first_reading_of_the_champion_is_a_baseline_and_no_evidence() -> None:
     first, second = read({"a": sample(1000, 50)}, {"a": sample(1010, 51)})
     assert first.growth == Growth()
     assert first.baseline == Growth(1000, 50, (1000, 1000))
     assert second.growth == Growth(10, 1, (10, 10))
 
 
-def test_a_source_that_appears_later_is_new_and_starts_at_zero():
+def test_a_source_that_appears_later_is_new_and_starts_at_zero() -> None:
     intervals = read({"a": sample(1000)}, {"a": sample(1000), "b": sample(7, 3)})
     assert intervals[1].growth == Growth(7, 3, (7, 7))
     assert intervals[1].whole
 
 
-def test_a_new_version_starts_at_zero():
+def test_a_new_version_starts_at_zero() -> None:
     assert requests(read({"a": sample(7)}, first=False)) == [7]
 
 
-def test_fewer_requests_than_before_mean_a_restart_from_zero_once_the_next_poll_confirms_it():
+def test_fewer_requests_than_before_are_a_restart_once_the_next_poll_confirms_it() -> None:
     intervals = read(
         {"a": sample(1000, 5)}, {"a": sample(30, 2)}, {"a": sample(40, 2)}, {"a": sample(45, 2)}
     )
@@ -52,19 +59,19 @@ def test_fewer_requests_than_before_mean_a_restart_from_zero_once_the_next_poll_
     assert [interval.whole for interval in intervals] == [True, False, False, True]
 
 
-def test_a_restart_is_confirmed_after_a_missed_scrape_as_well():
+def test_a_restart_is_confirmed_after_a_missed_scrape_as_well() -> None:
     intervals = read({"a": sample(1000)}, {"a": sample(30)}, {"a": None}, {"a": sample(40)})
     assert requests(intervals) == [0, 0, 0, 40]
 
 
-def test_one_stale_reading_changes_nothing():
+def test_one_stale_reading_changes_nothing() -> None:
     intervals = read({"a": sample(100, 1)}, {"a": sample(90, 1)}, {"a": sample(120, 2)})
     assert requests(intervals) == [0, 0, 20]
     assert (intervals[1].read, intervals[1].missing) == (False, "a")
     assert intervals[2].whole
 
 
-def test_the_same_stale_reading_twice_is_no_restart_but_one_that_stays_is():
+def test_the_same_stale_reading_twice_is_no_restart_but_one_that_stays_is() -> None:
     twice = read(*({"a": sample(count)} for count in (100, 90, 90, 120)))
     assert requests(twice) == [0, 0, 0, 20]
     idle = read(*({"a": sample(count)} for count in (100, 0, 0, 0, 0, 0, 0, 3)))
@@ -72,13 +79,13 @@ def test_the_same_stale_reading_twice_is_no_restart_but_one_that_stays_is():
     assert [interval.missing for interval in idle] == [None, *["a"] * 4, None, None, None]
 
 
-def test_a_counter_that_falls_and_falls_is_never_read():
+def test_a_counter_that_falls_and_falls_is_never_read() -> None:
     intervals = read(*({"a": sample(count)} for count in (100, 90, 80, 70, 60)))
     assert requests(intervals) == [0] * 5
     assert [interval.missing for interval in intervals[1:]] == ["a"] * 4
 
 
-def test_one_bucket_that_goes_back_while_requests_go_on_counts_as_nothing():
+def test_one_bucket_that_goes_back_while_requests_go_on_counts_as_nothing() -> None:
     intervals = read(
         {"a": sample(1000, 5, fast=900)},
         {"a": sample(1030, 6, fast=880)},
@@ -90,7 +97,7 @@ def test_one_bucket_that_goes_back_while_requests_go_on_counts_as_nothing():
     assert intervals[3].growth == Growth(10, 0, (10, 10))
 
 
-def test_a_histogram_that_appears_later_does_not_count_its_whole_life():
+def test_a_histogram_that_appears_later_does_not_count_its_whole_life() -> None:
     bare = Sample(1000.0, 5.0, {})
     intervals = read({"a": bare}, {"a": sample(1010, 5)}, {"a": sample(1020, 5)})
     assert intervals[1].growth == Growth(10, 0)
@@ -98,14 +105,14 @@ def test_a_histogram_that_appears_later_does_not_count_its_whole_life():
     assert intervals[2].growth == Growth(10, 0, (10, 10))
 
 
-def test_a_histogram_begins_with_the_first_request():
+def test_a_histogram_begins_with_the_first_request() -> None:
     intervals = read({"a": Sample(0.0, 0.0, {})}, {"a": sample(10)})
     assert intervals[1].growth == Growth(10, 0, (10, 10))
     assert intervals[1].whole
 
 
-def test_more_answers_than_requests_that_were_open_are_no_whole_interval():
-    def answered(requests, answers):
+def test_more_answers_than_requests_that_were_open_are_no_whole_interval() -> None:
+    def answered(requests: int, answers: int) -> Sample:
         return Sample(float(requests), 0.0, {"10": float(answers), "+Inf": float(answers)})
 
     open_ones = read({"a": answered(100, 97)}, {"a": answered(101, 101)})
@@ -114,7 +121,7 @@ def test_more_answers_than_requests_that_were_open_are_no_whole_interval():
     assert not too_many[1].whole
 
 
-def test_a_missed_scrape_is_counted_when_the_source_is_read_again():
+def test_a_missed_scrape_is_counted_when_the_source_is_read_again() -> None:
     intervals = read({"a": sample(100)}, {"a": None}, {"a": sample(140)})
     assert requests(intervals) == [0, 0, 40]
     assert (intervals[1].read, intervals[1].missing) == (False, "a")
@@ -122,18 +129,19 @@ def test_a_missed_scrape_is_counted_when_the_source_is_read_again():
     assert intervals[2].whole
 
 
-def test_a_source_first_named_without_a_value_has_an_unknown_past():
+def test_a_source_first_named_without_a_value_has_an_unknown_past() -> None:
     assert requests(read({"a": None}, {"a": sample(500)}, {"a": sample(510)})) == [0, 0, 10]
 
 
-def test_a_source_that_is_no_longer_listed_is_missing_until_it_counts_as_gone():
+def test_a_source_that_is_no_longer_listed_is_missing_until_it_counts_as_gone() -> None:
     polls = [{"a": sample(10), "b": sample(10)}] + [{"a": sample(10)}] * 22
     missing = [interval.missing for interval in read(*polls)]
     assert missing == [None, *["b"] * 20, None, None]
 
 
-def test_a_source_that_is_still_listed_never_counts_as_gone():
-    polls = [{"a": sample(10), "b": sample(10)}] + [{"a": sample(10), "b": None}] * 30
+def test_a_source_that_is_still_listed_never_counts_as_gone() -> None:
+    polls: list[dict[str, Sample | None]] = [{"a": sample(10), "b": sample(10)}]
+    polls += [{"a": sample(10), "b": None}] * 30
     assert {interval.missing for interval in read(*polls)[1:]} == {"b"}
     never_read = [{"a": sample(10), "b": None}] * 30
     assert {interval.missing for interval in read(*never_read)} == {"b"}
@@ -141,7 +149,7 @@ def test_a_source_that_is_still_listed_never_counts_as_gone():
     assert {interval.missing for interval in read(*mixed_up)[1:]} == {"a"}
 
 
-def test_so_many_sources_that_have_left_are_remembered_and_no_more():
+def test_so_many_sources_that_have_left_are_remembered_and_no_more() -> None:
     ledger = Ledger({})
     for number in range(3 * MAX_GONE):
         now = 15.0 * number
@@ -154,25 +162,25 @@ def test_so_many_sources_that_have_left_are_remembered_and_no_more():
     assert "pod-0" not in kept
 
 
-def test_a_source_that_comes_back_goes_on_where_it_was():
+def test_a_source_that_comes_back_goes_on_where_it_was() -> None:
     polls = [{"a": sample(10), "b": sample(500)}, *[{"a": sample(10)}] * 40]
     intervals = read(*polls, {"a": sample(10), "b": sample(520)})
     assert intervals[-1].growth.requests == 20
 
 
-def test_two_scrapes_mixed_up_wait_for_the_next_poll():
+def test_two_scrapes_mixed_up_wait_for_the_next_poll() -> None:
     intervals = read({"a": sample(100, 1)}, {"a": sample(100, 4)}, {"a": sample(110, 4)})
     assert requests(intervals) == [0, 0, 10]
     assert intervals[2].growth.errors == 3
 
 
-def test_requests_without_a_latency_are_requests_all_the_same():
+def test_requests_without_a_latency_are_requests_all_the_same() -> None:
     answered = Sample(110.0, 10.0, {"10": 100.0, "+Inf": 100.0})
     (_, interval) = read({"a": sample(100)}, {"a": answered})
     assert (interval.growth.requests, interval.growth.latencies) == (10, 0)
 
 
-def test_edges_count_by_value_in_whatever_order_they_are_written():
+def test_edges_count_by_value_in_whatever_order_they_are_written() -> None:
     shuffled = Sample(30.0, 0.0, {"+Inf": 30.0, "100": 25.0, "20": 10.0})
     (interval,) = read({"a": shuffled}, first=False)
     assert interval.growth.buckets == (10.0, 25.0, 30.0)
@@ -200,7 +208,7 @@ BROKEN = [
 
 
 @given(st.sampled_from(BROKEN))
-def test_a_sample_that_cannot_be_true_is_named_and_not_counted(broken):
+def test_a_sample_that_cannot_be_true_is_named_and_not_counted(broken: Sample) -> None:
     intervals = read({"a": sample(5)}, {"a": sample(6), "b": broken}, {"a": sample(7)})
     assert requests(intervals) == [0, 1, 1]
     assert intervals[1].fault is not None

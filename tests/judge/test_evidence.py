@@ -18,6 +18,7 @@ from components.judge.constants import (
     SAFE_FRACTIONS,
     SPLIT_FACTORS,
     SPLIT_TOLERANCE,
+    Grid,
 )
 from components.judge.evidence import Count
 
@@ -33,7 +34,9 @@ def binomial(hits: int, count: int, rate: float) -> float:
 
 
 @given(st.floats(0.001, 0.4), st.lists(st.integers(0, 100), min_size=2, max_size=8))
-def test_the_limit_bet_is_fair_for_any_dependence_inside_a_poll(limit, chances):
+def test_the_limit_bet_is_fair_for_any_dependence_inside_a_poll(
+    limit: float, chances: list[int]
+) -> None:
     # Any distribution of the number of errors whose mean share is at the limit or below.
     n = len(chances) - 1
     total = sum(chances) or 1
@@ -51,7 +54,9 @@ def test_the_limit_bet_is_fair_for_any_dependence_inside_a_poll(limit, chances):
 
 @given(trials, trials, rates, st.floats(0, 1), rates)
 @settings(max_examples=60)
-def test_the_two_sample_bet_is_fair_while_the_candidate_is_no_worse(n, m, truth, less, guess):
+def test_the_two_sample_bet_is_fair_while_the_candidate_is_no_worse(
+    n: int, m: int, truth: float, less: float, guess: float
+) -> None:
     candidate_truth = truth * less
     for ratio in (*ERROR_RATIOS.values, *P95_RATIOS.values):
         expected = sum(
@@ -68,7 +73,9 @@ correlations = st.tuples(st.floats(0, 1), st.floats(0, 1))
 
 @given(trials, trials, rates, st.floats(0, 1), rates)
 @settings(max_examples=60)
-def test_a_bet_on_a_better_candidate_is_fair_while_it_is_no_better(n, m, truth, less, guess):
+def test_a_bet_on_a_better_candidate_is_fair_while_it_is_no_better(
+    n: int, m: int, truth: float, less: float, guess: float
+) -> None:
     for ratio in P95_SAFE_RATIOS.values:
         expected = sum(
             binomial(x, n, truth)
@@ -81,7 +88,9 @@ def test_a_bet_on_a_better_candidate_is_fair_while_it_is_no_better(n, m, truth, 
 
 @given(st.tuples(trials, trials), rates, st.floats(0, 1), rates, correlations)
 @settings(max_examples=60)
-def test_the_two_sample_bet_is_fair_on_effective_counts(sizes, truth, less, guess, together):
+def test_the_two_sample_bet_is_fair_on_effective_counts(
+    sizes: tuple[int, int], truth: float, less: float, guess: float, together: tuple[float, float]
+) -> None:
     (n, m), (ours, theirs) = sizes, together
     for ratio in P95_RATIOS.values:
         expected = sum(
@@ -100,18 +109,18 @@ def test_the_two_sample_bet_is_fair_on_effective_counts(sizes, truth, less, gues
         assert expected <= 1 + ROUNDING
 
 
-def test_effective_counts_keep_the_rate():
+def test_effective_counts_keep_the_rate() -> None:
     assert evidence.effective(Count(3, 50), 0.0) == Count(3, 50)
     assert evidence.effective(Count(3, 50), 1.0) == Count(3 / 50, 1.0)
 
 
-def test_the_intra_poll_correlation_is_one_for_all_or_nothing_and_none_for_the_expected():
+def test_the_intra_poll_correlation_is_one_for_all_or_nothing_and_none_for_the_expected() -> None:
     assert evidence.intra_poll_correlation(Count(50, 50), 0.02, 1e12) == pytest.approx(1, abs=0.1)
     assert evidence.intra_poll_correlation(Count(1, 50), 0.02, 1e12) <= 0
 
 
 @given(trials, st.floats(0.001, 0.4), st.floats(1, 2.4))
-def test_the_safety_bet_is_fair_at_the_limit_and_beyond(n, limit, times):
+def test_the_safety_bet_is_fair_at_the_limit_and_beyond(n: int, limit: float, times: float) -> None:
     truth = min(limit * times, 1.0)
     expected = sum(
         binomial(x, n, truth) * math.exp(evidence.log_safety(Count(x, n), limit, SAFE_FRACTIONS))
@@ -121,7 +130,7 @@ def test_the_safety_bet_is_fair_at_the_limit_and_beyond(n, limit, times):
 
 
 @given(trials, st.floats(0.01, 0.9), st.floats(1 / SPLIT_TOLERANCE, SPLIT_TOLERANCE))
-def test_the_split_bets_are_fair_within_the_tolerance(n, share, factor):
+def test_the_split_bets_are_fair_within_the_tolerance(n: int, share: float, factor: float) -> None:
     truth = evidence.odds_times(share, factor)
     for bet in SPLIT_FACTORS.values:
         null = evidence.odds_times(share, SPLIT_TOLERANCE if bet > 1 else 1 / SPLIT_TOLERANCE)
@@ -135,7 +144,7 @@ def test_the_split_bets_are_fair_within_the_tolerance(n, share, factor):
 
 @given(st.floats(0.01, 0.3), st.integers(1, 3))
 @settings(max_examples=20)
-def test_the_mixture_stays_fair_over_polls_and_never_loses_everything(limit, n):
+def test_the_mixture_stays_fair_over_polls_and_never_loses_everything(limit: float, n: int) -> None:
     expected = 0.0
     for path in product(range(n + 1), repeat=3):
         process, chance = evidence.fresh(LIMIT_FRACTIONS), 1.0
@@ -152,7 +161,9 @@ def test_the_mixture_stays_fair_over_polls_and_never_loses_everything(limit, n):
 
 
 @given(trials, trials, rates, st.sampled_from([*ERROR_RATIOS.values, *P95_RATIOS.values]))
-def test_more_errors_of_the_candidate_never_lower_the_evidence_against_it(n, m, guess, ratio):
+def test_more_errors_of_the_candidate_never_lower_the_evidence_against_it(
+    n: int, m: int, guess: float, ratio: float
+) -> None:
     for y in range(m + 1):
         bets = [
             evidence.two_sample_bet(Count(x, n), Count(y, m), guess, ratio) for x in range(n + 1)
@@ -165,21 +176,21 @@ def test_more_errors_of_the_candidate_never_lower_the_evidence_against_it(n, m, 
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_the_weights_of_a_mixture_sum_to_one(grid):
+def test_the_weights_of_a_mixture_sum_to_one(grid: Grid) -> None:
     assert sum(math.exp(weight) for weight in grid.log_weights) == pytest.approx(1.0)
 
 
-def test_the_weights_of_all_starts_sum_to_one():
+def test_the_weights_of_all_starts_sum_to_one() -> None:
     started = sum(math.exp(evidence.log_start(poll)) for poll in range(500))
     assert started + math.exp(evidence.log_not_started(500)) == pytest.approx(1.0)
 
 
-def test_the_tests_share_one_budget():
+def test_the_tests_share_one_budget() -> None:
     shares = split(0.01)
     assert shares.errors + shares.p95 + shares.split == pytest.approx(0.01)
 
 
-def test_evidence_neither_overflows_nor_dies_after_a_million_polls():
+def test_evidence_neither_overflows_nor_dies_after_a_million_polls() -> None:
     process = evidence.fresh(LIMIT_FRACTIONS)._replace(polls=1_000_000)
     for _ in range(50):
         process = evidence.wager(process, LIMIT_FRACTIONS, [1e5] * len(LIMIT_FRACTIONS.values))

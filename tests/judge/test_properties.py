@@ -4,6 +4,7 @@ import json
 import math
 from contextlib import suppress
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import InputError
-from components.judge import Policy, Poll, Sample, begin, judge, observe
+from components.judge import Policy, Poll, Sample, Verdict, begin, judge, observe
+from components.judge.verdict import Arm
+from tests.support.present import present
+
+Sources = dict[str, dict[str, Sample | None]]
+Interval = tuple[list[int], float, list[int], float]
+"""The candidate's answers by bucket and its share of errors, and the champion's."""
 
 POLICY = Policy(watch_s=150, min_requests=50)
 EDGES = ("50", "65", "84.5", "109.85", "142.8", "185.6", "+Inf")
@@ -22,7 +29,7 @@ growths = st.lists(
 )
 
 
-def sample(counts, errors):
+def sample(counts: list[int], errors: float) -> Sample:
     total = sum(counts)
     cumulative = [float(sum(counts[: k + 1])) for k in range(len(counts))]
     buckets = dict(zip(EDGES, cumulative, strict=True))
@@ -34,7 +41,7 @@ def added(a: Sample, b: Sample) -> Sample:
     return Sample(a.requests + b.requests, a.errors + b.errors, buckets)
 
 
-def release(growth, sources=("x",)) -> list[Poll]:
+def release(growth: list[Interval], sources: tuple[str, ...] = ("x",)) -> list[Poll]:
     """Polls with these counts per interval, dealt to the sources in turn, after a baseline."""
     nothing = sample([0] * len(EDGES), 0)
     total = {version: dict.fromkeys(sources, nothing) for version in "12"}
@@ -44,14 +51,14 @@ def release(growth, sources=("x",)) -> list[Poll]:
         name = sources[number % len(sources)]
         for version, counts, errors in (("2", ours, our_errors), ("1", theirs, their_errors)):
             total[version][name] = added(total[version][name], sample(counts, errors))
-        snapshot = {v: dict(found) for v, found in total.items()}
+        snapshot: Sources = {v: dict(found) for v, found in total.items()}
         polls.append(Poll(15.0 * (number + 1), {"1": 50, "2": 50}, snapshot))
     return polls
 
 
-def evidence(verdict):
+def evidence(verdict: Verdict) -> tuple[str, list[float]]:
     """The e-values, which must not depend on how the same traffic was read."""
-    found = verdict.evidence
+    found = present(verdict.evidence)
     return (
         verdict.decision,
         [test.log_e for test in (found.limit, found.relative, found.latency, found.safe)],
@@ -60,7 +67,9 @@ def evidence(verdict):
 
 @given(growths)
 @settings(max_examples=60)
-def test_batch_and_incremental_agree(growth):
+def test_batch_and_incremental_agree(
+    growth: list[Interval],
+) -> None:
     polls = release(growth)
     state = begin(POLICY, "1", "2")
     for poll in polls:
@@ -72,7 +81,7 @@ def test_batch_and_incremental_agree(growth):
 
 @given(growths, st.permutations(["x", "y", "z"]))
 @settings(max_examples=60)
-def test_the_order_of_the_sources_changes_nothing(growth, order):
+def test_the_order_of_the_sources_changes_nothing(growth: list[Interval], order: list[str]) -> None:
     polls = release(growth, ("x", "y", "z"))
     shuffled = [
         Poll(p.t, p.weights, {v: {k: found[k] for k in order} for v, found in p.sources.items()})
@@ -83,7 +92,9 @@ def test_the_order_of_the_sources_changes_nothing(growth, order):
 
 @given(growths, st.data())
 @settings(max_examples=60)
-def test_empty_polls_in_between_change_no_evidence(growth, data):
+def test_empty_polls_in_between_change_no_evidence(
+    growth: list[Interval], data: st.DataObject
+) -> None:
     polls = release(growth)
     full = begin(POLICY, "1", "2")
     sparse = begin(POLICY, "1", "2")
@@ -98,13 +109,13 @@ def test_empty_polls_in_between_change_no_evidence(growth, data):
         assert evidence(same) == evidence(verdict)
 
 
-def totals(verdict):
+def totals(verdict: Verdict) -> tuple[Arm, Arm, float]:
     """The counts, and the evidence that depends on nothing else."""
-    found = verdict.evidence
+    found = present(verdict.evidence)
     return found.candidate, found.champion, found.safe.log_e
 
 
-def unending(polls):
+def unending(polls: list[Poll]) -> list[Verdict]:
     """The verdicts, none of which ends the release."""
     state, found = begin(POLICY, "1", "2"), []
     for poll in polls:
@@ -117,13 +128,19 @@ def unending(polls):
 FILLER = ([200, 100, 100, 50, 30, 15, 5], 0.01)
 
 
-def restarted(polls, at):
+def sample_of(sources: Sources, version: str) -> Sample:
+    """The sample of the version's only source."""
+    return present(sources[version]["x"])
+
+
+def restarted(polls: list[Poll], at: int) -> list[Poll]:
     """The polls of sources that restarted right after the poll of this number."""
     before = polls[at].sources
-    return polls[: at + 1] + [
-        Poll(p.t, p.weights, {v: {"x": minus(p.sources[v]["x"], before[v]["x"])} for v in "12"})
-        for p in polls[at + 1 :]
-    ]
+
+    def since(sources: Sources) -> Sources:
+        return {v: {"x": minus(sample_of(sources, v), sample_of(before, v))} for v in "12"}
+
+    return polls[: at + 1] + [Poll(p.t, p.weights, since(p.sources)) for p in polls[at + 1 :]]
 
 
 def below(a: Sample, b: Sample) -> bool:
@@ -132,17 +149,19 @@ def below(a: Sample, b: Sample) -> bool:
 
 @given(growths, st.integers(1, 12))
 @settings(max_examples=60)
-def test_a_restarted_source_is_no_more_than_a_missed_scrape(growth, at):
+def test_a_restarted_source_is_no_more_than_a_missed_scrape(
+    growth: list[Interval], at: int
+) -> None:
     # The gateway has counted far more than two intervals add, so the restart is visible.
     polls = release([(*FILLER, *FILLER)] * 4 + growth)
     at = min(at + 3, len(polls) - 3)
     again = restarted(polls, at)
     first, second, before = (p.sources for p in (again[at + 1], again[at + 2], polls[at]))
-    if not all(below(second[v]["x"], before[v]["x"]) for v in "12"):
+    if not all(below(sample_of(second, v), sample_of(before, v)) for v in "12"):
         return
-    if not all(first[v]["x"].requests < second[v]["x"].requests for v in "12"):
+    if not all(sample_of(first, v).requests < sample_of(second, v).requests for v in "12"):
         return
-    unread = {v: {"x": None} for v in "12"}
+    unread: Sources = {v: {"x": None} for v in "12"}
     missed = list(polls)
     missed[at + 1] = Poll(polls[at + 1].t, polls[at + 1].weights, unread)
     three = zip(unending(polls), unending(missed), unending(again), strict=True)
@@ -154,7 +173,9 @@ def test_a_restarted_source_is_no_more_than_a_missed_scrape(growth, at):
 
 @given(growths, st.sampled_from("12"), st.integers(1, 12), st.integers(1, 12))
 @settings(max_examples=60)
-def test_one_stale_reading_changes_no_count(growth, version, at, age):
+def test_one_stale_reading_changes_no_count(
+    growth: list[Interval], version: str, at: int, age: int
+) -> None:
     polls = release([(*FILLER, *FILLER)] * 3 + growth)
     at = min(at, len(polls) - 2)
     p, older = polls[at], polls[max(at - age, 0)].sources[version]
@@ -171,8 +192,8 @@ thin = st.lists(st.sampled_from([5, 10, 25]), min_size=21, max_size=21)
 @given(thin, st.sampled_from(["1", "2", "12"]), st.integers(3, 19), st.booleans())
 @settings(max_examples=60)
 def test_counters_that_fall_over_time_promote_nothing_that_a_clean_run_would_not(
-    sizes, versions, at, bounce
-):
+    sizes: list[int], versions: str, at: int, bounce: bool
+) -> None:
     shares = (0.5, 0.2, 0.2, 0.1, 0, 0, 0)
     growth = [([round(share * size) for share in shares], 0.0) * 2 for size in sizes]
     polls = release(growth)
@@ -189,22 +210,28 @@ def test_counters_that_fall_over_time_promote_nothing_that_a_clean_run_would_not
 
 @given(growths, st.data())
 @settings(max_examples=60)
-def test_more_errors_never_lower_the_evidence_over_several_polls(growth, data):
+def test_more_errors_never_lower_the_evidence_over_several_polls(
+    growth: list[Interval], data: st.DataObject
+) -> None:
     at = data.draw(st.integers(0, len(growth) - 1))
     ours, errors, theirs, their_errors = growth[at]
     more = data.draw(st.floats(errors, 1.0))
     worse = [*growth[:at], (ours, more, theirs, their_errors), *growth[at + 1 :]]
-    for one, other in zip(unending(release(growth)), unending(release(worse)), strict=True):
-        assert other.evidence.limit.log_e >= one.evidence.limit.log_e - 1e-9
-        assert other.evidence.relative.log_e >= one.evidence.relative.log_e - 1e-9
-        assert other.evidence.safe.log_e <= one.evidence.safe.log_e + 1e-9
-        assert other.evidence.limit.speaks >= one.evidence.limit.speaks
+    both = (unending(release(intervals)) for intervals in (growth, worse))
+    for verdicts in zip(*both, strict=True):
+        one, other = (present(verdict.evidence) for verdict in verdicts)
+        assert other.limit.log_e >= one.limit.log_e - 1e-9
+        assert other.relative.log_e >= one.relative.log_e - 1e-9
+        assert other.safe.log_e <= one.safe.log_e + 1e-9
+        assert other.limit.speaks >= one.limit.speaks
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(0.3, 0.3), (0.02, 0.02), (0.1, 0.4), (1.0, 1.0)])
 @pytest.mark.parametrize("sizes", [((2, 3), (3, 2)), ((1, 4), (4, 1)), ((3, 1), (1, 3))])
 @pytest.mark.parametrize("gap", [False, True])
-def test_the_relative_evidence_is_fair_over_polls_whose_bets_learn(ours, theirs, sizes, gap):
+def test_the_relative_evidence_is_fair_over_polls_whose_bets_learn(
+    ours: float, theirs: float, sizes: tuple[tuple[int, int], tuple[int, int]], gap: bool
+) -> None:
     # Every outcome of two polls; the second's bets depend on the first's. With a gap, the
     # candidate is not read at the first poll, so both are compared at the second.
     expected = certain = 0.0
@@ -223,7 +250,7 @@ def test_the_relative_evidence_is_fair_over_polls_whose_bets_learn(ours, theirs,
             Poll(15.0 * number, {"1": 50, "2": 50 * (number > 0)}, {"1": {"x": a}, "2": {"x": b}})
             for number, (a, b) in enumerate(read)
         ]
-        expected += chance * math.exp(unending(polls)[-1].evidence.relative.log_e)
+        expected += chance * math.exp(present(unending(polls)[-1].evidence).relative.log_e)
         certain += chance
     assert certain == pytest.approx(1.0)
     assert expected <= 1 + 1e-9
@@ -234,13 +261,13 @@ def minus(a: Sample, b: Sample) -> Sample:
     return Sample(a.requests - b.requests, a.errors - b.errors, buckets)
 
 
-def good(polls=14) -> list[Poll]:
+def good(polls: int = 14) -> list[Poll]:
     """A release that is promoted at its last poll but three."""
     safe = ([3000, 1500, 1500, 700, 290, 60, 10], 0.0)
     return release([(*safe, *safe)] * polls)
 
 
-def test_the_release_that_is_broken_below_is_promoted_whole():
+def test_the_release_that_is_broken_below_is_promoted_whole() -> None:
     assert judge(POLICY, "1", "2", good(10)).decision == "PROMOTE"
 
 
@@ -269,19 +296,23 @@ SPOILS = ("missing", "requests", "errors", "bucket", "decreasing", "no +Inf")
 
 
 @given(st.sampled_from("12"), st.sampled_from(SPOILS), NUMBERS)
-def test_a_poll_with_a_broken_sample_never_promotes(version, spoil, number):
+def test_a_poll_with_a_broken_sample_never_promotes(
+    version: str, spoil: str, number: float
+) -> None:
     polls = good(10)
     last = polls[-1]
-    wrong = broken_sample(last.sources[version]["x"], spoil, number)
+    wrong = broken_sample(sample_of(last.sources, version), spoil, number)
     polls[-1] = Poll(last.t, last.weights, last.sources | {version: {"x": wrong}})
     assert judge(POLICY, "1", "2", polls).decision != "PROMOTE"
 
 
 @given(st.sampled_from("12"), st.sampled_from(SPOILS[1:]), NUMBERS, st.integers(1, 9))
-def test_a_release_that_saw_an_impossible_sample_never_promotes(version, spoil, number, at):
+def test_a_release_that_saw_an_impossible_sample_never_promotes(
+    version: str, spoil: str, number: float, at: int
+) -> None:
     polls = good(14)
     poll = polls[at]
-    wrong = broken_sample(poll.sources[version]["x"], spoil, number)
+    wrong = broken_sample(sample_of(poll.sources, version), spoil, number)
     polls[at] = Poll(poll.t, poll.weights, poll.sources | {version: {"x": wrong}})
     verdict = judge(POLICY, "1", "2", polls)
     assert verdict.decision != "PROMOTE"
@@ -289,7 +320,7 @@ def test_a_release_that_saw_an_impossible_sample_never_promotes(version, spoil, 
 
 
 @given(st.sampled_from("12"))
-def test_a_version_under_an_unknown_name_never_promotes(version):
+def test_a_version_under_an_unknown_name_never_promotes(version: str) -> None:
     polls = [
         Poll(p.t, p.weights, {"9" if v == version else v: found for v, found in p.sources.items()})
         for p in good(14)
@@ -301,13 +332,13 @@ LINE = msgspec.json.encode(good(10)[-1])
 
 
 @given(st.integers(0, len(LINE) - 1))
-def test_a_truncated_line_is_no_poll(length):
+def test_a_truncated_line_is_no_poll(length: int) -> None:
     with pytest.raises(InputError):
         Poll.parse(LINE[:length])
 
 
 @given(st.integers(0, len(LINE) - 1), st.binary(min_size=1, max_size=3))
-def test_any_other_bytes_are_a_poll_or_an_input_error(at, noise):
+def test_any_other_bytes_are_a_poll_or_an_input_error(at: int, noise: bytes) -> None:
     with suppress(InputError):
         assert isinstance(Poll.parse(LINE[:at] + noise + LINE[at + 1 :]), Poll)
 
@@ -327,7 +358,9 @@ def test_any_other_bytes_are_a_poll_or_an_input_error(at, noise):
         [],
     ],
 )
-def test_a_poll_with_a_missing_or_wrong_key_is_refused(body):
+def test_a_poll_with_a_missing_or_wrong_key_is_refused(
+    body: Any,
+) -> None:
     with pytest.raises(InputError):
         Poll.parse(json.dumps(body).encode())
     with pytest.raises(InputError):
@@ -335,7 +368,7 @@ def test_a_poll_with_a_missing_or_wrong_key_is_refused(body):
 
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "1" + "0" * 400, "-Infinity"])
-def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number):
+def test_a_number_that_json_or_a_float_cannot_hold_is_refused(number: str) -> None:
     line = (
         b'{"t": 1, "weights": {"1": 50}, "sources": {"1": {"x": {"requests": %s,' % number.encode()
     )

@@ -12,17 +12,17 @@ from components.errors import InputError
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "record.jsonl"
 
 
-def fill(path, lines=4):
+def fill(path: Path, lines: int = 4) -> Path:
     for number in range(lines):
         record.append(path, "poll", {"t": number * 15.0, "text": "größer"}, 1000.0 + number)
     return path
 
 
-def test_lines_are_read_as_they_were_appended(path):
+def test_lines_are_read_as_they_were_appended(path: Path) -> None:
     fill(path)
     lines = record.read(path, whole=True)
     assert [line.seq for line in lines] == [0, 1, 2, 3]
@@ -31,7 +31,7 @@ def test_lines_are_read_as_they_were_appended(path):
     assert [line.prev for line in lines[1:]] == [line.hash for line in lines[:-1]]
 
 
-def test_the_hash_is_the_sha256_of_the_canonical_line_without_it(path):
+def test_the_hash_is_the_sha256_of_the_canonical_line_without_it(path: Path) -> None:
     import hashlib
 
     fill(path, 1)
@@ -43,7 +43,9 @@ def test_the_hash_is_the_sha256_of_the_canonical_line_without_it(path):
 
 @given(st.data())
 @settings(max_examples=150)
-def test_one_changed_byte_anywhere_fails_the_record(tmp_path_factory, data):
+def test_one_changed_byte_anywhere_fails_the_record(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     path = fill(tmp_path_factory.mktemp("record") / "record.jsonl")
     whole = path.read_bytes()
     at = data.draw(st.integers(0, len(whole) - 1))
@@ -54,7 +56,7 @@ def test_one_changed_byte_anywhere_fails_the_record(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize("without", [0, 1, 2])
-def test_a_removed_line_is_named(path, without):
+def test_a_removed_line_is_named(path: Path, without: int) -> None:
     fill(path)
     lines = path.read_bytes().splitlines(keepends=True)
     del lines[without]
@@ -63,7 +65,7 @@ def test_a_removed_line_is_named(path, without):
         record.read(path)
 
 
-def test_two_lines_that_changed_places_are_named(path):
+def test_two_lines_that_changed_places_are_named(path: Path) -> None:
     fill(path)
     lines = path.read_bytes().splitlines(keepends=True)
     lines[1], lines[2] = lines[2], lines[1]
@@ -72,14 +74,14 @@ def test_two_lines_that_changed_places_are_named(path):
         record.read(path)
 
 
-def test_a_line_that_was_written_with_other_spaces_is_refused(path):
+def test_a_line_that_was_written_with_other_spaces_is_refused(path: Path) -> None:
     fill(path, 1)
     path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True) + "\n")
     with pytest.raises(InputError, match="canonical"):
         record.read(path)
 
 
-def test_a_torn_last_line_is_cut_off_by_the_next_append(path):
+def test_a_torn_last_line_is_cut_off_by_the_next_append(path: Path) -> None:
     fill(path, 2)
     whole = path.read_bytes()
     record.append(path, "poll", {}, 1.0)
@@ -94,12 +96,12 @@ def test_a_torn_last_line_is_cut_off_by_the_next_append(path):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_what_json_cannot_hold_is_refused(path, number):
+def test_what_json_cannot_hold_is_refused(path: Path, number: float) -> None:
     with pytest.raises(InputError, match="NaN or infinity"):
         record.append(path, "poll", {"deep": [{"t": number}]}, 0.0)
 
 
-def test_an_absent_record_is_one_line(path):
+def test_an_absent_record_is_one_line(path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         record.read(path)
 
@@ -113,7 +115,7 @@ for number in range(20):
 """
 
 
-def test_two_writers_at_once_leave_one_whole_chain(path):
+def test_two_writers_at_once_leave_one_whole_chain(path: Path) -> None:
     root = Path(__file__).parents[2]
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], cwd=root)

@@ -1,12 +1,14 @@
 import pytest
 
-from components.judge import Policy, Poll, Sample, begin, judge, observe
+from components.judge import Policy, Poll, Sample, Verdict, begin, judge, observe
+from tests.support.polls import Gateway, MakeGateway
+from tests.support.present import present
 
 POLICY = Policy()
 STEPPED = Policy(steps=(10, 50, 100), watch_s=300)
 
 
-def verdicts(polls, policy=POLICY):
+def verdicts(polls: list[Poll], policy: Policy = POLICY) -> list[Verdict]:
     state, found = begin(policy, "1", "2"), []
     for poll in polls:
         state, verdict = observe(policy, state, poll)
@@ -14,11 +16,13 @@ def verdicts(polls, policy=POLICY):
     return found
 
 
-def codes(verdict):
+def codes(verdict: Verdict) -> list[str]:
     return [reason.code for reason in verdict.reasons]
 
 
-def test_a_safe_version_at_good_traffic_is_promoted_exactly_at_the_watchs_end(gateway):
+def test_a_safe_version_at_good_traffic_is_promoted_exactly_at_the_watchs_end(
+    gateway: MakeGateway,
+) -> None:
     gate = gateway()
     found = verdicts([gate.poll(), *gate.watch(121)])
     assert {verdict.decision for verdict in found[:120]} == {"HOLD"}
@@ -29,23 +33,23 @@ def test_a_safe_version_at_good_traffic_is_promoted_exactly_at_the_watchs_end(ga
     assert found[121] == promoted
 
 
-def test_a_failing_version_is_rolled_back(gateway):
+def test_a_failing_version_is_rolled_back(gateway: MakeGateway) -> None:
     gate = gateway()
     verdict = judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120, errors=0.05)])
     assert (verdict.decision, verdict.final, codes(verdict)) == ("ROLLBACK", True, ["error_rate"])
     assert verdict.at <= 180
     assert "of the candidate's requests failed, over the limit of 1.00%" in verdict.text
-    assert verdict.evidence.limit.speaks
-    assert verdict.evidence.relative.speaks
+    assert present(verdict.evidence).limit.speaks
+    assert present(verdict.evidence).relative.speaks
 
 
-def test_half_of_the_requests_failing_is_seen_at_the_second_poll(gateway):
+def test_half_of_the_requests_failing_is_seen_at_the_second_poll(gateway: MakeGateway) -> None:
     gate = gateway()
     verdict = judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120, rps=0.5, errors=0.5)])
     assert (verdict.decision, verdict.at) == ("ROLLBACK", 30)
 
 
-def test_a_slow_version_is_rolled_back(gateway):
+def test_a_slow_version_is_rolled_back(gateway: MakeGateway) -> None:
     gate = gateway()
     gate.p95["2"] = 160.0
     verdict = judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120)])
@@ -54,13 +58,15 @@ def test_a_slow_version_is_rolled_back(gateway):
 
 
 @pytest.mark.parametrize("p95", [100.0, 120.0, 130.0])
-def test_a_version_within_the_p95_ratio_is_not_rolled_back(gateway, p95):
+def test_a_version_within_the_p95_ratio_is_not_rolled_back(
+    gateway: MakeGateway, p95: float
+) -> None:
     gate = gateway()
     gate.p95["2"] = p95
     assert judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120)]).decision == "PROMOTE"
 
 
-def after_a_busy_hour(gateway):
+def after_a_busy_hour(gateway: MakeGateway) -> Gateway:
     """Production answered ten thousand requests four times as slowly as it does now."""
     gate = gateway()
     gate.change_p95("1", 400.0)
@@ -69,7 +75,7 @@ def after_a_busy_hour(gateway):
     return gate
 
 
-def test_a_busy_hour_before_the_release_does_not_hide_a_slow_version(gateway):
+def test_a_busy_hour_before_the_release_does_not_hide_a_slow_version(gateway: MakeGateway) -> None:
     gate = after_a_busy_hour(gateway)
     gate.p95["2"] = 200.0
     verdict = judge(POLICY, "1", "2", [gate.poll(), *gate.watch(120, rps=1)])
@@ -77,13 +83,15 @@ def test_a_busy_hour_before_the_release_does_not_hide_a_slow_version(gateway):
     assert verdict.at <= 900
 
 
-def test_a_busy_hour_before_the_release_does_not_withhold_a_good_version(gateway):
+def test_a_busy_hour_before_the_release_does_not_withhold_a_good_version(
+    gateway: MakeGateway,
+) -> None:
     gate = after_a_busy_hour(gateway)
     polls = [gate.poll(), *gate.watch(121, rps=0.5, errors=0, champion_errors=0)]
     assert judge(POLICY, "1", "2", polls).decision == "PROMOTE"
 
 
-def test_a_fault_of_both_versions_is_held_and_never_promoted(gateway):
+def test_a_fault_of_both_versions_is_held_and_never_promoted(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(240, errors=0.06, champion_errors=0.06)]
     found = verdicts(polls)
@@ -93,29 +101,33 @@ def test_a_fault_of_both_versions_is_held_and_never_promoted(gateway):
     assert "shared_fault" in codes(found[-1])
 
 
-def test_a_fault_of_both_versions_that_is_over_is_not_forgotten(gateway):
+def test_a_fault_of_both_versions_that_is_over_is_not_forgotten(gateway: MakeGateway) -> None:
     # The outage is so short that the whole watch's error rate is well below the limit.
     gate, policy = gateway(), Policy(watch_s=7200)
     outage = {"errors": 0.5, "champion_errors": 0.5}
     polls = [gate.poll(), *gate.watch(5), *gate.watch(5, **outage), *gate.watch(1000)]
     found = verdicts(polls, policy)
-    assert found[480].evidence.limit.log_e < found[480].evidence.limit.log_needed
-    assert found[480].evidence.safe.speaks
+    assert present(found[480].evidence).limit.log_e < present(found[480].evidence).limit.log_needed
+    assert present(found[480].evidence).safe.speaks
     assert {verdict.decision for verdict in found} == {"HOLD"}
     assert (found[-1].final, codes(found[-1])) == (True, ["undecided", "shared_fault"])
 
 
-def test_a_version_over_the_limit_and_later_shown_to_be_worse_is_rolled_back(gateway):
+def test_a_version_over_the_limit_and_later_shown_to_be_worse_is_rolled_back(
+    gateway: MakeGateway,
+) -> None:
     gate, policy = gateway(), Policy(watch_s=7200)
     outage = {"errors": 0.5, "champion_errors": 0.5}
     polls = [gate.poll(), *gate.watch(5, **outage), *gate.watch(100)]
     polls += gate.watch(300, errors=0.009)
     verdict = judge(policy, "1", "2", polls)
     assert (verdict.decision, codes(verdict)) == ("ROLLBACK", ["error_rate"])
-    assert verdict.evidence.limit.log_e < verdict.evidence.limit.log_needed
+    assert present(verdict.evidence).limit.log_e < present(verdict.evidence).limit.log_needed
 
 
-def test_a_fault_that_begins_late_is_seen_as_fast_as_one_from_the_start(gateway):
+def test_a_fault_that_begins_late_is_seen_as_fast_as_one_from_the_start(
+    gateway: MakeGateway,
+) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(80), *gate.watch(40, errors=0.05)]
     verdict = judge(POLICY, "1", "2", polls)
@@ -123,23 +135,24 @@ def test_a_fault_that_begins_late_is_seen_as_fast_as_one_from_the_start(gateway)
     assert verdict.at <= 1200 + 180
 
 
-def test_evidence_is_carried_from_step_to_step(gateway):
+def test_evidence_is_carried_from_step_to_step(gateway: MakeGateway) -> None:
     gate = gateway()
     first, second = gate.watch(20), gate.watch(20, share=50.0)
     found = verdicts([gateway().poll(), *first, *second], STEPPED)
     passed = [(v.step, v.next_step, v.final, v.at) for v in found if v.decision == "PROMOTE"]
     assert passed == [(10, 50, False, 300), (50, 100, True, 600)]
-    assert found[-1].evidence.candidate.requests == 2 * found[20].evidence.candidate.requests
+    at_first, in_all = (present(found[number].evidence).candidate for number in (20, -1))
+    assert in_all.requests == 2 * at_first.requests
 
 
-def test_a_step_that_waits_for_the_next_can_still_be_rolled_back(gateway):
+def test_a_step_that_waits_for_the_next_can_still_be_rolled_back(gateway: MakeGateway) -> None:
     gate = gateway()
     found = verdicts([gate.poll(), *gate.watch(20), *gate.watch(20, errors=0.2)], STEPPED)
     assert found[20].decision == "PROMOTE"
     assert found[-1].decision == "ROLLBACK"
 
 
-def test_nothing_is_judged_before_the_candidate_has_traffic(gateway):
+def test_nothing_is_judged_before_the_candidate_has_traffic(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = []
     for _ in range(5):
@@ -149,14 +162,16 @@ def test_nothing_is_judged_before_the_candidate_has_traffic(gateway):
     assert {tuple(codes(verdict)) for verdict in verdicts(polls)} == {("waiting",)}
 
 
-def test_a_release_by_polls_that_begin_with_a_split_takes_the_first_as_baseline(gateway):
+def test_a_release_by_polls_that_begin_with_a_split_takes_the_first_as_baseline(
+    gateway: MakeGateway,
+) -> None:
     gate = gateway()
     found = verdicts(gate.watch(121))
-    assert found[0].evidence.champion.requests == 0
+    assert present(found[0].evidence).champion.requests == 0
     assert (found[-1].decision, found[-1].at) == ("PROMOTE", 1815)
 
 
-def test_a_repeated_or_older_poll_changes_nothing(gateway):
+def test_a_repeated_or_older_poll_changes_nothing(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(120)]
     noisy = [again for poll in polls for again in (poll, poll, polls[0])]  # each twice and late
@@ -165,7 +180,7 @@ def test_a_repeated_or_older_poll_changes_nothing(gateway):
 
 
 @pytest.mark.parametrize("t", [float("nan"), float("inf"), -1.0])
-def test_a_poll_at_no_time_changes_nothing(gateway, t):
+def test_a_poll_at_no_time_changes_nothing(gateway: MakeGateway, t: float) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(120)]
     strange = Poll(t, polls[50].weights, polls[90].sources)
@@ -173,7 +188,7 @@ def test_a_poll_at_no_time_changes_nothing(gateway, t):
     assert judge(POLICY, "1", "2", [*polls[:50], strange, *polls[50:60], strange]) == whole
 
 
-def test_a_split_that_is_not_the_weights_is_an_error(gateway):
+def test_a_split_that_is_not_the_weights_is_an_error(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(120, share=40.0)]
     lied = [polls[0], *(Poll(poll.t, {"1": 90, "2": 10}, poll.sources) for poll in polls[1:])]
@@ -182,7 +197,7 @@ def test_a_split_that_is_not_the_weights_is_an_error(gateway):
     assert verdict.at <= 60
 
 
-def test_the_mixture_of_splits_right_after_a_step_is_no_mismatch(gateway):
+def test_the_mixture_of_splits_right_after_a_step_is_no_mismatch(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(20)]
     late = gate.watch(21, share=50.0)
@@ -196,7 +211,9 @@ def test_the_mixture_of_splits_right_after_a_step_is_no_mismatch(gateway):
     "weights",
     [{"1": 60, "2": 10, "3": 30}, {"1": float("nan"), "2": 10}, {"1": -90, "2": 10}],
 )
-def test_weights_that_are_no_split_of_two_versions_are_an_error(gateway, weights):
+def test_weights_that_are_no_split_of_two_versions_are_an_error(
+    gateway: MakeGateway, weights: dict[str, float]
+) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(3)]
     polls[2] = Poll(polls[2].t, weights, polls[2].sources)
@@ -204,7 +221,7 @@ def test_weights_that_are_no_split_of_two_versions_are_an_error(gateway, weights
     assert (verdict.decision, verdict.final, codes(verdict)) == ("ERROR", True, ["not_comparable"])
 
 
-def test_both_idle_is_named_and_no_pass(gateway):
+def test_both_idle_is_named_and_no_pass(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(119)]
     gate.t += 15
@@ -213,7 +230,7 @@ def test_both_idle_is_named_and_no_pass(gateway):
     assert found[121].decision == "PROMOTE"
 
 
-def test_a_starved_candidate_is_named_and_rolled_back_in_the_end(gateway):
+def test_a_starved_candidate_is_named_and_rolled_back_in_the_end(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll()]
     gate.weights = {"1": 90, "2": 10}
@@ -229,7 +246,9 @@ def test_a_starved_candidate_is_named_and_rolled_back_in_the_end(gateway):
 
 
 @pytest.mark.parametrize("down", [{"candidate": {}}, {"champion": {"gateway": None}}])
-def test_a_version_that_cannot_be_read_is_scrape_down_and_no_pass(gateway, down):
+def test_a_version_that_cannot_be_read_is_scrape_down_and_no_pass(
+    gateway: MakeGateway, down: dict[str, dict[str, Sample | None]]
+) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(119)]
     gate.watch(1)
@@ -238,7 +257,7 @@ def test_a_version_that_cannot_be_read_is_scrape_down_and_no_pass(gateway, down)
     assert "PROMOTE" in {verdict.decision for verdict in found[121:]}
 
 
-def test_a_listed_source_that_stays_unread_never_promotes(gateway):
+def test_a_listed_source_that_stays_unread_never_promotes(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(5)]
     for poll in gate.watch(240):
@@ -253,7 +272,9 @@ def test_a_listed_source_that_stays_unread_never_promotes(gateway):
     ("undecided", "decision", "at"),
     [("extend", "ROLLBACK", 3600), ("hold", "HOLD", 1800), ("rollback", "ROLLBACK", 1800)],
 )
-def test_too_little_traffic_ends_as_the_policy_says(gateway, undecided, decision, at):
+def test_too_little_traffic_ends_as_the_policy_says(
+    gateway: MakeGateway, undecided: str, decision: str, at: int
+) -> None:
     gate = gateway()
     policy = Policy(undecided=undecided)
     polls = [gate.poll(), *gate.watch(241, rps=0.05, errors=0, champion_errors=0)]
@@ -262,7 +283,7 @@ def test_too_little_traffic_ends_as_the_policy_says(gateway, undecided, decision
     assert codes(verdict)[0] == "undecided"
 
 
-def test_an_extended_watch_promotes_as_soon_as_the_evidence_is_there(gateway):
+def test_an_extended_watch_promotes_as_soon_as_the_evidence_is_there(gateway: MakeGateway) -> None:
     gate = gateway()
     policy = Policy(watch_s=60, max_extension=20)
     verdict = judge(policy, "1", "2", [gate.poll(), *gate.watch(90)])
@@ -270,7 +291,9 @@ def test_an_extended_watch_promotes_as_soon_as_the_evidence_is_there(gateway):
     assert 60 < verdict.at < 600
 
 
-def test_a_poll_that_cannot_be_read_at_the_watchs_end_waits_even_when_told_to_roll_back(gateway):
+def test_a_poll_that_cannot_be_read_at_the_watchs_end_waits_even_when_told_to_roll_back(
+    gateway: MakeGateway,
+) -> None:
     gate = gateway()
     policy = Policy(undecided="rollback")
     polls = [gate.poll(), *gate.watch(119)]
@@ -280,19 +303,19 @@ def test_a_poll_that_cannot_be_read_at_the_watchs_end_waits_even_when_told_to_ro
     assert found[-1].decision == "PROMOTE"
 
 
-def test_buckets_that_cannot_decide_the_ratio_never_promote(gateway):
+def test_buckets_that_cannot_decide_the_ratio_never_promote(gateway: MakeGateway) -> None:
     gate = gateway()
 
-    def coarse(poll):
+    def coarse(poll: Poll) -> Poll:
         return Poll(
             poll.t,
             poll.weights,
             {
                 version: {
-                    name: type(sample)(
-                        sample.requests,
-                        sample.errors,
-                        {edge: n for edge, n in sample.buckets.items() if edge in kept},
+                    name: Sample(
+                        present(sample).requests,
+                        present(sample).errors,
+                        {edge: n for edge, n in present(sample).buckets.items() if edge in kept},
                     )
                     for name, sample in sources.items()
                 }
@@ -300,24 +323,24 @@ def test_buckets_that_cannot_decide_the_ratio_never_promote(gateway):
             },
         )
 
-    kept = [*list(gate.poll().sources["1"]["gateway"].buckets)[::8], "+Inf"]
+    kept = [*list(gate.sample("1").buckets)[::8], "+Inf"]
     found = verdicts([coarse(poll) for poll in [gate.poll(), *gate.watch(240)]])
     assert {verdict.decision for verdict in found} == {"HOLD", "ROLLBACK"}
     assert "p95_undecidable" in codes(found[120])
 
 
-def test_no_final_verdict_is_taken_back(gateway):
+def test_no_final_verdict_is_taken_back(gateway: MakeGateway) -> None:
     gate = gateway()
     found = verdicts([gate.poll(), *gate.watch(20, errors=0.3), *gate.watch(300, errors=0.0)])
     final = next(verdict for verdict in found if verdict.final)
     assert found[-1] == final
 
 
-def test_the_judge_holds_when_there_are_no_polls():
+def test_the_judge_holds_when_there_are_no_polls() -> None:
     assert judge(POLICY, "1", "2", []).decision == "HOLD"
 
 
-def test_a_version_is_not_judged_against_itself():
+def test_a_version_is_not_judged_against_itself() -> None:
     with pytest.raises(ValueError, match="itself"):
         begin(POLICY, "2", "2")
 
@@ -325,14 +348,14 @@ def test_a_version_is_not_judged_against_itself():
 THRESHOLD = Policy(method="threshold", min_requests=500)
 
 
-def test_the_threshold_rule_waits_for_its_minimum_of_requests(gateway):
+def test_the_threshold_rule_waits_for_its_minimum_of_requests(gateway: MakeGateway) -> None:
     gate = gateway()
     verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(120, errors=0.5)])
     assert (verdict.decision, codes(verdict)) == ("ROLLBACK", ["error_rate"])
     assert verdict.at == 105
 
 
-def test_the_threshold_rule_compares_p95s(gateway):
+def test_the_threshold_rule_compares_p95s(gateway: MakeGateway) -> None:
     gate = gateway()
     gate.p95["2"] = 140.0
     verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(120)])
@@ -348,35 +371,36 @@ def test_the_threshold_rule_compares_p95s(gateway):
     ],
 )
 def test_the_threshold_rule_knows_no_p95_beyond_the_top_bucket(
-    gateway, ours, theirs, decision, code
-):
+    gateway: MakeGateway, ours: float, theirs: float, decision: str, code: str
+) -> None:
     gate = gateway()
     gate.p95 = {"1": theirs, "2": ours}
     verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(240)])
     assert (verdict.decision, codes(verdict)[0]) == (decision, code)
-    beyond = [arm.p95_ms is None for arm in (verdict.evidence.candidate, verdict.evidence.champion)]
+    evidence = present(verdict.evidence)
+    beyond = [arm.p95_ms is None for arm in (evidence.candidate, evidence.champion)]
     assert beyond == [ours > 1000, theirs > 1000]
     if decision == "ROLLBACK":
         assert "highest bucket edge" in verdict.text
 
 
-def test_the_threshold_rule_promotes_what_is_within_its_thresholds(gateway):
+def test_the_threshold_rule_promotes_what_is_within_its_thresholds(gateway: MakeGateway) -> None:
     gate = gateway()
     verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(120)])
     assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
 
 
-def test_the_threshold_rule_does_not_pass_too_few_requests(gateway):
+def test_the_threshold_rule_does_not_pass_too_few_requests(gateway: MakeGateway) -> None:
     gate = gateway()
     verdict = judge(THRESHOLD, "1", "2", [gate.poll(), *gate.watch(240, rps=0.1)])
     assert (verdict.decision, codes(verdict)[0]) == ("ROLLBACK", "undecided")
 
 
-def test_a_version_whose_latencies_are_not_known_is_not_promoted(gateway):
+def test_a_version_whose_latencies_are_not_known_is_not_promoted(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = []
     for poll in [gate.poll(), *gate.watch(121)]:
-        found = poll.sources["2"]["gateway"]
+        found = present(poll.sources["2"]["gateway"])
         unknown = Sample(found.requests, found.errors, {})
         polls.append(Poll(poll.t, poll.weights, poll.sources | {"2": {"gateway": unknown}}))
     verdict = judge(POLICY, "1", "2", polls)
@@ -384,7 +408,7 @@ def test_a_version_whose_latencies_are_not_known_is_not_promoted(gateway):
     assert "do not show a p95 below 1.5 times" in verdict.text
 
 
-def test_a_poll_that_is_a_little_early_ends_the_watch(gateway):
+def test_a_poll_that_is_a_little_early_ends_the_watch(gateway: MakeGateway) -> None:
     gate = gateway()
     polls = [gate.poll(), *gate.watch(121)]
     early = [Poll(max(poll.t - 0.4, 0.0), poll.weights, poll.sources) for poll in polls]

@@ -1,11 +1,15 @@
 """Polls stand on a clock that cannot be set, and only what can be read again is recorded."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from components.release.journal import Journal
 
+from components.endpoint import Endpoint
 from components.errors import InputError
 from components.judge import Poll, Sample
 from components.metrics import Reading
@@ -22,16 +26,16 @@ BEGAN = 1_700_000_000.0
 class Clocks:
     """A wall clock that a test may set, and one that only goes on."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.passed, self.set_by = 5.0, 0.0
 
-    def time(self):
+    def time(self) -> float:
         return BEGAN + self.passed + self.set_by
 
-    def monotonic(self):
+    def monotonic(self) -> float:
         return 77.0 + self.passed
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> None:
         assert 0 < seconds <= 15
         self.passed += seconds
 
@@ -39,12 +43,14 @@ class Clocks:
 class Place:
     """A platform whose counters a test writes."""
 
-    def __init__(self, clocks):
+    def __init__(self, clocks: Clocks) -> None:
         self.clocks, self.split = clocks, {"1": 90, "2": 10}
         self.traffic = SimpleNamespace(weights=lambda _: self.split)
         self.metrics = SimpleNamespace(sample=self.sample)
 
-    def sample(self, _endpoint, versions, _max_age):
+    def sample(
+        self, _endpoint: Endpoint, versions: list[str], _max_age: float
+    ) -> dict[str, dict[str, Counters]]:
         found = {}
         for version in versions:
             n = round(self.clocks.passed) * self.split[version]
@@ -53,15 +59,20 @@ class Place:
         return Reading(found)
 
 
+def place_of(clocks: Clocks) -> Any:
+    """A place in the stead of a whole platform."""
+    return Place(clocks)
+
+
 @pytest.fixture
-def clocks(monkeypatch):
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     found = Clocks()
     monkeypatch.setattr(watching, "time", found)
     return found
 
 
 @pytest.fixture
-def journal(tmp_path, monkeypatch):
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setattr("components.release.journal.time", SimpleNamespace(time=lambda: BEGAN))
     found = Journal(tmp_path)
     head = {"release_id": "r", "candidate": "2", "champion": "1", "path": "canary", "run_id": ""}
@@ -72,28 +83,33 @@ def journal(tmp_path, monkeypatch):
 class Hold:
     """A lease that is lost after so many polls."""
 
-    def __init__(self, polls, then=lambda _: None):
+    def __init__(self, polls: int, then: Callable[[int], None] = lambda _: None) -> None:
         self.polls, self.then = polls, then
 
-    def renew(self):
+    def renew(self) -> None:
         if not self.polls:
             raise TimeoutError
         self.polls -= 1
         self.then(self.polls)
 
 
-def watch(clocks, journal, polls, then=lambda _: None):
+def watch(
+    clocks: Clocks, journal: Journal, polls: int, then: Callable[[int], None] = lambda _: None
+) -> None:
+    hold: Any = Hold(polls, then)
     with pytest.raises(TimeoutError):
-        watching.watch(Place(clocks), journal, Hold(polls, then))
+        watching.watch(place_of(clocks), journal, hold)
 
 
-def times(journal):
+def times(journal: Journal) -> list[float]:
     return [line.body["t"] for line in journal.lines() if line.kind == "poll"]
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-def test_a_wall_clock_that_is_set_moves_no_poll(clocks, journal, step):
-    def jump(left):
+def test_a_wall_clock_that_is_set_moves_no_poll(
+    clocks: Clocks, journal: Journal, step: float
+) -> None:
+    def jump(left: int) -> None:
         clocks.set_by = step if left < 2 else 0.0
 
     watch(clocks, journal, 4, jump)
@@ -102,19 +118,23 @@ def test_a_wall_clock_that_is_set_moves_no_poll(clocks, journal, step):
     assert "late_poll" not in codes
 
 
-def test_polls_go_on_after_the_newest_when_the_wall_clock_was_set_back_in_between(clocks, journal):
+def test_polls_go_on_after_the_newest_when_the_wall_clock_was_set_back_in_between(
+    clocks: Clocks, journal: Journal
+) -> None:
     watch(clocks, journal, 2)
     clocks.set_by = -3600.0
     watch(clocks, journal, 2)
     assert times(journal)[:2] == [15, 30]
     assert times(journal)[2:] == pytest.approx([45, 60], abs=0.01)
-    watching.poll(Place(clocks), journal)
+    watching.poll(place_of(clocks), journal)
     assert times(journal)[-1] > times(journal)[-2]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_counter_that_is_no_number_is_unread_and_told(clocks, journal, number):
-    place = Place(clocks)
+def test_a_counter_that_is_no_number_is_unread_and_told(
+    clocks: Clocks, journal: Journal, number: float
+) -> None:
+    place = place_of(clocks)
     sources = {
         "1": {"gateway": Sample(10.0, 0.0, {"10": 5.0, "+Inf": 10.0})},
         "2": {"gateway": Sample(10.0, 0.0, {"10": number, "+Inf": 10.0})},
@@ -130,15 +150,17 @@ def test_a_counter_that_is_no_number_is_unread_and_told(clocks, journal, number)
     assert "version 2, source gateway" in event["detail"]
 
 
-def test_a_poll_that_could_not_be_read_again_is_not_recorded(clocks, journal):
-    place = Place(clocks)
+def test_a_poll_that_could_not_be_read_again_is_not_recorded(
+    clocks: Clocks, journal: Journal
+) -> None:
+    place = place_of(clocks)
     place.split = {"1": -10, "2": 110}
     with pytest.raises(InputError):
         watching.poll(place, journal)
     assert [line.kind for line in journal.lines()] == ["release"]
 
 
-def test_the_judge_after_a_restart_is_the_judge_before(clocks, journal):
+def test_the_judge_after_a_restart_is_the_judge_before(clocks: Clocks, journal: Journal) -> None:
     watch(clocks, journal, 3)
     state = journal.state()
     again = watching.replayed(state)

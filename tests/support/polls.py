@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,3 +124,7 @@ class Arm:
             "errors": self.errors,
             "buckets": dict(zip(EDGE_NAMES, counts, strict=True)) if self.requests else {},
         }
+
+
+MakeGateway = Callable[..., Gateway]
+"""The fixture `gateway`: makes a gateway with these fields."""
