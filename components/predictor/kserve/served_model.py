@@ -117,7 +117,7 @@ def _parse(body: bytes) -> Any:
 
 def _tensor(tensor: Any) -> Tensor:
     data = tensor.data
-    if tensor._raw_data is not None:
+    if tensor._raw_data is not None:  # noqa: SLF001 (KServe tells it by nothing public)
         try:
             data = tensor.as_numpy()
         except Exception as error:
