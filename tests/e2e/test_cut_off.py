@@ -19,6 +19,7 @@ from components.record import Line, WeightsSet
 from components.registry import Registry
 from local import supervisor
 from local.home import Home, find_home
+from tests.support.present import present
 from tests.support.releases import SLUICE, Users, newest, released_under_users
 from tests.support.waiting import wait_until
 
@@ -145,8 +146,15 @@ def test_a_dead_candidate_costs_only_its_own_requests(
     began = time.time()
     for process in processes(scene.home, f"cut-v{state.candidate}"):
         process.send_signal(signal.SIGKILL)
-    assert outcome(release) in ("promoted", "rolled_back")
+    ended = outcome(release)
     seen = scene.users.answers(began)
     assert [row for row in seen if row.status != 200 and row.version == state.champion] == []
-    weights = prepared.traffic.weights("cut")
-    assert weights == {registry.alias("banking77-intent", "champion"): 100}
+    # The supervisor starts the predictor anew within seconds. What failed until then is over the
+    # limit, unless the watch had ended before a poll counted it: then nothing was known of it.
+    last = [x.body for x in newest(prepared, "cut").lines() if isinstance(x.body, Verdict)][-1]
+    candidate, limit = present(last.evidence).candidate, state.endpoint.release.policy().error_rate
+    harmless = candidate.errors <= limit * candidate.requests
+    assert (ended, harmless) in (("promoted", True), ("rolled_back", False)), last.text
+    keeps = state.candidate if ended == "promoted" else state.champion
+    assert registry.alias("banking77-intent", "champion") == keeps
+    assert prepared.traffic.weights("cut") == {keeps: 100}
