@@ -1,7 +1,7 @@
 """What a release needs of the place where it runs, as small interfaces.
 
-Memory (`components.platform.memory`), the laptop (`local/`) and a cluster implement them, and pass
-one suite (`tests/contract/`); the steps never ask which one they have.
+Memory (`components.platform.memory`), one machine and a cluster implement them, and pass one suite
+(`tests/contract/`); the steps never ask which one they have.
 
 Names of endpoints, models and versions are text of any length and alphabet that people chose: an
 implementation that has shorter names of its own maps them. A write whose answer was lost may have

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.predictor",
         description="Serve one model version over KServe's V1, V2 and gRPC protocols.",
-        epilog="Example: python -m components.predictor --bundle .sluice/bundles/m/3 "
+        epilog="Example: python -m components.predictor --bundle bundles/m/3 "
         "--runtime text-classifier --model-name banking77 --model-version 3",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
