@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from components.judge import Policy, begin, eta, observe, preflight
-from components.judge.planning import Eta, Plan
+from components.judge import Forecast, Policy, begin, eta, observe, preflight
+from components.judge.planning import Eta
 from tests.support.polls import MakeGateway
 from tests.support.present import present
 
@@ -58,11 +58,11 @@ def test_no_histogram_is_refused(buckets: dict[str, float]) -> None:
     assert not preflight(POLICY, buckets).ok
 
 
-def rows(plan: Plan) -> dict[str, Eta]:
+def rows(plan: Forecast) -> dict[str, Eta]:
     return {row.what: row for row in (*plan.faults, *plan.safe)}
 
 
-def seconds(plan: Plan) -> dict[str, float]:
+def seconds(plan: Forecast) -> dict[str, float]:
     """How long the judge would need for each row, all of which it can decide."""
     return {what: present(row.seconds) for what, row in rows(plan).items()}
 

@@ -24,14 +24,16 @@ def row(what: str, value: float, **labels: str) -> tuple[dict[str, str], float]:
     return {"counted": what, **labels}, value
 
 
-def asking(newest: Rows, known: Rows = (), *, asked: list[str] | None = None) -> httpx.Client:
+def asking(
+    newest: Rows, known: Rows | None = None, *, asked: list[str] | None = None
+) -> httpx.Client:
     """A client of a Prometheus with these answers to `newest` and to what was known of late."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         query = request.url.params["query"]
         if asked is not None:
             asked.append(query)
-        rows = newest if "scraped" in query else known
+        rows = newest if "scraped" in query else known or []
         result: list[dict[str, Any]] = [
             {"metric": labels, "value": [1.0, str(value)]} for labels, value in rows
         ]

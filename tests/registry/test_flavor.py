@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from predictor.bundles import write_bundle
 
 from components.bundle import verify, write_manifest
 from components.errors import ArtifactError
 from components.registry import flavor
 from components.registry.names import LOADER_MODULE
+from tests.support.bundles import write_bundle
 
 GOLDEN = Path(__file__).parent / "golden" / "text-classifier-2026-11-26"
 """The files of a version as main of 2026-11-26 (3a5904f) registered and downloaded it."""

@@ -48,13 +48,11 @@ class Place:
         self.traffic = SimpleNamespace(weights=lambda _: self.split)
         self.metrics = SimpleNamespace(sample=self.sample)
 
-    def sample(
-        self, _endpoint: Endpoint, versions: list[str], _max_age: float
-    ) -> dict[str, dict[str, Counters]]:
+    def sample(self, _endpoint: Endpoint, versions: list[str], _max_age: float) -> Reading:
         found = {}
         for version in versions:
             n = round(self.clocks.passed) * self.split[version]
-            buckets = {"10": round(n * 0.9), "13": n, "+Inf": n}
+            buckets = {"10": float(round(n * 0.9)), "13": float(n), "+Inf": float(n)}
             found[version] = {"gateway": Sample(n, 0.0, buckets)}
         return Reading(found)
 
