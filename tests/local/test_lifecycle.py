@@ -16,8 +16,10 @@ import httpx
 import psutil
 import pytest
 
+from components.platform import Lease
 from local import credentials, mlflow, ports, prometheus, supervisor
 from local.home import LONGEST_SOCKET_PATH, Home
+from local.platform import connect
 from tests.support.waiting import wait_until
 
 SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
@@ -83,11 +85,19 @@ def test_up_heals_a_killed_server(up: Home, sluice: Sluice, name: str) -> None:
     assert states(sluice) == dict.fromkeys(SERVERS, "ok")
 
 
-def test_up_heals_a_dead_supervisor_whose_servers_live_on(up: Home, sluice: Sluice) -> None:
+def test_up_heals_a_dead_supervisor_whose_servers_live_on(
+    up: Home, sluice: Sluice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     orphans = set(pids(up).values())
     parent = psutil.Process(next(iter(orphans))).ppid()
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(parent))
+    monkeypatch.setenv("SLUICE_HOME", str(up.path))
+    without = connect()
+    token = without.leases.swap("orphaned", None, Lease("orphaned", "r", "test", 60, {}))
+    without.traffic.set_weights("orphaned", {})
+    without.traffic.wait_in_force("orphaned", {}, timeout=1)
+    assert without.leases.swap("orphaned", token, None)
     assert "has lost its supervisor" in sluice("doctor").stdout
     assert sluice("up").returncode == 0
     assert states(sluice) == dict.fromkeys(SERVERS, "ok")
