@@ -17,9 +17,10 @@ import psutil
 import pytest
 
 from components.platform import Lease
-from local import credentials, mlflow, ports, prometheus, supervisor
+from local import credentials
 from local.home import LONGEST_SOCKET_PATH, Home
-from local.platform import connect
+from local.platform.connect import connect
+from local.servers import mlflow_server, ports, prometheus_server, supervision
 from tests.support.waiting import wait_until
 
 SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
@@ -50,7 +51,7 @@ def sluice(lab: Home) -> Iterator[Sluice]:
 
     yield run
     run("down")
-    assert supervisor.survivors(lab) == []
+    assert supervision.survivors(lab) == []
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def up(sluice: Sluice, lab: Home) -> Home:
 
 
 def pids(home: Home) -> dict[str, int]:
-    found = {process.name: process.pid for process in supervisor.processes(home)}
+    found = {process.name: process.pid for process in supervision.processes(home)}
     return {name: pid for name in SERVERS if (pid := found[name]) is not None}
 
 
@@ -106,9 +107,9 @@ def test_up_heals_a_dead_supervisor_whose_servers_live_on(
 
 def test_nothing_is_lost_when_every_process_is_killed_at_once(up: Home, sluice: Sluice) -> None:
     kept = ports.kept(up)
-    artifact = f"{mlflow.url(kept)}/api/2.0/mlflow-artifacts/artifacts/kept/note.txt"
-    models = f"{mlflow.url(kept)}/api/2.0/mlflow/registered-models"
-    samples = f"{prometheus.url(kept)}/api/v1/query"
+    artifact = f"{mlflow_server.url(kept)}/api/2.0/mlflow-artifacts/artifacts/kept/note.txt"
+    models = f"{mlflow_server.url(kept)}/api/2.0/mlflow/registered-models"
+    samples = f"{prometheus_server.url(kept)}/api/v1/query"
     with httpx.Client(trust_env=False, timeout=20) as client:
         client.post(f"{models}/create", json={"name": "kept"}).raise_for_status()
         client.put(artifact, content=b"kept").raise_for_status()
@@ -120,9 +121,9 @@ def test_nothing_is_lost_when_every_process_is_killed_at_once(up: Home, sluice: 
 
         wait_until(lambda: scraped() > 0)
         before = scraped()
-        for process in supervisor.survivors(up):
+        for process in supervision.survivors(up):
             process.kill()
-        wait_until(lambda: supervisor.survivors(up) == [])
+        wait_until(lambda: supervision.survivors(up) == [])
         done = sluice("up")
         assert done.returncode == 0, done.stderr
         client.get(f"{models}/get", params={"name": "kept"}).raise_for_status()
@@ -148,7 +149,7 @@ def test_a_damaged_key_file_is_one_line(up: Home, sluice: Sluice) -> None:
 
 
 def test_every_socket_is_on_the_loopback_address(up: Home) -> None:
-    ours = {process.pid for process in supervisor.survivors(up)}
+    ours = {process.pid for process in supervision.survivors(up)}
     listening = [
         connection.laddr[0]
         for connection in psutil.net_connections("inet")
@@ -166,7 +167,7 @@ def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(up: Home) 
     ]
     shown = [
         " ".join([*process.cmdline(), *process.environ().values()])
-        for process in supervisor.survivors(up)
+        for process in supervision.survivors(up)
     ]
     shown += [log.read_text(errors="replace") for log in up.logs.iterdir()]
     assert len(shown) > len(SERVERS)
@@ -182,7 +183,7 @@ def test_every_file_with_a_secret_is_closed_to_other_users(up: Home) -> None:
 
 
 def test_status_fits_eighty_columns_and_names_what_is_down(up: Home, sluice: Sluice) -> None:
-    supervisor.stop(up, "prometheus")
+    supervision.stop(up, "prometheus")
     shown = sluice("status")
     assert shown.returncode == 1
     assert re.search(r"prometheus +stopped", shown.stdout)
@@ -192,8 +193,8 @@ def test_status_fits_eighty_columns_and_names_what_is_down(up: Home, sluice: Slu
 
 def test_down_leaves_no_process_and_a_second_down_is_harmless(up: Home, sluice: Sluice) -> None:
     assert sluice("down").returncode == 0
-    assert supervisor.survivors(up) == []
-    assert not supervisor.running(up)
+    assert supervision.survivors(up) == []
+    assert not supervision.running(up)
     sockets = {f"seaweedfs-s3-grpc-{ports.kept(up)['s3_grpc']}.sock"}
     assert sockets.isdisjoint(os.listdir("/tmp"))  # noqa: S108, PTH208 (names are enough)
     assert sluice("down").returncode == 0

@@ -1,0 +1,197 @@
+"""What Envoy is started with; its routes and clusters come later, from discovery files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components import gateway
+
+MAX_BODY_BYTES = 1024 * 1024
+ROUTES = "gateway"
+"""The name of the one route configuration."""
+_TYPE = "type.googleapis.com/"
+
+
+def _listener(name: str, port: int, manager: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "per_connection_buffer_limit_bytes": 2 * MAX_BODY_BYTES,
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": {
+                            "@type": _TYPE + "envoy.extensions.filters.network."
+                            "http_connection_manager.v3.HttpConnectionManager",
+                            "stat_prefix": name,
+                            "generate_request_id": False,
+                            **manager,
+                        },
+                    }
+                ]
+            }
+        ],
+    }
+
+
+def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
+    return {
+        "name": f"envoy.filters.http.{name}",
+        "typed_config": {"@type": f"{_TYPE}envoy.extensions.filters.http.{kind}", **config},
+    }
+
+
+def _named(regex: str) -> dict[str, Any]:
+    return {"safe_regex": {"regex": regex}}
+
+
+_STATS = (
+    rf"{gateway.STATS_PREFIX}\..*",
+    r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|cx_active|cx_connect_fail)",
+    r"http\.gateway\.(downstream_rq_.xx|downstream_rq_active|rds\..*)",
+    r"gateway\.http_local_rate_limit\..*",
+)
+"""What Envoy keeps of its own statistics; all of it is scraped each second."""
+
+
+def _counting() -> dict[str, Any]:
+    """Counters and latencies of what users got, by cluster.
+
+    Envoy's cluster statistics would do but for two things: they hold whole milliseconds, too coarse
+    to compare p95s of a few milliseconds, and they take a failed gRPC call for a success.
+    """
+    cluster = {"name": gateway.CLUSTER, "value_format": "%UPSTREAM_CLUSTER%"}
+    code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
+    grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": {
+            "extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": {
+                    "@type": _TYPE
+                    + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "expression": gateway.COUNTED,
+                },
+            }
+        },
+        "typed_config": {
+            "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
+            "stats_scope": {"prefix": gateway.STATS_PREFIX},
+            "counters": [
+                {
+                    "stat": {"name": gateway.REQUESTS, "tags": [cluster, code, grpc]},
+                    "value_fixed": 1,
+                }
+            ],
+            "histograms": [
+                {
+                    "stat": {"name": gateway.LATENCY, "tags": [cluster]},
+                    "unit": "Microseconds",
+                    "value_format": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
+                }
+            ],
+        },
+    }
+
+
+def _watched(path: Path) -> dict[str, Any]:
+    return {
+        "resource_api_version": "V3",
+        "path_config_source": {
+            "path": str(path),
+            "watched_directory": {"path": str(path.parent)},
+        },
+    }
+
+
+def bootstrap(
+    ports: Mapping[str, int], admin_socket: Path, routes: Path, clusters: Path
+) -> dict[str, Any]:
+    """Envoy's static part.
+
+    Args:
+        ports: by the kept ports' names.
+        admin_socket: of Envoy's own interface.
+        routes: the discovery file of the routes, renamed into place when it changes.
+        clusters: that of the clusters, likewise.
+    """
+    users = _listener(
+        "gateway",
+        ports["gateway"],
+        {
+            "rds": {
+                "route_config_name": ROUTES,
+                "config_source": _watched(routes),
+            },
+            "request_headers_timeout": "10s",
+            "stream_idle_timeout": "60s",
+            "normalize_path": True,
+            "merge_slashes": True,
+            "access_log": [_counting()],
+            "http_filters": [
+                _filter(
+                    "api_key_auth",
+                    "api_key_auth.v3.ApiKeyAuth",
+                    key_sources=[{"header": gateway.KEY_HEADER}],
+                ),
+                _filter(
+                    "local_ratelimit",
+                    "local_ratelimit.v3.LocalRateLimit",
+                    stat_prefix="gateway",
+                ),
+                _filter("buffer", "buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES),
+                _filter("router", "router.v3.Router", suppress_envoy_headers=True),
+            ],
+        },
+    )
+    stats = _listener(
+        "gateway_stats",
+        ports["gateway_stats"],
+        {
+            "route_config": {
+                "name": "stats",
+                "virtual_hosts": [
+                    {
+                        "name": "stats",
+                        "domains": ["*"],
+                        "routes": [
+                            {
+                                "match": {"path": "/stats/prometheus"},
+                                "route": {"cluster": "admin"},
+                            }
+                        ],
+                    }
+                ],
+            },
+            "http_filters": [_filter("router", "router.v3.Router")],
+        },
+    )
+    admin = {"pipe": {"path": str(admin_socket), "mode": 0o600}}
+    return {
+        "node": {"id": "sluice", "cluster": "sluice"},
+        "admin": {"address": admin},
+        "static_resources": {
+            "listeners": [users, stats],
+            "clusters": [
+                {
+                    "name": "admin",
+                    "type": "STATIC",
+                    "load_assignment": {
+                        "cluster_name": "admin",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": admin}}]}],
+                    },
+                }
+            ],
+        },
+        "dynamic_resources": {"cds_config": _watched(clusters)},
+        "stats_flush_interval": "0.5s",
+        "stats_config": {
+            "stats_matcher": {"inclusion_list": {"patterns": [_named(name) for name in _STATS]}},
+            "histogram_bucket_settings": [
+                {"match": {"prefix": f"{gateway.STATS_PREFIX}."}, "buckets": list(gateway.EDGES_US)}
+            ],
+        },
+    }
