@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 
 from components.errors import SluiceError
-from local import envoy, lifecycle, ports, postgres, prometheus, seaweed, supervisor
+from local import lifecycle
 from local.home import Home
+from local.servers import envoy_server, ports, postgres, prometheus_server, seaweed, supervision
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def _programs() -> Iterator[Finding]:
     wanted: dict[str, tuple[Callable[[], Path], tuple[str, ...]]] = {
         "PostgreSQL": (lambda: postgres.binaries() / "postgres", ("--version",)),
         "SeaweedFS": (seaweed.binary, ("version",)),
-        "Envoy": (envoy.binary, ("--version",)),
-        "Prometheus": (prometheus.binary, ("--version",)),
-        "promtool": (lambda: prometheus.binary("promtool"), ("--version",)),
+        "Envoy": (envoy_server.binary, ("--version",)),
+        "Prometheus": (prometheus_server.binary, ("--version",)),
+        "promtool": (lambda: prometheus_server.binary("promtool"), ("--version",)),
     }
     for name, (find, arguments) in wanted.items():
         try:
@@ -89,9 +90,9 @@ def _disk(home: Home) -> Finding:
 
 def _ports(home: Home) -> Iterator[Finding]:
     kept = ports.kept(home)
-    if supervisor.running(home) or not kept:
+    if supervision.running(home) or not kept:
         return
-    ours = {process.pid for process in supervisor.survivors(home)}
+    ours = {process.pid for process in supervision.survivors(home)}
     for name, port in kept.items():
         if not ports.is_free(port) and ports.listener(port) not in ours:
             mend = f"stop it, or change the port in {home.path / 'ports.json'}"
@@ -109,7 +110,7 @@ def _stale(home: Home) -> Iterator[Finding]:
     """Processes without their supervisor, of this platform and of deleted ones."""
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get(supervisor.MARK)
+            marked = process.environ().get(supervision.MARK)
         except psutil.Error:
             continue
         if not marked:
@@ -117,5 +118,5 @@ def _stale(home: Home) -> Iterator[Finding]:
         what = f"process {process.pid} ({process.name()})"
         if not Path(marked).exists():
             yield Finding(what, f"its home {marked} is gone", f"kill {process.pid}")
-        elif marked == str(home.path) and not supervisor.running(home):
+        elif marked == str(home.path) and not supervision.running(home):
             yield Finding(what, "has lost its supervisor", "sluice up, or sluice down")

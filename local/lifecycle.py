@@ -12,22 +12,22 @@ import psutil
 
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
-from local import (
-    credentials,
-    envoy,
-    gateway,
-    mlflow,
+from local import credentials, predictors
+from local.files import last_lines, locked
+from local.gateway import admin, discovery
+from local.home import Home
+from local.loopback import probe
+from local.predictors import program_name
+from local.servers import (
+    envoy_server,
+    mlflow_server,
     ports,
     postgres,
-    prometheus,
+    prometheus_server,
     seaweed,
-    supervisor,
+    supervision,
 )
-from local.files import last_lines, locked
-from local.home import Home
-from local.http import probe
-from local.program import Program, Server
-from local.serving import program_name
+from local.servers.program import Program, Server
 
 LEAST_FREE_MB = 1024
 """Free disk space below which nothing is started; `$SLUICE_MIN_FREE_MB` says another."""
@@ -37,7 +37,13 @@ Say = Callable[[str], None]
 
 def servers(home: Home, kept: dict[str, int]) -> list[Server]:
     """Every server of the platform."""
-    makers = (postgres.server, seaweed.server, mlflow.server, envoy.server, prometheus.server)
+    makers = (
+        postgres.server,
+        seaweed.server,
+        mlflow_server.server,
+        envoy_server.server,
+        prometheus_server.server,
+    )
     return [make(home, kept) for make in makers]
 
 
@@ -81,7 +87,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
     """
     home.make()
     refuse_full_disk(home.path)
-    for find in (postgres.binaries, seaweed.binary, envoy.binary, prometheus.binary):
+    for find in (postgres.binaries, seaweed.binary, envoy_server.binary, prometheus_server.binary):
         find()
     with locked(home.path / "up.lock"):
         kept = ports.keep(home)
@@ -92,40 +98,40 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         wanted = servers(home, kept)
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
-        gateway.publish(home)
-        envoy.wait_for_routes(home)
-        gateway.prune(home)
+        discovery.publish(home)
+        admin.wait_for_routes(home)
+        discovery.prune(home)
         seaweed.make_buckets(home, kept["s3"])
     return kept
 
 
 def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
-    alive = supervisor.running(home)
+    alive = supervision.running(home)
     if not alive:
-        supervisor.kill(supervisor.survivors(home))
-    up_now = {p.name for p in supervisor.processes(home) if p.pid} if alive else set()
+        supervision.kill(supervision.survivors(home))
+    up_now = {p.name for p in supervision.processes(home) if p.pid} if alive else set()
     down = [server for server in wanted if server.program.name not in up_now]
     needed = {name: kept[name] for server in down for name in server.ports}
     ports.refuse_taken(home, needed | _ports_of_predictors(home, up_now))
     postgres.prepare(home)
-    envoy.prepare(home, kept)
-    prometheus.prepare(home, kept)
-    prometheus.write_targets(home, gateway.backends(home))
-    gateway.publish(home)
+    envoy_server.prepare(home, kept)
+    prometheus_server.prepare(home, kept)
+    prometheus_server.write_targets(home, predictors.backends(home))
+    discovery.publish(home)
     for server in wanted:
-        supervisor.write_program(home, server.program)
-    supervisor.write_program(home, reaper(home))
+        supervision.write_program(home, server.program)
+    supervision.write_program(home, reaper(home))
     if alive:
-        supervisor.update(home)
-        supervisor.start_stopped(home)
+        supervision.update(home)
+        supervision.start_stopped(home)
     else:
-        supervisor.start(home)
+        supervision.start(home)
 
 
 def _ports_of_predictors(home: Home, up_now: set[str]) -> dict[str, int]:
     """The ports of the predictors that do not run."""
     ports_by_name: dict[str, int] = {}
-    for backend, _ in gateway.predictors(home):
+    for backend, _ in predictors.known(home):
         name = program_name(backend.endpoint, backend.version)
         if name not in up_now:
             ports_by_name |= {name: backend.http_port, f"{name} (gRPC)": backend.grpc_port}
@@ -169,11 +175,11 @@ def down(home: Home, patience_s: float = 60.0) -> int:
     """
     if not home.path.exists():
         return 0
-    if supervisor.running(home):
-        supervisor.shut_down(home, patience_s)
-    left = supervisor.survivors(home)
-    supervisor.kill(left)
-    still = supervisor.survivors(home)
+    if supervision.running(home):
+        supervision.shut_down(home, patience_s)
+    left = supervision.survivors(home)
+    supervision.kill(left)
+    still = supervision.survivors(home)
     if still:
         listed = ", ".join(f"{process.name()} ({process.pid})" for process in still)
         raise PlatformError(f"these processes do not end: {listed}")
@@ -198,15 +204,15 @@ def status(home: Home) -> list[Health]:
     kept = ports.kept(home)
     if not kept:
         return []
-    alive = supervisor.running(home)
-    running = {p.name: p for p in supervisor.processes(home)} if alive else {}
+    alive = supervision.running(home)
+    running = {p.name: p for p in supervision.processes(home)} if alive else {}
     lines = []
     for server in servers(home, kept):
         name = server.program.name
         process = running.get(name)
         state = "stopped" if not process or not process.pid else server.healthy() or "ok"
         lines.append(_health(home, name, state, server.url, process))
-    for backend, _ in gateway.predictors(home):
+    for backend, _ in predictors.known(home):
         name = program_name(backend.endpoint, backend.version)
         address = f"http://127.0.0.1:{backend.http_port}"
         process = running.get(name)
@@ -221,7 +227,7 @@ def status(home: Home) -> list[Health]:
 
 
 def _health(
-    home: Home, name: str, state: str, url: str, process: supervisor.Process | None
+    home: Home, name: str, state: str, url: str, process: supervision.Process | None
 ) -> Health:
     memory = None
     if process and process.pid:

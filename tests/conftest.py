@@ -30,9 +30,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
     `$SLUICE_TEST_HOME` names a platform to use and to leave up instead: for writing tests.
     """
-    from local import supervisor
     from local.home import find_home
-    from local.platform import connect
+    from local.platform.connect import connect
+    from local.servers import supervision
 
     kept = os.environ.get("SLUICE_TEST_HOME")
     os.environ["SLUICE_HOME"] = kept or str(tmp_path_factory.mktemp("sluice"))
@@ -44,6 +44,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     finally:
         if not kept:
             subprocess.run([sluice, "down"], check=True, timeout=120)
-        left = [] if kept else supervisor.survivors(home)
+        left = [] if kept else supervision.survivors(home)
         del os.environ["SLUICE_HOME"]
     assert left == []

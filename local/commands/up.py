@@ -13,13 +13,14 @@ def command() -> None:
 
     Example: sluice up
     """
-    from local import envoy, lifecycle, mlflow, prometheus
+    from local import lifecycle
     from local.home import find_home
+    from local.servers import envoy_server, mlflow_server, prometheus_server
 
     home = find_home()
     began = time.monotonic()
     kept = lifecycle.up(home, click.echo)
     click.echo(f"the platform in {home.path} is up after {time.monotonic() - began:.1f} s")
-    click.echo(f"  gateway     {envoy.url(kept)}  (client keys: {home.keys})")
-    click.echo(f"  MLflow      {mlflow.url(kept)}")
-    click.echo(f"  Prometheus  {prometheus.url(kept)}")
+    click.echo(f"  gateway     {envoy_server.url(kept)}  (client keys: {home.keys})")
+    click.echo(f"  MLflow      {mlflow_server.url(kept)}")
+    click.echo(f"  Prometheus  {prometheus_server.url(kept)}")

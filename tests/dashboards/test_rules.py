@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from dashboards import rules
-from local.prometheus import binary
+from local.servers.prometheus_server import binary
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,8 +17,8 @@ from components.judge import Poll, Verdict
 from components.platform import Platform
 from components.record import Line, WeightsSet
 from components.registry import Registry
-from local import supervisor
 from local.home import Home, find_home
+from local.servers import supervision
 from tests.support.present import present
 from tests.support.releases import SLUICE, Users, newest, released_under_users
 from tests.support.waiting import wait_until
@@ -53,7 +53,7 @@ def scene(
 
 def processes(home: Home, name: str) -> list[psutil.Process]:
     """The processes of one supervised program."""
-    (found,) = [process for process in supervisor.processes(home) if process.name == name]
+    (found,) = [process for process in supervision.processes(home) if process.name == name]
     assert found.pid
     parent = psutil.Process(found.pid)
     return [parent, *parent.children(recursive=True)]

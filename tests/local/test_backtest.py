@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from cli import sluice
 from components.metrics.prometheus import Range, fetch_polls
-from local import ports, prometheus
+from local.servers import ports, prometheus_server
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
 
@@ -32,7 +32,7 @@ def test_a_backtest_reads_what_the_release_read_and_sees_the_same_fault(
     stand_for: StandFor, tmp_path: Path
 ) -> None:
     stand = stand_for("backtest")
-    url = prometheus.url(ports.kept(stand.home))
+    url = prometheus_server.url(ports.kept(stand.home))
     stand.split({"1": 100})
     ask(stand, 150)
     wait_until(lambda: requests_of(stand, "1") == 150)

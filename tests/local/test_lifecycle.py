@@ -16,8 +16,11 @@ import httpx
 import psutil
 import pytest
 
-from local import credentials, mlflow, ports, prometheus, supervisor
+from components.platform import Lease
+from local import credentials
 from local.home import LONGEST_SOCKET_PATH, Home
+from local.platform.connect import connect
+from local.servers import mlflow_server, ports, prometheus_server, supervision
 from tests.support.waiting import wait_until
 
 SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
@@ -48,7 +51,7 @@ def sluice(lab: Home) -> Iterator[Sluice]:
 
     yield run
     run("down")
-    assert supervisor.survivors(lab) == []
+    assert supervision.survivors(lab) == []
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def up(sluice: Sluice, lab: Home) -> Home:
 
 
 def pids(home: Home) -> dict[str, int]:
-    found = {process.name: process.pid for process in supervisor.processes(home)}
+    found = {process.name: process.pid for process in supervision.processes(home)}
     return {name: pid for name in SERVERS if (pid := found[name]) is not None}
 
 
@@ -83,11 +86,19 @@ def test_up_heals_a_killed_server(up: Home, sluice: Sluice, name: str) -> None:
     assert states(sluice) == dict.fromkeys(SERVERS, "ok")
 
 
-def test_up_heals_a_dead_supervisor_whose_servers_live_on(up: Home, sluice: Sluice) -> None:
+def test_up_heals_a_dead_supervisor_whose_servers_live_on(
+    up: Home, sluice: Sluice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     orphans = set(pids(up).values())
     parent = psutil.Process(next(iter(orphans))).ppid()
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(parent))
+    monkeypatch.setenv("SLUICE_HOME", str(up.path))
+    without = connect()
+    token = without.leases.swap("orphaned", None, Lease("orphaned", "r", "test", 60, {}))
+    without.traffic.set_weights("orphaned", {})
+    without.traffic.wait_in_force("orphaned", {}, timeout=1)
+    assert without.leases.swap("orphaned", token, None)
     assert "has lost its supervisor" in sluice("doctor").stdout
     assert sluice("up").returncode == 0
     assert states(sluice) == dict.fromkeys(SERVERS, "ok")
@@ -96,9 +107,9 @@ def test_up_heals_a_dead_supervisor_whose_servers_live_on(up: Home, sluice: Slui
 
 def test_nothing_is_lost_when_every_process_is_killed_at_once(up: Home, sluice: Sluice) -> None:
     kept = ports.kept(up)
-    artifact = f"{mlflow.url(kept)}/api/2.0/mlflow-artifacts/artifacts/kept/note.txt"
-    models = f"{mlflow.url(kept)}/api/2.0/mlflow/registered-models"
-    samples = f"{prometheus.url(kept)}/api/v1/query"
+    artifact = f"{mlflow_server.url(kept)}/api/2.0/mlflow-artifacts/artifacts/kept/note.txt"
+    models = f"{mlflow_server.url(kept)}/api/2.0/mlflow/registered-models"
+    samples = f"{prometheus_server.url(kept)}/api/v1/query"
     with httpx.Client(trust_env=False, timeout=20) as client:
         client.post(f"{models}/create", json={"name": "kept"}).raise_for_status()
         client.put(artifact, content=b"kept").raise_for_status()
@@ -110,9 +121,9 @@ def test_nothing_is_lost_when_every_process_is_killed_at_once(up: Home, sluice: 
 
         wait_until(lambda: scraped() > 0)
         before = scraped()
-        for process in supervisor.survivors(up):
+        for process in supervision.survivors(up):
             process.kill()
-        wait_until(lambda: supervisor.survivors(up) == [])
+        wait_until(lambda: supervision.survivors(up) == [])
         done = sluice("up")
         assert done.returncode == 0, done.stderr
         client.get(f"{models}/get", params={"name": "kept"}).raise_for_status()
@@ -138,7 +149,7 @@ def test_a_damaged_key_file_is_one_line(up: Home, sluice: Sluice) -> None:
 
 
 def test_every_socket_is_on_the_loopback_address(up: Home) -> None:
-    ours = {process.pid for process in supervisor.survivors(up)}
+    ours = {process.pid for process in supervision.survivors(up)}
     listening = [
         connection.laddr[0]
         for connection in psutil.net_connections("inet")
@@ -156,7 +167,7 @@ def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(up: Home) 
     ]
     shown = [
         " ".join([*process.cmdline(), *process.environ().values()])
-        for process in supervisor.survivors(up)
+        for process in supervision.survivors(up)
     ]
     shown += [log.read_text(errors="replace") for log in up.logs.iterdir()]
     assert len(shown) > len(SERVERS)
@@ -172,7 +183,7 @@ def test_every_file_with_a_secret_is_closed_to_other_users(up: Home) -> None:
 
 
 def test_status_fits_eighty_columns_and_names_what_is_down(up: Home, sluice: Sluice) -> None:
-    supervisor.stop(up, "prometheus")
+    supervision.stop(up, "prometheus")
     shown = sluice("status")
     assert shown.returncode == 1
     assert re.search(r"prometheus +stopped", shown.stdout)
@@ -182,8 +193,8 @@ def test_status_fits_eighty_columns_and_names_what_is_down(up: Home, sluice: Slu
 
 def test_down_leaves_no_process_and_a_second_down_is_harmless(up: Home, sluice: Sluice) -> None:
     assert sluice("down").returncode == 0
-    assert supervisor.survivors(up) == []
-    assert not supervisor.running(up)
+    assert supervision.survivors(up) == []
+    assert not supervision.running(up)
     sockets = {f"seaweedfs-s3-grpc-{ports.kept(up)['s3_grpc']}.sock"}
     assert sockets.isdisjoint(os.listdir("/tmp"))  # noqa: S108, PTH208 (names are enough)
     assert sluice("down").returncode == 0

@@ -235,10 +235,10 @@ class LocalRig(RealRig):
     """The laptop."""
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
-        from local import envoy, routes
+        from local.gateway import admin, routes
         from local.home import find_home
 
-        shown = routes.split_in(envoy.dump_routes(find_home()), endpoint)
+        shown = routes.split_in(admin.dump_routes(find_home()), endpoint)
         return [{version: share for version, share in shown.items() if share}]
 
     def damage_lease(self, endpoint: str) -> None:
@@ -247,6 +247,6 @@ class LocalRig(RealRig):
         (find_home().leases / f"{endpoint}.json").write_text("{")
 
     def metrics_away(self) -> Metrics:
-        from local.metrics import PrometheusMetrics
+        from local.platform.metrics import PrometheusMetrics
 
         return PrometheusMetrics(f"http://127.0.0.1:{free_port()}")

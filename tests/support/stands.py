@@ -13,11 +13,13 @@ import httpx
 
 from components.endpoint import Endpoint
 from components.platform import Platform, RouteLimits
-from local import credentials, envoy, gateway, ports
+from local import credentials
 from local.files import replace_json
+from local.gateway import discovery
 from local.home import Home, find_home
-from local.http import probe
-from local.routes import Backend
+from local.loopback import probe
+from local.predictors import Backend
+from local.servers import envoy_server, ports
 from tests.support.endpoints import endpoint
 from tests.support.waiting import wait_until
 
@@ -108,11 +110,11 @@ def stand(
     for version, upstream in upstreams.items():
         backend = Backend(name, version, upstream.http_port, upstream.grpc_port)
         replace_json(files[version], {"backend": asdict(backend)})
-    gateway.publish(home)
+    discovery.publish(home)
     settings = endpoint(name, gateway={"requests_per_second": rps})
     try:
         with httpx.Client(
-            base_url=envoy.url(ports.kept(home)),
+            base_url=envoy_server.url(ports.kept(home)),
             headers={"x-api-key": credentials.client_keys(home)["demo"]},
             trust_env=False,
         ) as client:
@@ -121,5 +123,5 @@ def stand(
         for file in files.values():
             file.unlink(missing_ok=True)
         (home.traffic / f"{name}.json").unlink(missing_ok=True)
-        gateway.publish(home)
-        gateway.prune(home)
+        discovery.publish(home)
+        discovery.prune(home)

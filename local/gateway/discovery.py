@@ -5,22 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from components.platform import wait_for
-from local import credentials, envoy, routes
+from local import credentials
 from local.files import file_name, locked, read_json, replace, replace_json
+from local.gateway import admin, routes
+from local.gateway.routes import Route
 from local.home import Home
-from local.routes import Backend, Route
-
-
-def predictors(home: Home) -> list[tuple[Backend, bool]]:
-    """Every predictor, and whether it is leaving (see `local.serving.LocalServing.delete`)."""
-    files = sorted(home.serving.glob("*.json"))
-    known = [content for path in files if (content := read_json(path)) is not None]
-    return [(Backend(**content["backend"]), content.get("leaving", False)) for content in known]
-
-
-def backends(home: Home) -> list[Backend]:
-    """Every predictor that the gateway may send requests to."""
-    return [backend for backend, leaving in predictors(home) if not leaving]
+from local.predictors import Backend, backends
+from local.servers import envoy_server
 
 
 def _file(home: Home, endpoint: str) -> Path:
@@ -49,7 +40,7 @@ def _routes(home: Home) -> list[Route]:
 
 
 def publish(home: Home) -> None:
-    """Give Envoy the present predictors, routes and keys; `envoy.wait_for_routes` awaits them.
+    """Give Envoy the present predictors, routes and keys; `admin.wait_for_routes` awaits them.
 
     Clusters whose predictor is gone stay until `prune`, since requests may still be on their way.
 
@@ -57,18 +48,18 @@ def publish(home: Home) -> None:
         PlatformError: Envoy runs and refuses the clusters.
     """
     with locked(home.path / "gateway.lock"):
-        folder = envoy.folder(home)
+        folder = envoy_server.folder(home)
         present = backends(home)
         listed = read_json(folder / "backends.json") or []
         before = {(item["endpoint"], item["version"]): Backend(**item) for item in listed}
         _write_clusters(home, before | {(b.endpoint, b.version): b for b in present})
         # Routes that name a cluster which Envoy does not have yet are refused, for good.
-        if envoy.answers(home):
-            envoy.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
+        if admin.answers(home):
+            admin.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
         rendered = routes.render_routes(
             _routes(home), present, credentials.applied_client_keys(home)
         )
-        _replace_changed(folder / "rds.json", rendered)
+        _replace_changed(envoy_server.routes_file(home), rendered)
 
 
 def prune(home: Home) -> None:
@@ -78,9 +69,9 @@ def prune(home: Home) -> None:
 
 
 def _write_clusters(home: Home, wanted: dict[tuple[str, str], Backend]) -> None:
-    folder = envoy.folder(home)
+    folder = envoy_server.folder(home)
     replace_json(folder / "backends.json", [asdict(backend) for backend in wanted.values()])
-    _replace_changed(folder / "cds.json", routes.render_clusters(wanted.values()))
+    _replace_changed(envoy_server.clusters_file(home), routes.render_clusters(wanted.values()))
 
 
 def _replace_changed(path: Path, text: str) -> None:
@@ -99,7 +90,7 @@ def drain(home: Home, backend: Backend, timeout: float) -> None:
 
     def at_rest() -> bool:
         nonlocal active
-        active = envoy.counters(home, rf"^cluster\.({names})\.upstream_rq_active$")
+        active = admin.counters(home, rf"^cluster\.({names})\.upstream_rq_active$")
         return not any(active.values())
 
     def late() -> str:

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import gateway
-
-ROUTES = "gateway"
-"""The name of the one route configuration."""
+from local.predictors import Backend
+from local.servers.envoy_bootstrap import ROUTES
 
 _TYPE = "type.googleapis.com/"
 _GRPC_SERVICE = "/inference.GRPCInferenceService/"
@@ -24,16 +23,6 @@ _GRPC_SERVICE = "/inference.GRPCInferenceService/"
 _UPSTREAM_IDLE = "3s"
 """Shorter than the 5 s after which uvicorn closes a silent connection: a request that is sent into
 a connection just being closed would fail."""
-
-
-@dataclass(frozen=True)
-class Backend:
-    """One predictor behind the gateway."""
-
-    endpoint: str
-    version: str
-    http_port: int
-    grpc_port: int
 
 
 @dataclass(frozen=True)

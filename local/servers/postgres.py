@@ -11,7 +11,7 @@ from components.errors import PlatformError
 from local import credentials
 from local.files import replace
 from local.home import Home
-from local.program import Program, Server
+from local.servers.program import Program, Server
 
 USER = "sluice"
 DATABASE = "mlflow"

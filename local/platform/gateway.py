@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from components.errors import InputError
 from components.gateway import refuse_client_name
-from local import credentials, envoy, gateway, ports
+from local import credentials
 from local.files import locked
+from local.gateway import admin, discovery
 from local.home import Home
+from local.servers import envoy_server, ports
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class LocalGateway:
     @property
     def url(self) -> str:
         """The base URL of inference requests."""
-        return envoy.url(ports.kept(self.home))
+        return envoy_server.url(ports.kept(self.home))
 
     def clients(self) -> list[str]:
         """The clients that have a key.
@@ -79,8 +81,8 @@ class LocalGateway:
             yield keys
             credentials.write_client_keys(self.home, keys)
             credentials.apply_client_keys(self.home)
-        gateway.publish(self.home)
-        envoy.wait_for_routes(self.home)
+        discovery.publish(self.home)
+        admin.wait_for_routes(self.home)
 
 
 def _key(keys: dict[str, str], client: str) -> str:

@@ -13,7 +13,9 @@ import pytest
 from components.errors import InputError, PlatformError
 from components.judge import Sample
 from components.platform import Platform
-from local import credentials, envoy, gateway, routes
+from local import credentials
+from local.gateway import admin, discovery, routes
+from local.servers import envoy_server
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
 
@@ -55,14 +57,14 @@ def test_a_new_key_works_without_a_restart(stand_for: StandFor) -> None:
     try:
         stand.home.keys.write_text(json.dumps(json.loads(before) | {"third": "third-key"}))
         credentials.apply_client_keys(stand.home)
-        gateway.publish(stand.home)
-        envoy.wait_for_routes(stand.home)
+        discovery.publish(stand.home)
+        admin.wait_for_routes(stand.home)
         assert stand.client.post(stand.path, headers={"x-api-key": "third-key"}).is_success
     finally:
         stand.home.keys.write_text(before)
         credentials.apply_client_keys(stand.home)
-        gateway.publish(stand.home)
-        envoy.wait_for_routes(stand.home)
+        discovery.publish(stand.home)
+        admin.wait_for_routes(stand.home)
 
 
 def test_a_damaged_key_file_does_not_stand_between_a_release_and_its_rollback(
@@ -215,7 +217,7 @@ def test_a_version_that_stays_with_nothing_is_kept_beside_the_others_and_so_are_
         stand.client.post(stand.path)
     stand.split({"1": 100, "2": 0})
     assert stand.platform.traffic.weights(stand.endpoint.name) == {"1": 100, "2": 0}
-    assert routes.split_in(envoy.dump_routes(stand.home), "nothing") == {"1": 100, "2": 0}
+    assert routes.split_in(admin.dump_routes(stand.home), "nothing") == {"1": 100, "2": 0}
     seen = {stand.client.post(stand.path).headers["x-model-version"] for _ in range(50)}
     assert seen == {"1"}
     wait_until(lambda: counted(stand, "1").requests == 50)
@@ -365,15 +367,15 @@ def test_a_version_is_taken_away_only_after_its_last_answer(stand_for: StandFor)
     sender = threading.Thread(target=send)
     sender.start()
     active = rf"^cluster\.{stand.endpoint.name}-v1\.upstream_rq_active$"
-    wait_until(lambda: sum(envoy.counters(stand.home, active).values()) == 1)
+    wait_until(lambda: sum(admin.counters(stand.home, active).values()) == 1)
     stand.split({"2": 100})
     backend = stand.forget("1")
-    gateway.publish(stand.home)
-    envoy.wait_for_routes(stand.home)
+    discovery.publish(stand.home)
+    admin.wait_for_routes(stand.home)
     with pytest.raises(PlatformError, match="still answers 1 requests"):
-        gateway.drain(stand.home, backend, timeout=0)
-    gateway.drain(stand.home, backend, timeout=10)
-    gateway.prune(stand.home)
+        discovery.drain(stand.home, backend, timeout=0)
+    discovery.drain(stand.home, backend, timeout=10)
+    discovery.prune(stand.home)
     sender.join()
     assert answers == [200]
     assert stand.client.post(stand.path).status_code == 200
@@ -383,7 +385,7 @@ def test_the_dump_of_the_gateways_configuration_shows_no_key(stand_for: StandFor
     stand = stand_for("redacted")
     key = stand.client.headers["x-api-key"]
     with httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(envoy.admin_socket(stand.home)))
+        transport=httpx.HTTPTransport(uds=str(envoy_server.admin_socket(stand.home)))
     ) as admin:
         dumped = admin.get("http://admin/config_dump").text
     assert "redacted" in dumped

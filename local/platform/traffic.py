@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from components.errors import PlatformError
 from components.platform import RouteLimits, Weights, wait_for
-from local import envoy, gateway, routes
+from local import predictors
+from local.gateway import admin, discovery, routes
+from local.gateway.routes import Route
 from local.home import Home
-from local.routes import Route
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class EnvoyTraffic:
         """
         if weights:
             self._refuse_impossible(endpoint, weights)
-            gateway.set_route(self.home, self._route(endpoint, weights, limits))
+            discovery.set_route(self.home, self._route(endpoint, weights, limits))
         else:
-            gateway.remove_route(self.home, endpoint)
-        gateway.publish(self.home)
+            discovery.remove_route(self.home, endpoint)
+        discovery.publish(self.home)
 
     def _refuse_impossible(self, endpoint: str, weights: Weights) -> None:
         if sum(weights.values()) != 100 or min(weights.values()) < 0:
             raise PlatformError(f"weights {dict(weights)} do not sum to 100")
-        served = {b.version for b in gateway.backends(self.home) if b.endpoint == endpoint}
+        served = {b.version for b in predictors.backends(self.home) if b.endpoint == endpoint}
         unknown = [
             version for version, weight in weights.items() if weight and version not in served
         ]
@@ -48,7 +49,7 @@ class EnvoyTraffic:
     def _route(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> Route:
         if limits is not None:
             per_second, timeout_s = limits.requests_per_second, limits.timeout_s
-        elif present := gateway.route(self.home, endpoint):
+        elif present := discovery.route(self.home, endpoint):
             per_second, timeout_s = present.requests_per_second, present.timeout_s
         else:
             raise PlatformError(
@@ -58,7 +59,7 @@ class EnvoyTraffic:
 
     def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
-        asked = gateway.route(self.home, endpoint)
+        asked = discovery.route(self.home, endpoint)
         return dict(asked.weights) if asked else {}
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
@@ -76,13 +77,13 @@ class EnvoyTraffic:
 
         def in_force() -> float | None:
             nonlocal shown
-            shown = _shares(routes.split_in(envoy.dump_routes(self.home), endpoint))
+            shown = _shares(routes.split_in(admin.dump_routes(self.home), endpoint))
             return time.monotonic() - began if shown == wanted else None
 
         def late() -> str:
             return (
                 f"the gateway shows {shown or 'no route'} for {endpoint} instead of "
-                f"{wanted or 'no route'} after {timeout:.1f} s: see logs/gateway.log"
+                f"{wanted or 'no route'} after {timeout:.1f} s: see logs/discovery.log"
             )
 
         return wait_for(in_force, timeout, 0.005, late)

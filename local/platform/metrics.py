@@ -10,7 +10,7 @@ from components.errors import Unreachable
 from components.metrics import Reading
 from components.metrics.prometheus import sample
 from components.metrics.queries import SLUICE
-from local.http import local_client
+from local.loopback import local_client
 
 REST, GRPC = "envoy/rest", "envoy/grpc"
 

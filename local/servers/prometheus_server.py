@@ -10,9 +10,9 @@ from components.errors import PlatformError
 from dashboards import rules
 from local.files import replace
 from local.home import REPOSITORY, Home
-from local.http import probe
-from local.program import Program, Server
-from local.routes import Backend
+from local.loopback import probe
+from local.predictors import Backend
+from local.servers.program import Program, Server
 
 TOOLS = REPOSITORY / ".tools" / "prometheus"
 

@@ -11,9 +11,9 @@ from components.errors import InputError, Unreachable
 from components.platform import Platform
 from components.platform.objects import ObjectEndpoints
 from components.registry import Registry
-from local import ports, seaweed
 from local.home import Home
-from local.platform import connect
+from local.platform.connect import connect
+from local.servers import ports, seaweed
 
 
 def test_connecting_changes_no_environment_variable(platform: Platform) -> None:

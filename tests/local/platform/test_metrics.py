@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from components.errors import Unreachable
-from local import ports, supervisor
 from local.home import Home
-from local.metrics import PrometheusMetrics
+from local.platform.metrics import PrometheusMetrics
+from local.servers import ports, supervision
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
 
@@ -34,10 +34,10 @@ def test_a_gateway_that_is_not_scraped_gives_none_for_every_source_and_comes_bac
 
     lost = {"1": {"envoy/rest": None}, "2": {"envoy/rest": None}}
     wait_until(lambda: sources() != lost)
-    supervisor.stop(home, "gateway")
+    supervision.stop(home, "gateway")
     try:
         wait_until(lambda: sources() == lost)
     finally:
-        supervisor.start_stopped(home, "gateway")
+        supervision.start_stopped(home, "gateway")
     wait_until(lambda: sources() != lost)
     wait_until(lambda: stand.client.post(stand.path).status_code == 200)

@@ -16,10 +16,11 @@ from components.endpoint import Endpoint
 from components.errors import ArtifactError, PlatformError
 from components.platform import Platform, Readiness, RouteLimits, StoredVersion
 from components.predictor import arguments
-from local import credentials, envoy, ports, prometheus, supervisor
+from local import credentials
 from local.home import Home
-from local.routes import Backend
-from local.serving import program
+from local.platform.serving import program
+from local.predictors import Backend
+from local.servers import envoy_server, ports, prometheus_server, supervision
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.waiting import wait_until
@@ -60,7 +61,7 @@ def create(platform: Platform, endpoint: Endpoint, stored: StoredVersion) -> Non
 
 def infer(home: Home, endpoint: Endpoint) -> httpx.Response:
     return httpx.post(
-        f"{envoy.url(ports.kept(home))}/v2/models/{endpoint.name}/infer",
+        f"{envoy_server.url(ports.kept(home))}/v2/models/{endpoint.name}/infer",
         json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["hello"]}]},
         headers={"x-api-key": credentials.client_keys(home)["demo"]},
         trust_env=False,
@@ -68,7 +69,7 @@ def infer(home: Home, endpoint: Endpoint) -> httpx.Response:
 
 
 def pid(home: Home, name: str) -> int | None:
-    return next((p.pid for p in supervisor.processes(home) if p.name == name), None)
+    return next((p.pid for p in supervision.processes(home) if p.name == name), None)
 
 
 def test_what_the_endpoint_s_file_says_reaches_the_predictor(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_killed_predictor_comes_back(platform: Platform, home: Home, served: E
 
 
 def test_a_predictors_own_metrics_are_scraped(home: Home, served: Endpoint) -> None:
-    url = f"{prometheus.url(ports.kept(home))}/api/v1/query"
+    url = f"{prometheus_server.url(ports.kept(home))}/api/v1/query"
     asked = {"query": 'inference_requests_total{endpoint="served",model_version="1"}'}
 
     def found() -> bool:

@@ -18,7 +18,7 @@ from components.errors import PlatformError, Unreachable
 from components.platform import wait_for
 from local.files import locked, replace
 from local.home import Home
-from local.program import Program
+from local.servers.program import Program
 
 MARK = "SLUICE_SUPERVISED_HOME"
 """Environment variable by which every process of a platform is found again, orphans included."""

@@ -10,7 +10,7 @@ import pytest
 from components.errors import InputError
 from components.platform import Lease
 from local.home import Home
-from local.leases import FileLeases
+from local.platform.leases import FileLeases
 
 NEW = Lease("e", "r1", "one", 60.0, {"1": 100})
 

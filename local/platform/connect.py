@@ -4,14 +4,22 @@ from components.errors import PlatformError
 from components.platform import Platform, SystemClock
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectRecords
 from components.registry import Registry
-from local import envoy, mlflow, ports, prometheus, seaweed, supervisor
+from local.gateway import admin
 from local.home import Home, find_home
-from local.http import local_transport
-from local.keys import LocalGateway
-from local.leases import FileLeases
-from local.metrics import PrometheusMetrics
-from local.serving import LocalServing
-from local.traffic import EnvoyTraffic
+from local.loopback import local_transport
+from local.platform.gateway import LocalGateway
+from local.platform.leases import FileLeases
+from local.platform.metrics import PrometheusMetrics
+from local.platform.serving import LocalServing
+from local.platform.traffic import EnvoyTraffic
+from local.servers import (
+    envoy_server,
+    mlflow_server,
+    ports,
+    prometheus_server,
+    seaweed,
+    supervision,
+)
 
 
 def connect() -> Platform:
@@ -33,20 +41,20 @@ def connect() -> Platform:
     return Platform(
         serving=LocalServing(home, files),
         traffic=EnvoyTraffic(home),
-        metrics=PrometheusMetrics(prometheus.url(kept)),
+        metrics=PrometheusMetrics(prometheus_server.url(kept)),
         leases=FileLeases(home),
         records=ObjectRecords(store),
         files=files,
         endpoints=ObjectEndpoints(store),
         gateway=LocalGateway(home),
-        registry=Registry(mlflow.url(kept), transport=local_transport()),
+        registry=Registry(mlflow_server.url(kept), transport=local_transport()),
         clock=SystemClock(),
     )
 
 
 def _is_up(home: Home) -> bool:
     """A gateway that has lost its supervisor still serves, and can be given another split."""
-    return supervisor.running(home) or envoy.answers(home)
+    return supervision.running(home) or admin.answers(home)
 
 
 def environment(home: Home) -> dict[str, str]:
@@ -54,6 +62,6 @@ def environment(home: Home) -> dict[str, str]:
     kept = ports.kept(home)
     return {
         "SLUICE_HOME": str(home.path),
-        "SLUICE_GATEWAY": envoy.url(kept),
-        "MLFLOW_TRACKING_URI": mlflow.url(kept),
+        "SLUICE_GATEWAY": envoy_server.url(kept),
+        "MLFLOW_TRACKING_URI": mlflow_server.url(kept),
     } | seaweed.environment(home, kept["s3"])

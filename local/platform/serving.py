@@ -13,12 +13,14 @@ from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
 from components.platform import Files, Readiness, StoredVersion
 from components.predictor.arguments import arguments
-from local import envoy, gateway, ports, prometheus, supervisor
-from local.files import file_name, last_lines, locked, read_json, replace_json
+from local import predictors
+from local.files import last_lines, locked, read_json, replace_json
+from local.gateway import admin, discovery
 from local.home import Home
-from local.http import probe
-from local.program import Program
-from local.routes import Backend
+from local.loopback import probe
+from local.predictors import Backend, program_name
+from local.servers import ports, prometheus_server, supervision
+from local.servers.program import Program
 
 _DRAIN_MARGIN_S = 5.0
 """How much longer than its queue's deadline a predictor may take for its last answers."""
@@ -26,12 +28,6 @@ _DEADLINE_S = 5.0
 """The queue's deadline of a predictor whose file does not say one."""
 _REFUSES = "sluice predictor: "
 """How a predictor begins its last line, which says why it does not serve."""
-
-
-def program_name(endpoint: str, version: str) -> str:
-    """The supervisor's name of a predictor, and its file's."""
-    # What follows the last dash is the version.
-    return f"{file_name(endpoint)}-v{file_name(version).replace('-', '%2D')}"
 
 
 def program(endpoint: Endpoint, backend: Backend, folder: Path) -> Program:
@@ -116,13 +112,13 @@ class LocalServing:
             kept = self._new(endpoint, stored, before.backend if before else None)
             folder = self._copy(stored)
             self._write(kept)
-        supervisor.write_program(self.home, program(endpoint, kept.backend, folder))
-        supervisor.update(self.home)
-        supervisor.start_stopped(self.home, kept.name)
+        supervision.write_program(self.home, program(endpoint, kept.backend, folder))
+        supervision.update(self.home)
+        supervision.start_stopped(self.home, kept.name)
         if before:
             self._forget_copy(before.stored)
         self._write_targets()
-        gateway.publish(self.home)
+        discovery.publish(self.home)
 
     @property
     def _copies(self) -> Path:
@@ -140,7 +136,7 @@ class LocalServing:
 
     def _new(self, endpoint: Endpoint, stored: StoredVersion, backend: Backend | None) -> _Kept:
         if backend is None:
-            known = [each for each, _ in gateway.predictors(self.home)]
+            known = [each for each, _ in predictors.known(self.home)]
             taken = [port for each in known for port in (each.http_port, each.grpc_port)]
             taken += ports.kept(self.home).values()
             backend = Backend(endpoint.name, stored.version, *ports.choose(2, taken))
@@ -154,7 +150,7 @@ class LocalServing:
         )
 
     def _share(self, backend: Backend) -> int:
-        route = gateway.route(self.home, backend.endpoint)
+        route = discovery.route(self.home, backend.endpoint)
         return route.weights.get(backend.version, 0) if route else 0
 
     def _copy(self, stored: StoredVersion) -> Path:
@@ -172,7 +168,7 @@ class LocalServing:
 
     def _write_targets(self) -> None:
         with locked(self.home.path / "targets.lock"):
-            prometheus.write_targets(self.home, gateway.backends(self.home))
+            prometheus_server.write_targets(self.home, predictors.backends(self.home))
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it.
@@ -190,7 +186,7 @@ class LocalServing:
         if unwell is None:
             return Readiness("ready")
         try:
-            found = [each for each in supervisor.processes(self.home) if each.name == kept.name]
+            found = [each for each in supervision.processes(self.home) if each.name == kept.name]
         except Unreachable as error:
             return Readiness("starting", str(error))
         if not found:
@@ -217,24 +213,24 @@ class LocalServing:
         self._write(replace(kept, leaving=True))
         self._leave_route(kept.backend)
         try:
-            gateway.publish(self.home)
-            envoy.wait_for_routes(self.home)
-            gateway.drain(self.home, kept.backend, timeout=kept.deadline + _DRAIN_MARGIN_S)
+            discovery.publish(self.home)
+            admin.wait_for_routes(self.home)
+            discovery.drain(self.home, kept.backend, timeout=kept.deadline + _DRAIN_MARGIN_S)
         except Unreachable:
             pass  # a gateway that is down sends nobody there
-        gateway.prune(self.home)
+        discovery.prune(self.home)
         self._write_targets()
-        supervisor.remove_program(self.home, kept.name)
-        supervisor.update(self.home)
+        supervision.remove_program(self.home, kept.name)
+        supervision.update(self.home)
         self._file(endpoint, version).unlink(missing_ok=True)
         self._forget_copy(kept.stored)
 
     def _leave_route(self, backend: Backend) -> None:
         """Take the version, present with 0%, out of its endpoint's split."""
-        route = gateway.route(self.home, backend.endpoint)
+        route = discovery.route(self.home, backend.endpoint)
         if route and backend.version in route.weights:
             stay = {v: weight for v, weight in route.weights.items() if v != backend.version}
-            gateway.set_route(self.home, replace(route, weights=stay))
+            discovery.set_route(self.home, replace(route, weights=stay))
 
     def _forget_copy(self, stored: StoredVersion | None) -> None:
         """Remove the copy of a version's files, if no predictor is started from it."""
@@ -248,7 +244,7 @@ class LocalServing:
 
     def versions(self, endpoint: str) -> list[str]:
         """The versions that have a predictor now, ready or not."""
-        known = [backend for backend, _ in gateway.predictors(self.home)]
+        known = [backend for backend, _ in predictors.known(self.home)]
         return [backend.version for backend in known if backend.endpoint == endpoint]
 
     def url(self, endpoint: str, version: str) -> str:
@@ -263,7 +259,7 @@ class LocalServing:
         return f"http://127.0.0.1:{kept.backend.http_port}"
 
 
-def _state(kept: _Kept, process: supervisor.Process, unwell: str) -> Readiness:
+def _state(kept: _Kept, process: supervision.Process, unwell: str) -> Readiness:
     """What is to be said of a predictor that is not ready."""
     lines = last_lines(process.log, kept.log_from)
     ready = f" ready: {kept.backend.endpoint} version {kept.backend.version}"

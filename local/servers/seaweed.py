@@ -13,8 +13,8 @@ from components.errors import PlatformError
 from local import credentials
 from local.files import replace, replace_json
 from local.home import Home
-from local.http import probe
-from local.program import Program, Server
+from local.loopback import probe
+from local.servers.program import Program, Server
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential

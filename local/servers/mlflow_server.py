@@ -1,8 +1,8 @@
 """The MLflow server: registry in PostgreSQL, artifacts proxied to S3.
 
-Run as ``python -m local.mlflow``. `mlflow server` would import MLflow twice, one after the other
-(its own process and uvicorn's), and leave uvicorn behind, listening, when it is killed. One
-process starts in half the time and dies whole.
+Run as ``python -m local.servers.mlflow_server``. `mlflow server` would import MLflow twice, one
+after the other (its own process and uvicorn's), and leave uvicorn behind, listening, when it is
+killed. One process starts in half the time and dies whole.
 """
 
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from local import postgres, seaweed
 from local.home import Home
-from local.http import probe
-from local.program import Program, Server
+from local.loopback import probe
+from local.servers import postgres, seaweed
+from local.servers.program import Program, Server
 
 
 def url(ports: dict[str, int]) -> str:
@@ -29,7 +29,7 @@ def server(home: Home, ports: dict[str, int]) -> Server:
         (
             sys.executable,
             "-m",
-            "local.mlflow",
+            "local.servers.mlflow_server",
             f"--backend={postgres.sqlalchemy_url(ports)}",
             "--artifacts=s3://mlflow",
             f"--port={ports['mlflow']}",

@@ -1,0 +1,83 @@
+"""Envoy's own interface: what is in force, and what is on its way."""
+
+from typing import Any
+
+import httpx
+
+from components.errors import Unreachable
+from components.platform import wait_for
+from local.gateway import routes
+from local.home import Home
+from local.loopback import local_client, probe
+from local.servers import envoy_server
+
+
+def answers(home: Home) -> bool:
+    """True when Envoy's admin interface answers."""
+    return probe("http://admin/ready", uds=envoy_server.admin_socket(home)) is None
+
+
+def _ask(home: Home, path: str) -> Any:
+    try:
+        with local_client(uds=envoy_server.admin_socket(home)) as client:
+            answer = client.get(f"http://admin{path}")
+            answer.raise_for_status()
+            return answer.json()
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            f"the gateway does not answer ({type(error).__name__}): run 'sluice up'"
+        ) from error
+
+
+def dump_routes(home: Home) -> dict[str, Any]:
+    """Envoy's own account of the routes in force.
+
+    Raises:
+        Unreachable: Envoy does not answer.
+    """
+    dumped: dict[str, Any] = _ask(home, "/config_dump?resource=dynamic_route_configs")
+    return dumped
+
+
+def counters(home: Home, pattern: str) -> dict[str, int]:
+    """Envoy's counters and gauges whose name matches the regex ``pattern``."""
+    stats = _ask(home, f"/stats?format=json&filter={pattern}")["stats"]
+    return {stat["name"]: stat["value"] for stat in stats if "value" in stat}
+
+
+def wait_for_clusters(home: Home, wanted: set[str], timeout: float = 5.0) -> None:
+    """Block until Envoy knows the clusters in ``wanted``.
+
+    Raises:
+        PlatformError: it does not within ``timeout`` seconds.
+    """
+    missing = wanted
+
+    def known() -> bool:
+        nonlocal missing
+        dumped = _ask(home, "/config_dump?resource=dynamic_active_clusters&mask=cluster.name")
+        missing = wanted - {config["cluster"]["name"] for config in dumped.get("configs", [])}
+        return not missing
+
+    def late() -> str:
+        return f"the gateway did not take {', '.join(sorted(missing))}: see logs/gateway.log"
+
+    wait_for(known, timeout, 0.005, late)
+
+
+def wait_for_routes(home: Home, timeout: float = 5.0) -> None:
+    """Block until Envoy carries the routes that were written last.
+
+    Another process may write while this one waits; what it writes holds what stood before.
+
+    Raises:
+        PlatformError: it does not within ``timeout`` seconds.
+    """
+
+    def carried() -> bool:
+        written = routes.version_of(envoy_server.routes_file(home).read_text(encoding="utf-8"))
+        configs = dump_routes(home).get("configs", [])
+        return any(config.get("version_info") == written for config in configs)
+
+    said = "the gateway refused the routes: see logs/gateway.log"
+    wait_for(carried, timeout, 0.005, lambda: said)

