@@ -13,12 +13,15 @@ PLATFORMS = ("memory", "local")
 
 
 @pytest.fixture(scope="session", params=PLATFORMS)
-def rig(request: pytest.FixtureRequest) -> Rig:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """One platform for all tests, as a cluster would be; each test uses names of its own."""
     if request.param == "memory":
-        return MemoryRig()
+        yield MemoryRig()
+        return
     platform: Platform = request.getfixturevalue("platform")
-    return LocalRig(platform)
+    rig = LocalRig(platform)
+    yield rig
+    rig.close()
 
 
 @pytest.fixture(scope="session")

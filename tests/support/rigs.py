@@ -102,6 +102,9 @@ class Rig(ABC):
         late = f"{what} did not come within {seconds:g} s"
         wait_for(condition, seconds, 0.05, lambda: late, self.platform.clock)
 
+    def close(self) -> None:
+        """Close what the rig has opened itself."""
+
     @abstractmethod
     def write_model(self, folder: Path) -> None:
         """Write the files of a model that a predictor can load."""
@@ -182,6 +185,7 @@ class RealRig(Rig):
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self._client = httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30)
 
     def write_model(self, folder: Path) -> None:
         write_bundle(folder)
@@ -217,13 +221,15 @@ class RealRig(Rig):
         return register.register(register.client(self.platform.registry.url), candidate).version
 
     def ask(self, endpoint: str, key: str | None = None) -> Answer:
-        answer = httpx.post(
-            f"{self.platform.gateway.url}/v2/models/{endpoint}/infer",
+        answer = self._client.post(
+            f"/v2/models/{endpoint}/infer",
             json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
             headers={gateway.KEY_HEADER: self.key if key is None else key},
-            trust_env=False,
         )
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
+
+    def close(self) -> None:
+        self._client.close()
 
     def registry_away(self) -> ModelRegistry:
         from components.registry import Registry
