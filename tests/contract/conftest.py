@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from components.endpoint import Endpoint
@@ -19,9 +20,8 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
         yield MemoryRig()
         return
     platform: Platform = request.getfixturevalue("platform")
-    rig = LocalRig(platform)
-    yield rig
-    rig.close()
+    with httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30) as client:
+        yield LocalRig(platform, client)
 
 
 @pytest.fixture(scope="session")

@@ -102,9 +102,6 @@ class Rig(ABC):
         late = f"{what} did not come within {seconds:g} s"
         wait_for(condition, seconds, 0.05, lambda: late, self.platform.clock)
 
-    def close(self) -> None:
-        """Close what the rig has opened itself."""
-
     @abstractmethod
     def write_model(self, folder: Path) -> None:
         """Write the files of a model that a predictor can load."""
@@ -183,9 +180,9 @@ class MemoryRig(Rig):
 class RealRig(Rig):
     """A platform of servers: a gateway that speaks HTTP, and MLflow."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, client: httpx.Client) -> None:
         self.platform = platform
-        self._client = httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30)
+        self._client = client
 
     def write_model(self, folder: Path) -> None:
         write_bundle(folder)
@@ -227,9 +224,6 @@ class RealRig(Rig):
             headers={gateway.KEY_HEADER: self.key if key is None else key},
         )
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
-
-    def close(self) -> None:
-        self._client.close()
 
     def registry_away(self) -> ModelRegistry:
         from components.registry import Registry
