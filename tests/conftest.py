@@ -5,12 +5,14 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
+from components.registry import Registry
 
 
 class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
@@ -40,7 +42,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     home = find_home()
     try:
         subprocess.run([sluice, "up"], check=True, timeout=240)
-        yield connect()
+        connected = connect()
+        yield connected
+        # A connection that is still open at the end of the session is an error.
+        cast(Registry, connected.registry).close()
     finally:
         if not kept:
             subprocess.run([sluice, "down"], check=True, timeout=120)

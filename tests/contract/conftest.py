@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from components.endpoint import Endpoint
@@ -13,12 +14,14 @@ PLATFORMS = ("memory", "local")
 
 
 @pytest.fixture(scope="session", params=PLATFORMS)
-def rig(request: pytest.FixtureRequest) -> Rig:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """One platform for all tests, as a cluster would be; each test uses names of its own."""
     if request.param == "memory":
-        return MemoryRig()
+        yield MemoryRig()
+        return
     platform: Platform = request.getfixturevalue("platform")
-    return LocalRig(platform)
+    with httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30) as client:
+        yield LocalRig(platform, client)
 
 
 @pytest.fixture(scope="session")

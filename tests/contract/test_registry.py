@@ -60,6 +60,8 @@ def test_unknown_models_and_versions_are_the_caller_s_mistake(
             registry.download(name, version, tmp_path / "none")
     with pytest.raises(InputError):
         registry.alias("nobody-s", "champion")
+    with pytest.raises(InputError):
+        registry.delete_alias("nobody-s", "champion")
     assert registry.alias(model, "contract") is None
 
 

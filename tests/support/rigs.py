@@ -180,8 +180,9 @@ class MemoryRig(Rig):
 class RealRig(Rig):
     """A platform of servers: a gateway that speaks HTTP, and MLflow."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, client: httpx.Client) -> None:
         self.platform = platform
+        self._client = client
 
     def write_model(self, folder: Path) -> None:
         write_bundle(folder)
@@ -217,11 +218,10 @@ class RealRig(Rig):
         return register.register(register.client(self.platform.registry.url), candidate).version
 
     def ask(self, endpoint: str, key: str | None = None) -> Answer:
-        answer = httpx.post(
-            f"{self.platform.gateway.url}/v2/models/{endpoint}/infer",
+        answer = self._client.post(
+            f"/v2/models/{endpoint}/infer",
             json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
             headers={gateway.KEY_HEADER: self.key if key is None else key},
-            trust_env=False,
         )
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
 

@@ -62,7 +62,7 @@ class MemoryServing:
         start = self.starts.get(stored.version, Start())
 
         def started() -> None:
-            if self._predictors.get(key) is new and new.readiness.state == "starting":
+            if new.readiness.state == "starting":
                 self._settle()
                 new.readiness = Readiness("failed" if start.fails else "ready", start.fails)
 

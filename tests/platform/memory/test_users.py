@@ -179,9 +179,7 @@ def test_counters_that_nobody_reads_get_old_and_then_are_none() -> None:
 
     def sources() -> dict[str, float | None]:
         found = world.platform.metrics.sample("shop", ["1"], 30).versions["1"]
-        return {
-            source: None if sample is None else sample.requests for source, sample in found.items()
-        }
+        return {source: sample.requests if sample else None for source, sample in found.items()}
 
     world.clock.sleep(30)
     assert sources() == {"a/rest": 400, "b/rest": 100}

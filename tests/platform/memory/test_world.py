@@ -151,3 +151,14 @@ def test_any_hundred_requests_hold_the_split(world: World) -> None:
     asked = [world.ask("shop", key).version for _ in range(300)]
     for begin in (0, 50, 200):
         assert asked[begin : begin + 100].count("2") == 7
+
+
+def test_nobody_is_sent_to_a_version_with_nothing_whoever_s_turn_it_would_be(world: World) -> None:
+    create(world, "1")
+    create(world, "2")
+    world.gateway.add("me")
+    key = world.gateway.key("me")
+    world.platform.traffic.set_weights("shop", {"1": 50, "2": 50}, LIMITS)
+    assert world.ask("shop", key).version == "1"
+    world.platform.traffic.set_weights("shop", {"2": 0, "1": 100})
+    assert {world.ask("shop", key).version for _ in range(10)} == {"1"}
