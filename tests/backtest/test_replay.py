@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -9,11 +10,16 @@ from cli import sluice
 from components import record
 from components.backtest.replay import replay
 from components.errors import InputError
-from components.judge import RULE, Policy
-from components.record import Line
+from components.judge import RULE, Policy, Poll
+from components.record import SCHEMA, Ended
+from tests.judge import make_golden
+from tests.support.polls import Gateway
 from tests.support.present import present
+from tests.support.records import chained, opened, write, written
 
 GOLDEN = Path(__file__).parents[1] / "judge" / "golden"
+
+Body = dict[str, Any]
 
 
 def run(*args: Path | str) -> tuple[int, str]:
@@ -45,6 +51,17 @@ def test_a_golden_record_is_reproduced(name: str, decision: str, at: float) -> N
     assert decision in said
 
 
+@pytest.mark.parametrize("story", make_golden.STORIES)
+def test_a_record_of_today_s_schema_is_reproduced_as_its_golden_one_is(
+    story: Callable[[Gateway], list[Poll]],
+) -> None:
+    lines = record.parse(make_golden.content(story), "today's")
+    golden = record.read(GOLDEN / f"{story.__name__}.jsonl")
+    assert (record.opened(golden).schema, record.opened(lines).schema) == (1, SCHEMA)
+    assert replay(lines) == replay(golden)
+    assert [line.content for line in lines[1:]] == [line.content for line in golden[1:]]
+
+
 def test_the_corrupted_record_is_refused_and_its_line_named() -> None:
     code, said = run(GOLDEN / "corrupted.jsonl")
     assert code == 1
@@ -52,20 +69,21 @@ def test_the_corrupted_record_is_refused_and_its_line_named() -> None:
     assert "corrupted.jsonl:" in said
 
 
-def rewritten(path: Path, change: Callable[[Line], dict[str, Any] | None]) -> Path:
-    """A record whose chain is whole, with other bodies."""
+def rewritten(path: Path, change: Callable[[str, int, Body], Body | None]) -> Path:
+    """A record whose chain is whole, with other bodies: ``change`` has each one's kind and line."""
+    lines = []
     for line in record.read(GOLDEN / "rolled_back.jsonl"):
-        body = change(line)
+        body = change(line.kind, line.seq, msgspec.json.decode(line.content))
         if body is not None:
-            record.append(path, line.kind, body, line.at)
-    return path
+            lines.append((line.kind, line.at, body))
+    return write(path, chained(lines))
 
 
 def test_a_verdict_that_the_polls_do_not_give_is_not_reproduced(tmp_path: Path) -> None:
-    def kinder(line: Line) -> dict[str, Any]:
-        if line.kind == "verdict" and line.body["decision"] == "ROLLBACK":
-            return line.body | {"decision": "PROMOTE"}
-        return line.body
+    def kinder(kind: str, _: int, body: Body) -> Body:
+        if kind == "verdict" and body["decision"] == "ROLLBACK":
+            return body | {"decision": "PROMOTE"}
+        return body
 
     path = rewritten(tmp_path / "record.jsonl", kinder)
     code, said = run(path)
@@ -76,10 +94,10 @@ def test_a_verdict_that_the_polls_do_not_give_is_not_reproduced(tmp_path: Path) 
 
 @pytest.mark.parametrize("other", [None, 1, 99])
 def test_a_record_of_another_rule_says_so_and_what_to_do(tmp_path: Path, other: int | None) -> None:
-    def older(line: Line) -> dict[str, Any]:
-        if line.kind != "verdict":
-            return line.body
-        body = {key: value for key, value in line.body.items() if key != "rule"}
+    def older(kind: str, _: int, body: Body) -> Body:
+        if kind != "verdict":
+            return body
+        body = {key: value for key, value in body.items() if key != "rule"}
         body["decision"] = "HOLD"
         return body if other is None else body | {"rule": other}
 
@@ -94,19 +112,19 @@ def test_a_record_of_another_rule_says_so_and_what_to_do(tmp_path: Path, other: 
 
 @pytest.mark.parametrize(("factor", "code"), [(1 + 1e-14, 0), (1 + 1e-9, 5)])
 def test_evidence_must_agree_to_twelve_digits(tmp_path: Path, factor: float, code: int) -> None:
-    def nudged(line: Line) -> dict[str, Any]:
-        if line.kind != "verdict":
-            return line.body
-        evidence = line.body["evidence"]
+    def nudged(kind: str, _: int, body: Body) -> Body:
+        if kind != "verdict":
+            return body
+        evidence = body["evidence"]
         safe = evidence["safe"] | {"log_e": evidence["safe"]["log_e"] * factor}
-        return line.body | {"evidence": evidence | {"safe": safe}}
+        return body | {"evidence": evidence | {"safe": safe}}
 
     assert run(rewritten(tmp_path / "record.jsonl", nudged))[0] == code
 
 
 def test_a_release_that_was_killed_between_poll_and_verdict_is_reproduced(tmp_path: Path) -> None:
-    def killed(line: Line) -> dict[str, Any] | None:
-        return None if line.kind == "verdict" and line.seq == 6 else line.body
+    def killed(kind: str, seq: int, body: Body) -> Body | None:
+        return None if kind == "verdict" and seq == 6 else body
 
     result = replay(record.read(rewritten(tmp_path / "record.jsonl", killed)))
     assert result.difference is None
@@ -114,8 +132,8 @@ def test_a_release_that_was_killed_between_poll_and_verdict_is_reproduced(tmp_pa
 
 
 def test_a_record_without_its_end_says_so(tmp_path: Path) -> None:
-    def cut(line: Line) -> dict[str, Any] | None:
-        return None if line.kind == "end" else line.body
+    def cut(kind: str, _: int, body: Body) -> Body | None:
+        return None if kind == "end" else body
 
     code, said = run(rewritten(tmp_path / "record.jsonl", cut))
     assert code == 0
@@ -124,10 +142,12 @@ def test_a_record_without_its_end_says_so(tmp_path: Path) -> None:
 
 def test_another_policy_says_what_it_would_have_decided_and_when(tmp_path: Path) -> None:
     lines = record.read(GOLDEN / "rolled_back.jsonl")
-    lax = present(replay(lines, Policy(error_rate=0.2, watch_s=60, max_extension=10)).decided)
-    assert (lax.decision, lax.at) == ("PROMOTE", 60)
-    quick = present(replay(lines, Policy(method="threshold", min_requests=200)).decided)
-    assert (quick.decision, quick.at) == ("ROLLBACK", 60)
+    lax = replay(lines, Policy(error_rate=0.2, watch_s=60, max_extension=10))
+    decided = present(lax.decided)
+    assert (decided.decision, decided.at) == ("PROMOTE", 60)
+    quick = replay(lines, Policy(method="threshold", min_requests=200))
+    decided = present(quick.decided)
+    assert (decided.decision, decided.at) == ("ROLLBACK", 60)
     policy = tmp_path / "policy.yaml"
     policy.write_text("method: threshold\nmin_requests: 200\n")
     code, said = run(GOLDEN / "rolled_back.jsonl", "--policy", policy)
@@ -135,18 +155,18 @@ def test_another_policy_says_what_it_would_have_decided_and_when(tmp_path: Path)
     assert "policy.yaml: ROLLBACK at 60 s" in said
 
 
-@pytest.mark.parametrize("content", [b"", b"{}\n", b"\xff\n", b"[1]\n"])
-def test_what_is_no_record_is_one_line_and_exit_code_1(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("rubbish", [b"", b"{}\n", b"\xff\n", b"[1]\n"])
+def test_what_is_no_record_is_one_line_and_exit_code_1(tmp_path: Path, rubbish: bytes) -> None:
     path = tmp_path / "record.jsonl"
-    path.write_bytes(content)
+    path.write_bytes(rubbish)
     code, said = run(path)
     assert code == 1
     assert "\n" not in said
 
 
 def test_a_record_that_begins_with_something_else_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "record.jsonl"
-    record.append(path, "poll", {"t": 0}, 0.0)
+    poll = Poll(0, {"1": 100}, {"1": {}, "2": {}})
+    path = write(tmp_path / "record.jsonl", written([(0.0, (poll,))]))
     with pytest.raises(InputError, match="begin with a 'release' line"):
         replay(record.read(path))
 
@@ -155,22 +175,40 @@ def test_a_record_that_begins_with_something_else_is_refused(tmp_path: Path) -> 
 def test_a_release_without_anything_to_watch_is_intact(
     tmp_path: Path, champion: str | None
 ) -> None:
-    path = tmp_path / "record.jsonl"
-    head: dict[str, Any] = {"release_id": "r", "champion": champion, "candidate": "2", "policy": {}}
-    record.append(path, "release", head, 0.0)
-    record.append(path, "end", {"outcome": "promoted", "reason": ""}, 1.0)
-    code, said = run(path)
+    head = msgspec.structs.replace(opened("r", Policy()), champion=champion)
+    content = written([(0.0, (head,)), (1.0, (Ended("promoted", ""),))])
+    code, said = run(write(tmp_path / "record.jsonl", content))
     assert code == 0
     assert "reproduced: 0 verdicts" in said
 
 
-@pytest.mark.parametrize("head", [{}, {"policy": {"error_rate": 7}}, {"policy": {}}])
+HEAD = opened("r", Policy())
+
+
+@pytest.mark.parametrize(
+    ("head", "named"),
+    [
+        ({}, "record.jsonl:1: this is not a release line"),
+        ({"policy": {"error_rate": 7}}, "record.jsonl:1: this is not a release line"),
+        ({"policy": {}}, "record.jsonl:1: this is not a release line"),
+        (msgspec.structs.replace(HEAD, policy={"error_rate": 7}), "line 1"),
+        (msgspec.structs.replace(HEAD, policy={}), "line 1"),
+    ],
+)
 def test_a_release_line_that_lacks_something_is_one_line(
-    tmp_path: Path, head: dict[str, Any]
+    tmp_path: Path, head: object, named: str
 ) -> None:
-    path = tmp_path / "record.jsonl"
-    record.append(path, "release", head, 0.0)
+    path = write(tmp_path / "record.jsonl", chained([("release", 0.0, head)]))
     code, said = run(path)
     assert code == 1
-    assert "line 1" in said
+    assert named in said
     assert "\n" not in said
+
+
+def test_a_record_of_a_later_schema_is_replayed_by_who_wrote_it(tmp_path: Path) -> None:
+    head = msgspec.structs.replace(HEAD, schema=SCHEMA + 1)
+    path = write(tmp_path / "record.jsonl", chained([("release", 0.0, head), ("new", 1.0, {})]))
+    code, said = run(path)
+    assert code == 1
+    assert f"recorded in schema {SCHEMA + 1}" in said
+    assert "replay it with the Sluice that wrote it" in said

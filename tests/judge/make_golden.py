@@ -1,19 +1,21 @@
-"""Write the golden decision records: `python -m tests.judge.make_golden`.
+"""Write golden decision records: `python -m tests.judge.make_golden`.
 
-They are made again only when the judge's rule changes on purpose; the tests replay them.
+They are made again only when the judge's rule changes on purpose; the tests replay them. Those that
+are committed were written in schema 1 and stay as they are, to show that such records replay; made
+again they are of the schema of the day.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from components import record
-from components.judge import Policy, Poll, begin, observe
+from components.endpoint import Endpoint
+from components.judge import Poll
+from components.record import SCHEMA, Opened
+from tests.support.endpoints import endpoint
 from tests.support.polls import Gateway
+from tests.support.records import STARTED_AT, judged, write
 
 GOLDEN = Path(__file__).parent / "golden"
-POLICY = Policy(steps=(10, 50, 100), watch_s=120, poll_s=15, undecided="hold")
-BEGAN_AT = 1_795_000_000.0
-OUTCOMES = {"PROMOTE": "promoted", "ROLLBACK": "rolled_back", "HOLD": "held", "ERROR": "error"}
 
 
 def promoted(gate: Gateway) -> list[Poll]:
@@ -31,35 +33,41 @@ def held(gate: Gateway) -> list[Poll]:
     return [gate.poll(), *gate.watch(8, rps=0.5)]
 
 
-def write(path: Path, polls: list[Poll]) -> None:
-    """Record a release over `polls` as the release does."""
-    path.unlink(missing_ok=True)
-    head = {
-        "schema": 1,
-        "release_id": f"demo-{path.stem}",
-        "endpoint": "demo",
-        "model": "demo",
-        "champion": "1",
-        "candidate": "2",
-        "policy": POLICY.model_dump(mode="json"),
-    }
-    record.append(path, "release", head, BEGAN_AT)
-    state = begin(POLICY, "1", "2")
-    for poll in polls:
-        state, verdict = observe(POLICY, state, poll)
-        record.append(path, "poll", poll.to_json(), BEGAN_AT + poll.t)
-        record.append(path, "verdict", verdict.to_json(), BEGAN_AT + poll.t)
-    end = {"outcome": OUTCOMES[verdict.decision], "reason": verdict.text}
-    record.append(path, "end", end, BEGAN_AT + polls[-1].t)
-    path.chmod(0o644)
+STORIES: tuple[Callable[[Gateway], list[Poll]], ...] = (promoted, rolled_back, held)
+
+
+def _endpoint() -> Endpoint:
+    return endpoint(
+        "demo",
+        release={
+            "steps": [10, 50, 100],
+            "watch": "2m",
+            "poll": "15s",
+            "judge": {"undecided": "hold"},
+        },
+    )
+
+
+def content(story: Callable[[Gateway], list[Poll]]) -> bytes:
+    """The record of a release over the story's polls, as the release writes it."""
+    released = _endpoint()
+    head = Opened(
+        schema=SCHEMA,
+        release_id=f"demo-{story.__name__}",
+        endpoint=released.name,
+        model=released.model,
+        candidate="2",
+        champion="1",
+        settings=released.model_dump(mode="json"),
+    )
+    return judged(head, released.release.policy(), story(Gateway()), STARTED_AT)
 
 
 def main() -> None:
     """Write all four."""
     GOLDEN.mkdir(exist_ok=True)
-    stories: tuple[Callable[[Gateway], list[Poll]], ...] = (promoted, rolled_back, held)
-    for story in stories:
-        write(GOLDEN / f"{story.__name__}.jsonl", story(Gateway()))
+    for story in STORIES:
+        write(GOLDEN / f"{story.__name__}.jsonl", content(story))
     whole = (GOLDEN / "rolled_back.jsonl").read_bytes()
     # One digit of a counter in the middle: a failure becomes another number of failures.
     at = whole.index(b'"errors":', len(whole) // 2) + len(b'"errors":')

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components.endpoint import Endpoint
-from tests.support.records import SCENARIOS, SETTINGS, Record, release
+from tests.support.records import Recorder, write
+from tests.support.scenarios import SCENARIOS, SETTINGS, head, release
 
 
 @pytest.fixture(scope="session")
@@ -18,31 +19,19 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def written(name: str) -> Path:
         path = folder / f"{name}.jsonl"
         if not path.exists():
-            release(SCENARIOS[name]()).write(path)
+            write(path, release(SCENARIOS[name]()).content())
         return path
 
     return written
 
 
 @pytest.fixture
-def new_record() -> Callable[..., Record]:
+def new_record() -> Callable[..., Recorder]:
     """A function that begins a record of a canary release; arguments change its first line."""
 
-    def begun(**changes: Any) -> Record:
-        record = Record()
-        head = {
-            "schema": 1,
-            "release_id": "banking77-v2",
-            "endpoint": "banking77",
-            "model": "banking77-intent",
-            "candidate": "2",
-            "champion": "1",
-            "path": "canary",
-            "run_id": "0" * 32,
-            "policy": {},
-            "settings": Endpoint.model_validate(SETTINGS).model_dump(mode="json"),
-        }
-        record.append("release", head | changes)
+    def begun(**changes: Any) -> Recorder:
+        record = Recorder()
+        record.append(head(Endpoint.model_validate(SETTINGS), **changes))
         return record
 
     return begun

@@ -36,7 +36,7 @@ def browse(
     chromium: str, records: Records, tmp_path: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     path = tmp_path / "report.html"
-    path.write_text(render(timeline_of(record.read(records("slow"))), path), encoding="utf-8")
+    path.write_text(render(timeline_of(record.read(records("slow"))), str(path)), encoding="utf-8")
 
     def opened(*flags: str) -> subprocess.CompletedProcess[str]:
         profile = f"--user-data-dir={tmp_path / 'profile'}"

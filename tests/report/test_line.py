@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components import record
-from components.report import formatting
-from components.report.line import describe
+from components.report.line import action, describe
 
 Records = Callable[[str], Path]
 
@@ -23,5 +22,6 @@ def test_the_forecast_names_the_budget_and_how_it_is_split(records: Records) -> 
 
 def test_actions_have_the_same_words_as_on_the_page(records: Records) -> None:
     actions = said(records("promoted"), "action")
-    assert {line.body["action"] for line, _ in actions} > {"fetch", "deploy", "set_weights"}
-    assert [text for _, text in actions] == [formatting.action(line.body) for line, _ in actions]
+    kinds = {type(line.body) for line, _ in actions}
+    assert kinds > {record.Fetched, record.Deployed, record.WeightsSet}
+    assert [text for _, text in actions] == [action(line) for line, _ in actions]

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 
 from components import record
+from components.evaluation import EvaluationResult
+from components.judge import Poll
 from components.report.page import render
 from components.report.timeline import timeline_of
+from tests.support.records import Recorder
 
 Records = Callable[[str], Path]
-Recorder = Callable[..., Any]
+NewRecord = Callable[..., Recorder]
 
 PLOTS = ["share", "latency", "errors", "evidence", "safety", "requests"]
 
@@ -53,7 +56,7 @@ class Parsed(HTMLParser):
 
 @cache
 def page_at(path: Path) -> str:
-    return render(timeline_of(record.read(path)), path)
+    return render(timeline_of(record.read(path)), str(path))
 
 
 def page_of(records: Records, name: str) -> str:
@@ -104,12 +107,12 @@ def test_a_page_is_smaller_than_500_kb(records: Records, name: str) -> None:
     assert len(page_of(records, name).encode()) < 500_000
 
 
-def test_rows_that_the_champion_failed_are_told(records: Records, new_record: Recorder) -> None:
-    (found,) = [x.body for x in record.read(records("promoted")) if x.kind == "evaluation"]
+def test_rows_that_the_champion_failed_are_told(records: Records, new_record: NewRecord) -> None:
+    (found,) = record.of(record.read(records("promoted")), EvaluationResult)
     written = new_record()
     said = "the champion did not answer 31 of 3080 held-out rows"
-    written.append("evaluation", found | {"champion_failures": 31, "warnings": [said]})
-    page = render(timeline_of(written.lines()), Path("record.jsonl"))
+    written.append(msgspec.structs.replace(found, champion_failures=31, warnings=(said,)))
+    page = render(timeline_of(written.lines()), "record.jsonl")
     assert f"Warning: {said}." in page
     assert re.search(r'Rows failed</th><td class="number">0</td><td class="number">31</td>', page)
 
@@ -128,17 +131,18 @@ def test_only_our_own_script_may_run(records: Records) -> None:
     assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
 
 
-def test_markup_in_a_record_is_shown_and_not_obeyed(new_record: Recorder) -> None:
+def test_markup_in_a_record_is_shown_and_not_obeyed(new_record: NewRecord) -> None:
     hostile = '</title></svg><script>alert("x")</script><img src=x onerror=y>'
-    written = new_record(candidate=hostile, release_id=hostile, run_id=hostile)
+    later = record.SCHEMA + 1
+    written = new_record(schema=later, candidate=hostile, release_id=hostile, run_id=hostile)
     written.t = 2
     for t in (1, 2, 3):
-        weights = {"1": 100} if t == 1 else {"1": 90, hostile: 10}
-        written.append("poll", {"t": t, "weights": weights, "sources": {}})
-    written.append("event", {"event": hostile, "detail": hostile})
-    written.append("action", {"action": hostile, hostile: hostile})
-    written.append("end", {"outcome": "error", "reason": hostile})
-    page = render(timeline_of(written.lines()), Path(hostile))
+        weights: dict[str, float] = {"1": 100} if t == 1 else {"1": 90, hostile: 10}
+        written.append(Poll(t, weights, {}))
+    written.append(record.Noted(hostile, hostile))
+    written.append_json("action", {"action": hostile, hostile: hostile})
+    written.append(record.Ended("error", hostile))
+    page = render(timeline_of(written.lines()), hostile)
     parsed = Parsed(page)
     assert parsed.tags.count("script") == 1
     assert "img" not in parsed.tags

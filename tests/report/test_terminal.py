@@ -4,26 +4,27 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
 from cli import sluice
 from components import record
+from components.evaluation import EvaluationResult
 from components.report import terminal
 from components.report.timeline import timeline_of
+from tests.support.records import Recorder
 
 Records = Callable[[str], Path]
-Recorder = Callable[..., Any]
+NewRecord = Callable[..., Recorder]
 
 
 def shown(lines: list[record.Line], path: Path) -> str:
-    console = Console(file=io.StringIO(), width=80, highlight=False)
-    terminal.show(console, timeline_of(lines), path)
-    written: str = console.file.getvalue()  # type: ignore[attr-defined]  # it is our StringIO
-    return written
+    written = io.StringIO()
+    terminal.show(Console(file=written, width=80, highlight=False), timeline_of(lines), str(path))
+    return written.getvalue()
 
 
 def sluice_says(*arguments: str | Path) -> Result:
@@ -50,10 +51,11 @@ def test_a_release_fits_80_columns_and_says_how_it_went(
     assert [said for said in expected if said not in text] == []
 
 
-def test_rows_that_the_champion_failed_are_told(records: Records, new_record: Recorder) -> None:
-    (found,) = [x.body for x in record.read(records("promoted")) if x.kind == "evaluation"]
+def test_rows_that_the_champion_failed_are_told(records: Records, new_record: NewRecord) -> None:
+    (found,) = record.of(record.read(records("promoted")), EvaluationResult)
     written = new_record()
-    written.append("evaluation", found | {"champion_failures": 31, "warnings": ["31 unanswered"]})
+    warned = msgspec.structs.replace(found, champion_failures=31, warnings=("31 unanswered",))
+    written.append(warned)
     text = shown(written.lines(), Path("record.jsonl"))
     assert "Warning: 31 unanswered" in text
 
@@ -63,10 +65,10 @@ def test_the_evidence_names_the_budget_that_it_is_held_against(records: Records)
     assert "false rollback: at most 1% of releases (errors 0.25%, p95 0.7%, split 0.05%)" in text
 
 
-def test_no_text_of_a_record_commands_the_terminal(new_record: Recorder) -> None:
+def test_no_text_of_a_record_commands_the_terminal(new_record: NewRecord) -> None:
     written = new_record(candidate="2\x1b]0;title\x07")
-    written.append("event", {"event": "x\x1b[2J", "detail": "[bold]as written[/bold]"})
-    written.append("end", {"outcome": "error", "reason": "line one\nline two \x1b[31m"})
+    written.append(record.Noted("x\x1b[2J", "[bold]as written[/bold]"))
+    written.append(record.Ended("error", "line one\nline two \x1b[31m"))
     text = shown(written.lines(), Path("record.jsonl"))
     assert "\x1b" not in text
     assert "[bold]as written[/bold]" in text

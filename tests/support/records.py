@@ -8,7 +8,7 @@ from obstore.store import MemoryStore
 from components.judge import Policy, Poll, begin, observe
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
-from components.record import SCHEMA, Body, Ended, Opened, Outcome, Record
+from components.record import SCHEMA, Body, Ended, Line, Opened, Outcome, Record, chain
 
 OUTCOMES: dict[str, Outcome] = {
     "PROMOTE": "promoted",
@@ -16,6 +16,47 @@ OUTCOMES: dict[str, Outcome] = {
     "HOLD": "held",
     "ERROR": "error",
 }
+STARTED_AT = 1_795_000_000.0
+
+
+class Recorder:
+    """A record that grows as a test says; ``t`` is the time of the next lines, in seconds."""
+
+    def __init__(self, release_id: str = "demo") -> None:
+        self.t = 0.0
+        self._release_id = release_id
+        self._clock = ManualClock()
+        self._store = ObjectRecords(MemoryStore())
+        self._record = Record(self._store, release_id, self._clock)
+
+    def append(self, *bodies: Body) -> None:
+        """Add lines as a release does."""
+        self._clock.set_wall(STARTED_AT + self.t)
+        self._record.append(*bodies)
+
+    def append_json(self, kind: str, body: object) -> None:
+        """Add a line whose body no release of this version writes."""
+        before = self.content().splitlines()
+        prev = chain.parse(before[-1], "the record").hash if before else chain.FIRST
+        _, content = chain.link(len(before), kind, STARTED_AT + self.t, body, prev)
+        assert self._store.append(self._release_id, len(before), content)
+
+    def lines(self) -> list[Line]:
+        """Every line, read from the store."""
+        return Record(self._store, self._release_id, self._clock).lines()
+
+    def content(self) -> bytes:
+        """The record as one file."""
+        return self._record.content()
+
+
+def chained(lines: Iterable[tuple[str, float, object]]) -> bytes:
+    """A record whose chain is whole, whatever its lines say: each one's kind, time and body."""
+    content, prev = b"", chain.FIRST
+    for seq, (kind, at, body) in enumerate(lines):
+        link, line = chain.link(seq, kind, at, body, prev)
+        content, prev = content + line, link.hash
+    return content
 
 
 def written(lines: Iterable[tuple[float, tuple[Body, ...]]], release_id: str = "demo") -> bytes:

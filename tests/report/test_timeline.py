@@ -9,24 +9,25 @@ import pytest
 from components import record
 from components.errors import InputError
 from components.judge import Poll
-from components.report import series
-from components.report.timeline import Timeline, timeline_of
+from components.report.pooling import merged_span, pooled, trailing
+from components.report.timeline import Timeline, p95, timeline_of
 from tests.support.present import present
+from tests.support.records import Recorder
 
 Records = Callable[[str], Path]
-Recorder = Callable[..., Any]
+NewRecord = Callable[..., Recorder]
 
 
-def story_of(records: Records, name: str) -> Timeline:
+def read_timeline(records: Records, name: str) -> Timeline:
     return timeline_of(record.read(records(name)))
 
 
 def polls_of(records: Records, name: str) -> list[Poll]:
-    return [Poll.from_json(line.body) for line in record.read(records(name)) if line.kind == "poll"]
+    return record.of(record.read(records(name)), Poll)
 
 
 def test_the_steps_hold_every_request_that_the_counters_show(records: Records) -> None:
-    timeline, polls = story_of(records, "promoted"), polls_of(records, "promoted")
+    timeline, polls = read_timeline(records, "promoted"), polls_of(records, "promoted")
     served = {
         version: present(polls[-1].sources[version]["envoy"]).requests
         - present(polls[0].sources[version]["envoy"]).requests
@@ -41,16 +42,16 @@ def test_the_steps_hold_every_request_that_the_counters_show(records: Records) -
 
 
 def test_the_verdict_of_a_rolled_back_step_is_the_one_that_ended_it(records: Records) -> None:
-    timeline = story_of(records, "slow")
+    timeline = read_timeline(records, "slow")
     (step,) = timeline.steps
     assert present(step.verdict).decision == "ROLLBACK"
     assert present(timeline.verdict).reasons[0].code == "p95"
-    ours, theirs = (present(series.p95(timeline.edges, g)) for g in (step.candidate, step.champion))
+    ours, theirs = (present(p95(timeline.edges, g)) for g in (step.candidate, step.champion))
     assert ours > 1.3 * theirs
 
 
 def test_polls_without_metrics_are_a_gap_and_one_event(records: Records) -> None:
-    timeline = story_of(records, "cut")
+    timeline = read_timeline(records, "cut")
     unread = [point for point in timeline.points if 600 <= point.t <= 900]
     assert len(unread) == 20
     for point in unread:
@@ -63,28 +64,28 @@ def test_polls_without_metrics_are_a_gap_and_one_event(records: Records) -> None
 
 
 def test_a_release_without_traffic_has_no_points_and_no_verdict(records: Records) -> None:
-    timeline = story_of(records, "first")
+    timeline = read_timeline(records, "first")
     assert (timeline.points, timeline.steps) == ((), ())
     assert timeline.verdict is None
     assert timeline.exposed is None
 
 
 def test_pooling_keeps_the_counts_and_never_mixes_steps(records: Records) -> None:
-    timeline = story_of(records, "promoted")
-    pooled = series.pooled(timeline.points, 50)
-    assert len(pooled) <= 55
+    timeline = read_timeline(records, "promoted")
+    few = pooled(timeline.points, 50)
+    assert len(few) <= 55
     for share in (10, 50):
         before = [p.candidate for p in timeline.points if p.share == share]
-        after = [p.candidate for p in pooled if p.share == share]
-        one, other = (present(series.merged_span(spans)) for spans in (after, before))
+        after = [p.candidate for p in few if p.share == share]
+        one, other = (present(merged_span(spans)) for spans in (after, before))
         assert one.growth == other.growth
         assert one.seconds == pytest.approx(other.seconds)
-    assert sum(point.polls for point in pooled) == len(timeline.points)
+    assert sum(point.polls for point in few) == len(timeline.points)
 
 
 def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: Records) -> None:
-    points = story_of(records, "promoted").points
-    lines = series.trailing(points, 60)
+    points = read_timeline(records, "promoted").points
+    lines = trailing(points, 60)
     at = next(i for i, point in enumerate(points) if point.t > 300)
     inside = [p for p in points if points[at].t - 60 < p.t <= points[at].t]
     assert len(inside) == 4
@@ -94,7 +95,7 @@ def test_a_trailing_point_adds_up_what_lies_within_its_window_and_step(records: 
     assert lines[first].candidate == points[first].candidate
 
 
-def test_a_counter_that_went_back_adds_nothing_negative(new_record: Recorder) -> None:
+def test_a_counter_that_went_back_adds_nothing_negative(new_record: NewRecord) -> None:
     written = new_record()
     buckets = [{"10.0": n, "20.0": n, "+Inf": n} for n in range(1000)]
     for t, ours, theirs in ((1, 0, 50), (2, 10, 140), (3, 3, 230), (4, 8, 320)):
@@ -103,16 +104,16 @@ def test_a_counter_that_went_back_adds_nothing_negative(new_record: Recorder) ->
             version: {"a": {"requests": n, "errors": 0, "buckets": buckets[n]}}
             for version, n in (("1", theirs), ("2", ours))
         }
-        written.append("poll", {"t": t, "weights": weights, "sources": sources})
+        written.append(Poll.from_json({"t": t, "weights": weights, "sources": sources}))
     (step,) = timeline_of(written.lines()).steps
     assert (step.candidate.requests, step.champion.requests) == (18, 270)
-    assert series.p95((10.0, 20.0, float("inf")), step.candidate) == pytest.approx(9.5)
+    assert p95((10.0, 20.0, float("inf")), step.candidate) == pytest.approx(9.5)
 
 
-def test_what_is_no_release_record_is_refused(new_record: Recorder) -> None:
+def test_what_is_no_release_record_is_refused(new_record: NewRecord) -> None:
     with pytest.raises(InputError, match="does not begin with a 'release' line"):
         timeline_of([])
-    with pytest.raises(InputError, match=r"no record that a release wrote.*name: Field required"):
+    with pytest.raises(InputError, match="holds no settings: it can only be replayed"):
         timeline_of(new_record(settings={}).lines())
 
 
@@ -128,12 +129,11 @@ def test_what_is_no_release_record_is_refused(new_record: Recorder) -> None:
     ],
 )
 def test_a_line_of_the_wrong_form_is_one_clear_error(
-    new_record: Recorder, kind: str, body: dict[str, Any]
+    new_record: NewRecord, kind: str, body: dict[str, Any]
 ) -> None:
     written = new_record()
-    poll = {"t": 1, "weights": {"1": 100}, "sources": {}}
-    written.append("poll", poll)
-    written.append(kind, body)
+    written.append(Poll(1, {"1": 100}, {}))
+    written.append_json(kind, body)
     with pytest.raises(InputError) as caught:
         timeline_of(written.lines())
     assert "\n" not in str(caught.value)
