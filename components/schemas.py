@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from components import record
 from components.endpoint import Endpoint
 from components.judge import Poll
 
@@ -19,6 +20,7 @@ _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "endpoint": Endpoint.model_json_schema,
     "poll": lambda: {"title": "Poll", **msgspec.json.schema(Poll)},
+    "record": record.schema,
 }
 """How each schema is made, by name."""
 
