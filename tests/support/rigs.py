@@ -3,6 +3,7 @@
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import count
@@ -41,10 +42,13 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 class Rig(ABC):
     """One platform. Names that a test asks for are new, for real servers outlive a test."""
 
-    platform: Platform
-
     _session = uuid.uuid4().hex[:6]
     _numbers = count(1)
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.answered: Counter[tuple[str, str]] = Counter()
+        """Requests so far that a version answered, by endpoint and version."""
 
     def name(self, what: str = "contract") -> str:
         """A name that nobody has used, in this session or one before."""
@@ -114,9 +118,16 @@ class Rig(ABC):
     def register(self, model: str, files: Mapping[str, bytes]) -> str:
         """Register a version with these files and a manifest; its number."""
 
-    @abstractmethod
     def ask(self, endpoint: str, key: str | None = None) -> Answer:
         """One user's request; default: with the rig's own key."""
+        answer = self._ask(endpoint, self.key if key is None else key)
+        if answer.version is not None and answer.status not in gateway.REFUSALS:
+            self.answered[endpoint, answer.version] += 1
+        return answer
+
+    @abstractmethod
+    def _ask(self, endpoint: str, key: str) -> Answer:
+        """One user's request."""
 
     @abstractmethod
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
@@ -144,7 +155,7 @@ class MemoryRig(Rig):
         self.world.delay_traffic(0.07, "proxy-b")
         for version in ("1", "2"):
             self.world.behave(version, error_rate=0.0)
-        self.platform = self.world.platform
+        super().__init__(self.world.platform)
 
     def write_model(self, folder: Path) -> None:
         write(folder, {"model.txt": b"any"})
@@ -156,8 +167,8 @@ class MemoryRig(Rig):
     def register(self, model: str, files: Mapping[str, bytes]) -> str:
         return self.world.register(model, files)
 
-    def ask(self, endpoint: str, key: str | None = None) -> Answer:
-        return self.world.ask(endpoint, self.key if key is None else key)
+    def _ask(self, endpoint: str, key: str) -> Answer:
+        return self.world.ask(endpoint, key)
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
         shown = self.world.proxies.shown(endpoint).values()
@@ -181,7 +192,7 @@ class RealRig(Rig):
     """A platform of servers: a gateway that speaks HTTP, and MLflow."""
 
     def __init__(self, platform: Platform, client: httpx.Client) -> None:
-        self.platform = platform
+        super().__init__(platform)
         self._client = client
 
     def write_model(self, folder: Path) -> None:
@@ -217,11 +228,11 @@ class RealRig(Rig):
         )
         return register.register(register.client(self.platform.registry.url), candidate).version
 
-    def ask(self, endpoint: str, key: str | None = None) -> Answer:
+    def _ask(self, endpoint: str, key: str) -> Answer:
         answer = self._client.post(
             f"/v2/models/{endpoint}/infer",
             json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
-            headers={gateway.KEY_HEADER: self.key if key is None else key},
+            headers={gateway.KEY_HEADER: key},
         )
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
 
