@@ -16,8 +16,8 @@ import pytest
 from components.gateway import KEY_HEADER
 from components.platform import Platform, connect
 from components.registry import Registry
-from local import ports, seaweed
 from local.home import find_home
+from local.servers import ports, seaweed
 from tests.support.releases import MODEL, SLUICE, first_release, newest, released_file, sluice
 from tests.support.waiting import wait_until
 
