@@ -83,7 +83,7 @@ class EnvoyTraffic:
         def late() -> str:
             return (
                 f"the gateway shows {shown or 'no route'} for {endpoint} instead of "
-                f"{wanted or 'no route'} after {timeout:.1f} s: see logs/discovery.log"
+                f"{wanted or 'no route'} after {timeout:.1f} s: see logs/gateway.log"
             )
 
         return wait_for(in_force, timeout, 0.005, late)
