@@ -38,10 +38,11 @@ def prepare(platform: Platform, cache: Path, data: Path, say: Say) -> list[Regis
         PlatformError: a server refused.
     """
     server = client(platform.registry.url)
+    sources = banking77.load_sources(data)
     for uri, name in ((BANKING77_TRAIN, "train.csv"), (BANKING77_TEST, "test.csv")):
         upload(platform.files, uri, (data / name).read_bytes())
     return [
-        *_banking77(server, cache, banking77.load_sources(data), say),
+        *_banking77(server, cache, sources, say),
         *prepare_tumour(server, platform.files, say),
     ]
 

@@ -23,7 +23,6 @@ def evaluate(
         endpoint: names the data set and the criteria.
         candidate_bundle: verified files of the candidate.
         champion_bundle: verified files of the version in production; None at a first release.
-
         read: the bytes at an address, at most so many (`components.platform.Files.read`).
 
     Raises:

@@ -46,7 +46,7 @@ def _answering(what: str) -> Iterator[None]:
     except (AlreadyExistsError, FileNotFoundError):
         raise
     except (BaseError, OSError) as error:
-        said = str(error).partition("\n\nDebug source")[0]
+        said = " ".join(str(error).partition("\n\nDebug source")[0].split())
         raise Unreachable(f"the object store did not take or give {what}: {said}") from error
 
 
@@ -237,6 +237,8 @@ class ObjectFiles:
         """Put an object, replacing what was there."""
         store, path = self._place(uri)
         with _answering(uri):
+            # Some stores make a bucket when somebody writes to it; a wrong address must not.
+            obstore.list_with_delimiter(store, path)
             obstore.put(store, path, content)
 
     def _place(self, uri: str) -> "tuple[ObjectStore, str]":

@@ -1,6 +1,6 @@
-import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +10,7 @@ from components.endpoint import Endpoint, Execution, Queue, Serving
 from components.errors import InputError
 from components.evaluation import evaluate
 from components.evaluation.scoring import _label, _same, score
+from components.platform.memory import World
 from components.predictor.runtimes import open_model
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
@@ -94,10 +95,10 @@ def test_the_same_model_as_candidate_and_champion_passes(tmp_path: Path) -> None
     lines = [f"{r['text']},{t}" for r, t in zip(data.rows, data.targets, strict=True)]
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(["text,label", *lines]) + "\n")
-    result = evaluate(endpoint(path.as_uri()), bundle, bundle)
+    result = evaluate(endpoint(path.as_uri()), bundle, bundle, World().platform.files.read)
     assert result.passed
     assert (result.rows, result.accuracy, result.lost, result.gained) == (120, 1.0, 0, 0)
-    assert json.loads(result.model_dump_json())["classes"][0]["p_holm"] == 1.0
+    assert msgspec.json.decode(msgspec.json.encode(result))["classes"][0]["p_holm"] == 1.0
 
 
 def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from components.bundle import verify
 from components.errors import InputError
 from components.platform import Platform
-from components.registry import Registry, flavor, register
+from components.registry import flavor, register
 from components.registry.names import MANIFEST_TAG
 from components.registry.register import Candidate
 from tests.support.bundles import write_bundle
@@ -20,12 +19,11 @@ MODEL = "tiny-colours"
 
 @pytest.fixture(scope="module")
 def server(platform: Platform) -> Any:
-    return register.client(platform.registry_url)
+    return register.client(platform.registry.url)
 
 
 def download(platform: Platform, model: str, version: str, folder: Path) -> None:
-    with closing(Registry(platform.registry_url)) as registry:
-        registry.download(model, version, folder)
+    platform.registry.download(model, version, folder)
 
 
 @pytest.fixture
