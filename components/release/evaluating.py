@@ -19,9 +19,9 @@ def evaluate(release: Release) -> Evaluated:
     evaluation = release.state().evaluation
     if evaluation is None or not evaluation.passed:
         reasons = evaluation.reasons if evaluation else ()
-        return Evaluated(road="rejected", reason="; ".join(reasons))
-    road = "canary" if state.watched else "direct"
-    return Evaluated(road=road, reason=f"{state.kind}: the promotion criteria hold")
+        return Evaluated(strategy="rejected", reason="; ".join(reasons))
+    strategy = "canary" if state.watched else "direct"
+    return Evaluated(strategy=strategy, reason=f"{state.kind}: the promotion criteria hold")
 
 
 def _evaluate(release: Release, state: ReleaseState) -> None:

@@ -40,7 +40,7 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
             stored = [_store(release, state, each) for each in wanted]
         files = {each.version: {"digest": each.digest, "uri": each.uri} for each in stored}
         release.record.append(FetchedLine(version=state.candidate, files=files))
-    return Fetched(candidate=state.candidate, champion=state.champion or "", path=state.kind)
+    return Fetched(candidate=state.candidate, champion=state.champion or "", kind=state.kind)
 
 
 def _begin(release: Release, endpoint: Endpoint, version: str) -> None:

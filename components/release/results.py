@@ -9,14 +9,14 @@ class Fetched(Frozen):
     candidate: str
     champion: str
     """Empty when there is none."""
-    path: str
-    """How the release goes: first, canary, re-release or unchanged."""
+    kind: str
+    """What kind of release it is: first, canary, re-release or unchanged."""
 
 
 class Evaluated(Frozen):
     """Where the release goes from here."""
 
-    road: str
+    strategy: str
     """canary, direct or rejected."""
     reason: str
 

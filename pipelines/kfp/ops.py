@@ -30,20 +30,20 @@ class Op:
 
 @Op
 def fetch(endpoint: str, version: str, release_id: str) -> NamedTuple(
-    "Fetched", [("candidate", str), ("champion", str), ("path", str)]
+    "Fetched", [("candidate", str), ("champion", str), ("kind", str)]
 ):
     from components.release import steps
 
     r = steps.fetch(endpoint=endpoint, version=version, release_id=release_id)
-    return (r.candidate, r.champion, r.path)
+    return (r.candidate, r.champion, r.kind)
 
 
 @Op
-def evaluate(release_id: str) -> NamedTuple("Evaluated", [("road", str), ("reason", str)]):
+def evaluate(release_id: str) -> NamedTuple("Evaluated", [("strategy", str), ("reason", str)]):
     from components.release import steps
 
     r = steps.evaluate(release_id=release_id)
-    return (r.road, r.reason)
+    return (r.strategy, r.reason)
 
 
 @Op

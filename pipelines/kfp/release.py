@@ -37,10 +37,10 @@ def release(watched_steps: int) -> Callable[..., Any]:
         with dsl.ExitHandler(ops.finalize(release_id=release_id)):
             fetched = ops.fetch(endpoint=endpoint, version=version, release_id=release_id)
             evaluated = ops.evaluate(release_id=release_id).after(fetched)
-            with dsl.If(evaluated.outputs["road"] == "canary", name="canary"):
+            with dsl.If(evaluated.outputs["strategy"] == "canary", name="canary"):
                 deployed = ops.deploy(release_id=release_id)
                 from_stage(1, release_id).after(deployed)
-            with dsl.Elif(evaluated.outputs["road"] == "direct", name="direct"):
+            with dsl.Elif(evaluated.outputs["strategy"] == "direct", name="direct"):
                 deployed = ops.deploy(release_id=release_id)
                 ops.promote(release_id=release_id).after(deployed)
             with dsl.Else(name="rejected"):

@@ -75,7 +75,7 @@ def test_a_whole_release_runs_with_each_step_in_a_process_of_its_own(
         (tmp_path / "pods").mkdir()
         fetched = pods.run("fetch", endpoint="pods", version="4")
         assert (fetched["candidate"], fetched["champion"]) == ("4", "2")
-        assert pods.run("evaluate")["road"] == "canary"
+        assert pods.run("evaluate")["strategy"] == "canary"
         assert pods.run("deploy") == {"versions": "2,4"}
         assert pods.run("shift", stage="1")["percent"] == 50
         assert pods.run("watch", stage="1")["verdict"] == "PROMOTE"
