@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from components.errors import InputError
 
@@ -60,12 +60,20 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def file_name(name: str) -> str:
-    """A name of any length and alphabet as a file's; ordinary names stay as they are."""
-    quoted = quote(name, safe="")
+    """A name of any length and alphabet as a file's; ordinary names stay as they are.
+
+    A plus sign stands where a URL has a percent sign, which the supervisor would expand.
+    """
+    quoted = quote(name, safe="").replace("%", "+")
     if len(quoted) <= _LONGEST_NAME:
         return quoted
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{quoted[: _LONGEST_NAME - 20]}+{digest}"
+    return f"{quoted[: _LONGEST_NAME - 20]}++{digest}"
+
+
+def name_in(file_name: str) -> str:
+    """The name that `file_name` wrote, as far as it kept it."""
+    return unquote(file_name.replace("+", "%"))
 
 
 def last_lines(log: Path, since: int = 0) -> list[str]:

@@ -18,9 +18,8 @@ class Backend:
 
 def program_name(endpoint: str, version: str) -> str:
     """The supervisor's name of a predictor, and its file's."""
-    # What follows the last dash is the version. A percent sign is the supervisor's own.
-    name = f"{file_name(endpoint)}-v{file_name(version).replace('-', '%2D')}"
-    return name.replace("%", "=")
+    # What follows the last dash is the version.
+    return f"{file_name(endpoint)}-v{file_name(version).replace('-', '+2D')}"
 
 
 def known(home: Home) -> list[tuple[Backend, bool]]:

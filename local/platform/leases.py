@@ -3,13 +3,12 @@
 import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote
 
 import msgspec
 
 from components.errors import InputError
 from components.platform import Lease
-from local.files import file_name, locked, read_json, replace_json
+from local.files import file_name, locked, name_in, read_json, replace_json
 from local.home import Home
 
 
@@ -71,5 +70,5 @@ def _holder(path: Path) -> str | None:
     try:
         lease = _read(path)
     except InputError:
-        return unquote(path.stem)
+        return name_in(path.stem)
     return lease.endpoint if lease else None
