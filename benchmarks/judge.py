@@ -10,9 +10,14 @@ import time
 from itertools import accumulate
 from pathlib import Path
 
+from obstore.store import MemoryStore
+
 from components import record
 from components.backtest.replay import replay
 from components.judge import Policy, Poll, Sample, begin, observe
+from components.platform.memory import ManualClock
+from components.platform.objects import ObjectRecords
+from components.record import SCHEMA, Opened, Record
 
 POLLS = 5_760
 SOURCES = ("a", "b", "c")
@@ -63,13 +68,24 @@ def parsed(polls: list[Poll]) -> list[float]:
 
 def write(path: Path, polls: list[Poll]) -> None:
     """The decision record of these polls, as the release writes it."""
-    head = {"release_id": "bench", "champion": "1", "candidate": "2"}
-    record.append(path, "release", {**head, "policy": POLICY.model_dump(mode="json")}, 0.0)
+    clock = ManualClock(wall=0.0)
+    written = Record(ObjectRecords(MemoryStore()), "bench", clock)
+    head = Opened(
+        schema=SCHEMA,
+        release_id="bench",
+        endpoint="bench",
+        model="bench",
+        candidate="2",
+        champion="1",
+        policy=POLICY.model_dump(mode="json"),
+    )
+    written.append(head)
     state = begin(POLICY, "1", "2")
     for poll in polls:
+        clock.set_wall(poll.t)
         state, verdict = observe(POLICY, state, poll)
-        record.append(path, "poll", poll.to_json(), poll.t)
-        record.append(path, "verdict", verdict.to_json(), poll.t)
+        written.append(poll, verdict)
+    path.write_bytes(written.content())
 
 
 def show(what: str, times: list[float]) -> None:

@@ -1,10 +1,10 @@
 """A platform of its own: warm start, and traffic steps under 60 requests a second."""
 
-import json
 import os
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.cli import SLUICE, seconds
@@ -15,6 +15,8 @@ STEPS = 20
 RPS = 60
 GATEWAY_ROUNDS = 5
 UNLIMITED = 10_000
+READY_S = 60
+TIMEOUT_S = 30.0
 
 
 def sluice(*arguments: str) -> None:
@@ -46,28 +48,26 @@ def _measure(home: Path) -> None:
     sluice("up")
     print(f"{'sluice up, all running':<44} {seconds('up'):8.2f} s")
     print(f"{'sluice prepare':<44} {seconds('prepare'):8.2f} s")
-    _shift(home)
-    _gateway(home)
+    _shift(home / "users.jsonl")
+    _gateway()
 
 
-def _gateway(home: Path) -> None:
+def _gateway() -> None:
     """What the gateway adds, one request at a time, in turns with the predictor itself."""
     from benchmarks.predictor.closed import closed_loop
     from benchmarks.predictor.contestants import v2
     from benchmarks.predictor.material import mixes
-    from components import endpoint as endpoints
-    from components.platform import connect
+    from components.platform import RouteLimits, connect
 
-    found = endpoints.find("demo")
     platform = connect()
+    found = platform.endpoints.load("demo")
     path = f"/v2/models/{found.name}/infer"
-    direct, through = platform.serving.url(found, "1") + path, os.environ["SLUICE_GATEWAY"] + path
-    key = json.loads((home / "keys.json").read_text(encoding="utf-8"))["demo"]
+    direct = platform.serving.url(found.name, "1") + path
+    through, key = platform.gateway.url + path, platform.gateway.key("demo")
     bodies = [v2(text) for text, _ in mixes()["typical"]]
     # One connection asks faster than the rate limit of the endpoint's file lets it.
-    limit = found.gateway.model_copy(update={"requests_per_second": UNLIMITED})
-    free = found.model_copy(update={"gateway": limit})
-    platform.traffic.set_weights(free, {"1": 100})
+    limits = RouteLimits(UNLIMITED, timeout_s=TIMEOUT_S)
+    platform.traffic.set_weights(found.name, {"1": 100}, limits)
     time.sleep(1)
     own, both = [], []
     for _ in range(GATEWAY_ROUNDS):
@@ -83,19 +83,26 @@ def _gateway(home: Path) -> None:
     print(line("p50 that the gateway adds", added, "ms"))
 
 
-def _shift(home: Path) -> None:
-    from components import endpoint as endpoints
+def _shift(out: Path) -> None:
+    """Twenty steps; each user's request is a line of ``out``."""
     from components.load import log
-    from components.platform import connect
+    from components.platform import connect, wait_for
+    from components.registry.names import MANIFEST_TAG
 
-    found = endpoints.find("demo")
     sluice("release", "demo", "--version", "1")
     platform = connect()
-    bundle = next((home / "bundles" / found.model).iterdir())
-    platform.serving.create(found, "2", bundle)
-    while not platform.serving.ready(found, "2"):
-        time.sleep(0.1)
-    out = home / "users.jsonl"
+    found = platform.endpoints.load("demo")
+    digest = platform.registry.version(found.model, "1").tags[MANIFEST_TAG]
+    stored = platform.files.find(found.model, "1", digest)
+    if stored is None:
+        raise SystemExit(f"{found.model} 1 was released and its files are not in the store")
+    platform.serving.create(found, replace(stored, version="2"))
+    wait_for(
+        lambda: platform.serving.readiness(found.name, "2").state == "ready",
+        timeout=READY_S,
+        every=0.1,
+        late=lambda: f"version 2: {platform.serving.readiness(found.name, '2').why}",
+    )
     users = subprocess.Popen(
         [SLUICE, "traffic", "demo", f"--rps={RPS}", "--seconds=30", f"--out={out}"],
         stdout=subprocess.DEVNULL,
@@ -105,11 +112,11 @@ def _shift(home: Path) -> None:
         time.sleep(1)
         weights = {"1": 90 - step, "2": 10 + step}
         began = time.perf_counter()
-        platform.traffic.set_weights(found, weights)
-        platform.traffic.wait_applied(found, weights, 10)
+        platform.traffic.set_weights(found.name, weights)
+        platform.traffic.wait_in_force(found.name, weights, 10)
         applied.append((time.perf_counter() - began) * 1000)
     users.wait()
-    platform.traffic.set_weights(found, {"1": 100})
+    platform.traffic.set_weights(found.name, {"1": 100})
     answers = list(log.read(out))
     print(line(f"traffic step in force, {RPS} requests/s", applied, "ms"))
     failed = sum(answer.status != 200 for answer in answers)

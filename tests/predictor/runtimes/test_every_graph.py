@@ -32,7 +32,8 @@ DATA = Path(__file__).parents[3] / "data" / "banking77" / "test.csv"
 def texts() -> list[str]:
     """Sentences of a test set, one in twenty as long as the graph takes."""
     draw = random.Random(3)  # noqa: S311 nothing secret
-    found = draw.sample(dataset.read(DATA.resolve().as_uri(), "category").texts(), TEXTS)
+    data = dataset.parse(DATA.read_bytes(), "category", DATA.name)
+    found = draw.sample(data.texts(), TEXTS)
     return [long_message(found, draw) if n % 20 == 0 else text for n, text in enumerate(found)]
 
 
