@@ -80,8 +80,8 @@ def __getattr__(name):
         with Path({log!r}).open("a") as log:
             log.write(name + str(inputs.get("stage", "")) + "\\n")
         return SimpleNamespace(
-            candidate="2", champion="1", kind="canary", strategy="canary", reason="", versions="1,2",
-            percent=10, applied_s=0.0, verdict="PROMOTE", outcome="promoted",
+            candidate="2", champion="1", kind="canary", strategy="canary", reason="",
+            versions="1,2", percent=10, applied_s=0.0, verdict="PROMOTE", outcome="promoted",
         )
     return step
 """
