@@ -103,7 +103,7 @@ class Scene:
         with self.opened(release_id) as release:
             opening.fetch(release, self.endpoint.name, version)
         with self.opened(release_id) as release:
-            road = evaluating.evaluate(release).road
+            road = evaluating.evaluate(release).strategy
         if road == "rejected":
             with self.opened(release_id) as release:
                 ending.rollback(release)
