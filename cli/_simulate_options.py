@@ -14,7 +14,7 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: float) -> int:
     """Percent from 10 or 0.1."""
     percent = value * 100 if value < 1 else value
     if abs(percent - round(percent)) > 1e-9:
-        raise click.BadParameter(f"{value} is no whole percent: write 10 or 0.1 for a tenth")
+        raise click.BadParameter(f"{value} is not a whole percent: write 10 or 0.1 for a tenth")
     return round(percent)
 
 

@@ -40,7 +40,7 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        text = f"{value!r} is no time: write 2026-11-23T14:00 or 1795442400"
+        text = f"{value!r} is not a time: write 2026-11-23T14:00 or 1795442400"
         raise click.BadParameter(text) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SluiceError(Exception):
-    """What went wrong in one line, with the mend in the same line."""
+    """What went wrong in one line, with the fix in the same line."""
 
 
 class InputError(SluiceError):

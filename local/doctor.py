@@ -1,4 +1,4 @@
-"""What is missing or broken on this machine, and how to mend it."""
+"""What is missing or broken on this machine, and how to fix it."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from local.servers import envoy_server, ports, postgres, prometheus_server, seaw
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. ``mend`` is empty when it is well."""
+    """One thing that was looked at. ``fix`` is empty when it is well."""
 
     what: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(home: Home) -> list[Finding]:
@@ -41,8 +41,8 @@ def examine(home: Home) -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    mend = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer, then: make setup"
-    return Finding("Python", version, mend)
+    fix = "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer, then: make setup"
+    return Finding("Python", version, fix)
 
 
 def _programs() -> Iterator[Finding]:
@@ -66,15 +66,15 @@ def _programs() -> Iterator[Finding]:
         else:
             lines = (done.stdout or done.stderr).strip().splitlines()
             said = lines[0].strip() if lines else f"exit code {done.returncode}"
-            mend = "" if done.returncode == 0 else f"run it by hand: {path}"
-            yield Finding(name, said, mend)
+            fix = "" if done.returncode == 0 else f"run it by hand: {path}"
+            yield Finding(name, said, fix)
 
 
 def _root() -> Iterator[Finding]:
     if os.geteuid() == 0:
         found = shutil.which("setpriv")
-        mend = "" if found else "install util-linux, or run as an ordinary user"
-        yield Finding("setpriv (PostgreSQL does not run as root)", found or "missing", mend)
+        fix = "" if found else "install util-linux, or run as an ordinary user"
+        yield Finding("setpriv (PostgreSQL does not run as root)", found or "missing", fix)
 
 
 def _disk(home: Home) -> Finding:
@@ -95,8 +95,8 @@ def _ports(home: Home) -> Iterator[Finding]:
     ours = {process.pid for process in supervision.survivors(home)}
     for name, port in kept.items():
         if not ports.is_free(port) and ports.listener(port) not in ours:
-            mend = f"stop it, or change the port in {home.path / 'ports.json'}"
-            yield Finding(f"port {port} of {name}", f"taken by {ports.owner(port)}", mend)
+            fix = f"stop it, or change the port in {home.path / 'ports.json'}"
+            yield Finding(f"port {port} of {name}", f"taken by {ports.owner(port)}", fix)
 
 
 def _private_files(home: Home) -> Iterator[Finding]:

@@ -159,7 +159,7 @@ def assess(
             )
             if champion.failures > criteria.regression.unanswered * len(targets):
                 reasons.append(
-                    f"{said}; too few are left to show that there is no regression: mend the data "
+                    f"{said}; too few are left to show that there is no regression: fix the data "
                     "set, or set evaluation.regression.unanswered: 1 to replace a broken champion"
                 )
             else:

@@ -168,7 +168,7 @@ def opened(found: Sequence[Line]) -> Opened:
         InputError: the record does not begin as a release's does.
     """
     if not found or not isinstance(found[0].body, Opened):
-        raise InputError("the record does not begin with a 'release' line: it is no release's")
+        raise InputError("the record does not begin with a 'release' line: it is not a release's")
     return found[0].body
 
 

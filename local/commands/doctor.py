@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """Find what is missing or broken on this machine, and say how to mend it.
+    """Find what is missing or broken on this machine, and say how to fix it.
 
     Exit code 1 when something is to be mended.
 
@@ -24,7 +24,7 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
-            click.echo(f"{'bad ' if finding.mend else 'ok  '} {finding.what}: {finding.found}")
-            if finding.mend:
-                click.echo(f"     mend: {finding.mend}")
-    sys.exit(1 if any(finding.mend for finding in findings) else 0)
+            click.echo(f"{'bad ' if finding.fix else 'ok  '} {finding.what}: {finding.found}")
+            if finding.fix:
+                click.echo(f"     fix: {finding.fix}")
+    sys.exit(1 if any(finding.fix for finding in findings) else 0)

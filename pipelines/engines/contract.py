@@ -28,7 +28,7 @@ class Result:
     error: str = ""
     """The class of the error that ended it, as `components.errors` names it; or the engine's."""
     message: str = ""
-    """What went wrong, in one line with the mend; empty if nothing did."""
+    """What went wrong, in one line with the fix; empty if nothing did."""
 
 
 class Engine(Protocol):

@@ -117,7 +117,7 @@ class MemoryRegistry:
     def end_run(self, run_id: str, status: str) -> None:
         """Close a run."""
         if status not in _STATUSES:
-            raise InputError(f"MLflow refuses: {status!r} is no status of a run")
+            raise InputError(f"MLflow refuses: {status!r} is not a status of a run")
         self._run(run_id).status = status
 
     def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
