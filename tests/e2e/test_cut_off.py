@@ -110,7 +110,7 @@ def is_blind(poll: Poll) -> bool:
     return not all(any(sources.values()) for sources in poll.sources.values())
 
 
-@pytest.mark.parametrize("server", ["prometheus", "mlflow", "postgres", "s3"])
+@pytest.mark.parametrize("server", ["prometheus", "postgres", "s3"])
 def test_a_watch_survives_the_loss_of(
     server: str, scene: Scene, prepared: Platform, registry: Registry
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_watch_survives_the_loss_of(
         # The counters are there all the time, so the watch goes on and ends as it would have.
         assert [poll for poll, _ in in_the_cut if is_blind(poll)] == []
         assert {said for _, said in in_the_cut} <= {"HOLD", "PROMOTE"}
-    if server in ("mlflow", "postgres"):
+    if server == "postgres":
         assert lines[-1].at > began + CUT_S, "a promotion that the registry cannot have recorded"
     failed = [row for row in scene.users.answers(began, ended) if row.status != 200]
     assert failed == []
