@@ -14,6 +14,7 @@ import yaml
 from obstore.store import MemoryStore
 
 import cli
+from components import endpoint
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
 from components.record import Record
@@ -126,6 +127,10 @@ def test_the_example_of_a_test_passes() -> None:
     assert tests
     for test in tests:
         test()
+
+
+def test_the_tutorial_s_endpoint_is_one() -> None:
+    assert endpoint.parse(block("docs/tutorial.md", "yaml"), "tutorial.md").serving.runtime == "mlflow"
 
 
 def test_the_table_of_folders_is_the_one_that_is_checked() -> None:
