@@ -130,7 +130,8 @@ def test_the_example_of_a_test_passes() -> None:
 
 
 def test_the_tutorial_s_endpoint_is_one() -> None:
-    assert endpoint.parse(block("docs/tutorial.md", "yaml"), "tutorial.md").serving.runtime == "mlflow"
+    found = endpoint.parse(block("docs/tutorial.md", "yaml"), "tutorial.md")
+    assert found.serving.runtime == "mlflow"
 
 
 def test_the_table_of_folders_is_the_one_that_is_checked() -> None:
