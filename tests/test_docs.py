@@ -17,7 +17,7 @@ import cli
 from components import endpoint
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
-from components.record import Record
+from components.record import SCHEMA, Record
 from local import commands
 from tests.test_layers import MAY_IMPORT, packages
 
@@ -118,6 +118,13 @@ def test_the_program_that_verifies_a_record_does(tmp_path: Path) -> None:
     for altered in (content.replace(b"one", b"two"), first + third, second + first + third):
         path.write_bytes(altered)
         assert "was changed, removed, added or moved" in verified(path).stderr
+
+
+def test_the_page_of_records_tells_of_the_newest_schema() -> None:
+    text = (DOCS / "record.md").read_text(encoding="utf-8")
+    assert f"\n| {SCHEMA} | " in text
+    assert f"\n| {SCHEMA + 1} | " not in text
+    assert f"This version writes {SCHEMA} " in text
 
 
 def test_the_example_of_a_test_passes() -> None:
