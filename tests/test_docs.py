@@ -14,9 +14,10 @@ import yaml
 from obstore.store import MemoryStore
 
 import cli
+from components import endpoint
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
-from components.record import Record
+from components.record import SCHEMA, Record
 from local import commands
 from tests.test_layers import MAY_IMPORT, packages
 
@@ -119,6 +120,13 @@ def test_the_program_that_verifies_a_record_does(tmp_path: Path) -> None:
         assert "was changed, removed, added or moved" in verified(path).stderr
 
 
+def test_the_page_of_records_tells_of_the_newest_schema() -> None:
+    text = (DOCS / "record.md").read_text(encoding="utf-8")
+    assert f"\n| {SCHEMA} | " in text
+    assert f"\n| {SCHEMA + 1} | " not in text
+    assert f"This version writes {SCHEMA} " in text
+
+
 def test_the_example_of_a_test_passes() -> None:
     names: dict[str, Any] = {}
     exec(block("CONTRIBUTING.md", "python", "scene"), names)  # noqa: S102 our own document
@@ -126,6 +134,11 @@ def test_the_example_of_a_test_passes() -> None:
     assert tests
     for test in tests:
         test()
+
+
+def test_the_tutorial_s_endpoint_is_one() -> None:
+    found = endpoint.parse(block("docs/tutorial.md", "yaml"), "tutorial.md")
+    assert found.serving.runtime == "mlflow"
 
 
 def test_the_table_of_folders_is_the_one_that_is_checked() -> None:
