@@ -8,6 +8,7 @@ its size and SHA-256; the manifest's own SHA-256 is kept apart from the files (t
 import hashlib
 import json
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -183,8 +184,10 @@ def _is_text_pickle(head: bytes) -> bool:
     """
     names = set()
     try:
-        for opcode, _, _ in pickletools.genops(BytesIO(head)):
-            names.add(opcode.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # bytes of any file may look like an odd escape
+            for opcode, _, _ in pickletools.genops(BytesIO(head)):
+                names.add(opcode.name)
     except (ValueError, IndexError, UnicodeDecodeError):
         return bool(names & {"REDUCE", "OBJ", "INST"} and names & _PICKLE_CALLS)
     return bool(names & _PICKLE_CALLS)

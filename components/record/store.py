@@ -13,8 +13,8 @@ from components.record import chain, lines
 from components.record.chain import Link
 from components.record.lines import Body, Line, Noted, Opened
 
-MAX_BYTES = 512 * 1024**2
-"""A record of 30 days of polls, 15 s apart, is about a third of this."""
+MAX_BYTES = 1024**3
+"""30 days of polls, 15 s apart, with one source a version are about 630 MB."""
 
 _B = TypeVar("_B", bound=Body)
 

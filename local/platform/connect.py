@@ -13,7 +13,6 @@ from local.platform.metrics import PrometheusMetrics
 from local.platform.serving import LocalServing
 from local.platform.traffic import EnvoyTraffic
 from local.servers import (
-    envoy_server,
     mlflow_server,
     ports,
     prometheus_server,
@@ -55,13 +54,3 @@ def connect() -> Platform:
 def _is_up(home: Home) -> bool:
     """A gateway that has lost its supervisor still serves, and can be given another split."""
     return supervision.running(home) or admin.answers(home)
-
-
-def environment(home: Home) -> dict[str, str]:
-    """What a process needs so that MLflow's and any AWS client find this platform; no secret."""
-    kept = ports.kept(home)
-    return {
-        "SLUICE_HOME": str(home.path),
-        "SLUICE_GATEWAY": envoy_server.url(kept),
-        "MLFLOW_TRACKING_URI": mlflow_server.url(kept),
-    } | seaweed.environment(home, kept["s3"])
