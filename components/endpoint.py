@@ -224,9 +224,10 @@ def parse(text: str, source: str) -> Endpoint:
         InputError: one line a fault, each with the line, the key and what was expected.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         _reject_duplicates(node, source)
-        content: Any = yaml.safe_load(text)
+        content: Any = loader.construct_document(node) if node else None
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
