@@ -126,6 +126,9 @@ class Traffic(Protocol):
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
         """Block until every proxy itself shows the split; return the seconds it took.
 
+        A proxy that shows it only because a split that was asked for meanwhile has not reached it
+        yet does not count.
+
         Raises:
             PlatformError: it was refused or did not show within ``timeout`` seconds.
         """

@@ -42,6 +42,7 @@ class Proxies:
         self._asked: dict[str, Route] = {}
         self._taken: dict[tuple[str, str], Route] = {}
         self._number = 0
+        self._newest: dict[str, int] = {}
 
     def route(self, endpoint: str) -> Route | None:
         """The route last asked for."""
@@ -59,9 +60,15 @@ class Proxies:
         """The route in force at a proxy; one of no versions when there is none."""
         return self._taken.get((proxy, endpoint), Route())
 
+    def awaited(self, endpoint: str) -> bool:
+        """Whether a proxy is still to take the split last asked for."""
+        newest = self._newest.get(endpoint, 0)
+        return any(self.taken(proxy, endpoint).number < newest for proxy in self.names)
+
     def ask(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
         """Ask for a split; each proxy takes it when its delay is over."""
         self._number += 1
+        self._newest[endpoint] = self._number
         route = Route(dict(weights), limits, self._number)
         if weights:
             self._asked[endpoint] = route
@@ -123,7 +130,9 @@ class MemoryTraffic:
         began = self._clock.monotonic()
 
         def everywhere() -> bool:
-            return all(shown == wanted for shown in self._proxies.shown(endpoint).values())
+            # A proxy that shows the split because it has not taken a later one yet is not there.
+            shown = self._proxies.shown(endpoint).values()
+            return all(each == wanted for each in shown) and not self._proxies.awaited(endpoint)
 
         def late() -> str:
             shown = {

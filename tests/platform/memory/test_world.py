@@ -162,3 +162,15 @@ def test_nobody_is_sent_to_a_version_with_nothing_whoever_s_turn_it_would_be(wor
     assert world.ask("shop", key).version == "1"
     world.platform.traffic.set_weights("shop", {"2": 0, "1": 100})
     assert {world.ask("shop", key).version for _ in range(10)} == {"1"}
+
+
+def test_a_proxy_that_has_not_heard_of_a_split_yet_shows_no_later_one(world: World) -> None:
+    create(world, "1")
+    create(world, "2")
+    traffic = world.platform.traffic
+    traffic.set_weights("shop", {"1": 100}, LIMITS)
+    world.delay_traffic(5, "b")
+    traffic.set_weights("shop", {"1": 90, "2": 10})
+    traffic.set_weights("shop", {"1": 100})
+    assert world.proxies.shown("shop")["b"] == {"1": 100}, "but another one is on its way"
+    assert traffic.wait_in_force("shop", {"1": 100}, 10) == pytest.approx(5, abs=0.1)
