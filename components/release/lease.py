@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from components.errors import InputError, LeaseHeld, SluiceError
+from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
 from components.platform import Clock, Lease, Leases, Weights
 
 
@@ -65,13 +65,24 @@ class HeldLease:
         with self._lock:
             began = self._clock.monotonic()
             new = change(replace(self._lease, renewals=self._lease.renewals + 1))
-            token = self._leases.swap(self._lease.endpoint, self._lease.token, new)
+            token = self._swap(new)
             if token is None:
                 taken = self._leases.read(self._lease.endpoint)
                 who = f"taken over by {taken.holder}" if taken else "ended by another process"
                 raise LeaseHeld(f"release {self._lease.release_id} was {who}: this one stops")
             self._lease = replace(new, token=token)
             self._renewed_at = began
+
+    def _swap(self, new: Lease) -> str | None:
+        """The token of ``new`` in the store; a write whose answer was lost is read back."""
+        try:
+            return self._leases.swap(new.endpoint, new.token, new)
+        except Unreachable:
+            found = self._leases.read(new.endpoint)
+            # Holder and number of renewals make the lease as it was to be written this process's.
+            if found is None or replace(found, token=new.token) != new:
+                raise
+            return found.token
 
     def release(self) -> None:
         """Give the lease back; harmless when it is no longer ours."""
@@ -83,18 +94,24 @@ class HeldLease:
         """Renew three times in the lease's length while the block runs.
 
         Only for work that moves no traffic: a watch renews at each poll instead, so that a watch
-        that hangs loses its lease.
+        that hangs loses its lease. A renewal that is not answered is tried again by the next one.
 
         Raises:
             LeaseHeld: at the block's end, if the lease was lost meanwhile.
+            Unreachable: at the block's end, if nobody knows.
         """
         lost: list[Exception] = []
+        unanswered = False
 
         def beat() -> None:
+            nonlocal unanswered
             if lost:
                 return
             try:
                 self.renew()
+                unanswered = False
+            except Unreachable:
+                unanswered = True
             except Exception as error:  # noqa: BLE001 a full disk too must stop who relies on it
                 lost.append(error)
 
@@ -102,6 +119,8 @@ class HeldLease:
             yield
         if lost:
             raise lost[0]
+        if unanswered:
+            self.renew()
 
 
 def acquire(leases: Leases, clock: Clock, wanted: Lease) -> HeldLease:
