@@ -55,6 +55,19 @@ class ReleaseState:
         """Percentages at which the candidate is watched beside the champion."""
         return tuple(step for step in self.endpoint.release.steps if step < 100)
 
+    def watched_step(self, stage: int) -> int:
+        """The percentage of the ``stage``-th watched step (from 1).
+
+        Raises:
+            InputError: the endpoint has fewer.
+        """
+        if not 1 <= stage <= len(self.watched_steps):
+            raise InputError(
+                f"release {self.release_id} has {len(self.watched_steps)} watched steps: there is"
+                f" no step {stage}"
+            )
+        return self.watched_steps[stage - 1]
+
     @property
     def watched(self) -> bool:
         """True when the candidate is watched beside the champion."""
