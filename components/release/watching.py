@@ -19,7 +19,7 @@ MIN_MAX_AGE_S = 5.0
 
 UNRECORDED_SHARE = 2 / 3
 """Of the lease's length: when no poll could be recorded for so long, production gets its traffic
-back, as long as the lease is still ours."""
+back, as long as the lease is ours."""
 
 _TICK_S = 0.001
 """The times of two polls differ by this at least."""
@@ -34,14 +34,15 @@ def watch(release: Release, stage: int) -> Watched:
 
     Raises:
         LeaseHeld: the release was taken over.
-        PlatformError: polls could not be recorded; production has its traffic back.
+        PlatformError: polls could not be recorded, and production has its traffic back; or the
+            candidate has not the step's share.
     """
     state = release.state()
-    percent = state.watched_steps[stage - 1]
+    percent = state.watched_step(stage)
     if percent in state.passed:
         return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
     held = release.hold(state)
-    verdict = _decided(release, held)
+    verdict = _decided(release, held, percent)
     with held.kept():
         release.copy_record(state)
     return Watched(verdict=verdict.decision, reason=verdict.text)
@@ -66,6 +67,11 @@ class _Stopwatch:
 
     def read(self) -> float:
         return self._clock.monotonic() - self._zero
+
+    def until_next(self, every: float) -> float:
+        """Seconds to the next multiple of ``every``; one that is just now was the last."""
+        left = every - self.read() % every
+        return left if left > _TICK_S else left + every
 
 
 class _Watch:
@@ -104,36 +110,46 @@ class _Watch:
         return verdict
 
 
-def _decided(release: Release, held: HeldLease) -> Verdict:
+def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
     """Poll until the step in force is decided; each poll renews the lease first.
 
-    While nothing can be recorded nothing is decided and the lease is not renewed; in its last third
-    production gets its traffic back.
+    While nothing can be recorded nothing is decided; after two thirds of the lease's length
+    production gets its traffic back, even if the lease itself can still be renewed.
     """
     watching = _Watch(release)
     every = watching.state.endpoint.release.poll
-    recorded = True
+    recorded, recorded_at = True, release.clock.monotonic()
     while True:
         # On a grid, so that polls of a slow machine do not drift; when the record is away, evenly.
-        release.clock.sleep(every - watching.stopwatch.read() % every if recorded else every)
+        release.clock.sleep(watching.stopwatch.until_next(every) if recorded else every)
         try:
             if not recorded:
                 # A write whose answer was lost may stand: the record says what was polled.
                 watching = _Watch(release)
+            renewed_at = release.clock.monotonic()
             held.renew()
             verdict = watching.take()
-            recorded = True
+            recorded, recorded_at = True, renewed_at
         except Unreachable as error:
             recorded = False
-            if held.silent_s() > UNRECORDED_SHARE * held.lease.seconds:
-                _turn_back_unrecorded(release, held, error)
+            away_s = release.clock.monotonic() - recorded_at
+            if away_s > UNRECORDED_SHARE * held.lease.seconds:
+                _turn_back_unrecorded(release, held, f"{away_s:.0f} s ({error})")
             continue
         if verdict.decision != "HOLD" or verdict.final:
             return verdict
+        if verdict.step != percent:
+            raise PlatformError(
+                f"the candidate has {verdict.step:g}% of the traffic instead of {percent}%:"
+                " somebody else moved it, so nothing can be watched"
+            )
 
 
-def _turn_back_unrecorded(release: Release, held: HeldLease, error: Unreachable) -> None:
-    said = f"no poll could be recorded for {held.silent_s():.0f} s ({error})"
+def _turn_back_unrecorded(release: Release, held: HeldLease, how_long: str) -> None:
+    said = f"no poll could be recorded for {how_long}"
+    if held.silent_s() >= held.lease.seconds:
+        # This process was suspended: the traffic may be another's by now.
+        held.renew()
     give_back(release.platform, held, said)
     raise PlatformError(f"{said}: production has its traffic back")
 
