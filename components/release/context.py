@@ -11,10 +11,10 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from components import failure
 from components.endpoint import Endpoint
-from components.errors import InputError, LeaseHeld, SluiceError
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, Platform, connect
-from components.record import Ended, Outcome, Record, refuse_newer
+from components.record import Ended, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
 from components.release import results
 from components.release.lease import HeldLease, acquire, this_process
@@ -80,20 +80,37 @@ class Release:
         refuse_newer(head_of(lines), "resume")
         return fold(lines)
 
-    def hold(self, state: ReleaseState) -> HeldLease:
+    def hold(self, state: ReleaseState, *, to_end: bool = False) -> HeldLease:
         """Take the lease for a release that is still under way.
+
+        Args:
+            state: of the release.
+            to_end: nothing but the end is to come.
 
         Raises:
             LeaseHeld: another release has it, or this one was ended meanwhile.
+            PlatformError: production has its traffic back already: the release can only end.
         """
-        held = self.take_lease(state.endpoint, state.way_back)
+        name = state.endpoint.name
+        stood = self.platform.leases.read(name)
+        asked = self.platform.traffic.weights(name)
+        # Where none stands the release may have ended, so the way back is what is in force.
+        held = self.take_lease(state.endpoint, stood.restore if stood else asked)
         # Nobody ends a release without its lease, so from here on the record cannot say otherwise.
         ended = self.state()
         if ended.outcome:
-            held.release()
+            if stood is None:
+                held.release()  # else its cleaning up is still to come
             raise LeaseHeld(
                 f"release {state.release_id} has ended: {ended.outcome}: {ended.reason};"
                 " start a new one"
+            )
+        if stood is None:
+            held.renew(restore=state.way_back if asked else {})
+        if held.lease.returned and not to_end:
+            raise PlatformError(
+                f"production has its traffic back: {held.lease.returned}: release"
+                f" {state.release_id} can only end: start a new one"
             )
         return held
 
@@ -182,7 +199,8 @@ def records_failure(
 
 def _note_failure(release: Release, detail: str) -> None:
     try:
-        if release.record.exists():
+        lines = release.record.lines()
+        if lines and not of(lines, Ended):
             release.record.note("step_failed", detail)
     except SluiceError:
         return  # the store is what failed: the step's own error says so
