@@ -27,17 +27,19 @@ def shift(release: Release, stage: int) -> Shifted:
         PlatformError: the gateway did not take the split.
     """
     state = release.state()
-    percent = state.watched_steps[stage - 1]
+    percent = state.watched_step(stage)
     if state.champion is None:
         raise InputError(
             f"release {state.release_id} has no champion: there is nothing to shift from"
         )
-    if state.percent == percent or percent in state.passed:
+    split = {state.champion: 100 - percent, state.candidate: percent}
+    # The route itself is asked: what could not be written down was taken back.
+    asked = release.platform.traffic.weights(state.endpoint.name)
+    if percent in state.passed or (state.percent == percent and asked == split):
         return Shifted(percent=percent, applied_s=0.0)
     held = release.hold(state)
     if blocks_promotion(watching.poll(release)):
         return Shifted(percent=state.percent, applied_s=0.0)
-    split = {state.champion: 100 - percent, state.candidate: percent}
     applied = put_in_force(release, state, held, split)
     if stage == 1:
         _mark_candidate(release, state)
@@ -63,7 +65,8 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
     """Put ``weights`` in force under the lease, and write it down.
 
     A process that was suspended just before may wake when its release has ended: it finds the lease
-    gone afterwards, and gives the traffic to the version that the record names. A split that cannot
+    gone afterwards, and gives the traffic to the version that the record names, or to the one that
+    a later release found in production. A split that cannot
     be written down is taken back: nobody could tell later what was in force.
 
     Returns:
@@ -83,12 +86,12 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
     try:
         held.renew()
     except LeaseHeld:
-        ended = release.state()
-        keeps = {ended.candidate: 100} if ended.outcome == "promoted" else ended.way_back
-        if ended.outcome:
+        if keeps := _split_of_others(release, name):
             traffic.set_weights(name, keeps)
         raise
     applied = traffic.wait_in_force(name, weights, IN_FORCE_TIMEOUT_S)
+    # Whoever was overtaken meanwhile writes no more: the record is another process's.
+    held.renew()
     try:
         release.record.append(WeightsSet(weights=dict(weights), applied_s=round(applied, 4)))
     except SluiceError:
@@ -96,3 +99,14 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         traffic.set_weights(name, held.lease.restore)
         raise
     return applied
+
+
+def _split_of_others(release: Release, endpoint: str) -> dict[str, int]:
+    """The split that stands once this release is not this process's any more; empty: unknown."""
+    lease = release.platform.leases.read(endpoint)
+    if lease and lease.release_id != release.record.release_id:
+        return dict(lease.restore)
+    state = release.state()
+    if state.outcome is None:
+        return {}  # whoever has the lease looks at the route itself
+    return {state.candidate: 100} if state.outcome == "promoted" else state.way_back
