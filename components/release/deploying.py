@@ -49,6 +49,10 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
     serving, name = release.platform.serving, state.endpoint.name
     held = release.hold(state)
     with held.kept():
+        asked = release.platform.traffic.weights(name)
+        if state.champion in asked and asked != state.way_back:
+            # A split that nobody watches any more: its versions are in the way.
+            put_in_force(release, state, held, state.way_back)
         for version in set(serving.versions(name)) - set(wanted):
             serving.delete(name, version)
         for version in dict.fromkeys(wanted):
