@@ -1,12 +1,13 @@
 """Ending a release: promote, roll back, finalize."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
 from components.platform import Lease
-from components.record import AliasSet, Outcome
+from components.record import AliasSet, Outcome, WeightsSet
 from components.registry import names
-from components.release.context import Release, records_failure
+from components.release.context import RECORD_FILE, Release, records_failure
 from components.release.lease import HeldLease
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
@@ -29,8 +30,14 @@ def promote(release: Release) -> Ended:
     state = release.state()
     if state.outcome:
         return Ended(outcome=state.outcome, reason=state.reason)
-    held = release.hold(state)
-    if not state.promoting:
+    everything = {state.candidate: 100}
+    # The route itself is asked: what could not be written down was taken back.
+    asked = release.platform.traffic.weights(state.endpoint.name)
+    given = state.promoting and asked == everything
+    held = release.hold(state, to_end=given)
+    if not given:
+        if state.evaluation is None or not state.evaluation.passed:
+            raise InputError(f"release {state.release_id} has not passed its evaluation")
         if state.watched:
             missing = set(state.watched_steps) - set(state.passed)
             if missing:
@@ -39,12 +46,17 @@ def promote(release: Release) -> Ended:
                 )
             if blocks_promotion(poll(release)):
                 return restore_champion(release, state, held, *outcome_of(release.state()))
-        put_in_force(release, state, held, {state.candidate: 100})
+        put_in_force(release, state, held, everything)
     # From here on the way back is forward: whoever finds this lease silent completes the promotion.
-    held.renew(restore={state.candidate: 100})
+    held.renew(restore=everything)
+
+    def record() -> None:
+        held.renew()  # at each try: another process may have ended the release meanwhile
+        _record_promotion(release, state)
+
     try:
         with held.kept():
-            _retry_while_unreachable(release, lambda: _record_promotion(release, state))
+            _retry_while_unreachable(release, record)
     except LeaseHeld:
         raise
     except SluiceError as error:
@@ -93,7 +105,7 @@ def rollback(release: Release, reason: str = "") -> Ended:
     state = release.state()
     if state.outcome:
         return Ended(outcome=state.outcome, reason=state.reason)
-    held = release.hold(state)
+    held = release.hold(state, to_end=True)
     if said := reason or held.lease.reason:
         return restore_champion(release, state, held, "rolled_back", said)
     return restore_champion(release, state, held, *outcome_of(state))
@@ -123,12 +135,14 @@ def restore_champion(
     asked = traffic.weights(name)
     if asked.get(state.candidate) and state.candidate != state.champion:
         put_in_force(release, state, held, state.way_back)
-    elif asked:
+    else:
         # What was asked is not yet what is in force: an earlier try may have failed in between.
-        traffic.wait_in_force(name, asked, IN_FORCE_TIMEOUT_S)
+        applied = traffic.wait_in_force(name, asked, IN_FORCE_TIMEOUT_S)
+        if state.weights is not None and state.weights != asked:
+            release.record.append(WeightsSet(weights=asked, applied_s=round(applied, 4)))
     try:
         with held.kept():
-            _record_return(release, state, outcome)
+            _mark_return(release, state, outcome)
     except LeaseHeld:
         raise
     except SluiceError as error:
@@ -136,18 +150,23 @@ def restore_champion(
     return release.end(outcome, reason)
 
 
-def _record_return(release: Release, state: ReleaseState, outcome: Outcome) -> None:
-    """Take back what a promotion that did not come to its end may have written."""
+def _mark_return(release: Release, state: ReleaseState, outcome: Outcome) -> None:
+    """Take back what a promotion that did not come to its end may have written; may be repeated."""
     registry = release.platform.registry
+    tags = registry.version(state.model, state.candidate).tags
+    # The tags are written before the alias: without them the alias is another endpoint's work.
+    marked = (tags.get(names.RELEASE_TAG), tags.get(names.OUTCOME_TAG))
+    promoted = marked == (state.release_id, "promoted")
     if registry.alias(state.model, names.CANDIDATE) == state.candidate:
         registry.delete_alias(state.model, names.CANDIDATE)
-    is_champion = registry.alias(state.model, names.CHAMPION) == state.candidate
-    if state.promoting and is_champion and state.champion:
-        registry.set_alias(state.model, names.CHAMPION, state.champion)
-    elif state.promoting and is_champion:
-        registry.delete_alias(state.model, names.CHAMPION)
-    tags = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: outcome}
-    registry.tag_version(state.model, state.candidate, tags)
+    if promoted and registry.alias(state.model, names.CHAMPION) == state.candidate:
+        if state.champion:
+            registry.set_alias(state.model, names.CHAMPION, state.champion)
+        else:
+            registry.delete_alias(state.model, names.CHAMPION)
+    if marked != (state.release_id, outcome):
+        ended = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: outcome}
+        registry.tag_version(state.model, state.candidate, ended)
 
 
 def finalize(release: Release) -> Ended:
@@ -172,7 +191,7 @@ def finalize(release: Release) -> Ended:
     if lease and lease.release_id == state.release_id:
         held = release.take_lease(state.endpoint, lease.restore)
         with held.kept():
-            _clean_up(release, state)
+            _clean_up(release, held, state)
         held.release()
     return Ended(outcome=str(state.outcome), reason=state.reason)
 
@@ -187,24 +206,29 @@ def overtaken_by(release: Release, lease: Lease | None) -> str | None:
     return lease.holder if lease.holder != release.holder else None
 
 
-def _clean_up(release: Release, state: ReleaseState) -> None:
+def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
+    traffic, name = release.platform.traffic, state.endpoint.name
+    asked, keeps = traffic.weights(name), dict(held.lease.restore)
+    if asked and asked != keeps:
+        # A process that was suspended in the middle of a shift has woken after the end.
+        traffic.set_weights(name, keeps)
+        traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
     if state.outcome != "promoted" and state.champion != state.candidate:
-        release.platform.serving.delete(state.endpoint.name, state.candidate)
-    try:
-        status = "FINISHED" if state.outcome != "error" else "FAILED"
-        release.platform.registry.end_run(state.run_id, status)
-    except SluiceError as error:
-        release.record.note("registry_unreachable", str(error))
-    close_record(release, state)
-
-
-def close_record(release: Release, state: ReleaseState) -> bool:
-    """Copy the record of a release that has ended to MLflow, and join it.
-
-    Returns:
-        True if that was done; else the record stays pending, and the reaper tries again.
-    """
-    copied = release.copy_record(state)
-    if copied:
+        release.platform.serving.delete(name, state.candidate)
+    # If the registry is away the record stays pending: the reaper tries again, and says so.
+    with suppress(SluiceError):
+        report_end(release, state)
         release.platform.records.close(state.release_id)
-    return copied
+
+
+def report_end(release: Release, state: ReleaseState) -> None:
+    """Tell the registry how a release ended, and copy its record there; may be repeated.
+
+    Raises:
+        SluiceError: the registry did not take it.
+    """
+    registry = release.platform.registry
+    if state.outcome and state.outcome != "promoted":
+        _mark_return(release, state, state.outcome)
+    registry.end_run(state.run_id, "FAILED" if state.outcome == "error" else "FINISHED")
+    registry.log_artifact(state.run_id, RECORD_FILE, release.record.content())

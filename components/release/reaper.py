@@ -7,6 +7,8 @@ later one.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
 from components.errors import InputError, LeaseHeld, SluiceError
 from components.platform import Lease, Platform
@@ -19,14 +21,25 @@ GRACE_S = 60.0
 """How long the reaper's own lease holds while it ends a release."""
 
 
+@dataclass
+class _Taken:
+    """A lease that was silent and is the reaper's now."""
+
+    held: HeldLease
+    why: str
+    """What is to be read in the lease once production has its traffic back."""
+    restored: bool = False
+    """The first phase is done."""
+
+
 class Reaper:
     """Passes over a platform's leases and records; what fails is tried again by the next pass."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._watch = LeaseWatch(platform.leases, platform.clock)
-        self._taken: dict[str, HeldLease] = {}
-        """By endpoint: leases of which this reaper has done the first phase."""
+        self._taken: dict[str, _Taken] = {}
+        """By endpoint."""
         self._said: set[str] = set()
 
     def longest_lease(self) -> float:
@@ -41,7 +54,9 @@ class Reaper:
         silent, faults = self._watch.silent()
         said = [*faults]
         for lease in silent:
-            said += self._restore(lease)
+            said += self._take(lease)
+        for endpoint in list(self._taken):
+            said += self._restore(endpoint)
         for endpoint in list(self._taken):
             said += self._finish(endpoint)
         said += self._close()
@@ -49,21 +64,35 @@ class Reaper:
         self._said = set(said)
         return news
 
-    def _restore(self, lease: Lease) -> Iterator[str]:
-        who = f"reaper, {this_process()}"
+    def _take(self, lease: Lease) -> Iterator[str]:
         why = lease.returned or f"the lease of {lease.holder} was silent"
         try:
-            held = take_over(self._platform, lease, who, GRACE_S)
-            give_back(self._platform, held, why)
+            held = take_over(self._platform, lease, f"reaper, {this_process()}", GRACE_S)
         except LeaseHeld:
             return
         except SluiceError as error:
-            yield f"{lease.release_id}: traffic not given back yet: {error}"
+            yield f"{lease.release_id}: lease not taken over yet: {error}"
         else:
-            self._taken[lease.endpoint] = held
+            self._taken[lease.endpoint] = _Taken(held, why)
+
+    def _restore(self, endpoint: str) -> Iterator[str]:
+        taken = self._taken[endpoint]
+        if taken.restored:
+            return
+        try:
+            taken.held.renew()
+            give_back(self._platform, taken.held, taken.why)
+            taken.restored = True
+        except LeaseHeld:
+            del self._taken[endpoint]
+        except SluiceError as error:
+            release_id = taken.held.lease.release_id
+            yield f"{release_id}: traffic not given back yet: {error}"
 
     def _finish(self, endpoint: str) -> Iterator[str]:
-        held = self._taken[endpoint]
+        held, restored = self._taken[endpoint].held, self._taken[endpoint].restored
+        if not restored:
+            return
         release_id = held.lease.release_id
         try:
             held.renew()
@@ -90,21 +119,40 @@ class Reaper:
             yield f"{release_id}: {said}"
 
     def _close(self) -> Iterator[str]:
-        """Copy and join the records that have ended."""
+        """What is left to do for releases that no lease stands for: copy and join their records.
+
+        A release without a lease and without an end began when the store's answer was lost, or
+        its lease was damaged and removed: it is ended here.
+        """
         try:
+            under_way = self._under_way()
             pending = self._platform.records.pending()
         except SluiceError:
             return  # nothing to tell: who needs the store now says so
-        for release_id in pending:
+        # A record that grows is not read at each pass.
+        for release_id in set(pending) - under_way:
             try:
                 with opened(release_id, self._platform) as release:
+                    if not release.record.exists():
+                        continue  # its first line is being written
                     state = release.state()
-                    if state.outcome is None or self._has_lease(state.endpoint.name):
+                    if self._platform.leases.read(state.endpoint.name) is not None:
                         continue
-                    if ending.close_record(release, state):
+                    if state.outcome is None:
+                        ended = ending.finalize(release)
+                        yield f"{release_id}: had no lease: {ended.outcome}: {ended.reason}"
+                    else:
+                        ending.report_end(release, state)
+                        self._platform.records.close(release_id)
                         yield f"{release_id}: record copied to MLflow"
             except SluiceError as error:
                 yield f"{release_id}: record not copied: {error}"
 
-    def _has_lease(self, endpoint: str) -> bool:
-        return self._platform.leases.read(endpoint) is not None
+    def _under_way(self) -> set[str]:
+        """The releases that have a lease that can be read."""
+        found = set()
+        for endpoint in self._platform.leases.endpoints():
+            with suppress(InputError):
+                if lease := self._platform.leases.read(endpoint):
+                    found.add(lease.release_id)
+        return found

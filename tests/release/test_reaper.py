@@ -1,0 +1,248 @@
+"""The dead-man's switch: two phases, of which the first needs leases and traffic only."""
+
+import obstore
+import pytest
+
+from components.errors import LeaseHeld, Unreachable
+from components.platform import Lease
+from components.platform.memory import Killed
+from components.record import Noted, of
+from components.release import deploying, evaluating, opening, operating, shifting
+from components.release.reaper import GRACE_S, Reaper
+from tests.support.present import present
+from tests.support.worlds import MODEL, NAME, Scene, quick
+
+LEASE_S = 60.0
+
+
+@pytest.fixture
+def dead() -> Scene:
+    """A release at 10% whose engine has died."""
+    found = quick()
+    with found.opened("r") as release:
+        opening.fetch(release, NAME, "2")
+    with found.opened("r") as release:
+        evaluating.evaluate(release)
+    with found.opened("r") as release:
+        deploying.deploy(release)
+    with found.opened("r") as release:
+        shifting.shift(release, 1)
+    return found
+
+
+def watching(found: Scene) -> Reaper:
+    """A reaper that has watched the lease for its length."""
+    reaper = Reaper(found.world.platform)
+    assert reaper.run() == []
+    found.world.clock.sleep(LEASE_S)
+    return reaper
+
+
+def test_a_release_whose_holder_is_silent_is_ended(dead: Scene) -> None:
+    reaper = Reaper(dead.world.platform)
+    assert reaper.longest_lease() == LEASE_S
+    assert reaper.run() == []
+    dead.world.clock.sleep(LEASE_S - 0.1)
+    assert reaper.run() == []
+    assert dead.weights == {"1": 90, "2": 10}
+    dead.world.clock.sleep(0.2)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.one_version("r") == "error"
+    (noted,) = of(dead.record("r"), Noted)
+    assert (noted.event, noted.detail) == ("reaped", "the lease of engine 1 was silent")
+    assert reaper.run() == []
+    assert dead.failed() == 0
+
+
+def test_a_release_that_is_heard_of_is_left_alone(dead: Scene) -> None:
+    reaper = Reaper(dead.world.platform)
+    for _ in range(10):
+        with dead.opened("r") as release:
+            release.hold(release.state())
+        assert reaper.run() == []
+        dead.world.clock.sleep(LEASE_S - 1)
+    assert dead.weights == {"1": 90, "2": 10}
+
+
+@pytest.mark.parametrize("away", ["records", "registry", "metrics", "serving", "files"])
+def test_production_has_its_traffic_back_whatever_else_is_away(dead: Scene, away: str) -> None:
+    reaper = watching(dead)
+    dead.world.away(away)
+    reaper.run()
+    assert dead.world.proxies.shown(NAME) == {"gateway": {"1": 100}}
+    dead.world.faults.clear()
+    dead.world.clock.sleep(5)
+    reaper.run()
+    dead.recover()
+    assert dead.one_version("r") == "error"
+
+
+def test_a_store_that_is_away_delays_the_record_only_and_is_told_once(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.away("records")
+    assert reaper.run() == ["r: not ended yet: records.read: no answer"]
+    assert present(dead.lease).returned == "the lease of engine 1 was silent"
+    for _ in range(40):
+        dead.world.clock.sleep(5)
+        assert reaper.run() == []
+    dead.world.faults.clear()
+    dead.world.clock.sleep(5)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.one_version("r") == "error"
+
+
+def test_a_gateway_that_does_not_answer_is_asked_again_at_each_pass(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.away("traffic")
+    assert reaper.run() == ["r: traffic not given back yet: traffic.weights: no answer"]
+    dead.world.clock.sleep(5)
+    assert reaper.run() == []
+    dead.world.faults.clear()
+    dead.world.clock.sleep(5)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.one_version("r") == "error"
+
+
+def test_a_proxy_that_is_late_is_waited_for_in_the_next_pass(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.delay_traffic(14)
+    (said,) = reaper.run()
+    assert "traffic not given back yet" in said
+    dead.world.delay_traffic(0)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.one_version("r") == "error"
+
+
+def test_a_lease_whose_take_over_is_not_answered_is_taken_later(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.faults.fail("leases.swap", times=1, after=True)
+    assert reaper.run() == ["r: lease not taken over yet: leases.swap: its answer was lost"]
+    dead.recover(GRACE_S + 70)
+    assert dead.one_version("r") == "error"
+
+
+def test_two_reapers_end_a_release_once(dead: Scene) -> None:
+    first, second = watching(dead), Reaper(dead.world.platform)
+    second.run()
+    dead.world.clock.sleep(LEASE_S)
+
+    def run() -> None:
+        second.run()
+
+    dead.world.clock.after(0, run)
+    dead.world.delay_traffic(1)
+    first.run()
+    dead.recover()
+    assert dead.one_version("r") == "error"
+
+
+def test_a_resumed_run_takes_the_release_from_a_reaper_that_has_not_begun(dead: Scene) -> None:
+    reaper = Reaper(dead.world.platform)
+    reaper.run()
+    dead.world.clock.sleep(50)
+    assert dead.walk("2", "r", engine="engine 2").outcome == "promoted"
+    assert reaper.run() == []
+    assert dead.one_version("r") == "promoted"
+
+
+def test_a_run_that_is_resumed_after_the_first_phase_can_only_end(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.away("records")
+    reaper.run()
+    dead.world.faults.clear()
+    with pytest.raises(Exception, match=r"production has its traffic back: the lease of engine 1"):
+        dead.walk("2", "r", engine="engine 2")
+    assert reaper.run() == []
+    assert dead.one_version("r") == "error"
+
+
+def test_a_release_that_was_killed_before_its_record_began_leaves_nothing() -> None:
+    found = quick()
+    found.world.faults.fail("records.append", times=1, error=Killed)
+    with pytest.raises(Killed), found.opened("r") as release:
+        opening.fetch(release, NAME, "2")
+    assert watching(found).run() == ["r: lease without a record given back"]
+    assert found.one_version("r") is None
+    assert found.weights == {"1": 100}
+
+
+def damage(found: Scene, release_id: str) -> None:
+    """Change a byte of the record's second line."""
+    path = f"records/{release_id}/{1:012d}"
+    content = bytes(obstore.get(found.world.store, path).bytes())
+    obstore.put(found.world.store, path, content.replace(b"version", b"versiom"))
+
+
+def test_a_damaged_record_costs_nobody_any_traffic(dead: Scene) -> None:
+    damage(dead, "r")
+    reaper = watching(dead)
+    said = reaper.run()
+    assert said[0].startswith("r: ended without its record: r:2: the line was changed")
+    assert dead.weights == {"1": 100}
+    assert dead.lease is None, "others may release"
+    assert dead.failed() == 0
+    assert reaper.run() == []
+    assert dead.walk("2", "r2").outcome == "promoted"
+    assert dead.one_version("r2") == "promoted"
+
+
+def test_a_damaged_lease_stops_no_other_endpoint_s_end(dead: Scene) -> None:
+    dead.world.leases.swap("aa", None, Lease("aa", "other", "engine 9", 60.0, {}))
+    reaper = watching(dead)
+    dead.world.leases.damage("aa")
+    assert reaper.run() == [
+        "the lease of aa is damaged",
+        "r: error: the pipeline stopped before a verdict",
+    ]
+    assert dead.weights == {"1": 100}
+    assert dead.one_version("r") == "error"
+    assert reaper.run() == []
+
+
+def test_a_release_whose_lease_was_removed_is_ended(dead: Scene) -> None:
+    # By hand, for instance because it was damaged.
+    dead.world.leases.swap(NAME, present(dead.lease).token, None)
+    said = Reaper(dead.world.platform).run()
+    assert said == ["r: had no lease: error: the pipeline stopped before a verdict"]
+    assert dead.one_version("r") == "error"
+    assert dead.failed() == 0
+
+
+def test_an_operator_s_reason_ends_the_record_when_the_store_is_back(dead: Scene) -> None:
+    reaper = Reaper(dead.world.platform)
+    reaper.run()
+    dead.world.away("records")
+    operating.roll_back(dead.world.platform, NAME, "wrong labels")
+    assert dead.weights == {"1": 100}
+    dead.world.faults.clear()
+    assert reaper.run() == []
+    dead.world.clock.sleep(LEASE_S)
+    assert reaper.run() == ["r: rolled_back: wrong labels"]
+    assert dead.one_version("r") == "rolled_back"
+
+
+def test_leases_that_do_not_answer_end_a_pass_and_not_the_reaper(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.away("leases.endpoints", for_s=1)
+    with pytest.raises(Unreachable):
+        reaper.run()
+    dead.world.clock.sleep(5)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+
+
+def test_a_record_that_grows_is_not_read_at_each_pass(dead: Scene) -> None:
+    reaper = Reaper(dead.world.platform)
+    before = len(dead.world.faults.calls)
+    reaper.run()
+    assert "records.read" not in dead.world.faults.calls[before:]
+
+
+def test_a_process_that_was_reaped_stops_when_it_wakes(dead: Scene) -> None:
+    with dead.opened("r") as release:
+        held = release.hold(release.state())
+        dead.recover(120)
+        with pytest.raises(LeaseHeld, match="was ended by another process: this one stops"):
+            held.renew()
+    assert dead.finalize("r").outcome == "error"
+    assert dead.one_version("r") == "error"
+    assert MODEL in dead.world.registry.models
