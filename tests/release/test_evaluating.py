@@ -27,7 +27,9 @@ def evaluate(found: Scene) -> Evaluated:
 
 def test_what_passes_goes_beside_the_champion() -> None:
     found = fetched(quick())
-    assert evaluate(found) == Evaluated(road="canary", reason="canary: the promotion criteria hold")
+    assert evaluate(found) == Evaluated(
+        strategy="canary", reason="canary: the promotion criteria hold"
+    )
     assert of(found.record("r"), EvaluationResult) == [scores()]
     numbers = scores().numbers()
     entry = found.world.registry.version(MODEL, "2")
@@ -40,18 +42,18 @@ def test_what_does_not_pass_is_rejected_with_its_reasons() -> None:
     found = fetched(quick())
     found.passed = False
     assert evaluate(found) == Evaluated(
-        road="rejected", reason="accuracy 0.1000 is below the baseline 0.5000"
+        strategy="rejected", reason="accuracy 0.1000 is below the baseline 0.5000"
     )
 
 
 def test_a_first_version_goes_directly() -> None:
-    assert evaluate(fetched(begin(), "1")).road == "direct"
+    assert evaluate(fetched(begin(), "1")).strategy == "direct"
 
 
 def test_the_champion_is_not_evaluated_again() -> None:
     found = fetched(quick(), "1")
     found.passed = False
-    assert evaluate(found).road == "direct"
+    assert evaluate(found).strategy == "direct"
     assert of(found.record("r"), EvaluationResult) == []
 
 
@@ -98,13 +100,13 @@ def test_an_evaluation_that_the_registry_did_not_take_is_done_again() -> None:
     with pytest.raises(Unreachable):
         evaluate(found)
     assert found.state("r").evaluation is None
-    assert evaluate(found).road == "canary"
+    assert evaluate(found).strategy == "canary"
 
 
 def test_a_copy_that_the_registry_did_not_take_is_made_later() -> None:
     found = fetched(quick())
     found.world.faults.fail("registry.log_artifact", times=1)
-    assert evaluate(found).road == "canary"
+    assert evaluate(found).strategy == "canary"
     assert found.events("r") == ["mirror_failed"]
     found.walk("2", "r")
     assert found.one_version("r") == "promoted"

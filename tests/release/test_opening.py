@@ -54,7 +54,7 @@ def fetch(found: Scene, named: str = "2", release_id: str = "r") -> Fetched:
 
 def test_it_takes_the_lease_begins_the_record_and_stores_verified_files() -> None:
     found = quick()
-    assert fetch(found) == Fetched(candidate="2", champion="1", path="canary")
+    assert fetch(found) == Fetched(candidate="2", champion="1", kind="canary")
     lease = present(found.lease)
     assert (lease.release_id, lease.holder, lease.seconds) == ("r", "engine 1", 60)
     assert lease.restore == {"1": 100}
@@ -87,7 +87,7 @@ def test_a_first_release_has_no_way_back_even_if_the_model_has_a_champion() -> N
     found = begin()
     found.world.register(MODEL)
     found.world.registry.set_alias(MODEL, names.CHAMPION, "2")
-    assert fetch(found, "1") == Fetched(candidate="1", champion="2", path="canary")
+    assert fetch(found, "1") == Fetched(candidate="1", champion="2", kind="canary")
     assert present(found.lease).restore == {}
 
 
