@@ -25,6 +25,11 @@ LONGEST = 300
 
 def describe(line: Line) -> str:
     """One line of text for people, or nothing for what they need not see."""
+    said = _known(line)
+    return said and said + _added(line)
+
+
+def _known(line: Line) -> str:
     match line.body:
         case Opened() as head:
             beside = f"beside champion {head.champion}" if head.champion else "no champion yet"
@@ -41,11 +46,21 @@ def describe(line: Line) -> str:
             return event(name, detail)
         case Ended(outcome=outcome):
             return f"end: {formatting.OUTCOMES[outcome]}"
-    return action(line)
+    return _action(line)
 
 
 def action(line: Line) -> str:
     """What the release did; of a later schema, what stands there."""
+    return (_action(line) or line.kind) + _added(line)
+
+
+def _added(line: Line) -> str:
+    """What a later schema says besides, in a line that this one knows."""
+    added = line.unknown_fields()
+    return f" (of a later schema: {json.dumps(added)[:LONGEST]})" if added else ""
+
+
+def _action(line: Line) -> str:
     match line.body:
         case Fetched(version=version):
             return f"fetched and verified version {version}"

@@ -49,7 +49,21 @@ def summary(timeline: Timeline) -> dict[str, Any]:
         ],
         "lines": timeline.lines,
         "last_hash": timeline.last_hash,
+        **_later(timeline),
     }
+
+
+def _later(timeline: Timeline) -> dict[str, Any]:
+    """What a later schema says that this version does not understand, if anything."""
+    lines = [
+        {
+            "kind": done.line.kind,
+            "t": round(done.t, 3),
+            "content": msgspec.json.decode(done.line.content),
+        }
+        for done in timeline.later
+    ]
+    return {"later_schema": lines} if lines else {}
 
 
 def _arm(timeline: Timeline, growth: Growth) -> dict[str, float | None]:

@@ -27,6 +27,7 @@ def show(console: Console, timeline: Timeline, record: str) -> None:
         ("Forecast", _forecast(timeline)),
         ("Evaluation", _evaluation(timeline)),
         ("Events", _events(timeline)),
+        ("Of a later schema", _later(timeline)),
     ):
         if part is not None:
             console.print(Text(f"\n{title}", style="bold"))
@@ -154,3 +155,10 @@ def _events(timeline: Timeline) -> RenderableType | None:
             )
         )
     return Group(*lines)
+
+
+def _later(timeline: Timeline) -> RenderableType | None:
+    lines = [
+        _plain(f"{formatting.clock(done.t)}: {line.action(done.line)}") for done in timeline.later
+    ]
+    return Group(*lines) if lines else None

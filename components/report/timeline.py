@@ -148,6 +148,8 @@ class Timeline:
     rulings: tuple[Ruling, ...]
     events: tuple[Event, ...]
     actions: tuple[Action, ...]
+    later: tuple[Action, ...]
+    """Those of `actions` that a later schema added something to."""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -195,11 +197,8 @@ def timeline_of(lines: Sequence[Line]) -> Timeline:
         splits=_splits(state, lines),
         rulings=_rulings(points),
         events=_events(state, lines),
-        actions=tuple(
-            Action(line.at - state.started_at, line)
-            for line in lines
-            if isinstance(line.body, ACTIONS)
-        ),
+        actions=_actions(state, lines, ACTIONS),
+        later=_actions(state, lines, (Unknown,)),
     )
 
 
@@ -286,6 +285,23 @@ def _rulings(points: Sequence[Point]) -> tuple[Ruling, ...]:
             ruling = Ruling(inside[-1].verdict, inside[0].t, inside[-1].t, len(inside))
             rulings.append(ruling)
     return tuple(rulings)
+
+
+def _actions(
+    state: ReleaseState, lines: Sequence[Line], kinds: tuple[type, ...]
+) -> tuple[Action, ...]:
+    """Lines of these kinds, and those to which a later schema added something.
+
+    What it added to polls and verdicts is left out: there are thousands.
+    """
+
+    def shown(line: Line) -> bool:
+        if isinstance(line.body, kinds):
+            return True
+        newer = state.schema > record.SCHEMA and not isinstance(line.body, Poll | Verdict)
+        return newer and bool(line.unknown_fields())
+
+    return tuple(Action(line.at - state.started_at, line) for line in lines if shown(line))
 
 
 def _events(state: ReleaseState, lines: Sequence[Line]) -> tuple[Event, ...]:
