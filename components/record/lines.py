@@ -204,7 +204,8 @@ def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
         if kind == "evaluation" and b'"skipped"' in content:
             return _decoded(_SKIPPED, content, where)
         if schema <= SCHEMA:
-            raise InputError(f"{where}: this is not a {kind} line: {error}") from error
+            article = "an" if kind[0] in "ae" else "a"
+            raise InputError(f"{where}: this is not {article} {kind} line: {error}") from error
         if kind == "poll":
             return _poll_of_a_later_schema(content)
     return Unknown(kind, msgspec.json.decode(content))
