@@ -124,10 +124,7 @@ class Traffic(Protocol):
         """The split last asked for; empty when the endpoint has no route."""
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
-        """Block until every proxy itself shows the split; return the seconds it took.
-
-        A proxy that shows it only because a split that was asked for meanwhile has not reached it
-        yet does not count.
+        """Block until every proxy shows the split and no other is on its way; the seconds it took.
 
         Raises:
             PlatformError: it was refused or did not show within ``timeout`` seconds.
