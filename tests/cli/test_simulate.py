@@ -10,6 +10,8 @@ from components.errors import InputError
 from components.judge import Poll
 from components.simulation.run import percent
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--releases", "20", "--minutes", "10"]
 
 

@@ -15,6 +15,8 @@ from components.predictor.runtimes import open_model
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"w{index % 150} w{(7 * index) % 150}" for index in range(120)]
 SERVING = Serving(runtime="text-classifier")
 

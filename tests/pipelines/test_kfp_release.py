@@ -87,6 +87,7 @@ def __getattr__(name):
 """
 
 
+@pytest.mark.slow
 def test_a_release_of_more_steps_than_are_committed_runs_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

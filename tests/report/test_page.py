@@ -104,7 +104,7 @@ def test_the_page_begins_with_the_outcome_and_the_numbers_that_decided(
     assert numbers in headline[1]
 
 
-@pytest.mark.parametrize("name", ["promoted", "demo", "long"])
+@pytest.mark.parametrize("name", ["promoted", "demo", pytest.param("long", marks=pytest.mark.slow)])
 def test_a_page_is_smaller_than_500_kb(records: Records, name: str) -> None:
     assert len(page_of(records, name).encode()) < 500_000
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from components.errors import Unreachable
 from components.platform.memory import World
 
+pytestmark = pytest.mark.slow
+
 def connect():
     if "--function_to_execute" in sys.argv:
         raise Unreachable("the registry is away: try again")

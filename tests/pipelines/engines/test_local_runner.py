@@ -17,6 +17,8 @@ from components.errors import InputError
 from pipelines.engines import local_runner
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @dsl.component(base_image="python", install_kfp_package=False)
 def say(folder: str, word: str) -> NamedTuple("Said", [("word", str), ("length", int)]):  # type: ignore[valid-type]
