@@ -11,6 +11,8 @@ import pytest
 from pipelines.engines.contract import Engine, Result, Run
 from pipelines.engines.local import LocalEngine
 
+pytestmark = pytest.mark.slow
+
 ENDPOINT = "banking77"
 ENDPOINT_FILE = Path(__file__).parents[3] / "endpoints" / "banking77.yaml"
 
@@ -20,8 +22,6 @@ from pathlib import Path
 
 from components.errors import Unreachable
 from components.platform.memory import World
-
-pytestmark = pytest.mark.slow
 
 def connect():
     if "--function_to_execute" in sys.argv:
