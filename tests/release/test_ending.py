@@ -122,15 +122,15 @@ def test_a_registry_that_stays_away_gives_the_champion_its_traffic_back(
 
 def test_a_registry_that_is_away_for_long_is_told_the_end_by_the_reaper_once() -> None:
     found = watched(quick())
-    found.world.away("registry", for_s=4000)
+    found.world.away("registry", for_s=1000)
     promote(found)
     found.finalize("r")
     lines = len(found.record("r"))
-    said = found.reap(3000)
+    said = found.reap(900)
     assert len(found.record("r")) == lines, "a record that is over does not grow"
     assert len(said) == 1
     assert "record not copied: registry." in said[0]
-    said = found.reap(1200)
+    said = found.reap(200)
     assert said[-1] == "r: record copied to MLflow"
     assert found.one_version("r") == "error"
 

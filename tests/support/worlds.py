@@ -1,12 +1,15 @@
 """A release on the memory platform: the pipeline's graph, without an engine."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import obstore
 import yaml
 
 from components.backtest.replay import replay
@@ -282,8 +285,17 @@ def begin(proxies: Sequence[str] = ("gateway",), **release: Any) -> Scene:
     """An endpoint that nobody serves yet; version 1 of its model waits."""
     world = World(proxies)
     settings = endpoint_settings(NAME, model=MODEL, release=PATIENT | release)
+    text, endpoint = _applied(json.dumps(settings))
+    obstore.put(world.store, f"endpoints/{NAME}.yaml", text.encode())
     world.register(MODEL)
-    return Scene(world, world.apply(yaml.safe_dump(settings)))
+    return Scene(world, endpoint)
+
+
+@cache
+def _applied(settings: str) -> tuple[str, Endpoint]:
+    """An endpoint's file and what it says: hundreds of scenes have the same."""
+    text = yaml.safe_dump(json.loads(settings))
+    return text, World().apply(text)
 
 
 def scene(
