@@ -70,7 +70,7 @@ def _build(settings: Settings) -> _Process:
     """
     # First, since the imports below take seconds, and a taken port is known at once.
     listener = _bind(settings.host, settings.http_port)
-    service = Service(settings.model_name, settings.model_version)
+    service = Service(settings.model_name, settings.model_version, settings.runtime)
     with light_imports(arrow=runtime_of(settings.runtime).needs_arrow):
         from components.predictor.kserve import grpc, rest, served_model
 
@@ -96,7 +96,7 @@ def _build(settings: Settings) -> _Process:
     rpc = grpc.create(
         dataplane,
         extension,
-        service.metrics,
+        service,
         host=settings.host,
         port=settings.grpc_port,
         max_message=settings.max_body,

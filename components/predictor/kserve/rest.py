@@ -9,6 +9,7 @@ from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
+from starlette.exceptions import HTTPException
 
 from components.errors import SluiceError
 from components.predictor.http.errors import headers_of, status_of
@@ -24,6 +25,7 @@ def create(dataplane: DataPlane, extension: ModelRepositoryExtension) -> Any:
     application = model_server.app
     application.add_exception_handler(SluiceError, _on_error)
     application.add_exception_handler(RequestValidationError, _on_invalid)
+    application.add_exception_handler(HTTPException, _on_refusal)
     return application
 
 
@@ -35,3 +37,8 @@ async def _on_invalid(_: Any, error: RequestValidationError) -> JSONResponse:
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"] if part not in ("body", "InferenceRequest"))
     return JSONResponse({"error": f"{where}: {fault['msg']}" if where else fault["msg"]}, 400)
+
+
+async def _on_refusal(_: Any, error: HTTPException) -> JSONResponse:
+    """What the framework itself refuses, in the form of every other error."""
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
