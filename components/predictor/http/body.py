@@ -105,11 +105,11 @@ def decoded(body: bytes, codings: str, limit: int) -> bytes:
     return body
 
 
-def _inflate(body: bytes, wbits: int, limit: int) -> tuple[bytes, bytes]:
-    """One compressed stream, and what follows it."""
+def _inflate(body: bytes, wbits: int, limit: int, before: int = 0) -> tuple[bytes, bytes]:
+    """One compressed stream, and what follows it; ``before`` bytes of the limit are used."""
     stream = zlib.decompressobj(wbits)
-    content = stream.decompress(body, limit + 1)
-    if len(content) > limit:
+    content = stream.decompress(body, limit - before + 1)
+    if len(content) > limit - before:
         raise TooLarge(f"the decoded body is larger than {limit} bytes: send fewer rows")
     if not stream.eof:
         raise InputError("the compressed body is cut off")
@@ -123,7 +123,7 @@ def _gunzip(body: bytes, limit: int) -> bytes:
     while body:
         if len(parts) == _MAX_MEMBERS:
             raise InputError(f"the gzip body has more than {_MAX_MEMBERS} members")
-        content, body = _inflate(body, 16 + zlib.MAX_WBITS, limit - size)
+        content, body = _inflate(body, 16 + zlib.MAX_WBITS, limit, size)
         parts.append(content)
         size += len(content)
     if not parts:

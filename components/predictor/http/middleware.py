@@ -14,6 +14,7 @@ from components.predictor.exposition import CONTENT_TYPE, render
 from components.predictor.http.body import JSON_LENGTH, Kind, decoded, json_length, kind_of
 from components.predictor.http.errors import (
     ONE_FOR_LIFE,
+    NotFound,
     NotReady,
     NotServed,
     Unsupported,
@@ -31,6 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
+_NAMED = re.compile(r"/v[12]/models/(?P<model>[^/:]+)")
 _READ = "GET, HEAD"
 _OF_THE_BODY = frozenset(
     {
@@ -89,6 +91,8 @@ class Middleware:
                 not ready and the route asks for just that.
         """
         method, path = scope["method"], scope["path"]
+        if (named := _NAMED.match(path)) and named["model"] != self._service.name:
+            raise NotFound(f"there is no model {named['model']!r} here, only {self._service.name}")
         if found := self._version.fullmatch(path):
             self._service.check_version(found["version"])
             path = self._metadata + (found["rest"] or "")
@@ -97,16 +101,19 @@ class Middleware:
             raise WrongMethod(f"{path} takes {allowed}, not {method}", allowed)
         if path.startswith("/v2/repository/"):
             raise NotServed(ONE_FOR_LIFE)
+        if path.endswith(":explain"):
+            raise NotServed(f"{path}: no explanations are served, only predictions")
         if path in self._readiness or path == self._metadata:
-            self._check_readiness(path)
+            self._check_readiness(draining=path in self._readiness)
         if method == "HEAD":
             method = "GET"
         return {**scope, "method": method, "path": path, "raw_path": quote(path).encode()}
 
-    def _check_readiness(self, path: str) -> None:
+    def _check_readiness(self, *, draining: bool) -> None:
+        """Refuse while the model loads; with ``draining``, once the process is about to end too."""
         if not self._service.ready:
             raise NotReady(f"model {self._service.name} is not ready: it is loading")
-        if self._service.draining and path in self._readiness:
+        if draining and self._service.draining:
             raise NotReady(f"model {self._service.name} is not ready: it is draining")
 
     async def _infer(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -114,10 +121,11 @@ class Middleware:
         began = metrics.began()
         status = 500
         try:
+            self._check_readiness(draining=False)
             self._service.check_room()
             headers = _headers_of(scope)
-            kind = kind_of(headers)
             body = await self._body(scope, receive)
+            kind = kind_of(headers)
             if coding := headers.get("content-encoding"):
                 body = decoded(body, coding, self._max_body)
             if not body:
