@@ -3,19 +3,22 @@
 import warnings
 from typing import Any
 
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from kserve import model_server
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
-from starlette.exceptions import HTTPException
 
 from components.errors import SluiceError
 from components.predictor.http.errors import headers_of, status_of
 
 # KServe chose its response class; what FastAPI thinks of it is no news for the operator.
 warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
+
+
+_REFUSED = (400, 404, 405)
+"""What the framework itself may answer."""
 
 
 def create(dataplane: DataPlane, extension: ModelRepositoryExtension) -> Any:
@@ -25,7 +28,8 @@ def create(dataplane: DataPlane, extension: ModelRepositoryExtension) -> Any:
     application = model_server.app
     application.add_exception_handler(SluiceError, _on_error)
     application.add_exception_handler(RequestValidationError, _on_invalid)
-    application.add_exception_handler(HTTPException, _on_refusal)
+    for status in _REFUSED:
+        application.add_exception_handler(status, _on_refusal)
     return application
 
 

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from cloudevents.sdk.converters.util import has_binary_headers
 from kserve import model_server
 from kserve.constants.constants import PredictorProtocol
 from kserve.model import Model
-from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.dataplane import DataPlane, has_binary_headers
 from kserve.protocol.infer_type import (
     InferInput,
     InferOutput,
