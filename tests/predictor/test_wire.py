@@ -3,12 +3,11 @@
 import asyncio
 import gzip
 import json
-import os
 import random
 import socket
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
+from tests.support import pyfuncs
 from tests.support.bundles import write_bundle
 from tests.support.predictors import ONE_BY_ONE, Predictor, start
 from tests.support.waiting import wait_until
@@ -414,13 +414,14 @@ UNREADY = {route: 503 if value == 200 else False for route, value in READY.items
 
 
 @pytest.fixture(scope="module")
-def loading(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A predictor whose model is never loaded: reading the tokenizer waits for a pipe's end."""
+def loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
+    """A predictor whose model takes for ever to load."""
     folder = tmp_path_factory.mktemp("loading")
-    bundle = write_bundle(folder / "bundle")
-    (bundle / "tokenizer.json").unlink()
-    os.mkfifo(bundle / "tokenizer.json")
-    running = start(bundle, folder / "log", *ONE_BY_ONE, ready=False)
+    pyfuncs.save(
+        folder / "bundle", "return []", columns={"text": "string"}, load="time.sleep(3600)"
+    )
+    flags = ("--allow-pickle", *ONE_BY_ONE)
+    running = start(folder / "bundle", folder / "log", *flags, runtime="mlflow", ready=False)
 
     def listens() -> bool:
         assert running.process.poll() is None, running.log.read_text()
