@@ -13,7 +13,7 @@ def command(source: str, model: str, as_json: bool) -> None:
     """Register the MLflow model in MODEL_DIR, with checksums, as a new version of a model.
 
     MODEL_DIR is what mlflow.<flavor>.save_model wrote, or the address of a model that is logged
-    here already, such as models:/NAME/VERSION.
+    here already: models:/NAME/VERSION, models:/NAME@ALIAS, or runs:/RUN/model.
 
     Example: sluice register ./my-model --model churn
     """
@@ -23,9 +23,17 @@ def command(source: str, model: str, as_json: bool) -> None:
     own = register.register_own(register.client(connect().registry.url), source, model)
     if as_json:
         click.echo(
-            json.dumps({"model": model, "version": own.version, "needs_pickle": bool(own.refused)})
+            json.dumps(
+                {
+                    "model": model,
+                    "version": own.version,
+                    "needs_pickle": bool(own.refused),
+                    "notes": own.notes,
+                }
+            )
         )
         return
     click.echo(f"{model} {own.version}: registered; 'sluice release' takes --version {own.version}")
-    if own.refused:
-        click.echo(f"note: {own.refused}", err=True)
+    for note in (own.refused, *own.notes):
+        if note:
+            click.echo(f"note: {note}", err=True)

@@ -53,6 +53,10 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 _Metadata = TypeVar("_Metadata", bound=BaseModel)
 
 
+class Altered(ArtifactError):
+    """A file has the size that it was registered with, and other bytes: an incident."""
+
+
 def read_metadata(folder: Path, kind: type[_Metadata], missing: str) -> _Metadata:
     """What `bundle.json` in ``folder`` says.
 
@@ -104,8 +108,9 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
         allow_pickle: accept files that run code when they are loaded.
 
     Raises:
-        ArtifactError: the manifest is missing or is another one; a file is missing, altered or
-            was added; a path leaves the folder; there is a symbolic link; or a file holds a
+        Altered: a file has other bytes than it was registered with.
+        ArtifactError: the manifest is missing or is another one; a file is missing, cut off or was
+            added; a path leaves the folder; there is a symbolic link; or a file holds a
             pickle or program code and ``allow_pickle`` is false.
     """
     content = _read_small(
@@ -114,9 +119,7 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
         "not registered for release: 'sluice register MODEL_DIR --model NAME' does that",
     )
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise ArtifactError(
-            f"{folder}: {MANIFEST} is not the one registered: download the version again"
-        )
+        raise ArtifactError(f"{folder}: {MANIFEST} is not the one registered")
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
@@ -127,10 +130,13 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
     _reject_difference(folder, set(manifest.files), set(present))
     for name, entry in sorted(manifest.files.items()):
         path = present[name]
-        if path.stat().st_size != entry.bytes or _sha256(path) != entry.sha256:
+        if path.stat().st_size != entry.bytes:
             raise ArtifactError(
-                f"{folder}: {name} does not match its checksum: download the version again"
+                f"{folder}: {name} does not match its checksum: it has {path.stat().st_size} bytes"
+                f" of {entry.bytes}"
             )
+        if _sha256(path) != entry.sha256:
+            raise Altered(f"{folder}: {name} does not match its checksum: it was altered")
         if not allow_pickle and (kind := executable_kind(path)):
             raise ArtifactError(
                 f"{folder}: {name} {kind}, which can run any code: save the model in another "
@@ -218,11 +224,9 @@ def _reject_escape(folder: Path, name: str) -> None:
 
 def _reject_difference(folder: Path, named: set[str], present: set[str]) -> None:
     if missing := sorted(named - present):
-        raise ArtifactError(f"{folder}: {missing[0]} is missing: download the version again")
+        raise ArtifactError(f"{folder}: {missing[0]} is missing")
     if extra := sorted(present - named):
-        raise ArtifactError(
-            f"{folder}: {extra[0]} is not in {MANIFEST}: download the version into an empty folder"
-        )
+        raise ArtifactError(f"{folder}: {extra[0]} is not in {MANIFEST}: it was added")
 
 
 def _read_small(path: Path, limit: int, mend: str) -> bytes:

@@ -4,7 +4,8 @@ import csv
 import hashlib
 import io
 import random
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from components.errors import InputError
@@ -12,6 +13,11 @@ from components.errors import InputError
 MAX_BYTES = 256 * 1024 * 1024
 MAX_ROWS = 1_000_000
 _SEED = 20_261_123
+
+_SPACE_BEFORE_QUOTE = re.compile(r'(?:^|,) +"(?=[^",\r\n])', re.MULTILINE)
+"""`"a", "b"`, as people and spreadsheets write it: the second quote opens a quoted cell as well.
+
+Within a quoted cell a quote is doubled, or closes the cell before a comma or the line's end."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def read(fetch: Callable[[str, int], bytes], uri: str, target: str) -> Dataset:
 
     Raises:
         InputError: there is no such file, or it is too large, not UTF-8, not a CSV file with a
-            header, or has no column ``target``.
+            header, has no column ``target``, or a row without a label.
         Unreachable: the object store did not answer.
     """
     return parse(fetch(uri, MAX_BYTES), target, uri)
@@ -75,24 +81,52 @@ def parse(content: bytes, target: str, uri: str) -> Dataset:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{uri}: not UTF-8 text: save the file as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    lines = _rows(text, uri)
+    _, names = next(lines, (1, []))
+    if target not in names:
+        raise InputError(f"{uri}: no column {target!r}: its header is {', '.join(names)!r}")
+    if len(set(names)) != len(names) or len(names) < 2:
+        raise InputError(f"{uri}: the header must name each column once and at least two")
     rows: list[dict[str, str]] = []
     targets: list[str] = []
-    try:
-        names = reader.fieldnames or []
-        if target not in names:
-            raise InputError(f"{uri}: no column {target!r}: its header is {', '.join(names)!r}")
-        if len(set(names)) != len(names) or len(names) < 2:
-            raise InputError(f"{uri}: the header must name each column once and at least two")
-        for row in reader:
-            if None in row or None in row.values():
-                raise InputError(f"{uri}:{reader.line_num}: not {len(names)} columns")
-            if len(rows) == MAX_ROWS:
-                raise InputError(f"{uri}: more than {MAX_ROWS} rows: cut the data set")
-            targets.append(row.pop(target))
-            rows.append(row)
-    except csv.Error as error:
-        raise InputError(f"{uri}:{reader.line_num}: not CSV: {error}") from error
+    unlabelled: list[int] = []
+    for line, cells in lines:
+        if len(cells) != len(names):
+            raise InputError(f"{uri}:{line}: not {len(names)} columns but {len(cells)}")
+        if len(rows) == MAX_ROWS:
+            raise InputError(f"{uri}: more than {MAX_ROWS} rows: cut the data set")
+        row = dict(zip(names, cells, strict=True))
+        if not row[target].strip():
+            unlabelled.append(line)
+        targets.append(row.pop(target))
+        rows.append(row)
+    if unlabelled:
+        raise InputError(
+            f"{uri}:{unlabelled[0]}: no label in column {target!r}, in {len(unlabelled)} of "
+            f"{len(rows)} rows: write their labels, or take these rows out"
+        )
     if not rows:
         raise InputError(f"{uri}: no rows below the header")
     return Dataset(uri, hashlib.sha256(content).hexdigest(), tuple(rows), tuple(targets))
+
+
+def _rows(text: str, uri: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not blank, and the line on which it begins.
+
+    Raises:
+        InputError: it is not CSV; names the line on which the row at fault begins.
+    """
+    # The library's own limit, one for the process, is for files of unknown size.
+    csv.field_size_limit(MAX_BYTES)
+    spaced = _SPACE_BEFORE_QUOTE.search(text) is not None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=spaced)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise InputError(f"{uri}:{line}: not CSV: {error}") from error
+        if cells is None:
+            return
+        if cells:
+            yield line, cells

@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -14,14 +14,17 @@ from pydantic import (
     model_validator,
 )
 
+from components import yaml_text
 from components.errors import InputError, describe, faults
 from components.files import read_limited
 from components.judge import JudgeSettings, Policy, Steps
+from components.model_name import ModelName
 from components.models import Strict
 
 MAX_FILE_BYTES = 64 * 1024
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_SHORTEST_S, _LONGEST_S = 0.001, 366 * 24 * 3600.0
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -29,12 +32,15 @@ def seconds(duration: object) -> float:
     """Seconds in a duration such as ``15s``, ``30m`` or ``2h``.
 
     Raises:
-        ValueError: it is not of that form or not positive.
+        ValueError: it is not of that form, or shorter or longer than anything here may last.
     """
     match = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
     if match is None or float(match[1]) == 0:
         raise ValueError(f"{duration!r} is no duration: write it like 15s, 30m or 2h")
-    return float(match[1]) * _SECONDS[match[2]]
+    found = float(match[1]) * _SECONDS[match[2]]
+    if not _SHORTEST_S <= found <= _LONGEST_S:
+        raise ValueError(f"{duration!r} is no duration from 1ms to a year (8784h)")
+    return found
 
 
 Duration = Annotated[
@@ -106,13 +112,25 @@ class Scaling(Strict):
         return self
 
 
+MIN_DEADLINE_S, MAX_DEADLINE_S = 0.01, 600.0
+
+
+def _held_end_to_end(deadline: float) -> float:
+    if not MIN_DEADLINE_S <= deadline <= MAX_DEADLINE_S:
+        raise ValueError(
+            "a deadline is from 10ms to 10m: gateway, predictor and release wait as long as that"
+        )
+    return deadline
+
+
 class Queue(Strict):
     """What one predictor holds back before it refuses."""
 
     requests: int = Field(256, ge=1)
     tokens: int = Field(32768, ge=1)
     """Of a text, or rows of a table; one request may not have more."""
-    deadline: Duration = 5.0
+    deadline: Annotated[Duration, AfterValidator(_held_end_to_end)] = 5.0
+    """From a request's arrival to its answer; what all waits on the way are derived from."""
 
 
 Batching = Literal["alone", "equal-length", "padded"]
@@ -178,43 +196,11 @@ class Endpoint(Strict):
     """One endpoint: which model, how it is judged, served and released."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}$")
-    model: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")
+    model: ModelName
     evaluation: Evaluation
     serving: Serving
     gateway: Gateway = Gateway(requests_per_second=200)
     release: Release = Release()
-
-
-def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
-    """The line (from 1) of the deepest part of ``path`` that the YAML has."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == part), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif (
-            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
-        ):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _reject_duplicates(node: yaml.Node | None, source: str) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise InputError(f"{source}:{key.start_mark.line + 1}: {key.value} stands twice")
-            seen.add(key.value)
-            _reject_duplicates(value, source)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _reject_duplicates(item, source)
 
 
 def parse(text: str, source: str) -> Endpoint:
@@ -223,25 +209,17 @@ def parse(text: str, source: str) -> Endpoint:
     Raises:
         InputError: one line a fault, each with the line, the key and what was expected.
     """
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        _reject_duplicates(node, source)
-        content: Any = loader.construct_document(node) if node else None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
+    document = yaml_text.parse(text, source)
+    if not isinstance(document.content, dict):
         raise InputError(f"{source}:1: an endpoint's file is a mapping that begins with 'name:'")
     try:
-        return Endpoint.model_validate(content)
+        return Endpoint.model_validate(document.content)
     except ValidationError as error:
-        raise InputError("\n".join(_faults(error, node, source))) from error
-
-
-def _faults(error: ValidationError, node: yaml.Node | None, source: str) -> list[str]:
-    return [
-        f"{source}:{_line(node, place)}: {describe(place, said)}" for place, said in faults(error)
-    ]
+        found = [
+            f"{source}:{document.line(place)}: {describe(place, said)}"
+            for place, said in faults(error)
+        ]
+        raise InputError("\n".join(found)) from error
 
 
 def load(path: Path) -> Endpoint:

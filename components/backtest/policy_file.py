@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import ValidationError
 
 from components import endpoint as endpoints
+from components import yaml_text
 from components.endpoint import MAX_FILE_BYTES, Release
 from components.errors import InputError, describe, faults
 from components.files import read_limited
@@ -35,9 +35,9 @@ def load(path: Path) -> PolicyFile:
     raw = read_limited(path, MAX_FILE_BYTES, too_large="no policy is")
     try:
         text = raw.decode("utf-8")
-        content = yaml.safe_load(text)
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+    content = yaml_text.parse(text, str(path)).content
     if not isinstance(content, dict):
         raise InputError(f"{path}: a policy is a mapping, for example 'error_rate: 0.01'")
     if "release" in content or "model" in content:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from components import dataset
 from components.endpoint import Endpoint
 from components.evaluation.result import EvaluationResult, Scores, assess
 from components.evaluation.scoring import score
+from components.requirements import mismatches
 
 __all__ = ["EvaluationResult", "evaluate"]
 
@@ -37,7 +40,7 @@ def evaluate(
     def scores(bundle: Path) -> Scores:
         return score(bundle, endpoint.serving, data, criteria.latency.concurrency)
 
-    return assess(
+    found = assess(
         criteria,
         data.targets,
         scores(candidate_bundle),
@@ -45,3 +48,4 @@ def evaluate(
         dataset=data.uri,
         dataset_digest=data.digest,
     )
+    return msgspec.structs.replace(found, warnings=(*found.warnings, *mismatches(candidate_bundle)))

@@ -8,7 +8,8 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -18,6 +19,7 @@ from components.predictor.http.connection import FastHttpProtocol
 from components.predictor.http.fast_path import FastPath
 from components.predictor.http.middleware import Middleware
 from components.predictor.kserve.light_imports import light_imports
+from components.predictor.private_copy import fill, room_for
 from components.predictor.runtimes import open_model, runtime_of
 from components.predictor.scheduling.calibration import calibrate
 from components.predictor.scheduling.engine import Engine
@@ -70,7 +72,7 @@ def _build(settings: Settings) -> _Process:
     """
     # First, since the imports below take seconds, and a taken port is known at once.
     listener = _bind(settings.host, settings.http_port)
-    service = Service(settings.model_name, settings.model_version)
+    service = Service(settings.model_name, settings.model_version, settings.runtime)
     with light_imports(arrow=runtime_of(settings.runtime).needs_arrow):
         from components.predictor.kserve import grpc, rest, served_model
 
@@ -96,7 +98,7 @@ def _build(settings: Settings) -> _Process:
     rpc = grpc.create(
         dataplane,
         extension,
-        service.metrics,
+        service,
         host=settings.host,
         port=settings.grpc_port,
         max_message=settings.max_body,
@@ -110,10 +112,21 @@ async def _run(process: _Process, stop: asyncio.Event) -> None:
     Raises:
         ArtifactError: the bundle cannot be loaded.
     """
+    with room_for(process.settings.bundle) as room:
+        await _serve_from(process, room, stop)
+
+
+async def _serve_from(process: _Process, room: Path, stop: asyncio.Event) -> None:
+    """The same, with the model's files copied into ``room``.
+
+    Raises:
+        ArtifactError: the bundle cannot be loaded.
+        PlatformError: it cannot be copied.
+    """
     settings, service, http, rpc = process.settings, process.service, process.http, process.rpc
     await rpc.start()
     serving = asyncio.create_task(http.serve(sockets=[process.listener]))
-    loading = asyncio.create_task(open_service(settings, service))
+    loading = asyncio.create_task(_load_from(settings, service, room))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,6 +153,11 @@ async def _drain(settings: Settings, service: Service, rpc: Any) -> None:
     log.info("draining")
     await asyncio.sleep(settings.leave)
     await rpc.stop(grace=settings.grace)
+
+
+async def _load_from(settings: Settings, service: Service, room: Path) -> None:
+    bundle = await asyncio.to_thread(fill, room, settings.bundle)
+    await open_service(replace(settings, bundle=bundle), service)
 
 
 async def open_service(settings: Settings, service: Service) -> Engine:

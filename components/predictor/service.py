@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from components.errors import SluiceError
+from components.predictor.http.errors import NotFound, NotReady
 from components.predictor.metrics import Metrics
 from components.predictor.model import Model, ModelFailure, Tensor, wanted_outputs
 from components.predictor.scheduling.engine import Engine
@@ -15,9 +16,11 @@ from components.predictor.scheduling.scheduler import Ticket
 class Service:
     """Name, version, metrics, and once `open` was called the model and its engine."""
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, runtime: str = "") -> None:
         self.name = name
         self.version = version
+        self.runtime = runtime
+        """What runs the model, as an endpoint's file calls it."""
         self.metrics = Metrics(name, version)
         self.draining = False
         self._model: Model | None = None
@@ -30,10 +33,25 @@ class Service:
 
     @property
     def model(self) -> Model:
-        """The model; only to be asked for when `ready`."""
+        """The model.
+
+        Raises:
+            NotReady: it is not loaded yet.
+        """
         if self._model is None:
-            raise ModelFailure(f"model {self.name} is not loaded yet")
+            raise NotReady(f"model {self.name} is not ready: it is loading")
         return self._model
+
+    def check_version(self, version: str) -> None:
+        """Refuse a request that names a version other than this one; an empty name is any.
+
+        Raises:
+            NotFound: it does.
+        """
+        if version not in ("", self.version):
+            raise NotFound(
+                f"model {self.name} has no version {version!r} here: this is version {self.version}"
+            )
 
     def open(self, model: Model, engine: Engine, calibration: Mapping[str, float]) -> None:
         """Begin to answer."""
@@ -91,7 +109,7 @@ class Service:
     async def _answers(self, raw: Sequence[Any]) -> list[Any]:
         model, engine = self.model, self._engine
         if engine is None:
-            raise ModelFailure(f"model {self.name} is not loaded yet")
+            raise NotReady(f"model {self.name} is not ready: it is loading")
         began = time.monotonic()
         if model.is_heavy(raw):
             rows = await asyncio.to_thread(model.prepare, raw)

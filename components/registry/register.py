@@ -4,7 +4,7 @@ No recipe is registered twice: a version carries the digest of what made it, and
 """
 
 import json
-import shutil
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +14,8 @@ from typing import Any
 
 from components.bundle import verify, write_manifest
 from components.errors import ArtifactError, InputError, PlatformError
+from components.model_name import refuse_model_name
+from components.registry.files import check_upload, fetch, refuse_lost_names
 from components.registry.names import (
     DATA_TAG,
     MANIFEST_TAG,
@@ -21,7 +23,10 @@ from components.registry.names import (
     RECIPE_TAG,
     REGISTERED_EXPERIMENT,
 )
+from components.requirements import mismatches
 
+_UNNAMEABLE = re.compile(r"[/:.%\"']")
+"""What MLflow takes in a registered model's name, or not, but never in a logged model's."""
 _DIGEST_CHARACTERS = 32
 """MLflow keeps at most 36 characters of a data set's digest."""
 
@@ -90,10 +95,12 @@ def register(server: Any, candidate: Candidate) -> Registered:
     """Log ``candidate`` with signature, input example, metrics, data digest and card; register it.
 
     Raises:
+        InputError: the name is none for a model.
         PlatformError: the server refused.
     """
     from mlflow.exceptions import MlflowException
 
+    refuse_model_name(candidate.model)
     try:
         return _register(server, candidate)
     except MlflowException as error:
@@ -143,6 +150,8 @@ class Own:
     version: str
     refused: str
     """Why it is served only where the endpoint's file allows a pickle; empty if it holds none."""
+    notes: tuple[str, ...] = ()
+    """What the model asks of its environment and does not find in this one."""
 
 
 def register_own(server: Any, source: str, model: str) -> Own:
@@ -150,22 +159,26 @@ def register_own(server: Any, source: str, model: str) -> Own:
 
     Args:
         server: see `client`.
-        source: the folder that ``mlflow.<flavor>.save_model`` wrote, or the address of a model in
-            this registry, such as ``models:/NAME/VERSION``.
+        source: the folder that ``mlflow.<flavor>.save_model`` wrote, or an address; see
+            `registry.files.fetch`.
         model: name of the registered model, which is made if there is none.
 
     Raises:
-        InputError: the source is no MLflow model with a signature that any client can load.
-        ArtifactError: it holds a symbolic link, a special file or too many files.
-        PlatformError: the server refused.
+        InputError: the name is none for a model, or the source is no MLflow model with a signature
+            that any client can load.
+        ArtifactError: it holds a symbolic link, a special file, too many files, or one whose name
+            would not survive the upload.
+        PlatformError: the server refused, or did not keep what it was sent.
     """
     from mlflow.exceptions import MlflowException
 
+    refuse_model_name(model)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary, "model")
-        _fetch(server, source, folder)
+        folder = fetch(server, source, Path(temporary, "model"))
         description = _described(folder, source)
+        refuse_lost_names(folder)
         refused = _refused(folder)
+        notes = tuple(mismatches(folder))
         try:
             run_id, logged = _begin(server, REGISTERED_EXPERIMENT, model, model, {})
             _identified(description, run_id, logged).save(str(folder / "MLmodel"))
@@ -173,26 +186,7 @@ def register_own(server: Any, source: str, model: str) -> Own:
             version = _publish(server, model, run_id, logged, tags={MANIFEST_TAG: digest})
         except MlflowException as error:
             raise PlatformError(f"{model}: MLflow refused: {error}") from error
-    return Own(version, refused)
-
-
-def _fetch(server: Any, source: str, folder: Path) -> None:
-    """Copy the model's files, so that nothing of the user's is written to."""
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
-    if ":/" not in source:
-        try:
-            # A link is kept as one, so that the manifest refuses it.
-            shutil.copytree(source, folder, symlinks=True)
-        except OSError as error:
-            raise InputError(f"{source}: cannot be copied: {error}") from error
-        return
-    folder.mkdir()
-    try:
-        download_artifacts(source, dst_path=str(folder), tracking_uri=server.tracking_uri)
-    except (MlflowException, OSError) as error:
-        raise InputError(f"{source}: cannot be downloaded: {error}") from error
+    return Own(version, refused, notes)
 
 
 def _described(folder: Path, source: str) -> Any:
@@ -231,7 +225,7 @@ def _begin(
     run_id: str = server.create_run(experiment_id, run_name=run_name).info.run_id
     return run_id, server.create_logged_model(
         experiment_id,
-        name=model,
+        name=_UNNAMEABLE.sub("-", model),
         source_run_id=run_id,
         params=dict(params),
         model_type="classifier",
@@ -247,9 +241,14 @@ def _identified(description: Any, run_id: str, logged: Any) -> Any:
 
 
 def _upload(server: Any, run_id: str, logged: Any, folder: Path) -> str:
-    """Store the files in ``folder`` with a manifest; the manifest's digest."""
+    """Store the files in ``folder`` with a manifest; the manifest's digest.
+
+    Raises:
+        PlatformError: the store has not what was sent.
+    """
     digest = write_manifest(folder)
     server.log_model_artifacts(logged.model_id, str(folder))
+    check_upload(server, logged.model_id, folder)
     server.finalize_logged_model(logged.model_id, "READY")
     server.set_terminated(run_id, "FINISHED")
     return digest

@@ -1,7 +1,9 @@
 """Opening a release: who is released beside whom, and from which verified files."""
 
 import math
+import shutil
 import time
+from pathlib import Path
 
 from components import bundle
 from components.endpoint import Endpoint
@@ -120,22 +122,44 @@ def champion_of(
 
 
 def _store(release: Release, state: ReleaseState, version: str) -> StoredVersion:
-    """The version's verified files in the platform's store, taken from the registry if need be."""
+    """The version's verified files in the platform's store, taken from the registry if need be.
+
+    Raises:
+        ArtifactError: the registry has not the files that were registered, or the endpoint refuses
+            them; or somebody altered the store's copy, which a person should know. It was replaced:
+            the same release works again.
+    """
     registry, files = release.platform.registry, release.platform.files
     digest = registry.version(state.model, version).tags.get(names.MANIFEST_TAG)
     stored = files.find(state.model, version, digest) if digest else None
     folder = release.scratch / f"fetch-{version}"
+    altered: bundle.Altered | None = None
     if stored:
-        files.get(stored, folder)
-    else:
+        try:
+            files.get(stored, folder)
+        except ArtifactError as error:
+            altered = error if isinstance(error, bundle.Altered) else None
+            stored = None
+            shutil.rmtree(folder, ignore_errors=True)
+    if not stored:
         registry.download(state.model, version, folder)
-    bundle.verify(folder, digest, state.endpoint.serving.allow_pickle)
+    _verify(folder, digest, state, version)
+    stored = stored or files.put(state.model, version, digest or "", folder)
+    if altered:
+        raise ArtifactError(f"{altered}; now it is fetched from the registry anew: release again")
+    return stored
+
+
+def _verify(folder: Path, digest: str | None, state: ReleaseState, version: str) -> None:
+    try:
+        bundle.verify(folder, digest, state.endpoint.serving.allow_pickle)
+    except bundle.Altered as error:
+        raise ArtifactError(f"{error} in the registry: register the model again") from error
     if digest is None:
         raise ArtifactError(
             f"{state.model} version {version} has no tag '{names.MANIFEST_TAG}', so its files have"
             " no checksum: register it with 'sluice register'"
         )
-    return stored or files.put(state.model, version, digest, folder)
 
 
 def new_release_id(endpoint: str, version: str, now: float) -> str:

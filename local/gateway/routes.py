@@ -20,6 +20,11 @@ from local.servers.envoy_bootstrap import ROUTES
 _TYPE = "type.googleapis.com/"
 _GRPC_SERVICE = "/inference.GRPCInferenceService/"
 
+_IDLE_S = 60.0
+_IDLE_MARGIN_S = 5.0
+"""A stream may be silent for `_IDLE_S`, or for longer than its route's answer may take: of two
+timers the one that the endpoint's file does not know must never be the first."""
+
 _UPSTREAM_IDLE = "3s"
 """Shorter than the 5 s after which uvicorn closes a silent connection: a request that is sent into
 a connection just being closed would fail."""
@@ -162,14 +167,8 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
                 )
             )
         pinned = {"name": gateway.VERSION_HEADER, "present_match": True}
-        entries.append(
-            _answer(
-                {**match, "headers": [*headers, pinned]},
-                404,
-                f"{route.endpoint} has no such version: it has {', '.join(versions) or 'none'}",
-                route.endpoint,
-            )
-        )
+        entries.append(_unknown_version(route, {**match, "headers": [*headers, pinned]}, versions))
+    entries += _by_path(route, versions)
     # A version with 0% stays listed, as long as there is a cluster to list.
     shares = {v: weight for v, weight in route.weights.items() if weight or v in versions}
     if shares:
@@ -182,6 +181,28 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
                 _forward(route, of_grpc, shares, grpc=True, aside=aside),
             ]
     return entries
+
+
+def _by_path(route: Route, versions: list[str]) -> list[dict[str, Any]]:
+    """V2's paths that name a version: they pin it, as the header does."""
+    below = f"/v2/models/{route.endpoint}/versions/"
+    entries = [
+        _forward(
+            route,
+            {"safe_regex": {"regex": f"{re.escape(below + version)}(/.*)?"}},
+            {version: 100},
+            grpc=False,
+            aside=True,
+        )
+        for version in versions
+    ]
+    return [*entries, _unknown_version(route, {"prefix": below}, versions)]
+
+
+def _unknown_version(route: Route, match: dict[str, Any], versions: list[str]) -> dict[str, Any]:
+    known = ", ".join(versions) or "none"
+    said = f"{route.endpoint} has no such version: it has {known}"
+    return _answer(match, 404, said, route.endpoint)
 
 
 def _metadata(endpoint: str) -> dict[str, Any]:
@@ -207,7 +228,11 @@ def _forward(
     return {
         "match": match,
         "metadata": _metadata(route.endpoint),
-        "route": {"weighted_clusters": {"clusters": shares}, "timeout": f"{route.timeout_s}s"},
+        "route": {
+            "weighted_clusters": {"clusters": shares},
+            "timeout": f"{route.timeout_s:.3f}s",
+            "idle_timeout": f"{max(_IDLE_S, route.timeout_s + _IDLE_MARGIN_S):.3f}s",
+        },
     }
 
 
@@ -219,11 +244,8 @@ def _answer(
         "metadata": _metadata(endpoint),
         "direct_response": {
             "status": status,
-            "body": {"inline_string": json.dumps({"error": said})},
+            "body": {"inline_string": said},
         },
-        "response_headers_to_add": [
-            {"header": {"key": "content-type", "value": "application/json"}}
-        ],
     }
 
 

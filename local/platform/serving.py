@@ -10,7 +10,7 @@ import msgspec
 
 from components import bundle
 from components.endpoint import Endpoint
-from components.errors import PlatformError, Unreachable
+from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform import Files, Readiness, StoredVersion
 from components.predictor.arguments import arguments
 from local import predictors
@@ -154,17 +154,35 @@ class LocalServing:
         return route.weights.get(backend.version, 0) if route else 0
 
     def _copy(self, stored: StoredVersion) -> Path:
-        """The version's files on this machine's disk, verified now."""
+        """The version's files on this machine's disk, verified now.
+
+        A copy that was added to, or is not whole, is replaced by a new one from the store.
+
+        Raises:
+            ArtifactError: the store has not the files; or somebody altered the copy, which a person
+                should know. It was replaced: the same call works again.
+        """
         folder = self.home.bundles / stored.digest
-        if folder.exists():
-            bundle.verify(folder, stored.digest, allow_pickle=True)
+        if not folder.exists():
+            self._fetch(stored, folder)
             return folder
+        try:
+            bundle.verify(folder, stored.digest, allow_pickle=True)
+        except bundle.Altered as error:
+            self._fetch(stored, folder)
+            raise ArtifactError(f"{error}; now it is fetched anew: try again") from error
+        except ArtifactError:
+            self._fetch(stored, folder)
+        return folder
+
+    def _fetch(self, stored: StoredVersion, folder: Path) -> None:
+        """Copy the files from the store, verified, in place of what ``folder`` may hold."""
         partial = self.home.bundles / ".partial"  # one at a time: this is done under a lock
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700, parents=True)
         self.files.get(stored, partial)
+        shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
-        return folder
 
     def _write_targets(self) -> None:
         with locked(self.home.path / "targets.lock"):

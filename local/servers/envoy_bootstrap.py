@@ -97,6 +97,29 @@ def _counting() -> dict[str, Any]:
     }
 
 
+def _errors() -> dict[str, Any]:
+    """What Envoy itself refuses has the form of every other error; gRPC's has a message already."""
+
+    def only(status: int) -> dict[str, Any]:
+        value = {"default_value": status, "runtime_key": f"sluice.only_{status}"}
+        return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+    grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
+    return {
+        "mappers": [
+            {
+                "filter": {"header_filter": {"header": grpc}},
+                "body_format_override": {
+                    "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}
+                },
+            },
+            *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
+        ],
+        "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
+    }
+
+
 def _watched(path: Path) -> dict[str, Any]:
     return {
         "resource_api_version": "V3",
@@ -127,7 +150,14 @@ def bootstrap(
                 "config_source": _watched(routes),
             },
             "request_headers_timeout": "10s",
+            # Of a request that no route has taken yet; a route has its own (`routes.IDLE_S`).
             "stream_idle_timeout": "60s",
+            # nginx asks its upstreams so, unless it is told otherwise.
+            "http_protocol_options": {
+                "accept_http_10": True,
+                "default_host_for_http_10": "gateway",
+            },
+            "local_reply_config": _errors(),
             "normalize_path": True,
             "merge_slashes": True,
             "access_log": [_counting()],

@@ -97,3 +97,25 @@ def test_a_missing_or_oversized_file_is_one_line(tmp_path: Path) -> None:
 def test_the_shipped_endpoints_are_valid() -> None:
     for path in Path("endpoints").glob("*.yaml"):
         assert endpoint.load(path).name == path.stem
+
+
+@pytest.mark.parametrize("deadline", ["10ms", "70s", "2m", "10m"])
+def test_a_deadline_that_is_held_end_to_end_is_taken(deadline: str) -> None:
+    text = GOOD.replace("text-classifier", f"text-classifier\n  queue: {{deadline: {deadline}}}")
+    assert endpoint.parse(text, "e.yaml").serving.queue.deadline == endpoint.seconds(deadline)
+
+
+@pytest.mark.parametrize("deadline", ["9ms", "601s", "11m", "2h"])
+def test_another_one_is_refused_with_the_bounds(deadline: str) -> None:
+    text = GOOD.replace("text-classifier", f"text-classifier\n  queue: {{deadline: {deadline}}}")
+    assert "a deadline is from 10ms to 10m" in refused(text)
+
+
+@pytest.mark.parametrize("watch", ["0.0001ms", "9000h", "99999999999999999999h"])
+def test_a_duration_that_nothing_here_lasts_is_refused(watch: str) -> None:
+    assert "no duration from 1ms to a year" in refused(GOOD.replace("30m", watch))
+
+
+def test_a_step_in_octal_is_refused_and_not_taken_for_another_share() -> None:
+    said = refused(GOOD.replace("[10, 50, 100]", "[010, 50, 100]"))
+    assert said.startswith("e.yaml:9: 010 means another number")

@@ -26,7 +26,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST  # noqa: N815 (the name is http.server's)
+    do_GET = do_HEAD = do_POST  # noqa: N815 (the names are http.server's)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (likewise)
         pass

@@ -66,6 +66,10 @@ class FastHttpProtocol(HttpToolsProtocol):
         if isinstance(exchange, _Exchange) and exchange.disconnected and exchange.ticket:
             self._fast_path.service.cancel(exchange.ticket)
 
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets the form of every other error."""
+        self._end(400, msg)
+
     def on_message_begin(self) -> None:
         """Parser: a request begins."""
         self._receiving = True
@@ -154,11 +158,15 @@ class FastHttpProtocol(HttpToolsProtocol):
     def _cut_off(self) -> None:
         """The client took too long to send its request."""
         if self.cycle is None or self.cycle.response_complete:
-            body = encode_error(f"the request did not arrive within {self._receive_timeout:g} s")
-            head = (
-                b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-            )
-            self.transport.write(b"".join((STATUS_LINE[408], head % len(body), body)))
+            self._end(408, f"the request did not arrive within {self._receive_timeout:g} s")
+        else:
+            self.transport.close()
+
+    def _end(self, status: int, message: str) -> None:
+        """Answer an error in place of a request, and close the connection."""
+        body = encode_error(message)
+        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], head % len(body), body)))
         self.transport.close()
 
     def _stop_timer(self) -> None:

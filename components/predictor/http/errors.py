@@ -1,14 +1,53 @@
 """How an error is answered, in one place for the fast path, KServe's application and gRPC."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from components.errors import InputError, SluiceError
 from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded, TooLarge
 
+ONE_FOR_LIFE = "a predictor has one model for life: 'sluice release' starts one for a version"
+"""What the calls are told that would load or unload a model."""
+
+
+class NotFound(SluiceError):
+    """There is no such model, version or route here."""
+
+
+class NotReady(SluiceError):
+    """The model is loading, or the process is about to end."""
+
+
+class NotServed(SluiceError):
+    """A call of the protocol that no predictor answers."""
+
+
+class Unsupported(InputError):
+    """A body of a form that is not read here; ``headers`` say which forms are."""
+
+    def __init__(self, message: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.headers = headers
+
+
+class WrongMethod(InputError):
+    """The route is there, for other methods."""
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.headers = {"allow": allowed}
+
+
 _STATUS: tuple[tuple[type[SluiceError], int], ...] = (
     (TooLarge, 413),
+    (Unsupported, 415),
+    (WrongMethod, 405),
     (InputError, 400),
+    (NotFound, 404),
     (Overloaded, 503),
+    (NotReady, 503),
+    (NotServed, 501),
     (Expired, 504),
     (Cancelled, 499),
 )
@@ -21,6 +60,10 @@ def status_of(error: SluiceError) -> int:
 
 def headers_of(error: SluiceError) -> dict[str, str]:
     """Response headers beside the usual ones."""
+    if isinstance(error, Unsupported | WrongMethod):
+        return dict(error.headers)
+    if isinstance(error, NotReady):
+        return {"retry-after": "1"}
     return {"retry-after": str(error.retry_after)} if isinstance(error, Overloaded) else {}
 
 

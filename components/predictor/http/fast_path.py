@@ -13,7 +13,8 @@ import msgspec
 
 from components.errors import InputError, SluiceError
 from components.predictor.http.errors import encode_error, headers_of, status_of
-from components.predictor.model import ModelFailure, Tensor, wanted_outputs
+from components.predictor.http.tensors import from_values
+from components.predictor.model import ModelFailure, wanted_outputs
 from components.predictor.scheduling.scheduler import Ticket
 from components.predictor.service import Service
 
@@ -134,8 +135,8 @@ class FastPath:
         if not request.is_plain():
             raise LeftToKServe
         model = self.service.model
-        tensors = [Tensor(i.name, i.datatype.upper(), i.shape, i.data) for i in request.inputs]
         try:
+            tensors = [from_values(i.name, i.datatype, i.shape, i.data) for i in request.inputs]
             wanted = wanted_outputs(model, [output.name for output in request.outputs or ()])
             raw = model.from_tensors(tensors)
         except InputError:

@@ -5,23 +5,29 @@ from typing import Any
 
 import grpc
 from grpc_interceptor.server import AsyncServerInterceptor
-from kserve.errors import InvalidInput
+from kserve.constants.constants import GRPC_CONTENT_DATATYPE_MAPPINGS
 from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
     add_GRPCInferenceServiceServicer_to_server,
 )
 from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.servicer import InferenceServicer
+from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from components.errors import InputError, PlatformError, SluiceError
-from components.predictor.http.errors import headers_of
-from components.predictor.kserve.served_model import UNREADABLE
+from components.predictor.http import tensors
+from components.predictor.http.errors import ONE_FOR_LIFE, NotFound, NotReady, headers_of
 from components.predictor.metrics import Metrics
+from components.predictor.model import Tensor
 from components.predictor.scheduling.refusals import Expired, Overloaded, TooLarge
+from components.predictor.service import Service
 
 _GRPC_CODES = (
     (Overloaded, grpc.StatusCode.UNAVAILABLE),
+    (NotReady, grpc.StatusCode.UNAVAILABLE),
+    (NotFound, grpc.StatusCode.NOT_FOUND),
     (Expired, grpc.StatusCode.DEADLINE_EXCEEDED),
     (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (InputError, grpc.StatusCode.INVALID_ARGUMENT),
@@ -41,7 +47,7 @@ _HTTP_CODES = {
 def create(
     dataplane: DataPlane,
     extension: ModelRepositoryExtension,
-    metrics: Metrics,
+    service: Service,
     *,
     host: str,
     port: int,
@@ -52,7 +58,7 @@ def create(
     Args:
         dataplane: see `served_model.register`.
         extension: likewise.
-        metrics: told of every inference.
+        service: what is served; its metrics are told of every inference.
         host: address to listen on.
         port: port to listen on.
         max_message: bytes of a request or an answer.
@@ -61,19 +67,138 @@ def create(
         PlatformError: the port is taken.
     """
     server = grpc.aio.server(
-        interceptors=(_Counting(metrics), _Errors()),
+        interceptors=(_Counting(service.metrics), _Errors()),
         options=[
             ("grpc.max_send_message_length", max_message),
             ("grpc.max_receive_message_length", max_message),
             ("grpc.so_reuseport", 0),
         ],
     )
-    add_GRPCInferenceServiceServicer_to_server(InferenceServicer(dataplane, extension), server)
+    servicer = _Servicer(dataplane, extension, service)
+    add_GRPCInferenceServiceServicer_to_server(servicer, server)
     try:
         server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
         raise PlatformError(f"gRPC cannot listen on {host}:{port}: choose another port") from error
     return server
+
+
+class _Servicer(InferenceServicer):  # type: ignore[misc]  # KServe ships no types
+    """KServe's, with our reading of tensors, and versions that count."""
+
+    def __init__(
+        self, dataplane: DataPlane, extension: ModelRepositoryExtension, service: Service
+    ) -> None:
+        super().__init__(dataplane, extension)
+        self._service = service
+
+    async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802 (gRPC's name)
+        """KServe's, of the version that is served.
+
+        Raises:
+            NotFound: the request names another.
+        """
+        self._service.check_version(request.version)
+        return await super().ModelReady(request, context)
+
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802 (gRPC's name)
+        """KServe's, with the version.
+
+        Raises:
+            NotFound: the request names another.
+        """
+        self._service.check_version(request.version)
+        found = await super().ModelMetadata(request, context)
+        found.versions.append(self._service.version)
+        return found
+
+    async def RepositoryModelLoad(self, request: Any, context: Any) -> Any:  # noqa: N802 (likewise)
+        """Refused: a process has one model for life."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, ONE_FOR_LIFE)
+
+    RepositoryModelUnload = RepositoryModelLoad
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802 (gRPC's name)
+        """Answer an inference; in raw bytes if its inputs were.
+
+        Raises:
+            SluiceError: see `http.errors` for how each is answered.
+        """
+        if request.model_name == self._service.name:
+            self._service.check_version(request.model_version)
+        raw = list(request.raw_input_contents)
+        answer, _ = await self._data_plane.infer(
+            request=_request(request, raw), headers={}, model_name=request.model_name
+        )
+        return _answer(answer, raw=bool(raw))
+
+
+def _request(request: Any, raw: list[bytes]) -> Any:
+    """The request in KServe's form, its tensors checked.
+
+    Raises:
+        InputError: they do not fit their descriptions.
+    """
+    if raw and len(raw) != len(request.inputs):
+        raise InputError(
+            f"{len(request.inputs)} inputs and {len(raw)} raw_input_contents: send one for each"
+        )
+    if not request.inputs:
+        raise InputError("'inputs' is empty: send at least one input")
+    found = []
+    for number, given in enumerate(request.inputs):
+        shape = list(given.shape)
+        if raw and given.HasField("contents"):
+            raise InputError(f"input {given.name!r} has both contents and raw_input_contents")
+        if raw:
+            tensor = tensors.from_bytes(given.name, given.datatype, shape, raw[number])
+        else:
+            values = _contents(given)
+            tensor = tensors.from_values(given.name, given.datatype, shape, values)
+        found.append(InferInput(tensor.name, tensor.shape, tensor.datatype, tensor.data))
+    return InferRequest(
+        model_name=request.model_name,
+        request_id=request.id,
+        infer_inputs=found,
+        from_grpc=True,
+        request_outputs=[RequestedOutput(output.name) for output in request.outputs],
+    )
+
+
+def _contents(given: Any) -> list[Any]:
+    """The values in the one field that fits the datatype.
+
+    Raises:
+        InputError: they stand in another one.
+    """
+    field = GRPC_CONTENT_DATATYPE_MAPPINGS.get(given.datatype.upper())
+    filled = [each.name for each, _ in given.contents.ListFields()]
+    if field and filled and filled != [field]:
+        raise InputError(
+            f"input {given.name!r}: {given.datatype} belongs into {field}, not {', '.join(filled)}"
+        )
+    return list(getattr(given.contents, field)) if field else []
+
+
+def _answer(answer: Any, raw: bool) -> Any:
+    """KServe's answer as protobuf."""
+    outputs = [Tensor(o.name, o.datatype, o.shape, o.data) for o in answer.outputs]
+    raw = raw or any(each.datatype not in GRPC_CONTENT_DATATYPE_MAPPINGS for each in outputs)
+    response = pb.ModelInferResponse(
+        id=answer.id, model_name=answer.model_name, model_version=answer.model_version
+    )
+    for tensor in outputs:
+        described = response.outputs.add(
+            name=tensor.name, datatype=tensor.datatype, shape=tensor.shape
+        )
+        if raw:
+            response.raw_output_contents.append(tensors.to_bytes(tensor))
+            continue
+        values = tensors.to_values(tensor)
+        if tensor.datatype == "BYTES":
+            values = [v if isinstance(v, bytes) else str(v).encode() for v in values]
+        getattr(described.contents, GRPC_CONTENT_DATATYPE_MAPPINGS[tensor.datatype]).extend(values)
+    return response
 
 
 class _Errors(ExceptionToStatusInterceptor):  # type: ignore[misc]  # KServe ships no types
@@ -87,9 +212,6 @@ class _Errors(ExceptionToStatusInterceptor):  # type: ignore[misc]  # KServe shi
             code = next(codes, grpc.StatusCode.INTERNAL)
             trailers = tuple(headers_of(ex).items())
             await context.abort(code, str(ex), trailing_metadata=trailers)
-        if isinstance(ex, UNREADABLE) and not isinstance(ex, InvalidInput):
-            text = f"unreadable request: {type(ex).__name__}: {ex}"
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
         await super().handle_exception(ex, request_or_iterator, context, method_name)
 
 

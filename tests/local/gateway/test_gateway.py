@@ -1,6 +1,7 @@
 """The gateway, by requests through a real Envoy."""
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from components.errors import InputError, PlatformError
 from components.judge import Sample
-from components.platform import Platform
+from components.platform import Platform, RouteLimits
 from local import credentials
 from local.gateway import admin, discovery, routes
 from local.servers import envoy_server
@@ -392,3 +393,119 @@ def test_the_dump_of_the_gateways_configuration_shows_no_key(stand_for: StandFor
         dumped = admin.get("http://admin/config_dump").text
     assert "redacted" in dumped
     assert key not in dumped
+
+
+def error_of(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/json", answer.text
+    assert list(answer.json()) == ["error"]
+    return str(answer.json()["error"])
+
+
+def test_what_the_gateway_itself_refuses_has_the_form_of_every_other_error(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("formal", rps=3, own=True)
+    stand.split({"1": 100})
+    stand.upstreams["1"].stop()
+    url = str(stand.client.base_url) + stand.path
+    found = {
+        401: httpx.post(url, trust_env=False),
+        404: stand.client.post("/nothing"),
+        413: stand.client.post(stand.path, content=b"x" * (2**20 + 1)),
+        503: stand.client.post(stand.path),
+    }
+    assert {status: answer.status_code for status, answer in found.items()} == {s: s for s in found}
+    limited = [stand.client.post(stand.path) for _ in range(30)]
+    for answer in (*found.values(), *(each for each in limited if each.status_code == 429)):
+        assert error_of(answer)
+    assert 429 in {answer.status_code for answer in limited}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"NO HTTP AT ALL\r\n\r\n",
+        b"GET /%00 HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /v2/models/broken HTTP/1.1\r\nhost: x\r\nx: " + b"x" * 100_000 + b"\r\n\r\n",
+    ],
+    ids=["no host", "no HTTP", "no path", "large headers"],
+)
+def test_what_is_no_request_gets_the_same_form(stand_for: StandFor, request_: bytes) -> None:
+    stand = stand_for("broken")
+    with socket.create_connection(("127.0.0.1", stand.client.base_url.port or 0), 10) as sent:
+        sent.sendall(request_)
+        head, _, body = sent.recv(65536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 4")
+    assert json.loads(body)["error"]
+
+
+def test_what_the_gateway_refuses_of_grpc_has_its_reason_in_plain_words(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("wordy")
+    address = f"127.0.0.1:{stand.client.base_url.port}"
+    with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(b"", timeout=10)
+    assert caught.value.details() == "Client authentication failed."
+
+
+def test_an_answer_may_take_as_long_as_the_endpoint_s_file_says_and_no_longer(
+    stand_for: StandFor,
+) -> None:
+    """Envoy's own timer for silent streams, 60 s where nobody sets it, follows the route's."""
+    stand = stand_for("patient")
+    stand.split({"1": 100})
+    late = stand.client.post(stand.path, headers={"x-test-sleep": "9"}, timeout=30)
+    assert (late.status_code, error_of(late)) == (504, "upstream request timeout")
+    limits = RouteLimits(1000, timeout_s=125.0)
+    stand.platform.traffic.set_weights(stand.endpoint.name, {"1": 100}, limits)
+    wait_until(lambda: '"130s"' in json.dumps(admin.dump_routes(stand.home)), 5)
+    routed = [
+        entry["route"]
+        for config in admin.dump_routes(stand.home)["configs"]
+        for host in config.get("route_config", {}).get("virtual_hosts", [])
+        for entry in host["routes"]
+        if "route" in entry
+        and entry["metadata"]["filter_metadata"]["sluice"]["endpoint"] == "patient"
+    ]
+    assert {(each["timeout"], each["idle_timeout"]) for each in routed} == {("125s", "130s")}
+
+
+@pytest.mark.parametrize("head", [b"", b"host: x\r\n"], ids=["no host", "host"])
+def test_a_client_that_speaks_http_1_0_is_answered(stand_for: StandFor, head: bytes) -> None:
+    stand = stand_for("old")
+    stand.split({"1": 100})
+    key = stand.client.headers["x-api-key"].encode()
+    request = b"POST %s HTTP/1.0\r\n%sx-api-key: %s\r\ncontent-length: 2\r\n\r\n{}"
+    with socket.create_connection(("127.0.0.1", stand.client.base_url.port or 0), 10) as sent:
+        sent.sendall(request % (stand.path.encode(), head, key))
+        received = b""
+        while chunk := sent.recv(65536):
+            received += chunk
+    assert b" 200 OK" in received.partition(b"\r\n")[0]
+    assert b'"version": "1"' in received
+
+
+def test_a_version_in_the_path_is_asked_past_the_split_and_is_not_the_users_traffic(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("by-path")
+    stand.split({"1": 100})
+    path = "/v2/models/by-path/versions"
+    for version in ("1", "2", "2"):
+        for rest in ("/infer", "", "/ready"):
+            answer = stand.client.post(f"{path}/{version}{rest}")
+            assert answer.headers["x-model-version"] == answer.json()["version"] == version
+    unknown = stand.client.post(f"{path}/22/infer")
+    assert unknown.status_code == 404
+    assert error_of(unknown) == "by-path has no such version: it has 1, 2"
+    stand.client.post(stand.path)
+    wait_until(lambda: counted(stand, "1").requests >= 1)
+    assert (counted(stand, "1").requests, counted(stand, "2").requests) == (1, 0)
+
+
+def test_head_reaches_the_predictor(stand_for: StandFor) -> None:
+    stand = stand_for("headed")
+    stand.split({"1": 100})
+    assert stand.client.head("/v2/models/headed/ready").status_code == 200

@@ -164,9 +164,29 @@ def test_files_that_were_altered_after_their_copy_are_refused(
     try:
         with pytest.raises(ArtifactError, match=r"model\.onnx does not match its checksum"):
             platform.serving.create(served, replace(stored, version="4"))
+        assert graph.read_bytes() == before, "the next try works"
     finally:
         graph.write_bytes(before)
     assert platform.serving.versions("served") == ["1"]
+
+
+@pytest.mark.parametrize("damage", ["added to", "cut off", "a file gone", "another manifest"])
+def test_a_copy_that_is_not_whole_or_was_added_to_is_fetched_anew(
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion, damage: str
+) -> None:
+    folder = home.bundles / stored.digest
+    if damage == "added to":
+        (folder / "__pycache__").mkdir()
+        (folder / "__pycache__" / "x.cpython-311.pyc").write_bytes(b"x")
+    elif damage == "cut off":
+        (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-9])
+    elif damage == "a file gone":
+        (folder / "tokenizer.json").unlink()
+    else:
+        (folder / bundle.MANIFEST).write_text("{}")
+    platform.serving.create(served, stored)
+    bundle.verify(folder, stored.digest, allow_pickle=True)
+    assert infer(home, served).status_code == 200
 
 
 def test_the_copy_of_a_version_s_files_goes_with_its_last_predictor(

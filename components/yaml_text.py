@@ -1,0 +1,126 @@
+"""YAML as people write it, read strictly: nothing in a file may mean what it does not say.
+
+PyYAML reads YAML 1.1, in which ``010`` is eight and ``1:30`` is ninety, takes the last of two equal
+keys, and lets a kilobyte of aliases stand for gigabytes.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+from components.errors import InputError
+
+MAX_NODES = 10_000
+"""Of a file with its aliases written out; no file that a person writes has as many."""
+
+_NUMBER = "tag:yaml.org,2002:int"
+_FRACTION = "tag:yaml.org,2002:float"
+_PLAIN = {
+    _NUMBER: re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    _FRACTION: re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
+}
+
+
+class Document(NamedTuple):
+    """A file's content, and where each part of it stands."""
+
+    content: Any
+    node: yaml.Node | None
+
+    def line(self, path: tuple[int | str, ...]) -> int:
+        """The line (from 1) of the deepest part of ``path`` that the file has."""
+        node = self.node
+        line = node.start_mark.line + 1 if node else 1
+        for part in path:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((k, v) for k, v in node.value if k.value == part), None)
+                if found is None:
+                    break
+                line, node = found[0].start_mark.line + 1, found[1]
+            elif (
+                isinstance(node, yaml.SequenceNode)
+                and isinstance(part, int)
+                and part < len(node.value)
+            ):
+                node = node.value[part]
+                line = node.start_mark.line + 1
+            else:
+                break
+        return line
+
+
+def parse(text: str, source: str) -> Document:
+    """The document in ``text``; ``source`` names it in errors.
+
+    Raises:
+        InputError: it is not YAML, a key stands twice, aliases multiply or go in circles, or a
+            number is not plain decimal; says the line.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is not None:
+            _check(node, source)
+        content = loader.construct_document(node) if node else None
+    # Besides its own errors PyYAML lets through what a value's constructor raises.
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
+    return Document(content, node)
+
+
+def _check(root: yaml.Node, source: str) -> None:
+    """Look at every node once, however often aliases name it."""
+    sizes: dict[int, int] = {}
+    open_: set[int] = set()
+    pending: list[tuple[yaml.Node, bool]] = [(root, False)]
+    while pending:
+        node, seen_below = pending.pop()
+        key, line = id(node), node.start_mark.line + 1
+        if seen_below:
+            open_.discard(key)
+            sizes[key] = 1 + sum(sizes[id(child)] for child in _children(node))
+            if sizes[key] > MAX_NODES:
+                raise InputError(
+                    f"{source}:{line}: with its aliases written out this has more than "
+                    f"{MAX_NODES} parts: write what you mean"
+                )
+        elif key in open_:
+            raise InputError(f"{source}:{line}: an alias refers to what it stands in")
+        elif key not in sizes:
+            _check_node(node, source, line)
+            open_.add(key)
+            pending.append((node, True))
+            pending += [(child, False) for child in _children(node)]
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _check_node(node: yaml.Node, source: str, line: int) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            where = f"{source}:{key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise InputError(f"{where}: a key is text, not a list or a mapping")
+            if key.value in seen:
+                raise InputError(f"{where}: {key.value} stands twice")
+            seen.add(key.value)
+    elif (
+        isinstance(node, yaml.ScalarNode)
+        and node.style is None
+        and (plain := _PLAIN.get(node.tag))
+        and not plain.fullmatch(node.value)
+    ):
+        raise InputError(
+            f"{source}:{line}: {node.value} means another number in YAML 1.1 (octal, base 60, "
+            "underscores): write it in plain decimals, or in quotes if it is text"
+        )
