@@ -42,11 +42,9 @@ def _hint(model: Any) -> Callable[[Any], None] | None:
     from mlflow.exceptions import MlflowException
     from mlflow.types.type_hints import _validate_data_against_type_hint as validate
 
-    hint = getattr(model.unwrap_python_model(), "predict_type_hint", None)
+    hint = model.unwrap_python_model().predict_type_hints.input
 
     def check(value: Any) -> None:
-        if hint is None:
-            return
         try:
             validate([value], hint)
         except (MlflowException, ValueError, TypeError) as error:

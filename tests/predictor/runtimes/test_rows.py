@@ -46,7 +46,9 @@ def test_a_row_becomes_what_its_runtime_takes(classifier: Model) -> None:
     assert matrix.instance({"a": "1", "b": "2.5"}) == [1.0, 2.5]
 
 
-@pytest.mark.parametrize(("form", "missing"), [(None, "text"), (COLUMNS, "width"), (LABELLED, "text")])
+@pytest.mark.parametrize(
+    ("form", "missing"), [(None, "text"), (COLUMNS, "width"), (LABELLED, "text")]
+)
 def test_a_row_without_a_column_that_is_needed_is_one_clear_line(
     classifier: Model, form: Table | None, missing: str
 ) -> None:
