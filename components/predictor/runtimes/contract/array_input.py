@@ -117,7 +117,10 @@ class Input:
             v is None or (isinstance(v, int | float) and not isinstance(v, bool))
             for v in objects.ravel()
         ):
-            return objects.astype(np.float64)
+            try:
+                return objects.astype(np.float64)
+            except OverflowError:  # a whole number that no float holds
+                pass
         raise InputError(f"row {row} of {self.called} is no {self._wanted()}")
 
     def _object(self, given: Any, row: int) -> "Array":

@@ -59,12 +59,12 @@ class Outputs:
         declared = self._declared_of(name)
         if not cells:
             return Spec(name, declared or "BYTES", (-1,))
-        if any(_shape(cell) is None for cell in cells):
+        shapes = {_shape(cell) for cell in cells}
+        if None in shapes or len(shapes) > 1:
             self._learnt[name] = "JSON"
             return Spec(name, "BYTES", (-1,))
-        shapes = {_shape(cell) or () for cell in cells}
         flat = [value for cell in cells for value in _leaves(cell)]
-        shape = shapes.pop() if len(shapes) == 1 else (-1,) * max(map(len, shapes))
+        shape = shapes.pop() or ()
         if declared is None:
             self._learnt[name] = _inferred(flat) or "JSON"
         datatype = declared or self._learnt[name]
