@@ -5,7 +5,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test check audit format bench bench-predictor clean
+.PHONY: help setup demo unit test check contract audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(READY) ## run every test, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null
 	$(BIN)/python -m pytest -n 2 -m "not undisturbed"
 	$(BIN)/python -m pytest -m undisturbed
+
+contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)
+	SLUICE_CONTRACT=all $(BIN)/python -m pytest -n 2 tests/predictor/test_mlflow_contract.py
 
 check: $(READY) audit ## lint, format and type checks, and the audit
 	$(BIN)/ruff check .

@@ -4,14 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from components.dataset import Dataset
 from components.endpoint import Serving
-from components.errors import InputError
+from components.errors import ArtifactError, InputError, SluiceError
 from components.evaluation.result import Scores
-from components.predictor.runtimes import runtime_of
+from components.predictor.model import ModelFailure
 
 if TYPE_CHECKING:
     from components.predictor.service import Service
@@ -34,20 +37,18 @@ def score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Sc
 
 
 async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scores:
-    runtime = runtime_of(serving.runtime)
     right = [False] * len(data.rows)
     latencies: list[float] = []
     failures: dict[int, str] = {}
     async with _opened(bundle, serving) as service:
-        inputs = service.model.inputs
-        instances = [runtime.instance(row, inputs) for row in data.rows]
+        instances = [service.model.instance(row) for row in data.rows]
         pending = iter(range(len(data.rows)))
 
         async def client() -> None:
             for index in pending:
                 began = time.perf_counter()
                 try:
-                    (prediction,) = await service.predict([instances[index]])
+                    prediction = await _ask(service, instances[index])
                 except InputError:
                     raise
                 except Exception as error:  # noqa: BLE001 (a model may raise anything)
@@ -63,6 +64,32 @@ async def _score(bundle: Path, serving: Serving, data: Dataset, concurrency: int
         failed=tuple(sorted(failures)),
         first_failure=next(iter(failures.values()), ""),
     )
+
+
+async def _ask(service: "Service", instance: Any) -> Any:
+    """The one prediction that a client would read: through JSON on the way there and back.
+
+    Raises:
+        InputError: the instance is not what the model takes.
+        Exception: the model raised, or answered what cannot be sent over V1 or V2.
+    """
+    model = service.model
+    raw = model.from_instances(msgspec.json.decode(msgspec.json.encode([instance])))
+    answers = await service.answers(raw)
+    predictions = msgspec.json.decode(msgspec.json.encode(model.to_predictions(answers)))
+    wanted = [spec.name for spec in model.outputs[: model.default_outputs]]
+    try:
+        msgspec.json.encode([tensor.data for tensor in model.to_tensors(answers, wanted)])
+    except InputError as error:  # of the answer: nothing is wrong with the row
+        raise ModelFailure(str(error)) from error
+    if isinstance(predictions, dict):
+        return {name: _first(cells) for name, cells in predictions.items()}
+    return _first(predictions)
+
+
+def _first(cells: Any) -> Any:
+    """The answer to the one row; a model that does not answer row by row has no other."""
+    return cells[0] if isinstance(cells, list) and len(cells) == 1 else cells
 
 
 @asynccontextmanager
@@ -82,7 +109,13 @@ async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
         ]
     )
     service = Service(settings.model_name, settings.model_version)
-    engine = await open_service(settings, service)
+    try:
+        engine = await open_service(settings, service)
+    except SluiceError:
+        raise
+    except Exception as error:  # the model's own, when it was first asked
+        said = " ".join(str(error).split())[:500]
+        raise ArtifactError(f"the model cannot be run: {type(error).__name__}: {said}") from error
     try:
         yield service
     finally:
@@ -107,9 +140,13 @@ def _label(prediction: Any) -> Any:
 
 
 def _same(predicted: Any, target: str) -> bool:
+    """Whether a label is the one of the data set, whose labels are text."""
     if isinstance(predicted, str) or predicted is None:
         return predicted == target
     try:
-        return float(predicted) == float(target)
-    except ValueError:
+        # Not as floats: large whole numbers that differ would be one.
+        return Decimal(str(float(predicted) if isinstance(predicted, bool) else predicted)) == (
+            Decimal(target.strip())
+        )
+    except InvalidOperation:
         return str(predicted).lower() == target.lower()

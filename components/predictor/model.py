@@ -1,6 +1,6 @@
 """What the server needs of a model, whatever its runtime; `runtimes` has what implements it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,9 +38,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a request.
+    """One row of a request; or all of them, where they may not be told apart.
 
-    ``size`` is its length in tokens. Only rows of equal ``group`` share a batch.
+    ``size`` is its length in tokens, or the number of rows. Only rows of equal ``group`` share a
+    batch.
     """
 
     payload: Any
@@ -72,6 +73,20 @@ class Model(Protocol):
             InputError: a tensor is missing, unknown, or of the wrong shape, type or content.
         """
 
+    def instance(self, row: Mapping[str, str]) -> Any:
+        """A row of a data set as the V1 instance that the model takes; other columns are ignored.
+
+        Raises:
+            InputError: a column is missing, or a cell is of the wrong type.
+        """
+
+    def with_params(self, raw: Sequence[Any], params: Mapping[str, Any]) -> list[Any]:
+        """Raw rows to be answered with the inference parameters ``params``.
+
+        Raises:
+            InputError: the model has no such parameter, or its value is wrong.
+        """
+
     def is_heavy(self, raw: Sequence[Any]) -> bool:
         """True when `prepare` would take longer than the event loop may be blocked."""
 
@@ -90,13 +105,18 @@ class Model(Protocol):
             Exception: whatever the model raises; the scheduler finds the row at fault.
         """
 
-    def to_predictions(self, answers: Sequence[Any]) -> list[Any]:
-        """Answers as V1 predictions."""
+    def to_predictions(self, answers: Sequence[Any]) -> Any:
+        """Answers as V1 predictions: one a row, or a dict of all rows' outputs by name."""
 
     def to_tensors(self, answers: Sequence[Any], wanted: Sequence[str]) -> list[Tensor]:
-        """Answers as the V2 tensors called ``wanted``, data flat."""
+        """Answers as the V2 tensors called ``wanted``, data flat.
 
-    def predict(self, rows: Sequence[Any]) -> list[Any]:
+        Raises:
+            InputError: the answers have no common shape or type; V1 can send them.
+            ModelFailure: they lack an output, or are not of the type that the model declares.
+        """
+
+    def predict(self, rows: Sequence[Any]) -> Any:
         """V1 instances in, V1 predictions out, in this thread, as the server would answer them.
 
         Raises:
@@ -105,7 +125,10 @@ class Model(Protocol):
         """
 
     def samples(self) -> list[Any]:
-        """Raw rows like those to be expected, some of equal length, and the longest possible."""
+        """Raw rows like those to be expected, some of equal length, and the longest possible.
+
+        No two need be alike. None where nothing is known of them.
+        """
 
     def use_threads(self, shared: int, alone: int) -> None:
         """Set the threads of a run, and of a run that is alone; not while one is in progress."""

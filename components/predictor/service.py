@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from components.errors import SluiceError
@@ -11,6 +13,8 @@ from components.predictor.metrics import Metrics
 from components.predictor.model import Model, ModelFailure, Tensor, wanted_outputs
 from components.predictor.scheduling.engine import Engine
 from components.predictor.scheduling.scheduler import Ticket
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Service:
@@ -87,16 +91,24 @@ class Service:
         if self._engine is not None:
             self._engine.cancel(ticket)
 
-    async def predict(self, instances: Sequence[Any]) -> list[Any]:
-        """V1: instances in, predictions out.
+    async def predict(self, instances: Sequence[Any], params: Mapping[str, Any] = _NONE) -> Any:
+        """V1: instances in, predictions out; ``params`` are the model's inference parameters.
 
         Raises:
             SluiceError: see `http.errors` for how each is answered.
         """
         model = self.model
-        return model.to_predictions(await self._answers(model.from_instances(instances)))
+        raw = model.with_params(model.from_instances(instances), params)
+        answers = await self.answers(raw)
+        with _as_failure():
+            return model.to_predictions(answers)
 
-    async def infer(self, inputs: Sequence[Tensor], outputs: Sequence[str] | None) -> list[Tensor]:
+    async def infer(
+        self,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[str] | None,
+        params: Mapping[str, Any] = _NONE,
+    ) -> list[Tensor]:
         """V2: tensors in, the wanted tensors (by default the model's usual ones) out.
 
         Raises:
@@ -104,9 +116,17 @@ class Service:
         """
         model = self.model
         wanted = wanted_outputs(model, outputs)
-        return model.to_tensors(await self._answers(model.from_tensors(inputs)), wanted)
+        raw = model.with_params(model.from_tensors(inputs), params)
+        answers = await self.answers(raw)
+        with _as_failure():
+            return model.to_tensors(answers, wanted)
 
-    async def _answers(self, raw: Sequence[Any]) -> list[Any]:
+    async def answers(self, raw: Sequence[Any]) -> list[Any]:
+        """The model's answers to raw rows.
+
+        Raises:
+            SluiceError: see `http.errors` for how each is answered.
+        """
         model, engine = self.model, self._engine
         if engine is None:
             raise NotReady(f"model {self.name} is not ready: it is loading")
@@ -116,9 +136,16 @@ class Service:
         else:
             rows = model.prepare(raw)
         self.metrics.prepared(time.monotonic() - began)
-        try:
+        with _as_failure():
             return await engine.submit(rows)
-        except SluiceError:
-            raise
-        except Exception as error:
-            raise ModelFailure.of(error) from error
+
+
+@contextmanager
+def _as_failure() -> Iterator[None]:
+    """What is not an error of ours is the model's."""
+    try:
+        yield
+    except SluiceError:
+        raise
+    except Exception as error:
+        raise ModelFailure.of(error) from error

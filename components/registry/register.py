@@ -166,8 +166,8 @@ def register_own(server: Any, source: str, model: str) -> Own:
     Raises:
         InputError: the name is none for a model, or the source is no MLflow model with a signature
             that any client can load.
-        ArtifactError: it holds a symbolic link, a special file, too many files, or one whose name
-            would not survive the upload.
+        ArtifactError: it cannot be loaded, does not answer its own example, or holds a symbolic
+            link, a special file, too many files, or one whose name would not survive the upload.
         PlatformError: the server refused, or did not keep what it was sent.
     """
     from mlflow.exceptions import MlflowException
@@ -179,6 +179,7 @@ def register_own(server: Any, source: str, model: str) -> Own:
         refuse_lost_names(folder)
         refused = _refused(folder)
         notes = tuple(mismatches(folder))
+        _refuse_unservable(folder, source)
         try:
             run_id, logged = _begin(server, REGISTERED_EXPERIMENT, model, model, {})
             _identified(description, run_id, logged).save(str(folder / "MLmodel"))
@@ -204,6 +205,18 @@ def _described(folder: Path, source: str) -> Any:
     if found.signature is None:
         raise InputError(f"{source}: the model has no signature: save it with signature=...")
     return found
+
+
+def _refuse_unservable(folder: Path, source: str) -> None:
+    """Open the model and ask it its own example, as the predictor will: from a copy."""
+    from components.predictor.private_copy import fill, room_for
+    from components.predictor.trial import refuse_unservable
+
+    try:
+        with room_for(folder) as room:
+            refuse_unservable(fill(room, folder))
+    except ArtifactError as error:
+        raise ArtifactError(f"{source}: {error}") from error
 
 
 def _refused(folder: Path) -> str:

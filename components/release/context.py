@@ -1,6 +1,7 @@
 """What every step works with: the platform, the record, the clock, and on whose behalf it acts."""
 
 import functools
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,8 @@ from components.record import opened as head_of
 from components.release import results
 from components.release.lease import HeldLease, acquire, this_process
 from components.release.state import ReleaseState, fold
+
+log = logging.getLogger("sluice.release")
 
 ENGINE = "SLUICE_ENGINE"
 """Environment variable by which the steps of one run of a pipeline know that they belong together.
@@ -47,6 +50,16 @@ def _score(
     from components.evaluation import evaluate
 
     return evaluate(endpoint, candidate, champion, read)
+
+
+class StepFault(SluiceError):
+    """A step raised what is no error of ours: a fault of Sluice, or of a library."""
+
+    @classmethod
+    def of(cls, error: Exception) -> "StepFault":
+        """Its class and text in one line of bounded length."""
+        said = " ".join(str(error).split())[:500]
+        return cls(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -193,6 +206,11 @@ def records_failure(
         except SluiceError as error:
             _note_failure(release, f"{step.__name__}: {error}")
             raise
+        except Exception as error:
+            log.exception("%s failed", step.__name__)
+            fault = StepFault.of(error)
+            _note_failure(release, f"{step.__name__}: {fault}")
+            raise fault from error
 
     return noting
 

@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.types import ColSpec, Schema
 
 from components.dataset import Dataset
 from components.endpoint import Endpoint, Execution, Queue, Serving
@@ -14,6 +16,7 @@ from components.platform.memory import World
 from components.predictor.runtimes import open_model
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
+from tests.support.zoo.case import X, function
 
 pytestmark = pytest.mark.slow
 
@@ -144,6 +147,11 @@ def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:
         (1, "2", False),
         (True, "true", True),
         ("2.0", "2", False),
+        (9007199254740992, "9007199254740993", False),
+        (9007199254740993, "9007199254740993", True),
+        (0.1, "0.10", True),
+        (True, "1", True),
+        (False, "maybe", False),
     ],
 )
 def test_predictions_are_compared_as_labels(prediction: object, target: str, same: bool) -> None:
@@ -153,3 +161,85 @@ def test_predictions_are_compared_as_labels(prediction: object, target: str, sam
 def test_a_prediction_that_is_no_class_is_refused() -> None:
     with pytest.raises(InputError, match="no class"):
         _label([0.1, 0.9])
+
+
+TABLE = ({"age": "60", "income": "1.5"}, {"age": "20.0", "income": ""})
+
+
+def scored(folder: Path, predict: Any, rows: Any = TABLE, **how: Any) -> Any:
+    """Scores of a function of (age, income), whose right answer is always yes."""
+    function("m", predict, **how).save(folder)
+    data = Dataset("file:///rows.csv", "0" * 64, tuple(rows), ("yes",) * len(rows))
+    return score(folder, Serving(runtime="mlflow", allow_pickle=True), data, concurrency=2)
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+@pytest.mark.parametrize(
+    "predict",
+    [
+        lambda d: [{"label": np.str_("yes"), "score": np.float32(a)} for a in d["age"]],
+        lambda d: {"label": np.array(["yes"] * len(d))},
+        lambda d: pd.Series(["yes"] * len(d)),
+        lambda d: [["yes"]] * len(d),
+    ],
+)
+def test_answers_are_scored_as_a_client_reads_them(tmp_path: Path, predict: Any) -> None:
+    assert scored(tmp_path / "m", predict, example=X).accuracy == 1.0
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+def test_an_answer_that_cannot_be_sent_fails_its_row(tmp_path: Path) -> None:
+    def predict(frame: Any) -> Any:
+        return [{"label": "yes", "why": {1} if a == 60 else 1} for a in frame["age"]]
+
+    scores = scored(tmp_path / "m", predict)
+    assert scores.failed == (0,)
+    assert "has no JSON form" in scores.first_failure
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+def test_an_answer_that_v2_cannot_send_fails_its_row(tmp_path: Path) -> None:
+    longs = Schema([ColSpec("string", "label"), ColSpec("long", "n")])
+
+    def predict(frame: Any) -> Any:
+        return [{"label": "yes", "n": a / 40} for a in frame["age"]]
+
+    scores = scored(tmp_path / "m", predict, outputs=longs)
+    assert scores.failures == 2
+    assert "INT64 by the model's signature" in scores.first_failure
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ({"n": "", "x": "1.5"}, {"n": "3.0", "x": ""}),
+        ({"x": "1.5"}, {"x": "NaN"}),
+        ({"n": "7", "x": "1", "more": "ignored"},),
+    ],
+)
+def test_missing_cells_and_columns_are_what_they_are_for_clients(tmp_path: Path, rows: Any) -> None:
+    columns = {"n": "integer", "x": "double"}
+    scores = scored(
+        tmp_path / "m", lambda d: ["yes"] * len(d), rows, columns=columns, optional=["n"]
+    )
+    assert scores.accuracy == 1.0
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+def test_a_model_that_fails_on_its_own_example_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="own input example: division by zero"):
+        scored(tmp_path / "m", lambda _: 1 / 0, example=X)
+
+
+def test_what_calibration_raises_is_the_model_s_and_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such\nkernel")
+
+    bundle = write_bundle(tmp_path / "bundle")
+    data = labelled(bundle, TEXTS[:3])
+    monkeypatch.setattr("components.predictor.server.calibrate", broken)
+    with pytest.raises(InputError, match="cannot be run: RuntimeError: no such kernel"):
+        score(bundle, SERVING, data, concurrency=1)

@@ -1,4 +1,5 @@
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from components.registry import flavor, register
 from components.registry.names import MANIFEST_TAG
 from components.registry.register import Candidate
 from tests.support.bundles import write_bundle
+from tests.support.zoo.case import X, function
 
 MODEL = "tiny-colours"
 
@@ -188,4 +190,13 @@ def test_what_is_no_servable_model_is_one_clear_line(server: Any, tmp_path: Path
     linked = saved(tmp_path / "linked")
     (linked / "link").symlink_to("/etc/hostname")
     assert "symbolic link" in refused(str(linked))
+    assert server.search_model_versions("name = 'own-nothing'") == []
+
+
+def test_what_cannot_be_served_is_not_registered(server: Any, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns of pickles
+        function("m", lambda d: [{1}] * len(d), example=X).save(tmp_path / "m")
+    with pytest.raises(InputError, match=r"m: the model cannot be served: .*no JSON form"):
+        register.register_own(server, str(tmp_path / "m"), "own-nothing")
     assert server.search_model_versions("name = 'own-nothing'") == []

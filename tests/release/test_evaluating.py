@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.endpoint import Endpoint
-from components.errors import InputError, Unreachable
+from components.errors import InputError, SluiceError, Unreachable
 from components.evaluation import EvaluationResult
 from components.record import of
 from components.registry import names
@@ -92,6 +92,20 @@ def test_what_is_wrong_with_the_endpoint_ends_the_release() -> None:
     assert found.state("r").reason == "no column 'label'"
     found.finalize("r")
     assert found.one_version("r") == "error"
+
+
+def test_what_is_no_error_of_ours_reaches_the_record_as_the_reason() -> None:
+    found = fetched(quick())
+
+    def score(*_: object) -> EvaluationResult:
+        raise ZeroDivisionError("division by\nzero")
+
+    found.score = score
+    with pytest.raises(SluiceError, match="ZeroDivisionError: division by zero"):
+        evaluate(found)
+    found.finalize("r")
+    assert found.one_version("r") == "error"
+    assert found.state("r").reason == "evaluate: ZeroDivisionError: division by zero"
 
 
 def test_an_evaluation_that_the_registry_did_not_take_is_done_again() -> None:

@@ -1,293 +1,332 @@
-"""`runtime: mlflow`: any MLflow pyfunc model, its rows batched into one data frame."""
+"""`runtime: mlflow`: any MLflow pyfunc model, as MLflow's own server would serve it.
 
-import math
+Rows share a call only where it was shown, with rows that differ, that no answer depends on its
+neighbours. Else a request's rows go to the model together, and nobody else's with them.
+"""
+
+import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-import yaml
-
-from components.bundle import executable_kind
 from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
 from components.load.mix import row_bodies
 from components.predictor.model import ModelFailure, Row, Spec, Tensor
-from components.predictor.runtimes.rows import require, typed
-from components.predictor.runtimes.signature import Column, read_examples, read_schema
+from components.predictor.runtimes.contract.examples import Example
+from components.predictor.runtimes.contract.form import Form
+from components.predictor.runtimes.contract.outputs import Outputs
+from components.predictor.runtimes.contract.plain import Whole, difference, joined, plain, split
+from components.predictor.runtimes.contract.table import Table
+from components.predictor.runtimes.contract.trust import refuse_code
+from components.predictor.runtimes.signature import Parameters, read_form, read_saved_example
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+log = logging.getLogger("sluice.predictor")
 
-_TRUSTED = ("numpy.", "scipy.", "sklearn.", "builtins.", "collections.")
-"""Packages whose types a model saved as skops may name; their constructors run no foreign code."""
-_V2_OF_DTYPE = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}
-_UNNAMED_INPUT = "input"
-_UNNAMED_OUTPUT = "predict"
+_TOLERANCE = 1e-5
+"""Relative beyond 1; an answer that changes by more depends on its neighbours."""
+_SAMPLES = 8
+_PROOF_SECONDS = 10.0
+"""What is not shown by then is taken for not so."""
+_LARGE_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A row with the parameters of its request."""
+
+    row: Any
+    params: Mapping[str, Any]
 
 
 class Pyfunc:
-    """One loaded model; rows are records (columns by name) or lists of numbers (one tensor)."""
+    """One loaded model; see `components.predictor.runtimes.contract.form` for its rows."""
 
     name: ClassVar[str] = "mlflow"
     needs_arrow: ClassVar[bool] = True
     threaded = False
 
-    def __init__(self, model: Any, columns: Mapping[str, Column] | None, width: int) -> None:
+    def __init__(self, model: Any, form: Form, folder: Path) -> None:
         self._model = model
-        self._columns = columns
-        self._width = width
-        self.inputs: tuple[Spec, ...] = (
-            (Spec(_UNNAMED_INPUT, "FP64", (-1, width)),)
-            if columns is None
-            else tuple(Spec(name, c.datatype, (-1,)) for name, c in columns.items())
-        )
-        self.outputs: tuple[Spec, ...] = ()
-        self.default_outputs = 0
+        self._form = form
+        self._params = Parameters(model.metadata.get_params_schema())
+        self.example: Example | None = None
+        self.fault = ""
+        """Why the model's own example cannot be asked; empty if it can, or there is none."""
+        self.whole = True
+        """A request's rows go to the model together."""
         self._samples: list[Any] = []
+        answers = self._warm(folder)
+        signature = model.metadata.signature
+        self._outputs = Outputs(signature.outputs if signature else None, answers)
+        self.inputs = form.inputs
+        self.outputs: tuple[Spec, ...] = self._outputs.specs
+        self.default_outputs = len(self.outputs)
 
     @classmethod
     def load(cls, folder: Path, allow_pickle: bool = False) -> Self:
-        """The model in ``folder``, after one prediction on its input example.
+        """The model in ``folder``, after some predictions on its input example.
 
         Raises:
-            ArtifactError: it cannot be loaded, or would run code and ``allow_pickle`` is false.
+            ArtifactError: it cannot be loaded, would run code and ``allow_pickle`` is false, or
+                fails on its own example.
         """
         if not allow_pickle:
-            _refuse_code(folder)
+            refuse_code(folder)
         # MLflow's own switch refuses skops as well, whose types are checked above.
         os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "true"
+        # As MLflow's server does: a type hint then takes dates and bytes as JSON has them.
+        os.environ["_MLFLOW_IS_IN_SERVING_ENVIRONMENT"] = "true"
         import mlflow.pyfunc
 
         try:
             model = mlflow.pyfunc.load_model(str(folder))
         except Exception as error:  # a flavour may raise anything
             raise ArtifactError(f"{folder}: MLflow cannot load it: {error}") from error
-        loaded = cls(model, *read_schema(folder, model))
-        loaded._learn_outputs(folder)
-        return loaded
-
-    @staticmethod
-    def instance(row: Mapping[str, str], inputs: Sequence[Spec]) -> Any:
-        """A row as a record of the model's columns, or all of its values for the one tensor."""
-        if len(inputs) == 1 and inputs[0].datatype != "BYTES" and inputs[0].name not in row:
-            return [typed(text, inputs[0].datatype, name) for name, text in row.items()]
-        require(row, [spec.name for spec in inputs])
-        return {spec.name: typed(row[spec.name], spec.datatype, spec.name) for spec in inputs}
+        return cls(model, read_form(folder, model), folder)
 
     @staticmethod
     def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
         """Requests of one row each; no row of a table is longer than another."""
         return row_bodies(data.rows, seed)
 
+    def instance(self, row: Mapping[str, str]) -> Any:
+        """The cells that the model takes; others are ignored."""
+        return self._form.instance(row)
+
     def from_instances(self, instances: Sequence[Any]) -> list[Any]:
-        """V1: records by column name, or lists in the order of the columns."""
-        if self._columns is None:
-            return [self._numbers(row, number) for number, row in enumerate(instances)]
-        names = list(self._columns)
-        return [self._record(_named(row, names, n), n) for n, row in enumerate(instances)]
+        """V1: records, lists, or lists within lists, as the signature says."""
+        return self._form.from_instances(instances)
 
     def from_tensors(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """V2: one tensor a column, each [n] or [n, 1]; or one tensor [n, width]."""
-        if self._columns is None:
-            return self._matrix(tensors)
-        columns = {tensor.name: _flat(tensor) for tensor in tensors}
-        if len(columns) != len(tensors):
-            raise InputError("an input stands twice")
-        lengths = {len(values) for values in columns.values()}
-        if len(lengths) != 1:
-            raise InputError(f"the inputs have different numbers of rows: {sorted(lengths)}")
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return [self._record(row, number) for number, row in enumerate(rows)]
+        """V2: a tensor for each column or input of the signature."""
+        return self._form.from_tensors(tensors)
+
+    def with_params(self, raw: Sequence[Any], params: Mapping[str, Any]) -> list[Any]:
+        """Rows that carry the parameters of their request."""
+        read = self._params.read(params)
+        return [Asked(row, read) for row in raw] if read else list(raw)
 
     def is_heavy(self, raw: Sequence[Any]) -> bool:
         """Never: rows are taken as they are."""
         return False
 
     def prepare(self, raw: Sequence[Any]) -> list[Row]:
-        """Rows as they are, each of size 1."""
-        return [Row(row, 1, len(row) if self._columns is None else None) for row in raw]
+        """Rows as they are, each of size 1; or all of them as one, if they belong together."""
+        if not raw:
+            return []
+        if self.whole:
+            # An object is like no other, so no request shares a call with another.
+            asked = [row for row, _ in map(_taken, raw)]
+            payload = (self._form.even(asked), _taken(raw[0])[1])
+            return [Row(payload, len(raw), object())]
+        return [Row((row, params), 1, self._group(row, params)) for row, params in map(_taken, raw)]
 
     def run(self, rows: Sequence[Row], alone: bool) -> list[Any]:
-        """One prediction over the rows as one data frame, or one array."""
-        return _rows_of(self._model.predict(self._frame([row.payload for row in rows])))
+        """One prediction over rows of one group; or over each request by itself."""
+        if self.whole:
+            return [Whole(self._ask(*row.payload)) for row in rows]
+        params = rows[0].payload[1]
+        return split(self._ask([row.payload[0] for row in rows], params), len(rows))
 
-    def to_predictions(self, answers: Sequence[Any]) -> list[Any]:
-        """What the model predicted: a value, a list or a record for each row."""
-        return list(answers)
+    def to_predictions(self, answers: Sequence[Any]) -> Any:
+        """What the model answered, in its own form: a value or record a row, or a dict of lists."""
+        return joined(answers)
 
     def to_tensors(self, answers: Sequence[Any], wanted: Sequence[str]) -> list[Tensor]:
         """One tensor for each output."""
-        kinds = {spec.name: spec for spec in self.outputs}
-        return [_tensor(kinds[name], answers) for name in wanted]
+        return self._outputs.tensors(joined(answers), wanted)
 
-    def predict(self, rows: Sequence[Any]) -> list[Any]:
-        """V1 instances in, predictions out; in one data frame."""
+    def predict(self, rows: Sequence[Any]) -> Any:
+        """V1 instances in, predictions out, in one call where that changes no answer."""
         prepared = self.prepare(self.from_instances(rows))
         try:
-            return self.run(prepared, alone=True)
+            return self.to_predictions(
+                self.run(prepared, alone=True)
+                if len({row.group for row in prepared}) == 1
+                else [answer for row in prepared for answer in self.run([row], alone=True)]
+            )
         except Exception as error:
             raise ModelFailure.of(error) from error
 
     def samples(self) -> list[Any]:
-        """The rows of the model's input example."""
-        return (self._samples * 8)[:8]
+        """Rows that differ, of one group; none where the model was saved without an example."""
+        if self.whole:
+            return self._samples
+        return (self._samples * _SAMPLES)[: max(_SAMPLES, len(self._samples))]
 
     def use_threads(self, shared: int, alone: int) -> None:
         """Nothing: how many threads a prediction takes is the model's own business."""
 
     def difference(self, one: Any, other: Any) -> float:
-        """The largest difference of a number in two predictions."""
-        return _difference(one, other)
+        """The largest difference of a number in two predictions, relative to it beyond 1."""
+        return difference(one, other)
 
-    def _record(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
-        columns = self._columns or {}
-        if unknown := sorted(set(row) - set(columns)):
-            raise InputError(
-                f"row {number}: unknown column {unknown[0]!r}: the model takes {', '.join(columns)}"
-            )
-        return {name: column.value(row.get(name), name, number) for name, column in columns.items()}
+    def _group(self, row: Any, params: Mapping[str, Any]) -> Hashable:
+        rows, given = self._form.group(row), self._params.group(params)
+        return rows if given is None else (rows, given)
 
-    def _numbers(self, row: Any, number: int) -> list[float]:
-        width = self._width
-        if (
-            not isinstance(row, list)
-            or (width >= 0 and len(row) != width)
-            or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in row)
-        ):
-            raise InputError(f"row {number} is no list of {width if width >= 0 else ''} numbers")
-        return row
+    def _ask(self, rows: Sequence[Any], params: Mapping[str, Any]) -> Any:
+        """The model's plain answer to rows that were made even."""
+        data = self._form.together_as(rows)
+        given = {"params": dict(params)} if params else {}
+        return plain(self._model.predict(data, **given))
 
-    def _matrix(self, tensors: Sequence[Tensor]) -> list[Any]:
-        if len(tensors) != 1 or len(tensors[0].shape) != 2:
-            raise InputError("the model takes one input of shape [rows, width]")
-        rows, width = tensors[0].shape
-        values = _values(tensors[0])
-        if len(values) != rows * width:
-            raise InputError(f"shape {tensors[0].shape}, but {len(values)} values")
-        return [self._numbers(values[n * width : (n + 1) * width], n) for n in range(rows)]
+    def _warm(self, folder: Path) -> list[Any]:
+        """Ask the model its own example, and how far its rows depend on each other.
 
-    def _frame(self, rows: list[Any]) -> "pd.DataFrame | np.ndarray[Any, Any]":
-        import numpy as np
-        import pandas as pd
-
-        if self._columns is None:
-            return np.asarray(rows, dtype=np.float64)
-        return pd.DataFrame(
-            {
-                name: pd.Series([row[name] for row in rows], dtype=column.dtype)
-                for name, column in self._columns.items()
-            }
-        )
-
-    def _learn_outputs(self, folder: Path) -> None:
-        """The outputs' names and types, from one prediction on the input example."""
-        self._samples = self.from_instances(read_examples(folder, self._columns, self._width))
-        first = self._warm(self._samples)[0]
-        named = first if isinstance(first, dict) else {_UNNAMED_OUTPUT: first}
-        self.outputs = tuple(_output(name, value) for name, value in named.items())
-        self.default_outputs = len(self.outputs)
-
-    def _warm(self, raw: Sequence[Any]) -> list[Any]:
-        """Answers to rows that were checked already.
+        Returns:
+            Plain answers, from which the outputs are learnt; none where nothing could be asked.
 
         Raises:
-            ArtifactError: the model cannot predict its own example.
+            ArtifactError: the model fails on its own example.
         """
         try:
-            return self.run(self.prepare(raw), alone=True)
+            self.example = read_saved_example(folder, self._model, self._form)
+            if self.example and self.example.instances:
+                rows = self._form.from_instances(self.example.instances)
+                params = self._params.read(self.example.params)
+                rows = self._form.even(rows)
+                return self._warm_with(rows, params)
+        except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, ArtifactError):
+                raise
+            self.fault = f"the model's input example is not what its signature says: {error}"
+            log.warning("%s", self.fault)
+        return self._warm_without()
+
+    def _warm_with(self, rows: list[Any], params: Mapping[str, Any]) -> list[Any]:
+        try:
+            answer = self._ask(rows, params)
         except Exception as error:
             raise ArtifactError(
-                f"the model cannot predict its own input example: {error}"
+                f"the model cannot predict its own input example: {' '.join(str(error).split())}"
             ) from error
+        self._samples = rows
+        self._learn_what_may_be_left_out(rows[0], params)
+        return [answer, *self._prove_independence(rows, params)]
 
-
-def _refuse_code(folder: Path) -> None:
-    """Refuse a model whose files, loader or types could run foreign code.
-
-    Raises:
-        ArtifactError: naming the file or the type.
-    """
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and (kind := executable_kind(path)):
-            raise ArtifactError(
-                f"{folder}: {path.name} {kind}, which can run any code: save the model in another "
-                "format (skops), or set serving.allow_pickle: true"
+    def _warm_without(self) -> list[Any]:
+        """A row that is made up; what the model says to it is no fault of its own."""
+        row = self._form.neutral()
+        try:
+            answer = self._ask(self._form.even([row]), {})
+        except Exception as error:  # noqa: BLE001 (a model may raise anything)
+            log.warning(
+                "the model was saved without input_example=, and cannot predict a row that was "
+                "made up: %s; a request's rows go to it together",
+                error,
             )
-    try:
-        text = (folder / "MLmodel").read_text(encoding="utf-8")
-        flavors = yaml.safe_load(text)["flavors"]
-        loader = flavors["python_function"]["loader_module"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder}: no MLflow pyfunc model: MLmodel is not readable") from error
-    if not str(loader).startswith("mlflow."):
-        raise ArtifactError(f"{folder}: loader {loader!r} is not one of MLflow's own")
-    for flavor in flavors.values():
-        for name in flavor.get("skops_trusted_types") or ():
-            if not str(name).startswith(_TRUSTED):
-                raise ArtifactError(
-                    f"{folder}: the model asks to trust {name}: set serving.allow_pickle: true "
-                    "if you do"
-                )
+            return []
+        self._samples = [row]
+        return [answer, *self._prove_independence([row], {})]
+
+    def _learn_what_may_be_left_out(self, row: Any, params: Mapping[str, Any]) -> None:
+        """Which optional columns are nulls when they are left out: the model needs them there.
+
+        MLflow leaves out of the frame what the row leaves out; some models want the column.
+        """
+        if not isinstance(self._form, Table):
+            return
+        for name, column in self._form.columns.items():
+            if column.required or not isinstance(row, dict) or name not in row or len(row) == 1:
+                continue
+            without = {other: value for other, value in row.items() if other != name}
+            try:
+                self._ask([without], params)
+            except Exception:  # noqa: BLE001 (a model may raise anything)
+                if self._takes_null(name, without, params):
+                    self._form.fill.add(name)
+
+    def _takes_null(self, name: str | int, row: Any, params: Mapping[str, Any]) -> bool:
+        if not isinstance(self._form, Table):
+            return False
+        try:
+            null = self._form.columns[name].kind.null(required=False)
+            ordered = {**row, name: null}
+            self._ask([{n: ordered[n] for n in self._form.columns if n in ordered}], params)
+        except Exception:  # noqa: BLE001 (a model may raise anything, KeyError: there is no null)
+            return False
+        return True
+
+    def _prove_independence(self, rows: list[Any], params: Mapping[str, Any]) -> list[Any]:
+        """Find out whether rows that differ get together the answers that they get alone.
+
+        Sets `whole` and the samples. Returns the answers to the samples.
+        """
+        until = time.monotonic() + _PROOF_SECONDS
+        if self._form.together:
+            return []
+        alone = self._alone(rows, params, until)
+        if len(alone) < 2:
+            return []
+        samples, answers = [row for row, _ in alone], [answer for _, answer in alone]
+        if not self._form.vary(samples):
+            return [joined([answer]) for answer in answers]
+        order = list(range(len(samples)))
+        large = (order * _LARGE_BATCH)[: max(_LARGE_BATCH, len(order))]
+        for trial in (order, order[::-1], [0, len(order) - 1], [*order[1:], 0, 0], large):
+            if time.monotonic() > until or not self._same(samples, answers, trial, params):
+                return [joined([answer]) for answer in answers]
+        self.whole = False
+        self._samples = samples
+        return [joined([answer]) for answer in answers]
+
+    def _alone(
+        self, rows: list[Any], params: Mapping[str, Any], until: float
+    ) -> list[tuple[Any, Any]]:
+        """Rows that differ and are of one group, each with its answer when it is asked alone.
+
+        Fewer than two when that cannot be had: the rows of the example must all be answered, those
+        that are made of them need not.
+        """
+        group = self._form.group(rows[0])
+        found: list[tuple[Any, Any]] = []
+        seen: set[str] = set()
+        own = [row for row in rows if self._form.group(row) == group][:_SAMPLES]
+        made = [self._form.unlike(row, turn) for turn in range(1, 7) for row in own[:2]]
+        for number, row in enumerate([*own, *made]):
+            if len(found) == _SAMPLES or (text := _spelled(row)) in seen:
+                continue
+            seen.add(text)
+            if time.monotonic() > until:
+                return []
+            try:
+                (answer,) = split(self._ask([row], params), 1)
+            except Exception:  # noqa: BLE001 (a model may raise anything)
+                if number < len(own):
+                    return []
+                continue
+            found.append((row, answer))
+        return found
+
+    def _same(
+        self,
+        samples: list[Any],
+        answers: list[Any],
+        trial: Sequence[int],
+        params: Mapping[str, Any],
+    ) -> bool:
+        try:
+            got = split(self._ask([samples[n] for n in trial], params), len(trial))
+        except Exception:  # noqa: BLE001 (a model may raise anything)
+            return False
+        return all(
+            type(answers[n]) is type(answer) and difference(answers[n], answer) <= _TOLERANCE
+            for n, answer in zip(trial, got, strict=True)
+        )
 
 
-def _named(row: Any, names: Sequence[str], number: int) -> Mapping[str, Any]:
+def _taken(raw: Any) -> tuple[Any, Mapping[str, Any]]:
+    """A raw row, and its parameters."""
+    return (raw.row, raw.params) if isinstance(raw, Asked) else (raw, {})
+
+
+def _spelled(row: Any) -> str:
+    """Equal for rows that do not differ."""
     if isinstance(row, dict):
-        return row
-    if isinstance(row, list) and len(row) == len(names):
-        return dict(zip(names, row, strict=True))
-    raise InputError(f"instance {number}: send a record of {', '.join(names)}")
-
-
-def _flat(tensor: Tensor) -> list[Any]:
-    """The values of a column, [n] or [n, 1], text decoded."""
-    values = _values(tensor)
-    shape = tensor.shape
-    if not shape or shape[0] != len(values) or shape[1:] not in ([], [1]):
-        raise InputError(f"input {tensor.name!r} has shape {shape} and {len(values)} values")
-    if tensor.datatype != "BYTES":
-        return values
-    try:
-        return [value.decode() if isinstance(value, bytes) else value for value in values]
-    except UnicodeDecodeError as error:
-        raise InputError(f"input {tensor.name!r} is not UTF-8") from error
-
-
-def _values(tensor: Tensor) -> list[Any]:
-    data = tensor.data if isinstance(tensor.data, list) else tensor.data.ravel().tolist()
-    if data and isinstance(data[0], list):
-        return [value for row in data for value in (row if isinstance(row, list) else [row])]
-    return list(data)
-
-
-def _rows_of(result: Any) -> list[Any]:
-    """A prediction as one plain Python value for each row."""
-    if hasattr(result, "to_dict") and hasattr(result, "columns"):
-        return list(result.to_dict(orient="records"))
-    return list(result.tolist() if hasattr(result, "tolist") else result)
-
-
-def _output(name: str, value: Any) -> Spec:
-    import numpy as np
-
-    array = np.asarray(value)
-    return Spec(str(name), _V2_OF_DTYPE.get(array.dtype.kind, "BYTES"), (-1, *array.shape))
-
-
-def _tensor(spec: Spec, answers: Sequence[Any]) -> Tensor:
-    values = [answer[spec.name] if isinstance(answer, dict) else answer for answer in answers]
-    shape = [len(values), *spec.shape[1:]]
-    for _ in spec.shape[1:]:
-        values = [item for value in values for item in value]
-    return Tensor(spec.name, spec.datatype, shape, values)
-
-
-def _difference(one: Any, other: Any) -> float:
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return max((_difference(one[key], other[key]) for key in one), default=0.0)
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return max(map(_difference, one, other), default=0.0)
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return 0.0 if one == other or (math.isnan(one) and math.isnan(other)) else abs(one - other)
-    return 0.0 if one == other else math.inf
+        return repr({n: v.tolist() if hasattr(v, "tolist") else v for n, v in row.items()})
+    return repr(row)

@@ -1,10 +1,11 @@
-"""Rows of a data set, which are text, as what models take."""
+"""Rows as they arrive: the columns of a data set, and the values of a V2 tensor."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from components.errors import InputError
-
-_TRUE = {"true": True, "1": True, "false": False, "0": False}
+from components.predictor.model import Tensor
 
 
 def require(row: Mapping[str, str], columns: Iterable[str]) -> None:
@@ -20,17 +21,49 @@ def require(row: Mapping[str, str], columns: Iterable[str]) -> None:
         )
 
 
-def typed(text: str, datatype: str, column: str) -> str | int | float | bool:
-    """The cell ``text`` of ``column`` as the V2 ``datatype``.
+def values_of(tensor: Tensor) -> Sequence[Any]:
+    """The tensor's values, flat. Null is None; BYTES are str, or bytes as they were sent.
 
     Raises:
-        InputError: it is not of that type.
+        InputError: they are not as many as the shape says.
     """
+    shape, data = tensor.shape, tensor.data
+    if not shape or min(shape) < 0:
+        raise InputError(f"input {tensor.name!r} has shape {shape}: send [rows, ...]")
+    values = _flat(data, len(shape)) if isinstance(data, list) else data.ravel().tolist()
+    if len(values) != math.prod(shape):
+        raise InputError(f"input {tensor.name!r} has shape {shape} and {len(values)} values")
+    return values
+
+
+def text_of(value: Any, name: str) -> Any:
+    """The text of a value of a BYTES tensor; all else as it is.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    if not isinstance(value, bytes):
+        return value
     try:
-        if datatype == "BYTES":
-            return text
-        if datatype == "BOOL":
-            return _TRUE[text.lower()]
-        return float(text) if datatype.startswith("FP") else int(text)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"column {column!r}: {text!r} is no {datatype}") from error
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"input {name!r} is not UTF-8") from error
+
+
+def nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
+    """Flat values as lists within lists of ``shape``; a scalar for an empty shape."""
+    if not shape:
+        return flat[0]
+    if len(shape) == 1:
+        return list(flat)
+    step = len(flat) // shape[0] if shape[0] else 0
+    return [nested(flat[n * step : (n + 1) * step], shape[1:]) for n in range(shape[0])]
+
+
+def _flat(data: list[Any], depth: int) -> list[Any]:
+    """The values of a list that is flat, or nested as deep as the shape."""
+    for _ in range(depth - 1):
+        if not data or not isinstance(data[0], list):
+            break
+        data = [value for row in data for value in (row if isinstance(row, list) else [row])]
+    return data

@@ -1,11 +1,11 @@
 """What a runtime's class states, so that nothing else needs to know its name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from components.dataset import Dataset
-from components.predictor.model import Model, Spec
+from components.predictor.model import Model
 
 
 class Runtime(Model, Protocol):
@@ -30,14 +30,6 @@ class Runtime(Model, Protocol):
 
         Raises:
             ArtifactError: a file is missing, refused, or does not fit the others.
-        """
-
-    @staticmethod
-    def instance(row: Mapping[str, str], inputs: Sequence[Spec]) -> Any:
-        """A row of a data set as the V1 instance that a model with ``inputs`` takes.
-
-        Raises:
-            InputError: a column is missing, or a cell is of the wrong type.
         """
 
     @staticmethod

@@ -1,69 +1,20 @@
-"""What an MLflow model's signature and input example say about its rows."""
+"""What an MLflow model's signature says: the form of a row, the parameters, the saved example."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.errors import ArtifactError, InputError
-
-_PYTHON: Mapping[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "integer": (int,),
-    "long": (int,),
-    "float": (int, float),
-    "double": (int, float),
-    "string": (str,),
-    "datetime": (str,),
-}
-_NUMPY = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
-_V2 = {
-    "boolean": "BOOL",
-    "integer": "INT32",
-    "long": "INT64",
-    "float": "FP32",
-    "double": "FP64",
-    "string": "BYTES",
-    "datetime": "BYTES",
-}
+from components.predictor.runtimes.contract.arrays import Arrays
+from components.predictor.runtimes.contract.examples import Example, Shape, read_example
+from components.predictor.runtimes.contract.form import Form
+from components.predictor.runtimes.contract.kinds import Anything, MapOf, Record, kind_of
+from components.predictor.runtimes.contract.table import Column, Table
 
 
-class Column:
-    """One column of the signature: what a value may be, and its type in the frame."""
-
-    def __init__(self, kind: str, required: bool) -> None:
-        if kind not in _PYTHON:
-            raise ArtifactError(f"the signature has a column of type {kind}, which is not served")
-        self.type = kind
-        self.datatype = _V2[kind]
-        self.required = required
-        self.dtype: str | None = _NUMPY.get(kind)
-        if kind == "boolean" and required:
-            self.dtype = "bool"
-        if not required and kind in ("integer", "long"):
-            self.dtype = "Int32" if kind == "integer" else "Int64"
-
-    def value(self, value: Any, name: str, row: int) -> Any:
-        """``value`` if it fits.
-
-        Raises:
-            InputError: it does not.
-        """
-        if value is None:
-            if self.required:
-                raise InputError(f"row {row}: column {name!r} is missing")
-            return None
-        if isinstance(value, float) and _PYTHON[self.type] == (int,) and value.is_integer():
-            return int(value)  # many JSON writers know no integers
-        if not isinstance(value, _PYTHON[self.type]) or (
-            isinstance(value, bool) and self.type != "boolean"
-        ):
-            raise InputError(f"row {row}: column {name!r} holds {value!r}, which is no {self.type}")
-        return value
-
-
-def read_schema(folder: Path, model: Any) -> tuple[dict[str, Column] | None, int]:
-    """Columns by name, or None and the width of the one input tensor.
+def read_form(folder: Path, model: Any) -> Form:
+    """The form of the rows that ``model``, an MLflow ``PyFuncModel``, takes.
 
     Raises:
         ArtifactError: there is no signature, or it is of a kind that is not served.
@@ -72,33 +23,90 @@ def read_schema(folder: Path, model: Any) -> tuple[dict[str, Column] | None, int
     if schema is None:
         raise ArtifactError(f"{folder}: the model has no signature: log it with one")
     if schema.is_tensor_spec():
-        shape = schema.inputs[0].shape
-        if len(schema.inputs) != 1 or len(shape) != 2:
-            raise ArtifactError(f"{folder}: only one input tensor [rows, width] is served")
-        return None, shape[1]
-    if not schema.has_input_names():
-        raise ArtifactError(f"{folder}: the signature's columns have no names")
-    return {c.name: Column(getattr(c.type, "name", "?"), c.required) for c in schema.inputs}, 0
+        return Arrays(schema.inputs)
+    named = schema.has_input_names()
+    columns = []
+    for place, spec in enumerate(schema.inputs):
+        try:
+            kind = kind_of(spec.type)
+        except ValueError as error:
+            raise ArtifactError(f"{folder}: column {spec.name or place!r} {error}") from error
+        columns.append(Column(spec.name if named else place, kind, spec.required))
+    return Table(columns, named, _hint(model))
 
 
-def read_examples(folder: Path, columns: Mapping[str, Column] | None, width: int) -> list[Any]:
-    """Rows of `input_example.json`, or one row of neutral values when there is none.
+def _hint(model: Any) -> Callable[[Any], None] | None:
+    """The check of one value by the model's own type hint; None for a model without one."""
+    if not model.metadata._is_signature_from_type_hint():  # noqa: SLF001 (public nowhere)
+        return None
+    from mlflow.exceptions import MlflowException
+    from mlflow.types.type_hints import _validate_data_against_type_hint as validate
+
+    hint = model.unwrap_python_model().predict_type_hints.input
+
+    def check(value: Any) -> None:
+        try:
+            validate([value], hint)
+        except (MlflowException, ValueError, TypeError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise ValueError(f"does not fit the model's type hint: {said}") from error
+
+    return check
+
+
+def read_saved_example(folder: Path, model: Any, form: Form) -> Example | None:
+    """The example that was saved with the model; None when there is none.
 
     Raises:
-        ArtifactError: the file is not readable.
+        ValueError: it is of no known form.
     """
-    try:
-        content = json.loads((folder / "input_example.json").read_text(encoding="utf-8"))
-        if columns is None:
-            rows = content["inputs"] if isinstance(content, dict) else content
-            return list(rows)
-        names = content["columns"]
-        return [dict(zip(names, row, strict=True)) for row in content["data"]]
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder}: input_example.json is not readable: {error}") from error
-    if columns is None:
-        return [[0.0] * max(width, 1)]
-    neutral = {"boolean": False, "string": "", "datetime": "2000-01-01"}
-    return [{name: neutral.get(column.type, 0) for name, column in columns.items()}]
+    names: tuple[str, ...] = ()
+    lists: frozenset[str] = frozenset()
+    if isinstance(form, Table):
+        if form.named:
+            names = tuple(str(name) for name in form.columns)
+        lists = frozenset(
+            str(name)
+            for name, column in form.columns.items()
+            if column.kind.rank or isinstance(column.kind, Record | MapOf | Anything)
+        )
+    else:
+        names = tuple(spec.name for spec in form.inputs)
+    info = getattr(model.metadata, "saved_input_example_info", None)
+    hinted = bool(model.metadata._is_signature_from_type_hint())  # noqa: SLF001 (public nowhere)
+    return read_example(folder, info, Shape(names, lists, isinstance(form, Arrays), hinted))
+
+
+class Parameters:
+    """The inference parameters of a signature; without any it refuses all."""
+
+    def __init__(self, schema: Any) -> None:
+        self._specs = {spec.name: spec for spec in schema.params} if schema is not None else {}
+
+    def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of a request, each of its type.
+
+        Raises:
+            InputError: one is unknown, or not of its type.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if unknown := sorted(set(given) - set(self._specs)):
+            known = ", ".join(self._specs)
+            raise InputError(
+                f"unknown parameter {unknown[0]!r}: the model takes {known or 'no parameters'}"
+            )
+        read = {}
+        for name, value in given.items():
+            spec = self._specs[name]
+            try:
+                read[name] = type(spec).validate_param_spec(value, spec)
+            except (MlflowException, ValueError, TypeError) as error:
+                said = " ".join(str(error).split())[:300]
+                raise InputError(f"parameter {name!r}: {said}") from error
+        return read
+
+    @staticmethod
+    def group(params: Mapping[str, Any]) -> Hashable:
+        """Equal for equal parameters."""
+        return json.dumps(params, sort_keys=True, default=str) if params else None

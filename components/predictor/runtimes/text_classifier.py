@@ -121,13 +121,6 @@ class TextClassifier:
         return classifier
 
     @staticmethod
-    def instance(row: Mapping[str, str], inputs: Sequence[Spec]) -> str:
-        """The text of a row."""
-        (text,) = inputs
-        require(row, [text.name])
-        return row[text.name]
-
-    @staticmethod
     def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
         """Requests of one text each; long ones are several texts strung together."""
         return text_bodies(data.texts(), long_share, seed)
@@ -156,6 +149,17 @@ class TextClassifier:
                 f"input 'text' has shape {shape} and {len(texts)} values: send shape [{len(texts)}]"
             )
         return [_text(text, number) for number, text in enumerate(texts)]
+
+    def instance(self, row: Mapping[str, str]) -> str:
+        """The text of a row."""
+        require(row, ["text"])
+        return row["text"]
+
+    def with_params(self, raw: Sequence[Any], params: Mapping[str, Any]) -> list[Any]:
+        """Nothing is to be set."""
+        if params:
+            raise InputError(f"unknown parameter {min(params)!r}: the model takes no parameters")
+        return list(raw)
 
     def is_heavy(self, raw: Sequence[Any]) -> bool:
         """True for more text than a tokenizer reads in about a millisecond."""

@@ -92,23 +92,33 @@ def calibrate(model: Model, execution: Execution, cores: int | None = None) -> P
     """
     began = time.monotonic()
     rows = _warm_up(model)
+    cores = cores or available_cores()
+    if not rows:
+        return _unmeasured(execution, cores)
     drift: dict[Batching, float] = {"alone": 0.0}
     if execution.batching != "alone":
         drift |= _drifts(model, rows)
     batching = _batching(execution, drift)
-    plan = _plan(
-        model, rows, execution, batching, cores or available_cores(), until=began + _SECONDS
-    )
+    plan = _plan(model, rows, execution, batching, cores, until=began + _SECONDS)
     model.use_threads(plan.threads, plan.alone_threads)
     return replace(plan, drift=drift, seconds=time.monotonic() - began)
 
 
 def _warm_up(model: Model) -> list[Row]:
-    """Rows to measure with, after the first run, which is always slower."""
+    """Rows to measure with, after the first run, which is always slower; none if none are known."""
     model.use_threads(1, 1)
     rows = model.prepare(model.samples())
+    if not rows:
+        return rows
     _seconds(model, rows[0])
     return _few(rows) if _seconds(model, rows[0]) * _RUNS > _SECONDS else rows
+
+
+def _unmeasured(execution: Execution, cores: int) -> Plan:
+    """For a model of which no row is known: what is set, and nothing that would need a proof."""
+    threads = execution.threads or 1
+    executors = execution.executors or max(1, cores // threads)
+    return Plan(executors, threads, threads, "alone", 1, execution.batch_tokens or 1)
 
 
 def _batching(execution: Execution, drift: Mapping[Batching, float]) -> Batching:
