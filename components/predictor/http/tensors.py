@@ -9,6 +9,7 @@ import math
 import struct
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,10 @@ def _array(tensor: Tensor) -> "np.ndarray[Any, Any]":
     values = np.asarray(tensor.data)
     if not values.size:
         return values.astype(layout)
+    if values.dtype.kind == "O" and layout.kind == "f":
+        # Whole numbers beyond 64 bits, or None for what is missing.
+        with suppress(TypeError, ValueError, OverflowError):
+            values = np.asarray(tensor.data, dtype=np.float64)
     if values.dtype.kind not in "biuf":
         raise ModelFailure(f"output {tensor.name!r} holds {values.ravel()[0]!r} among numbers")
     with np.errstate(all="ignore"):

@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -231,6 +232,14 @@ def test_the_request_says_for_every_output_what_an_output_may_say_for_itself(
     }
     found = decode(json.dumps(content).encode())
     assert ([output.binary for output in found.outputs], found.binary)[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(("value", "written"), [(-(2**63) - 1, -(2.0**63)), (None, math.nan)])
+def test_a_whole_number_beyond_64_bits_and_what_is_missing_are_floats(
+    value: int | None, written: float
+) -> None:
+    packed = np.frombuffer(to_bytes(Tensor("y", "FP64", [1], [value])), dtype="<f8")
+    assert np.array_equal(packed, [written], equal_nan=True)
 
 
 anything = st.recursive(
