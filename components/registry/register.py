@@ -208,11 +208,13 @@ def _described(folder: Path, source: str) -> Any:
 
 
 def _refuse_unservable(folder: Path, source: str) -> None:
-    """Open the model and ask it its own example, as the predictor will."""
+    """Open the model and ask it its own example, as the predictor will: from a copy."""
+    from components.predictor.private_copy import fill, room_for
     from components.predictor.trial import refuse_unservable
 
     try:
-        refuse_unservable(folder)
+        with room_for(folder) as room:
+            refuse_unservable(fill(room, folder))
     except ArtifactError as error:
         raise ArtifactError(f"{source}: {error}") from error
 

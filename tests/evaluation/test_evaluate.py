@@ -106,6 +106,19 @@ def test_the_same_model_as_candidate_and_champion_passes(tmp_path: Path) -> None
     assert msgspec.json.decode(msgspec.json.encode(result))["classes"][0]["p_holm"] == 1.0
 
 
+def test_what_the_candidate_does_not_find_in_its_environment_is_a_warning(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    (bundle / "requirements.txt").write_text("numpy==1.0.0\n")
+    data = labelled(bundle, TEXTS)
+    lines = [f"{r['text']},{t}" for r, t in zip(data.rows, data.targets, strict=True)]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["text,label", *lines]) + "\n")
+    result = evaluate(endpoint(path.as_uri()), bundle, None, World().platform.files.read)
+    assert result.passed
+    (warning,) = result.warnings
+    assert warning.startswith("the model asks for numpy==1.0.0, here is")
+
+
 @pytest.mark.slow
 def test_a_tabular_model_is_scored_on_typed_columns(tmp_path: Path) -> None:
     import mlflow.sklearn

@@ -33,6 +33,7 @@ def save(
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
+    inputs = Schema([ColSpec(kind, name) for name, kind in columns.items()])
     script = folder.with_name(f"{folder.name}_code.py")
     script.write_text(_FRAME.format(load=load, predict=predict))
     with warnings.catch_warnings():
@@ -40,7 +41,6 @@ def save(
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(script),
-            signature=ModelSignature(Schema([ColSpec(t, name) for name, t in columns.items()])),
-            **{"pip_requirements": [], **options},
+            **{"pip_requirements": [], "signature": ModelSignature(inputs), **options},
         )
     return folder

@@ -79,7 +79,7 @@ class _Inferred(msgspec.Struct):
 
 
 class _Predicted(msgspec.Struct):
-    predictions: list[Any]
+    predictions: Any
 
 
 _decode_infer = msgspec.json.Decoder(_Infer).decode

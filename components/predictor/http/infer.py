@@ -15,6 +15,8 @@ from components.errors import InputError
 from components.predictor.http import tensors
 from components.predictor.model import Tensor
 
+BINARY_OUTPUT = "binary_data_output"
+"""A request's parameter that is the protocol's; all others are the model's inference parameters."""
 _SIZE = "binary_data_size"
 
 
@@ -67,7 +69,7 @@ def decode(body: bytes, json_length: int | None = None) -> InferRequest:
     if not given:
         raise InputError("'inputs' is empty: send at least one input")
     parameters = _parameters(content, "the request")
-    binary = _flag(parameters, "binary_data_output", "the request", default=False)
+    binary = _flag(parameters, BINARY_OUTPUT, "the request", default=False)
     request = InferRequest(
         _text_or_none(content, "id"),
         _inputs(given, tail),

@@ -38,6 +38,7 @@ _NUMPY = {
 }
 """The little-endian layout of one element, by datatype; BYTES has none of fixed size."""
 DATATYPES = (*_NUMPY, "BYTES")
+_KNOWN = frozenset(DATATYPES)
 
 _INTEGERS: Mapping[str, tuple[int, int]] = {
     **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
@@ -57,6 +58,8 @@ _ALLOWED: Mapping[str, frozenset[type]] = {
     **dict.fromkeys(_FLOATS, frozenset({int, float})),
 }
 """The Python types of a datatype's values; None, a missing value, is the model's to judge."""
+_USUAL: Mapping[str, set[type]] = {"BOOL": {bool}, "BYTES": {str}, "FP64": {float}}
+"""Types of which any value is right: no reader of JSON yields a float beyond FP64."""
 
 
 def from_values(name: str, datatype: str, shape: Sequence[Any], data: Any) -> Tensor:
@@ -65,9 +68,19 @@ def from_values(name: str, datatype: str, shape: Sequence[Any], data: Any) -> Te
     Raises:
         InputError: the datatype is unknown, the shape is none, or the values do not fit them.
     """
-    datatype = _datatype(name, datatype)
+    usual = _USUAL.get(datatype)
+    if (
+        usual
+        and type(data) is list
+        and len(shape) == 1
+        and type(shape[0]) is int
+        and shape[0] == len(data)
+        and set(map(type, data)) == usual
+    ):
+        return Tensor(name, datatype, list(shape), data)  # nearly every request, at little cost
+    known = _datatype(name, datatype)
     sizes, count = _sizes(name, shape)
-    if not isinstance(data, list):
+    if type(data) is not list:
         raise InputError(f"input {name!r}: 'data' is no list of values")
     if data and type(data[0]) is list and len(sizes) > 1:
         data = _flattened(name, sizes, data)
@@ -76,16 +89,28 @@ def from_values(name: str, datatype: str, shape: Sequence[Any], data: Any) -> Te
             f"input {name!r} has shape {sizes}, which is {count} values, and {len(data)} values: "
             f"send shape [{len(data)}{', ...' if len(sizes) > 1 else ''}]"
         )
+    kinds = set(map(type, data))
+    if kinds != _USUAL.get(known):
+        data = _checked(name, known, data, kinds)
+    return Tensor(name, known, sizes, data)
+
+
+def _checked(name: str, datatype: str, data: list[Any], kinds: set[type]) -> list[Any]:
+    """Values that are of the datatype, or can be made so without a loss.
+
+    Raises:
+        InputError: one cannot.
+    """
     if datatype not in _ALLOWED:
         raise InputError(
             f"input {name!r}: there is no {datatype} in JSON or protobuf's contents: send it in "
             "binary, or as FP32"
         )
-    if not set(map(type, data)) <= _ALLOWED[datatype]:
+    if not kinds <= _ALLOWED[datatype]:
         data = _converted(name, datatype, data)
     if datatype in _RANGES:
-        _check_range(name, datatype, data)
-    return Tensor(name, datatype, sizes, data)
+        _check_range(name, datatype, data, missing=type(None) in kinds)
+    return data
 
 
 def from_bytes(name: str, datatype: str, shape: Sequence[Any], raw: bytes) -> Tensor:
@@ -158,7 +183,7 @@ def _array(tensor: Tensor) -> "np.ndarray[Any, Any]":
 
 def _datatype(name: str, datatype: str) -> str:
     known = datatype.upper()
-    if known not in _NUMPY and known != "BYTES":
+    if known not in _KNOWN:
         raise InputError(
             f"input {name!r}: there is no datatype {datatype!r}: choose {', '.join(DATATYPES)}"
         )
@@ -214,9 +239,9 @@ def _converted(name: str, datatype: str, data: list[Any]) -> list[Any]:
     return converted
 
 
-def _check_range(name: str, datatype: str, data: list[Any]) -> None:
+def _check_range(name: str, datatype: str, data: list[Any], *, missing: bool) -> None:
     low, high = _RANGES[datatype]
-    known = [value for value in data if value is not None] if None in data else data
+    known = [value for value in data if value is not None] if missing else data
     if known and (min(known) < low or max(known) > high):
         number = next(
             n for n, value in enumerate(data) if value is not None and not low <= value <= high

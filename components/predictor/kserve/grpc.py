@@ -161,6 +161,11 @@ def _request(request: Any, raw: list[bytes]) -> Any:
         request_id=request.id,
         infer_inputs=found,
         from_grpc=True,
+        parameters={
+            name: getattr(value, value.WhichOneof("parameter_choice"))
+            for name, value in request.parameters.items()
+            if value.WhichOneof("parameter_choice")
+        },
         request_outputs=[RequestedOutput(output.name) for output in request.outputs],
     )
 

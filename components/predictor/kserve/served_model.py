@@ -57,12 +57,16 @@ class ServedModel(Model):  # type: ignore[misc]  # KServe ships no types
             raise InputError('the body is no V1 request: send {"instances": [...]}')
         if not isinstance(payload["instances"], list):
             raise InputError("'instances' is no list")
-        return {"predictions": await self._service.predict(payload["instances"])}
+        params = payload.get("params") or {}
+        if not isinstance(params, dict):
+            raise InputError("'params' is no object of inference parameters")
+        return {"predictions": await self._service.predict(payload["instances"], params)}
 
     async def _infer(self, request: Any) -> Any:
         inputs = [Tensor(t.name, t.datatype, t.shape, t.data) for t in request.inputs]
-        named = request.request_outputs or ()
-        outputs = await self._service.infer(inputs, [output.name for output in named])
+        named = [output.name for output in request.request_outputs or ()]
+        params = {k: v for k, v in (request.parameters or {}).items() if k != infer.BINARY_OUTPUT}
+        outputs = await self._service.infer(inputs, named, params)
         return InferResponse(
             response_id=request.id or generate_uuid(),
             model_name=self.name,
@@ -169,7 +173,7 @@ def _request(found: infer.InferRequest, model_name: str | None) -> Any:
     return InferRequest(
         model_name=model_name,
         request_id=found.id,
-        parameters={"binary_data_output": found.binary},
+        parameters={**found.parameters, infer.BINARY_OUTPUT: found.binary},
         infer_inputs=[InferInput(t.name, t.shape, t.datatype, t.data) for t in found.inputs],
         request_outputs=[
             RequestedOutput(output.name, {"binary_data": output.binary}) for output in found.outputs
