@@ -1,8 +1,9 @@
 """What is asked: the bodies of the requests, made from the rows of a data set."""
 
 import json
+import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 LONG_SHARE = 0.1
@@ -33,28 +34,49 @@ def text_bodies(texts: Sequence[str], long_share: float, seed: int) -> Iterator[
 
 
 def row_bodies(rows: Sequence[Mapping[str, str]], seed: int) -> Iterator[bytes]:
-    """Endless V2 requests of one row each, a column an input; numbers are sent as FP64."""
+    """Endless V2 requests of one row each, a column an input.
+
+    A column whose cells are numbers is sent as FP64, one of true and false as BOOL, all else as
+    text. A missing number is left out: whether the model needs it is the model's to say.
+    """
     draw = random.Random(seed)  # noqa: S311 (no secret)
+    readers = {name: _reader([row[name] for row in rows]) for name in rows[0]} if rows else {}
     while True:
-        yield v2_body({name: _number(text) for name, text in draw.choice(rows).items()})
+        row = draw.choice(rows)
+        values = {name: readers[name](text) for name, text in row.items()}
+        yield v2_body({name: value for name, value in values.items() if value is not None})
 
 
-def v2_body(columns: Mapping[str, str | float]) -> bytes:
+def v2_body(columns: Mapping[str, str | float | bool]) -> bytes:
     """One row as a V2 inference request."""
     inputs: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "shape": [1],
-            "datatype": "BYTES" if isinstance(value, str) else "FP64",
-            "data": [value],
-        }
+        {"name": name, "shape": [1], "datatype": _DATATYPES[type(value)], "data": [value]}
         for name, value in columns.items()
     ]
     return json.dumps({"inputs": inputs}).encode()
 
 
-def _number(text: str) -> str | float:
+_DATATYPES = {str: "BYTES", bool: "BOOL", float: "FP64"}
+
+
+def _reader(cells: Sequence[str]) -> Callable[[str], str | float | bool | None]:
+    """How the cells of a column become values, by all of them: '' and '7' are both numbers."""
+    if all(cell.lower() in ("true", "false") for cell in cells):
+        return lambda cell: cell.lower() == "true"
+    read = [_number(cell) for cell in cells]
+    if all(value is not None or not cell for value, cell in zip(read, cells, strict=True)) and any(
+        cells
+    ):
+        return _number
+    return str
+
+
+def _number(cell: str) -> float | None:
+    """The finite number in a cell; None where there is none. Codes such as 007 are none."""
+    if len(cell) > 1 and cell[0] == "0" and cell[1].isdigit():
+        return None
     try:
-        return float(text)
+        number = float(cell)
     except ValueError:
-        return text
+        return None
+    return number if math.isfinite(number) else None

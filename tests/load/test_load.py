@@ -80,6 +80,19 @@ def test_rows_become_one_tensor_a_column() -> None:
     ]
 
 
+def test_a_column_has_one_type_by_all_of_its_cells() -> None:
+    rows = [
+        {"n": "1.5", "gap": "", "flag": "True", "code": "007", "text": "7"},
+        {"n": "-2", "gap": "3", "flag": "false", "code": "12", "text": "x"},
+    ]
+    bodies = row_bodies(rows, seed=1)
+    seen = {next(bodies) for _ in range(20)}
+    inputs = [{i["name"]: i for i in json.loads(body)["inputs"]} for body in seen]
+    types = {name: i["datatype"] for each in inputs for name, i in each.items()}
+    assert types == {"n": "FP64", "gap": "FP64", "flag": "BOOL", "code": "BYTES", "text": "BYTES"}
+    assert sorted("gap" in each for each in inputs) == [False, True]
+
+
 def test_each_request_is_noted_with_status_and_version() -> None:
     async def handler(request: web.Request) -> web.Response:
         assert request.headers["x-api-key"] == "k"

@@ -8,7 +8,7 @@ PREDICTOR = Path(__file__).parents[2] / "components" / "predictor"
 FLOORS = (
     {"model"},
     {"scheduling", "runtimes"},
-    {"settings", "metrics", "exposition", "arguments"},
+    {"settings", "metrics", "exposition", "arguments", "trial"},
     {"service"},
     {"http", "kserve"},
     {"server"},

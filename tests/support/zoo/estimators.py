@@ -184,7 +184,12 @@ def _lightgbm(kind: str) -> Callable[[Path], None]:
 
 _LISTS = [list(map(float, row)) for row in MATRIX[:4]]
 _ULM = {"city": "Ulm", "age": 30}
-_ARRAYS = (Ask(_LISTS), Ask(_LISTS[:1], form="instances"), Ask([[1.0, 2.0]]))
+_ARRAYS = (
+    Ask(_LISTS),
+    Ask(_LISTS[:1], form="instances"),
+    Ask([[1.0, 2.0]]),
+    Ask([dict(zip("abc", row, strict=True)) for row in _LISTS], over_v2=False),
+)
 
 ESTIMATORS = (
     Case("sklearn-labels", _sklearn(_logistic, NUMBERS), (*_FRAME, _NULL)),

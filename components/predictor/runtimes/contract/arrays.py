@@ -52,6 +52,8 @@ class Arrays:
         if len({tensor.name for tensor in tensors}) != len(tensors):
             raise InputError("an input stands twice")
         if self._lone is not None:
+            if len(tensors) > 1 and len(self._lone.shape) == 1:
+                return self.from_instances(_side_by_side(tensors))
             if len(tensors) != 1:
                 raise InputError(f"the model takes one input, not {len(tensors)}")
             return [{None: row} for row in _tensor_rows(tensors[0], self._lone)]
@@ -133,7 +135,24 @@ class Arrays:
             names = ", ".join(str(name) for name in self._inputs)
             raise InputError(f"row {number}: send a record of the inputs {names}")
         ((name, part),) = self._inputs.items()
+        if isinstance(instance, dict) and len(part.shape) == 1:
+            instance = list(instance.values())  # as MLflow takes a frame for a matrix
         return {name: part.read(instance, number)}
+
+
+def _side_by_side(tensors: Sequence[Tensor]) -> list[list[Any]]:
+    """Rows of a matrix whose columns came as tensors, in their order."""
+    if any(tensor.shape[1:] not in ([], [1]) for tensor in tensors):
+        raise InputError(f"the model takes one input, not {len(tensors)}")
+    columns = [
+        [text_of(value, tensor.name) for value in values_of(tensor)]
+        if tensor.datatype == "BYTES"
+        else values_of(tensor)
+        for tensor in tensors
+    ]
+    if len({len(column) for column in columns}) != 1:
+        raise InputError("the inputs have different numbers of rows")
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _tensor_rows(tensor: Tensor, part: Input) -> list[Any]:

@@ -107,6 +107,7 @@ def test_a_v2_tensor_becomes_rows(dtype: str, shape: tuple[int, ...], tensor: Te
     [
         [],
         [Tensor("x", "FP64", [1, 3], [1.0] * 3), Tensor("y", "FP64", [1, 3], [1.0] * 3)],
+        [Tensor("x", "FP64", [1], [1.0]), Tensor("y", "FP64", [1], [1.0])],
         [Tensor("x", "FP64", [3], [1.0] * 3)],
         [Tensor("x", "FP64", [1, 2], [1.0] * 2)],
         [Tensor("x", "FP64", [2, 3], [1.0] * 3)],
@@ -175,3 +176,11 @@ def test_cells_of_a_data_set_fill_a_tensor_in_their_order() -> None:
 def test_a_tensor_that_cannot_be_served_is_refused_when_the_model_is_opened(spec: Any) -> None:
     with pytest.raises(ArtifactError, match="not served"):
         Arrays([spec])
+
+
+def test_a_matrix_may_come_as_its_columns() -> None:
+    form = arrays("float32", (-1, 2))
+    columns = [Tensor("b", "FP64", [2], [1.0, 3.0]), Tensor("a", "INT64", [2, 1], [2, 4])]
+    records = form.from_instances([{"b": 1, "a": 2}, {"b": 3, "a": 4}])
+    for rows in (form.from_tensors(columns), records):
+        assert form.together_as(rows).tolist() == [[1.0, 2.0], [3.0, 4.0]]
