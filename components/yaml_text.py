@@ -89,7 +89,7 @@ def _check(root: yaml.Node, source: str) -> None:
         elif key in open_:
             raise InputError(f"{source}:{line}: an alias refers to what it stands in")
         elif key not in sizes:
-            _check_node(node, source, line)
+            _check_node(node, source)
             open_.add(key)
             pending.append((node, True))
             pending += [(child, False) for child in _children(node)]
@@ -104,23 +104,29 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def _check_node(node: yaml.Node, source: str, line: int) -> None:
+def _check_node(node: yaml.Node, source: str) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key, value in node.value:
             where = f"{source}:{key.start_mark.line + 1}"
             if not isinstance(key, yaml.ScalarNode):
                 raise InputError(f"{where}: a key is text, not a list or a mapping")
             if key.value in seen:
                 raise InputError(f"{where}: {key.value} stands twice")
             seen.add(key.value)
-    elif (
-        isinstance(node, yaml.ScalarNode)
-        and node.style is None
-        and (plain := _PLAIN.get(node.tag))
-        and not plain.fullmatch(node.value)
-    ):
+            _refuse_unclear(value, f"{where}: {key.value}")
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_unclear(item, f"{source}:{item.start_mark.line + 1}")
+
+
+def _refuse_unclear(node: yaml.Node, where: str) -> None:
+    """Refuse a number that is not written in plain decimals."""
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        return
+    plain = _PLAIN.get(node.tag)
+    if plain and not plain.fullmatch(node.value):
         raise InputError(
-            f"{source}:{line}: {node.value} means another number in YAML 1.1 (octal, base 60, "
-            "underscores): write it in plain decimals, or in quotes if it is text"
+            f"{where}: {node.value} is not a plain number (YAML 1.1 reads octal, base 60,"
+            " underscores, .nan): write it in plain decimals, or in quotes if it is text"
         )

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from components.errors import SluiceError
-from components.predictor.http.errors import NotFound, NotReady
 from components.predictor.metrics import Metrics
 from components.predictor.model import Model, ModelFailure, Tensor, wanted_outputs
 from components.predictor.scheduling.engine import Engine
+from components.predictor.scheduling.refusals import NotFound, NotReady
 from components.predictor.scheduling.scheduler import Ticket
 
 _NONE: Mapping[str, Any] = MappingProxyType({})

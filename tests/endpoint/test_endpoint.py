@@ -118,4 +118,4 @@ def test_a_duration_that_nothing_here_lasts_is_refused(watch: str) -> None:
 
 def test_a_step_in_octal_is_refused_and_not_taken_for_another_share() -> None:
     said = refused(GOOD.replace("[10, 50, 100]", "[010, 50, 100]"))
-    assert said.startswith("e.yaml:9: 010 means another number")
+    assert said.startswith("e.yaml:9: 010 is not a plain number")

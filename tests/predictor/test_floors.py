@@ -8,7 +8,8 @@ PREDICTOR = Path(__file__).parents[2] / "components" / "predictor"
 FLOORS = (
     {"model"},
     {"scheduling", "runtimes"},
-    {"settings", "metrics", "exposition", "arguments", "trial"},
+    {"settings", "metrics", "exposition", "arguments", "private_copy"},
+    {"trial"},
     {"service"},
     {"http", "kserve"},
     {"server"},

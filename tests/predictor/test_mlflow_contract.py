@@ -20,12 +20,12 @@ import pytest
 from components.endpoint import Execution
 from components.errors import SluiceError
 from components.predictor.http.errors import status_of
-from components.predictor.model import Spec, Tensor
 from components.predictor.runtimes.contract.outputs import columns
 from components.predictor.server import open_service
 from components.predictor.service import Service
 from components.predictor.settings import Settings
 from tests.support.zoo import ZOO, Ask, Case
+from tests.support.zoo.requests import tensors
 
 ALL = os.environ.get("SLUICE_CONTRACT") == "all"
 SAMPLE = (
@@ -87,25 +87,6 @@ async def ask_over_v2(service: Service, ask: Ask) -> dict[str, list[Any]]:
         array = np.array(tensor.data, dtype=object).reshape(tensor.shape)
         found[tensor.name] = array.tolist()
     return found
-
-
-def tensors(specs: tuple[Spec, ...], instances: Any) -> list[Tensor]:
-    """Rows as V2 has them: a tensor an input, of what the metadata say."""
-    made = []
-    for spec in specs:
-        named = [isinstance(row, dict) and spec.name in row for row in instances]
-        if not all(named) and len(specs) > 1:
-            continue  # a column that need not be there
-        rows = [row[spec.name] if has else row for row, has in zip(instances, named, strict=True)]
-        if any(isinstance(row, dict) for row in rows) or _is_json(spec, rows):
-            rows = [json.dumps(row) for row in rows]
-        array = np.array(rows, dtype=object)
-        made.append(Tensor(spec.name, spec.datatype, list(array.shape), array.ravel().tolist()))
-    return made
-
-
-def _is_json(spec: Spec, rows: list[Any]) -> bool:
-    return spec.datatype == "BYTES" and spec.shape == (-1,) and isinstance(rows[0], list)
 
 
 def alike(one: Any, other: Any) -> bool:

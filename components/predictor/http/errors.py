@@ -5,18 +5,17 @@ from collections.abc import Mapping
 import msgspec
 
 from components.errors import InputError, SluiceError
-from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded, TooLarge
+from components.predictor.scheduling.refusals import (
+    Cancelled,
+    Expired,
+    NotFound,
+    NotReady,
+    Overloaded,
+    TooLarge,
+)
 
 ONE_FOR_LIFE = "a predictor has one model for life: 'sluice release' starts one for a version"
 """What the calls are told that would load or unload a model."""
-
-
-class NotFound(SluiceError):
-    """There is no such model, version or route here."""
-
-
-class NotReady(SluiceError):
-    """The model is loading, or the process is about to end."""
 
 
 class NotServed(SluiceError):

@@ -14,8 +14,6 @@ from components.predictor.exposition import CONTENT_TYPE, render
 from components.predictor.http.body import JSON_LENGTH, Kind, decoded, json_length, kind_of
 from components.predictor.http.errors import (
     ONE_FOR_LIFE,
-    NotFound,
-    NotReady,
     NotServed,
     Unsupported,
     WrongMethod,
@@ -23,7 +21,7 @@ from components.predictor.http.errors import (
     headers_of,
     status_of,
 )
-from components.predictor.scheduling.refusals import Cancelled, TooLarge
+from components.predictor.scheduling.refusals import Cancelled, NotFound, NotReady, TooLarge
 from components.predictor.service import Service
 
 Message = MutableMapping[str, Any]

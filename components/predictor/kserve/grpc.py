@@ -18,10 +18,16 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from components.errors import InputError, PlatformError, SluiceError
 from components.predictor.http import tensors
-from components.predictor.http.errors import ONE_FOR_LIFE, NotFound, NotReady, headers_of
+from components.predictor.http.errors import ONE_FOR_LIFE, headers_of
 from components.predictor.metrics import Metrics
 from components.predictor.model import Tensor
-from components.predictor.scheduling.refusals import Expired, Overloaded, TooLarge
+from components.predictor.scheduling.refusals import (
+    Expired,
+    NotFound,
+    NotReady,
+    Overloaded,
+    TooLarge,
+)
 from components.predictor.service import Service
 
 _GRPC_CODES = (

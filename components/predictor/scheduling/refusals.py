@@ -26,3 +26,11 @@ class Cancelled(Refused):
 
 class TooLarge(InputError):
     """The request alone is larger than the queue."""
+
+
+class NotFound(SluiceError):
+    """There is no such model, version or route here."""
+
+
+class NotReady(SluiceError):
+    """The model is loading, or the process is about to end."""
