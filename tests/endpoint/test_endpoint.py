@@ -97,3 +97,18 @@ def test_a_missing_or_oversized_file_is_one_line(tmp_path: Path) -> None:
 def test_the_shipped_endpoints_are_valid() -> None:
     for path in Path("endpoints").glob("*.yaml"):
         assert endpoint.load(path).name == path.stem
+
+
+@pytest.mark.parametrize("ratio", ["1.1", "1.2", "1.5", "2"])
+def test_a_p95_ratio_that_the_gateways_edges_cannot_decide_is_refused(ratio: str) -> None:
+    text = GOOD.replace("{error_rate: 0.01}", f"{{p95_ratio: {ratio}}}")
+    with pytest.raises(InputError, match=r"release\.judge\.p95_ratio") as caught:
+        endpoint.refuse_undecidable(endpoint.parse(text, "e.yaml"))
+    assert "it can decide 1.29 to 1.3" in str(caught.value)
+    # A record may hold it, and the plain rule compares p95s themselves.
+    plain = text.replace("{p95_ratio", "{method: threshold, p95_ratio")
+    endpoint.refuse_undecidable(endpoint.parse(plain, "e.yaml"))
+
+
+def test_the_default_p95_ratio_can_be_decided() -> None:
+    endpoint.refuse_undecidable(endpoint.parse(GOOD, "e.yaml"))
