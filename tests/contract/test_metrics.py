@@ -35,8 +35,10 @@ def settled(rig: Rig, endpoint: Endpoint, version: str) -> Sample:
     """The version's counters as soon as they hold every request that it has answered."""
 
     def counted() -> bool:
-        requests = total(rig.platform.metrics, endpoint, version).requests
-        return requests == rig.answered[endpoint.name, version]
+        found = total(rig.platform.metrics, endpoint, version)
+        # A histogram may be flushed later than its counter.
+        answers = found.buckets.get("+Inf", 0.0)
+        return found.requests == answers == rig.answered[endpoint.name, version]
 
     rig.wait(counted, f"the answers of version {version} in its counters", 30)
     return total(rig.platform.metrics, endpoint, version)
