@@ -17,7 +17,7 @@ from tests.support.predictors import Predictor
 from tests.support.zoo import ZOO
 from tests.support.zoo.requests import tensors
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # MLflow warns of pickles
 
 NUMPY = {"INT64": "int64", "FP64": "float64", "FP32": "float32", "INT32": "int32"}
 MODELS = (

@@ -48,7 +48,10 @@ SAMPLE = (
     "chat",
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what models' libraries warn of is their own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.slow,
+]  # what models' libraries warn of is their own
 
 
 async def ask_mlflow(model: Any, payload: dict[str, Any]) -> tuple[int, Any]:

@@ -14,6 +14,8 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from tests.support import pyfuncs
 from tests.support.predictors import ONE_BY_ONE, Predictor, start
 
+pytestmark = pytest.mark.slow
+
 TENSOR: dict[str, Any] = {"name": "x", "shape": [1], "datatype": "FP64", "data": [2.0]}
 
 

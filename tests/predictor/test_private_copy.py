@@ -14,6 +14,8 @@ from components.predictor.private_copy import fill, room_for
 from tests.support import pyfuncs
 from tests.support.predictors import ONE_BY_ONE, Predictor
 
+pytestmark = pytest.mark.slow
+
 
 def made(folder: Path) -> Path:
     (folder / "deep").mkdir(parents=True)

@@ -15,7 +15,7 @@ from tests.support.bundles import write_bundle
 from tests.support.zoo import ZOO
 from tests.support.zoo.case import Case, X, function
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # MLflow warns of pickles
 
 DOUBLE = Schema([ColSpec("double")])
 COMPLEX = Schema([TensorSpec(np.dtype("c16"), (-1, 1))])

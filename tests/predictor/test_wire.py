@@ -22,6 +22,8 @@ from tests.support.bundles import write_bundle
 from tests.support.predictors import ONE_BY_ONE, Predictor, start
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 V1, V2 = "/v1/models/m:predict", "/v2/models/m/infer"
 JSON = {"content-type": "application/json"}
 TENSOR: dict[str, Any] = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}

@@ -14,6 +14,8 @@ from components.predictor.http.infer import decode
 from components.predictor.http.tensors import DATATYPES, from_values, to_bytes, to_values
 from components.predictor.model import ModelFailure, Tensor
 
+pytestmark = pytest.mark.slow
+
 
 def body(datatype: str, shape: Any, data: Any = None, size: Any = None, **more: Any) -> bytes:
     tensor: dict[str, Any] = {"name": "x", "datatype": datatype, "shape": shape, **more}

@@ -18,7 +18,7 @@ from components.predictor.service import Service
 from components.predictor.settings import Settings
 from tests.support.zoo.case import ROWS, X, function
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # MLflow warns of pickles
 
 ONE = X.head(1)
 TEXTS = {"c": "string"}
