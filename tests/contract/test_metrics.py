@@ -32,14 +32,20 @@ def total(metrics: Metrics, endpoint: Endpoint, version: str) -> Sample:
 
 
 def settled(rig: Rig, endpoint: Endpoint, version: str) -> Sample:
-    """The version's counters as soon as they hold every request that it has answered."""
+    """The version's counters as soon as they hold every request that it has answered.
+
+    A gateway may write its histogram out later than its counter (Envoy merges it every flush), so
+    both must have arrived.
+    """
+    read: list[Sample] = []
 
     def counted() -> bool:
-        requests = total(rig.platform.metrics, endpoint, version).requests
-        return requests == rig.answered[endpoint.name, version]
+        read[:] = [total(rig.platform.metrics, endpoint, version)]
+        answered = rig.answered[endpoint.name, version]
+        return read[0].requests == answered == read[0].buckets["+Inf"]
 
     rig.wait(counted, f"the answers of version {version} in its counters", 30)
-    return total(rig.platform.metrics, endpoint, version)
+    return read[0]
 
 
 def test_a_version_that_nobody_has_asked_counts_nothing(metrics: Metrics, fresh: Endpoint) -> None:
