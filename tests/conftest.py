@@ -14,12 +14,20 @@ from xdist.scheduler import LoadScopeScheduling
 from components.platform import Platform
 from components.registry import Registry
 
+PLATFORM_ROOMS = ("tests/contract/", "tests/examples/", "tests/local/", "tests/registry/")
+"""Rooms whose tests share one platform of the laptop."""
+
 
 class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
-    """One worker has the end-to-end tests, which mostly wait, and the other one all others."""
+    """Three workers for two cores: releases and the platform's servers, which wait, and the rest.
+
+    Each of the first two has one platform, which its tests share.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "e2e" if nodeid.startswith("tests/e2e/") else "others"
+        if nodeid.startswith("tests/e2e/"):
+            return "e2e"
+        return "platform" if nodeid.startswith(PLATFORM_ROOMS) else "others"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
