@@ -97,7 +97,10 @@ def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     if delta.read and not mixed and delta.candidate.whole and delta.champion.whole:
         state = _bet_split(state, candidate, champion)
     settled = (candidate.asked, champion.asked)
-    return msgspec.structs.replace(_advance_past(state, champion), settled=settled)
+    # What was asked before a change may still come, as long as nothing has come since.
+    mixed = mixed and not any(settled)
+    state = _advance_past(state, champion)
+    return msgspec.structs.replace(state, settled=settled, pending_mixed=mixed)
 
 
 def _advance_past(state: JudgeState, champion: Growth) -> JudgeState:
