@@ -92,19 +92,26 @@ def _forget(
         del sources[key]
 
 
-def _is_new(ledger: Ledger, known: Source | None, sample: Sample, clock: Clock) -> bool:
+def _is_new(ledger: Ledger, name: str, known: Source | None, sample: Sample, clock: Clock) -> bool:
     """Whether a source that was never read before has counted only since the first poll.
 
-    Its process began later, or was read already as the source of something else; where the start is
-    not known, one that was not listed before is new.
+    Its process began later, or was read before under another name that begins as this one does, up
+    to a slash; where the start is not known, one that was not listed before is new.
     """
     born = sample.born
     if born is None or known is not None:
         return known is None or (born is not None and born >= clock.began)
     if born >= clock.began:
         return True
-    read = (source for source in ledger.sources.values() if source.last is not None)
-    return any(source.born is not None and same_life(source.born, born) for source in read)
+    process = name.partition("/")[0]
+    return any(
+        bool(source.marks)
+        and source.marks[0].t < clock.now
+        and source.born is not None
+        and other.partition("/")[0] == process
+        and same_life(source.born, born)
+        for (_, other), source in ledger.sources.items()
+    )
 
 
 def advance(
@@ -134,7 +141,7 @@ def advance(
             baseline = combine(baseline, now)
             sources[key] = start(now, clock.now, sample.born)
             late = True
-        elif (known is None or known.last is None) and _is_new(ledger, known, sample, clock):
+        elif (known is None or known.last is None) and _is_new(ledger, name, known, sample, clock):
             growth = combine(growth, now)
             sources[key] = start(now, clock.now, sample.born, whole=True)
             lost = lost or now.latencies > now.requests

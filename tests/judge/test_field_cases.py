@@ -1,6 +1,6 @@
 """What real users met (`field-cases.md`, part A), as small files of polls."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
@@ -11,7 +11,7 @@ USUAL, SLOW = (0.95, 0.99, 0.998), (0.50, 0.70, 0.85)
 """Shares of the answers within 100, 130 and 169 ms."""
 POLICY = Policy()
 
-Read = dict[str, Sample | None]
+Read = Mapping[str, Sample | None]
 Both = tuple[Read, Read]
 
 
@@ -32,7 +32,9 @@ def verdicts(rows: Iterable[Both], policy: Policy = POLICY) -> list[Verdict]:
     state, found = begin(policy, "1", "2"), []
     for i, (theirs, ours) in enumerate(rows):
         weights = {"1": 90.0, "2": 10.0} if i else {"1": 100.0}
-        state, verdict = observe(policy, state, Poll(15.0 * i, weights, {"1": theirs, "2": ours}))
+        state, verdict = observe(
+            policy, state, Poll(15.0 * i, weights, {"1": dict(theirs), "2": dict(ours)})
+        )
         found.append(verdict)
         if verdict.final:
             break
