@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--scenarios",
-    type=click.Choice(["reference", "acceptance", "limits"]),
+    type=click.Choice(["reference", "acceptance", "limits", "faults"]),
     help="A shipped table instead of the traffic and fault above.",
 )
 @click.option(
