@@ -8,7 +8,7 @@ from components.judge.budget import Budget
 from components.judge.constants import MIN_TAIL_PAST, P95_MARGIN
 from components.judge.growth import Growth, combine
 from components.judge.latency import p95_ms
-from components.judge.planning import Eta, Forecast, Preflight, deciding_ratios, eta, preflight
+from components.judge.planning import Eta, Forecast, Preflight, eta, preflight, undecidable
 from components.judge.policy import JudgeSettings, Policy, Steps
 from components.judge.poll import MAX_POLL_BYTES, Poll, Sample
 from components.judge.rule import begin, judge, observe
@@ -55,7 +55,6 @@ __all__ = [
     "budget",
     "combine",
     "constants",
-    "deciding_ratios",
     "eta",
     "evidence",
     "explain",
@@ -65,4 +64,5 @@ __all__ = [
     "observe",
     "p95_ms",
     "preflight",
+    "undecidable",
 ]

@@ -83,9 +83,7 @@ def preflight(policy: Policy, buckets: Mapping[str, float]) -> Preflight:
         at = latency.p95_edge(edges, counts)
         wide = latency.bucket_ratio(edges, counts, at)
         if wide > policy.p95_ratio * RATIO_SLACK:
-            low, high = latency.p95_bucket(edges, counts)
-            text = f"production's p95 lies anywhere between {low:.4g} and {high:.4g} ms"
-            return Preflight(False, wide, f"{text}: {_advice(policy, ', there')}")
+            return _wide(policy, edges, counts, wide)
         ratio = latency.ratio_at(edges, at, policy.p95_ratio)
         where = f"at production's p95 (edge {edges[at]:.4g} ms)"
     else:
@@ -103,6 +101,22 @@ def preflight(policy: Policy, buckets: Mapping[str, float]) -> Preflight:
         ratio,
         f"{text}, {_advice(policy, '')}",
     )
+
+
+def _wide(
+    policy: Policy, edges: Sequence[float], counts: Sequence[float], wide: float
+) -> Preflight:
+    """The p95 may lie anywhere in a bucket that spans the ratio `wide`."""
+    low, high = latency.p95_bucket(edges, counts)
+    can = "no p95 ratio"
+    if wide < math.inf:
+        at = latency.p95_edge(edges, counts)
+        wide = latency.ratio_at(edges, at, wide / RATIO_SLACK)
+        can = f"a p95 ratio of {wide:.3g}"
+    text = (
+        f"the buckets can decide {can}: production's p95 lies between {low:.4g} and {high:.4g} ms"
+    )
+    return Preflight(False, wide, f"{text}, {_advice(policy, ' there')}")
 
 
 def _advice(policy: Policy, where: str) -> str:
@@ -127,6 +141,27 @@ def deciding_ratios(edges: Sequence[float], ratio: float) -> tuple[float, ...]:
 
     steps = [step / 100 for step in range(101, 1001)]
     return tuple(sorted(filter(decides, {*steps, ratio}), key=lambda one: abs(one - ratio)))
+
+
+def undecidable(edges: Sequence[float], ratio: float) -> str:
+    """Why these finite edges cannot decide the p95 ratio wherever the p95 lies; empty if they can.
+
+    Names the ratios that they can.
+    """
+    found = deciding_ratios(edges, ratio)
+    if ratio in found:
+        return ""
+    spans: list[list[float]] = []
+    for one in sorted(found):
+        if spans and one - spans[-1][1] < 0.015:
+            spans[-1][1] = one
+        else:
+            spans.append([one, one])
+    said = [f"{a:g}" if a == b else f"{a:g} to {b:g}" for a, b in spans]
+    return (
+        f"the gateway's histogram cannot decide a p95_ratio of {ratio:g} everywhere: it can decide"
+        f" {', '.join(said) or 'none'}"
+    )
 
 
 def eta(
