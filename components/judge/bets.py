@@ -30,11 +30,11 @@ from components.judge.evidence import (
     two_sample_bet,
     wager,
 )
-from components.judge.growth import Growth, combine
+from components.judge.growth import NOTHING, Growth, combine
 from components.judge.policy import Policy
 from components.judge.state import JudgeState, PollDelta
 
-_NOTHING = (Growth(), Growth())
+_NOTHING = (NOTHING, NOTHING)
 
 
 def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from components.judge.constants import LIFE_SLACK_S
-from components.judge.growth import Growth, Layout, combine, read_sample
+from components.judge.growth import NOTHING, Growth, Layout, combine, read_sample
 from components.judge.lives import Clock, Source, follow, same_life, start
 from components.judge.poll import Sample
 
@@ -124,7 +124,7 @@ def advance(
 ) -> tuple[Ledger, Interval]:
     """Read one version's samples; `first` makes sources that are new a baseline."""
     sources, layout = dict(ledger.sources), ledger.layout
-    growth = baseline = Growth()
+    growth = baseline = NOTHING
     read, lost, late, fault = False, False, False, None
     for name in sorted(samples):
         sample, key = samples[name], (version, name)

@@ -89,9 +89,9 @@ def two_sample_bet(candidate: Count, champion: Count, champion_rate: float, rati
     candidate_rate = odds_times(champion_rate, ratio)
     pooled = (n_c * candidate_rate + n_b * champion_rate) / (n_c + n_b)
     return (
-        x_c * log(candidate_rate / pooled)
+        (x_c * log(candidate_rate / pooled) if x_c else 0.0)
         + (n_c - x_c) * log((1 - candidate_rate) / (1 - pooled))
-        + x_b * log(champion_rate / pooled)
+        + (x_b * log(champion_rate / pooled) if x_b else 0.0)
         + (n_b - x_b) * log((1 - champion_rate) / (1 - pooled))
     )
 

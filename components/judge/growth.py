@@ -40,6 +40,10 @@ class Growth(NamedTuple):
         return self.requests + self.refused
 
 
+NOTHING = Growth()
+"""Nothing was counted."""
+
+
 class Layout(NamedTuple):
     """A histogram's bucket edges as they are written, as they rise, and how to pick counts so."""
 
@@ -107,6 +111,8 @@ def read_sample(sample: Sample, usual: Layout | None) -> tuple[Growth, Layout | 
 
 def combine(a: Growth, b: Growth) -> Growth:
     """The sum of two sources or intervals."""
+    if a is NOTHING or b is NOTHING:
+        return b if a is NOTHING else a
     if not a.buckets or not b.buckets:
         buckets = a.buckets or b.buckets
     else:

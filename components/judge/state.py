@@ -17,7 +17,7 @@ from components.judge.constants import (
 )
 from components.judge.counters import Interval, Ledger, advance
 from components.judge.evidence import Count, EProcess, add
-from components.judge.growth import Growth
+from components.judge.growth import NOTHING, Growth
 from components.judge.latency import Buckets
 from components.judge.lives import Clock
 from components.judge.policy import Policy
@@ -46,7 +46,7 @@ class JudgeState(msgspec.Struct, frozen=True):
     """Its refused requests, likewise."""
     recent: Buckets = ()
     """The champion's cumulative buckets that predict its next; see `latency.remember`."""
-    pending: tuple[Growth, Growth] = (Growth(), Growth())
+    pending: tuple[Growth, Growth] = (NOTHING, NOTHING)
     """Counts of candidate and champion that wait to be compared until both are read again."""
     pending_mixed: bool = False
     """They are from before and after a change of weights, or some were lost."""
@@ -58,9 +58,9 @@ class JudgeState(msgspec.Struct, frozen=True):
     """Requests of candidate and champion that the newest poll has compared; None if it waits."""
     candidate_read_at: float | None = None
     """The newest poll that read the candidate."""
-    candidate_total: Growth = Growth()
+    candidate_total: Growth = NOTHING
     """Counts while the traffic was shared."""
-    champion_total: Growth = Growth()
+    champion_total: Growth = NOTHING
     correlations: tuple[float, float] = (PRIOR_CORRELATION, 1.0)
     """Sum and number of the polls' estimates of how the champion's latencies hang together."""
     step_requests: tuple[float, float] = (0.0, 0.0)
