@@ -29,6 +29,8 @@ class Clock(NamedTuple):
     """A late reading is not from before this."""
     began: float = 0.0
     """The time of the first poll."""
+    soon: float = inf
+    """Since a source that was read after this, a histogram need not have been flushed."""
 
 
 class Mark(NamedTuple):
@@ -95,7 +97,7 @@ def follow(source: Source, last: Growth, now: Growth, born: float | None, clock:
     if errors > requests or len(now.buckets) < len(last.buckets):
         # Two scrapes mixed up: the next poll has both.
         return Step(source, Growth())
-    unseen, buckets, lost = _answered(source, last, now)
+    unseen, buckets, lost = _answered(source, last, now, clock)
     grown = Growth(
         requests,
         errors,
@@ -111,7 +113,9 @@ def follow(source: Source, last: Growth, now: Growth, born: float | None, clock:
     return Step(Source(now, clock.now, born, marks, base=base, unseen=unseen), grown, lost, late)
 
 
-def _answered(source: Source, last: Growth, now: Growth) -> tuple[float, tuple[float, ...], bool]:
+def _answered(
+    source: Source, last: Growth, now: Growth, clock: Clock
+) -> tuple[float, tuple[float, ...], bool]:
     """Answers that are overdue so far, the interval's buckets, and whether they have a past."""
     if not last.buckets:
         # A histogram that began with the first request; else its past is unknown.
@@ -121,8 +125,11 @@ def _answered(source: Source, last: Growth, now: Growth) -> tuple[float, tuple[f
     # Requests that were open at the last poll may be answered in this one.
     open_ = max(last.requests - last.latencies, 0.0)
     more = buckets[-1] > now.requests - last.requests + open_
-    # A histogram may be flushed later than its counter, but not by a whole poll: what was asked
-    # until the last poll and has no latency now was never answered, or not by the version.
+    if source.t > clock.soon or now.requests == last.requests:
+        # Read again at once, or nothing new: this may be the same scrape.
+        return source.unseen, buckets, more
+    # A histogram may be flushed later than its counter, but not by a whole scrape: what was asked
+    # until the last one and has no latency now was never answered, or not by the version.
     asked, answered = last.requests - source.base[0], now.latencies - source.base[1]
     unseen = max(source.unseen, asked - answered)
     if unseen > source.unseen:

@@ -119,6 +119,7 @@ def ingest(
         patience=poll.t - PATIENCE_POLLS * policy.poll_s,
         late=poll.t - LATE_POLLS * policy.poll_s,
         began=poll.t if state.began is None else state.began,
+        soon=poll.t - policy.poll_s / 2,
     )
     ledger, champion = advance(
         state.ledger,

@@ -83,6 +83,21 @@ def test_a_new_series_of_a_process_that_is_read_already_counts_from_zero() -> No
     assert counted((first, theirs), (first, theirs), (later, theirs))[0][0] == 7
 
 
+@pytest.mark.parametrize("again", [100, 101])
+def test_a_poll_right_after_another_takes_no_answer_for_one_that_never_came(again: int) -> None:
+    # A release polls once more at a step's end: maybe the same scrape, maybe the same flush.
+    def read(n: float, answered: float) -> Sources:
+        return {"gw": Sample(n, 0.0, {"100": answered, "+Inf": answered})}
+
+    state = begin(Policy(), "1", "2")
+    polls = ((0, 0, 0), (15, 50, 48), (30, 100, 97), (30.5, again, 97), (45, 150, 150))
+    for t, n, answered in polls:
+        theirs = read(1000 + 9 * n, 1000 + 9 * answered)
+        poll = Poll(t, {"1": 90.0, "2": 10.0}, {"1": theirs, "2": read(n, answered)})
+        state, verdict = observe(Policy(), state, poll)
+    assert present(verdict.evidence).candidate.latencies == 150
+
+
 # What may happen to a reading; each draws from the true counters of both versions.
 EVENTS = ("read", "read", "read", "unread", "late", "again", "restart", "anonymous restart", "left")
 

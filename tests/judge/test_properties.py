@@ -173,7 +173,8 @@ def test_a_restart_at_a_known_time_changes_no_count(growth: list[Interval], at: 
         return
     for clean, restart in zip(unending(polls), unending(again), strict=True):
         assert totals(restart) == totals(clean)
-        assert evidence(restart) == evidence(clean)
+        # The split alone is not held against an interval of which something may be lost.
+        assert evidence(restart)[1] == evidence(clean)[1]
 
 
 @given(growths, st.integers(1, 12))
