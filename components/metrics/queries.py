@@ -134,12 +134,13 @@ class Queries:
             return " ".join(f"{sign} {total(Series(name))}" for sign, name in self.attempts).strip()
         return total(*self.unanswered) if self.unanswered else ""
 
-    def began(self, only: Callable[[str], str] = str) -> str:
+    def began(self) -> str:
         """When each replica's process began, in seconds since the epoch; empty if unknown."""
         if self.uptime is None:
             return ""
-        up = only(self.uptime.select())
-        return f"timestamp({up}) - {up}"
+        # `timestamp` tells a sample's time of a bare selector alone, of all else the query's.
+        up = self.uptime.select()
+        return f"(timestamp({up}) - {up})"
 
     def newest(self, backends: Iterable[str], window: str) -> str:
         """All that is known of these backends in one query, of one scrape of each target.
@@ -152,12 +153,13 @@ class Queries:
         up = self.scraped.select()
         on = f"on ({', '.join(TARGET)}) group_left ()"
 
-        def scraped_now(selector: str) -> str:
-            return f"({selector} and (timestamp({selector}) == {on} timestamp({up})))"
+        def scraped_now(selector: str, value: str = "") -> str:
+            return f"({value or selector} and (timestamp({selector}) == {on} timestamp({up})))"
 
+        began = "" if self.uptime is None else scraped_now(self.uptime.select(), self.began())
         parts = {
             **self.counted(names, only=scraped_now)._asdict(),
-            "began": self.began(scraped_now),
+            "began": began,
             "scraped": f"({up} and timestamp({up}) >= time() - {window.removesuffix('s')})",
         }
         if self.retries is not None:

@@ -86,7 +86,7 @@ def test_a_new_series_of_a_process_that_is_read_already_counts_from_zero() -> No
 @pytest.mark.parametrize("again", [100, 101])
 def test_a_poll_right_after_another_takes_no_answer_for_one_that_never_came(again: int) -> None:
     # A release polls once more at a step's end: maybe the same scrape, maybe the same flush.
-    def read(n: float, answered: float) -> Sources:
+    def read(n: float, answered: float) -> dict[str, Sample | None]:
         return {"gw": Sample(n, 0.0, {"100": answered, "+Inf": answered})}
 
     state = begin(Policy(), "1", "2")

@@ -8,6 +8,7 @@ import pytest
 
 from components.errors import Unreachable
 from components.judge import Sample
+from components.judge.lives import same_life
 from local.home import Home
 from local.platform.metrics import PrometheusMetrics
 from local.servers import ports, supervision
@@ -75,7 +76,7 @@ def test_a_gateway_that_was_restarted_shows_nothing_of_its_life_before(
 
     def of_the_new_life() -> bool:
         found = read()
-        if found is not None and found != old:
+        if found is not None and not same_life(found.born, old.born):
             readings.append(found)
         return len({reading.requests for reading in readings}) > 1
 
@@ -84,6 +85,5 @@ def test_a_gateway_that_was_restarted_shows_nothing_of_its_life_before(
         return of_the_new_life()
 
     wait_until(ask)
-    assert [reading.errors for reading in readings if reading.requests < 5] != []
     assert {reading.errors for reading in readings} == {0}
     assert all((reading.born or 0) > (old.born or 0) for reading in readings)
