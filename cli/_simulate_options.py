@@ -57,6 +57,31 @@ _OPTIONS = (
         "--baseline-errors", type=float, default=0.002, show_default=True, help="The champion's."
     ),
     click.option(
+        "--given-up",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="The candidate's share of requests that get no answer.",
+    ),
+    click.option(
+        "--refused",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="The candidate's share of requests refused as the client's fault (4xx).",
+    ),
+    click.option(
+        "--baseline-refused", type=float, default=0.0, show_default=True, help="The champion's."
+    ),
+    click.option(
+        "--readings",
+        type=click.Choice(["whole", "churn", "late", "slow", "restarts", "gaps", "doubled"]),
+        default="whole",
+        show_default=True,
+        help="What is wrong with how the counters are read: pods come and go, a metrics server is"
+        " behind, scrapes are slower than polls, the gateway restarts, nobody reads, twice.",
+    ),
+    click.option(
         "--latency-ratio",
         type=float,
         default=1.0,

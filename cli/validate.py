@@ -26,6 +26,7 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
     for file in files or sorted(Path("endpoints").glob("*.yaml")):
         try:
             found = endpoint.load(file)
+            endpoint.refuse_undecidable(found)
             click.echo(f"{file}: ok: {found.name} serves {found.model}")
         except InputError as error:
             wrong += 1

@@ -14,10 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from components import yaml_text
+from components import gateway, yaml_text
 from components.errors import InputError, describe, faults
 from components.files import read_limited
-from components.judge import JudgeSettings, Policy, Steps
+from components.judge import JudgeSettings, Policy, Steps, undecidable
 from components.model_name import ModelName
 from components.models import Strict
 
@@ -220,6 +220,21 @@ def parse(text: str, source: str) -> Endpoint:
             for place, said in faults(error)
         ]
         raise InputError("\n".join(found)) from error
+
+
+def refuse_undecidable(endpoint: Endpoint) -> None:
+    """Check that the gateway's histogram can decide the endpoint's p95 ratio, wherever the p95 is.
+
+    Not a part of `parse`: a record may hold settings that no release would begin with today.
+
+    Raises:
+        InputError: it cannot; names the ratios that it can.
+    """
+    settings = endpoint.release.judge
+    edges = [edge / gateway.PER_MS for edge in gateway.EDGES_US]
+    said = undecidable(edges, settings.p95_ratio) if settings.method == "sequential" else ""
+    if said:
+        raise InputError(f"{endpoint.name}: release.judge.p95_ratio: {said}")
 
 
 def load(path: Path) -> Endpoint:

@@ -1,12 +1,18 @@
 """The contract with any gateway, said once: names, and what its counters mean.
 
 Whoever configures a gateway, asks Prometheus for what it counted, or sends requests through it,
-takes headers, names of backends, series, and the meaning of an answer from here. What counts as
-failed stands once in Python (`is_failed`) and once in PromQL (`FAILED`), both from `FAILED_CLASS`
-and `FAILED_GRPC`.
+takes headers, names of backends, series, and the meaning of an answer from here. What counts as a
+request, as failed, as unanswered and as the client's fault stands once in Python (`is_failed`) and
+once in PromQL (`FAILED`), both from the same codes.
+
+A request *failed* if it was answered 5xx, or what would be one in gRPC, or not at all: the client
+gave up, or a reset or a deadline cut it off. The *client's fault* (4xx) is a class of its own, held
+against production's share and never against a limit. 401, 413, 429, and what else the gateway
+answers itself, belong to no version.
 """
 
 import re
+from collections.abc import Iterable
 
 from components.errors import InputError
 
@@ -39,20 +45,21 @@ _GRPC, _ASIDE = "-grpc", "-aside"
 
 STATS_PREFIX, REQUESTS, LATENCY = "sluice", "requests", "latency"
 """What the gateway's own access log counts: requests, and latencies in microseconds..."""
-CLUSTER, CODE, GRPC_STATUS = "cluster", "code", "grpc"
-"""...by the backend's name, and requests by HTTP status and gRPC status (none for REST) as well."""
+CLUSTER, CODE, GRPC_STATUS, FLAGS = "cluster", "code", "grpc", "flags"
+"""...by the backend's name, and requests by HTTP status, gRPC status (none for REST) and how the
+exchange ended (Envoy's response flags) as well."""
 REQUESTS_SERIES = f"envoy_{STATS_PREFIX}_{REQUESTS}"
 LATENCY_SERIES = f"envoy_{STATS_PREFIX}_{LATENCY}_bucket"
 RATE_LIMITED_SERIES = "envoy_http_local_rate_limit_rate_limited"
 """Requests that were answered 429, of all endpoints together."""
+RETRIES_SERIES, RETRIES_CLUSTER = "envoy_cluster_upstream_rq_retry", "envoy_cluster_name"
+"""Requests that the gateway sent once more, by the backend's name under another label."""
+UPTIME_SERIES = "envoy_server_uptime"
+"""Seconds since the gateway's process began: what it counted is of this life."""
 
-COUNTED = (
-    "response.code >= 500 || (response.code > 0 &&"
-    " (has(upstream.address) || response.code_details.startsWith('upstream_')))"
-)
-"""Which answers count as a request, in the access log's own language (CEL): those of a version, or
-the want of one; a failed gRPC call has code 200. Not counted: what the gateway refused by itself
-(`REFUSALS`), and what the client gave up before an answer (code 0)."""
+RETRY_ON = "connect-failure"
+"""The one reason for which a gateway may send a request once more: the connection was refused, so
+nobody has seen it. Any other retry hides a failure of the version."""
 
 REFUSALS = frozenset({401, 413, 429})
 """HTTP statuses that the gateway answers itself: no key, a body too large, too many requests."""
@@ -60,29 +67,73 @@ FAILED_CLASS = 5
 """The class of HTTP statuses that count as failed."""
 FAILED_GRPC = frozenset({2, 4, 13, 14, 15})
 """UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS: what would be a 5xx in HTTP."""
+REFUSED_GRPC = frozenset({3, 5, 6, 7, 9, 10, 11, 12})
+"""INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, ABORTED,
+OUT_OF_RANGE, UNIMPLEMENTED: what the version refused."""
+NO_ANSWER = 0
+"""The HTTP status, in the log, of a request that ended before an answer had begun."""
+CUT_OFF = frozenset({"DC", "DR", "DT", "LR", "SI", "UC", "UPE", "UR", "UT"})
+"""Flags of an answer that had begun and did not end: the client gave up, or a reset or a deadline
+cut it off."""
 _CLIENTS_CLASS = 4
 
+COUNTED = (
+    "response.code >= 500 || has(upstream.address) || response.code_details.startsWith('upstream_')"
+)
+"""Which requests count, in the access log's own language (CEL): those that were sent to a version,
+answered or not, or that failed for want of one; a failed gRPC call has code 200. Not counted: what
+the gateway refused by itself (`REFUSALS`), and what the client gave up before it was sent on."""
+ANSWERED = (
+    f"({COUNTED}) && response.code > {NO_ANSWER}"
+    f" && (response.code < {_CLIENTS_CLASS}00 || response.code >= {FAILED_CLASS}00)"
+    f" && !(response.grpc_status in {sorted(REFUSED_GRPC)} && response.code == 200)"
+)
+"""Whose latency counts, likewise: not what was refused, which says nothing of how long work takes.
+What was never answered has none; `components.judge` takes it for slower than any."""
 
-def is_failed(code: int, grpc: int | None = None) -> bool:
-    """Whether an answer of this HTTP status, and gRPC status if it has one, counts as failed."""
-    return code // 100 == FAILED_CLASS or grpc in FAILED_GRPC
+
+def is_unanswered(code: int, flags: str = "") -> bool:
+    """Whether no answer came, or not all of it."""
+    return code == NO_ANSWER or (code // 100 in (2, 3) and bool(CUT_OFF & set(flags.split(","))))
 
 
-def is_clients_fault(code: int) -> bool:
+def is_failed(code: int, grpc: int | None = None, flags: str = "") -> bool:
+    """Whether a request that ended with these statuses counts as failed."""
+    return code // 100 == FAILED_CLASS or grpc in FAILED_GRPC or is_unanswered(code, flags)
+
+
+def is_clients_fault(code: int, grpc: int | None = None) -> bool:
     """Whether the version refused what the client asked: a 4xx that is not the gateway's own."""
-    return code // 100 == _CLIENTS_CLASS and code not in REFUSALS
+    return (code // 100 == _CLIENTS_CLASS and code not in REFUSALS) or grpc in REFUSED_GRPC
 
 
-FAILED = (
-    f'{CODE}=~"{FAILED_CLASS}.."',
-    f'{GRPC_STATUS}=~"{"|".join(map(str, sorted(FAILED_GRPC)))}"',
+def is_request(code: int, grpc: int | None = None) -> bool:
+    """Whether it is one of those of which a share may fail: refused ones are a class apart."""
+    return code // 100 != _CLIENTS_CLASS and grpc not in REFUSED_GRPC
+
+
+def _any(codes: Iterable[object]) -> str:
+    return "|".join(map(str, codes))
+
+
+UNANSWERED: tuple[tuple[str, ...], ...] = (
+    (f'{CODE}=~"{NO_ANSWER}"',),
+    (f'{CODE}=~"[23].."', f'{FLAGS}=~"(.*,)?({_any(sorted(CUT_OFF))})(,.*)?"'),
 )
-"""`is_failed` as matchers of `REQUESTS_SERIES`: a series that meets any of them has failed."""
-CLIENTS_FAULT = (
-    f'{CODE}=~"{_CLIENTS_CLASS}.."',
-    f'{CODE}!~"{"|".join(map(str, sorted(REFUSALS)))}"',
+"""`is_unanswered` as matchers of `REQUESTS_SERIES`: a series must meet all of one group."""
+FAILED: tuple[tuple[str, ...], ...] = (
+    (f'{CODE}=~"{FAILED_CLASS}.."',),
+    (f'{GRPC_STATUS}=~"{_any(sorted(FAILED_GRPC))}"',),
+    *UNANSWERED,
 )
-"""`is_clients_fault` as matchers of `REQUESTS_SERIES`: a series must meet both."""
+"""`is_failed` as such matchers, likewise."""
+CLIENTS_FAULT: tuple[tuple[str, ...], ...] = (
+    (f'{CODE}=~"{_CLIENTS_CLASS}.."', f'{CODE}!~"{_any(sorted(REFUSALS))}"'),
+    (f'{GRPC_STATUS}=~"{_any(sorted(REFUSED_GRPC))}"',),
+)
+"""`is_clients_fault` as such matchers, likewise."""
+REQUEST = (f'{CODE}!~"{_CLIENTS_CLASS}.."', f'{GRPC_STATUS}!~"{_any(sorted(REFUSED_GRPC))}"')
+"""`is_request` as matchers of `REQUESTS_SERIES`: a series must meet both."""
 USERS = f'{CLUSTER}!~".*{_ASIDE}"'
 """The matcher of what users asked: without the twins of `backend(aside=True)`."""
 

@@ -23,26 +23,54 @@ def meets(matchers: Iterable[str], labels: dict[str, str]) -> bool:
     return True
 
 
-def series(code: int, grpc: int | None) -> dict[str, str]:
-    return {"code": str(code), "grpc": "" if grpc is None else str(grpc)}
+def series(code: int, grpc: int | None, flags: str = "-") -> dict[str, str]:
+    return {"code": str(code), "grpc": "" if grpc is None else str(grpc), "flags": flags}
+
+
+ENDINGS = ("-", "", "DC", "DR", "UR,DC", "UF", "UC", "NC", "RL", "SI", "UT")
+
+
+def test_each_class_is_the_same_in_python_and_in_promql() -> None:
+    for code in CODES:
+        for grpc in GRPC:
+            found = series(code, grpc)
+            refused = any(meets(group, found) for group in gateway.CLIENTS_FAULT)
+            assert refused == gateway.is_clients_fault(code, grpc), (code, grpc)
+            assert meets(gateway.REQUEST, found) == gateway.is_request(code, grpc), (code, grpc)
+        for flags in ENDINGS:
+            found = series(code, None, flags)
+            failed = any(meets(group, found) for group in gateway.FAILED)
+            assert failed == gateway.is_failed(code, None, flags), (code, flags)
+            unanswered = any(meets(group, found) for group in gateway.UNANSWERED)
+            assert unanswered == gateway.is_unanswered(code, flags), (code, flags)
 
 
 def test_what_failed_is_the_same_in_python_and_in_promql() -> None:
     for code in CODES:
         for grpc in GRPC:
-            chosen = any(meets([matcher], series(code, grpc)) for matcher in gateway.FAILED)
+            chosen = any(meets(group, series(code, grpc)) for group in gateway.FAILED)
             assert chosen == gateway.is_failed(code, grpc), (code, grpc)
-
-
-def test_what_is_the_clients_fault_is_the_same_in_python_and_in_promql() -> None:
-    for code in CODES:
-        chosen = meets(gateway.CLIENTS_FAULT, series(code, None))
-        assert chosen == gateway.is_clients_fault(code), code
 
 
 def test_an_answer_of_5xx_or_its_like_in_grpc_has_failed() -> None:
     assert [code for code in (200, 404, 429, 500, 503) if gateway.is_failed(code)] == [500, 503]
     assert [grpc for grpc in range(17) if gateway.is_failed(200, grpc)] == [2, 4, 13, 14, 15]
+
+
+def test_what_was_never_answered_has_failed_and_is_a_request() -> None:
+    for code, flags in ((0, "DC"), (0, "-"), (200, "DC"), (200, "UR,DC"), (200, "DR")):
+        assert gateway.is_unanswered(code, flags)
+        assert gateway.is_failed(code, None, flags)
+        assert gateway.is_request(code)
+    assert not gateway.is_unanswered(503, "UC")
+    assert not gateway.is_unanswered(400, "DC")
+
+
+def test_what_the_client_did_wrong_has_not_failed_and_is_no_request() -> None:
+    for code, grpc in ((400, None), (404, None), (422, None), (200, 3), (200, 5)):
+        assert gateway.is_clients_fault(code, grpc)
+        assert not gateway.is_failed(code, grpc)
+        assert not gateway.is_request(code, grpc)
 
 
 def test_what_the_gateway_refused_is_no_versions_answer() -> None:

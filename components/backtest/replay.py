@@ -1,7 +1,7 @@
 """Judging a decision record again: every verdict must come out as it was recorded."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from components import record
 from components.errors import InputError, first_fault
-from components.judge import RULE, JudgeState, Policy, Poll, Verdict, observe
+from components.judge import RULE, RULES, Policy, Poll, Verdict
 from components.record import Ended, Line
 
 DIGITS = 12
@@ -53,15 +53,23 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
     except ValidationError as error:
         said = first_fault(error)
         raise InputError(f"line 1: no 'release' line that can be judged again: {said}") from error
+    named = {line.body.rule for line in lines if isinstance(line.body, Verdict)}
+    rules = sorted(named & set(RULES)) if policy is None else []
+    # A release that went on under a newer Sluice has verdicts of two rules, each over all polls.
     # A first release has no champion, an unchanged one the same; neither has polls.
-    state = JudgeState(str(head.champion), head.candidate)
+    states = {
+        rule: RULES[rule].start(str(head.champion), head.candidate) for rule in rules or [RULE]
+    }
+    again: dict[int, Verdict] = {}
     polls = verdicts = 0
     passed: dict[float, float] = {}
     newest: Verdict | None = None
     difference = None
     for number, line in enumerate(lines, start=1):
         if isinstance(line.body, Poll):
-            state, newest = observe(used, state, line.body)
+            for rule, state in states.items():
+                states[rule], again[rule] = RULES[rule].observe(used, state, line.body)
+            newest = again[max(again)]
             polls += 1
             if newest.decision == "PROMOTE":
                 passed.setdefault(newest.step, newest.at)
@@ -69,7 +77,7 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
                 break
         elif isinstance(line.body, Verdict) and policy is None:
             verdicts += 1
-            difference = difference or _difference(line.body, line.content, number, newest)
+            difference = difference or _difference(line.body, line.content, number, again)
     return Replay(
         release_id=head.release_id,
         polls=polls,
@@ -82,17 +90,18 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
 
 
 def _difference(
-    recorded: Verdict, content: bytes, number: int, again: Verdict | None
+    recorded: Verdict, content: bytes, number: int, again: Mapping[int, Verdict]
 ) -> str | None:
-    if again is None:
+    """Where the verdict differs from the one that its own rule gives; None if nowhere."""
+    if not again:
         return f"line {number}: a verdict without a poll before it"
-    if recorded.rule != RULE:
+    if recorded.rule not in again:
         return (
             f"line {number}: judged by rule {recorded.rule} of the judge, this is rule {RULE}:"
             " replay it with the Sluice that recorded it, or see with --policy what this rule"
             " decides"
         )
-    where = _unequal(msgspec.json.decode(content), again.to_json(), "")
+    where = _unequal(msgspec.json.decode(content), again[recorded.rule].to_json(), "")
     if where is None:
         return None
     key, was, now = where

@@ -6,12 +6,13 @@ Pure: no clock, network, file or environment. Others import from here, not from 
 from components.judge import budget, constants, evidence, latency
 from components.judge.budget import Budget
 from components.judge.constants import MIN_TAIL_PAST, P95_MARGIN
-from components.judge.counters import Growth, combine
+from components.judge.growth import Growth, combine
 from components.judge.latency import p95_ms
-from components.judge.planning import Eta, Forecast, Preflight, eta, preflight
+from components.judge.planning import Eta, Forecast, Preflight, eta, preflight, undecidable
 from components.judge.policy import JudgeSettings, Policy, Steps
 from components.judge.poll import MAX_POLL_BYTES, Poll, Sample
 from components.judge.rule import begin, judge, observe
+from components.judge.rules import RULES
 from components.judge.state import JudgeState, PollDelta, ingest
 from components.judge.verdict import (
     RULE,
@@ -30,6 +31,7 @@ __all__ = [
     "MIN_TAIL_PAST",
     "P95_MARGIN",
     "RULE",
+    "RULES",
     "Arm",
     "Budget",
     "Code",
@@ -62,4 +64,5 @@ __all__ = [
     "observe",
     "p95_ms",
     "preflight",
+    "undecidable",
 ]

@@ -10,28 +10,31 @@ from components.judge.constants import (
     LIMIT_FRACTIONS,
     P95_RATIOS,
     P95_SAFE_RATIOS,
+    PATIENCE_POLLS,
     PRIOR_ERRORS,
     PRIOR_RATE,
     SPLIT_FACTORS,
     SPLIT_TOLERANCE,
     STARVED_NATS,
+    STILL_POLLS,
 )
-from components.judge.counters import Growth, combine
 from components.judge.evidence import (
     Count,
+    EProcess,
     add,
     binomial_bet,
     effective,
     intra_poll_correlation,
-    limit_bet,
+    limit_bets,
     odds_times,
     two_sample_bet,
     wager,
 )
+from components.judge.growth import NOTHING, Growth, combine
 from components.judge.policy import Policy
 from components.judge.state import JudgeState, PollDelta
 
-_NOTHING = (Growth(), Growth())
+_NOTHING = (NOTHING, NOTHING)
 
 
 def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
@@ -39,29 +42,40 @@ def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeStat
     candidate, champion = delta.candidate.growth, delta.champion.growth
     if not delta.shared:
         return _advance_past(state, combine(state.pending[1], champion))
-    state = _bet_limit(policy, state, candidate)
-    # Going by the champion's, so many requests should the candidate have had.
-    due = _due(state, champion)
+    state = _bet_limit(policy, state, candidate, delta.candidate_polls)
     ours, theirs = state.step_requests
+    asked = state.pending[0].asked + candidate.asked
     state = msgspec.structs.replace(
         state,
         candidate_total=combine(state.candidate_total, candidate),
         champion_total=combine(state.champion_total, champion),
-        step_requests=(ours + candidate.requests, theirs + champion.requests),
-        due=0.0 if candidate.requests else state.due + due,
+        step_requests=(ours + candidate.asked, theirs + champion.asked),
+        # Going by the champion's, so many requests should the candidate have had.
+        due=0.0 if asked else state.due + _due(state, champion),
     )
-    return _compare(policy, state, delta)
+    return state if delta.dark else _compare(policy, state, delta)
 
 
 def _due(state: JudgeState, champion: Growth) -> float:
-    return champion.requests * state.share / (100 - state.share)
+    return champion.asked * state.share / (100 - state.share)
+
+
+def _stands_still(state: JudgeState, candidate: Growth, champion: Growth) -> bool:
+    """One version has counted nothing though requests were due: it may be scraped less often."""
+    if candidate.asked == 0:
+        return _due(state, champion) >= STARVED_NATS
+    if champion.asked == 0:
+        return candidate.asked * (100 - state.share) / state.share >= STARVED_NATS
+    return False
 
 
 def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     """Bet on both versions' counts over the same time.
 
-    The counts of a source that was not read come later, for several polls at once. Held against
-    one poll of the other version they would tell of the time, not of the version: so both wait.
+    The counts of a source that was not read, or not scraped since the poll before, come later, for
+    several polls at once. Held against one poll of the other version they would tell of the time,
+    not of the version: so both wait. While neither was read nothing happens: the first reading
+    after such a gap is one long poll of both.
     """
     candidate, champion = (
         combine(pending, interval.growth)
@@ -71,13 +85,22 @@ def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     mixed = state.pending_mixed or delta.changed or lost
     if delta.candidate.late or delta.champion.late:
         return _advance_past(state, champion)
-    if delta.candidate.waiting or delta.champion.waiting:
-        return msgspec.structs.replace(state, pending=(candidate, champion), pending_mixed=mixed)
+    unread = delta.candidate.waiting or delta.champion.waiting
+    still = _stands_still(state, candidate, champion)
+    if (unread and state.waited < PATIENCE_POLLS) or (still and state.waited < STILL_POLLS):
+        waits = (candidate, champion)
+        return msgspec.structs.replace(
+            state, pending=waits, pending_mixed=mixed, waited=state.waited + 1
+        )
     state = _bet_relative(policy, state, candidate, champion)
     state = _bet_latency(policy, state, candidate, champion)
     if delta.read and not mixed and delta.candidate.whole and delta.champion.whole:
         state = _bet_split(state, candidate, champion)
-    return _advance_past(state, champion)
+    settled = (candidate.asked, champion.asked)
+    # What was asked before a change may still come, as long as nothing has come since.
+    mixed = mixed and not any(settled)
+    state = _advance_past(state, champion)
+    return msgspec.structs.replace(state, settled=settled, pending_mixed=mixed)
 
 
 def _advance_past(state: JudgeState, champion: Growth) -> JudgeState:
@@ -85,35 +108,46 @@ def _advance_past(state: JudgeState, champion: Growth) -> JudgeState:
     return msgspec.structs.replace(
         state,
         past=add(state.past, Count(champion.errors, champion.requests)),
+        past_refused=add(state.past_refused, Count(champion.refused, champion.asked)),
         recent=latency.remember(state.recent, champion.buckets),
         pending=_NOTHING,
         pending_mixed=False,
         paired_at=state.t,
+        waited=0,
     )
 
 
-def _bet_limit(policy: Policy, state: JudgeState, candidate: Growth) -> JudgeState:
+def _bet_limit(policy: Policy, state: JudgeState, candidate: Growth, polls: int) -> JudgeState:
     if candidate.requests == 0:
         return state
     count = Count(candidate.errors, candidate.requests)
-    bets = [limit_bet(count, policy.error_rate, f) for f in LIMIT_FRACTIONS.values]
+    bets = [limit_bets(count, policy.error_rate, f, polls) for f in LIMIT_FRACTIONS.values]
     return msgspec.structs.replace(state, limit=wager(state.limit, LIMIT_FRACTIONS, bets))
 
 
 def _bet_relative(
     policy: Policy, state: JudgeState, candidate: Growth, champion: Growth
 ) -> JudgeState:
-    if candidate.requests == 0 or champion.requests == 0:
-        return state
-    ours = Count(candidate.errors, candidate.requests)
-    theirs = Count(champion.errors, champion.requests)
-    rate = champion_error_rate(policy, state.past)
+    """Failures, and requests refused, against the champion's."""
+    relative, refused = state.relative, state.refused
+    if candidate.requests > 0 and champion.requests > 0:
+        ours = Count(candidate.errors, candidate.requests)
+        theirs = Count(champion.errors, champion.requests)
+        relative = _wagered(relative, ours, theirs, champion_error_rate(policy, state.past))
+    if candidate.asked > 0 and champion.asked > 0:
+        ours = Count(candidate.refused, candidate.asked)
+        theirs = Count(champion.refused, champion.asked)
+        refused = _wagered(refused, ours, theirs, champion_error_rate(policy, state.past_refused))
+    return msgspec.structs.replace(state, relative=relative, refused=refused)
+
+
+def _wagered(process: EProcess, ours: Count, theirs: Count, rate: float) -> EProcess:
     bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in ERROR_RATIOS.values]
-    return msgspec.structs.replace(state, relative=wager(state.relative, ERROR_RATIOS, bets))
+    return wager(process, ERROR_RATIOS, bets)
 
 
 def champion_error_rate(policy: Policy, past: Count) -> float:
-    """What the champion's error rate is expected to be in the next poll."""
+    """What the champion's rate of `past` is expected to be in the next poll."""
     prior_requests = PRIOR_ERRORS / (PRIOR_RATE * policy.error_rate)
     return (past.hits + PRIOR_ERRORS) / (past.trials + prior_requests)
 
@@ -122,8 +156,7 @@ def edge_pair(policy: Policy, state: JudgeState) -> latency.Pair | None:
     """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
     if not latency.known(state.recent):
         return None
-    u = latency.p95_edge(state.ledger.edges, state.recent)
-    return latency.pair(state.ledger.edges, u, policy.p95_ratio)
+    return latency.deciding(state.ledger.edges, state.recent, policy.p95_ratio)
 
 
 def _bet_latency(
@@ -156,13 +189,13 @@ def _bet_latency(
 
 
 def _bet_split(state: JudgeState, candidate: Growth, champion: Growth) -> JudgeState:
-    total, due = candidate.requests + champion.requests, _due(state, champion)
+    total, due = candidate.asked + champion.asked, _due(state, champion)
     # A starved candidate has its own name; to leave such polls out moves the expected share by
     # less than 1 %, well inside the tolerance.
-    if total == 0 or (candidate.requests == 0 and due >= STARVED_NATS):
+    if total == 0 or (candidate.asked == 0 and due >= STARVED_NATS):
         return state
     bets = [
-        candidate.requests * ours + champion.requests * theirs
+        candidate.asked * ours + champion.asked * theirs
         for ours, theirs in _split_bets(state.share / 100)
     ]
     return msgspec.structs.replace(state, split=wager(state.split, SPLIT_FACTORS, bets))

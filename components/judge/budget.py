@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 ERRORS_SHARE = 0.25
 """Of the budget: the error rate (over the limit and worse than production, both)."""
-P95_SHARE = 0.7
+P95_SHARE = 0.6
 """Of the budget: the p95 latency."""
+REFUSED_SHARE = 0.1
+"""Of the budget: more refused requests than production's."""
 SPLIT_SHARE = 0.05
 """Of the budget: the split check, whose ERROR also ends the release of a good version."""
 
@@ -16,6 +18,7 @@ class Budget:
 
     errors: float
     p95: float
+    refused: float
     split: float
 
 
@@ -29,5 +32,6 @@ def split(false_rollback: float) -> Budget:
     return Budget(
         errors=false_rollback * ERRORS_SHARE,
         p95=false_rollback * P95_SHARE,
+        refused=false_rollback * REFUSED_SHARE,
         split=false_rollback * SPLIT_SHARE,
     )

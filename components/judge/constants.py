@@ -71,7 +71,21 @@ P95_MARGIN = 1.5 / 1.3
 STARVED_NATS = 4.6
 """The candidate is starved once this many of its requests were due and none came: chance 1 %."""
 PATIENCE_POLLS = 4.0
-"""The comparison of the versions waits for a source that was not read for at most so many polls."""
+"""The comparison of the versions waits at most so many polls for a source that was not read..."""
+STILL_POLLS = 20
+"""...and for a version whose counter stands still though requests were due to it: it may be scraped
+less often than it is judged."""
 GONE_AFTER_POLLS = 20.0
-"""A source that has not been listed for this many polls has left; until then it may be the failing
-one."""
+"""A source that has not been listed for this many polls may be forgotten."""
+LATE_POLLS = 10.0
+"""A reading that is at most so many polls behind may come from a metrics server that is late."""
+NEAR_ZERO = 0.25
+"""While a source is known for a shorter time, only a reading below this share of its first one is
+a restart rather than late."""
+LIFE_SLACK_S = 5.0
+"""Starts of one process that are read at two times differ by less than this."""
+NEAR_TAIL = 0.25
+"""An edge stands for the p95 in a wide bucket if its share of slower answers is within this of 5 %,
+relatively."""
+SUSPECT_NATS = 1.0
+"""From this evidence on a verdict names what it suspects."""

@@ -1,67 +1,22 @@
 """From cumulative counters to what happened since the poll before, source by source.
 
 A source first seen at its version's first poll is a baseline; first seen later it is new and
-starts at zero. A counter that is lower than before is stale, as one of two redundant Prometheus
-servers may be, or was restarted: the next reading tells which. A restarted one counts from zero.
+starts at zero, unless its process is older than what was watched. One that is no longer listed has
+left; one that is listed without counters was not read.
 """
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from itertools import pairwise
-from operator import add, itemgetter, lt, sub
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
+from components.judge.constants import LIFE_SLACK_S
+from components.judge.growth import NOTHING, Growth, Layout, combine, read_sample
+from components.judge.lives import Clock, Source, follow, same_life, start
 from components.judge.poll import Sample
 
-MAX_COUNT = 2.0**53
-"""Beyond it a float no longer counts in steps of one."""
-MAX_EDGES = 1_000
 MAX_GONE = 50
 """So many sources of a version that have left are remembered, in case that one comes back."""
-
-
-class Growth(NamedTuple):
-    """Requests, errors and cumulative buckets of an interval; no buckets are all zeros."""
-
-    requests: float = 0.0
-    errors: float = 0.0
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def latencies(self) -> float:
-        """Answers whose latency is known."""
-        return self.buckets[-1] if self.buckets else 0.0
-
-
-class Source(NamedTuple):
-    """What was last read of one source, and when (when it was first named, if never)."""
-
-    last: Growth | None
-    t: float
-    fallen: Growth | None = None
-    """A newer reading below `last`: the next one tells whether it was stale or a restart."""
-
-
-class Clock(NamedTuple):
-    """Times in the polls' own seconds; the judge reads no other clock."""
-
-    now: float
-    gone: float
-    """A source last read before this has left, unless it is still listed."""
-    paired: float
-    """Up to here the two versions have been compared."""
-    patience: float
-    """The comparison does not wait for a source last read before this."""
-
-
-class Layout(NamedTuple):
-    """A histogram's bucket edges as they are written, as they rise, and how to pick counts so."""
-
-    keys: tuple[str, ...]
-    edges: tuple[float, ...]
-    pick: Callable[[Mapping[str, float]], tuple[float, ...]]
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -90,9 +45,9 @@ class Interval(NamedTuple):
     """`growth` begins at another time than what there is to compare: before it, for a source that
     was not waited for, or after it, for one whose past is unknown."""
     missing: str | None
-    """A source that was not read, though it may still serve."""
+    """A source that was not read, though it is listed."""
     waiting: bool
-    """A source was not read that the comparison waits for."""
+    """A source was not read that the comparison may wait for."""
     fault: str | None
     """A sample that cannot be true."""
 
@@ -102,117 +57,20 @@ class Interval(NamedTuple):
         return self.missing is None and not self.lost
 
 
-@lru_cache(maxsize=64)
-def _layout(keys: tuple[str, ...]) -> Layout | None:
-    """The edges in rising order and how to pick their counts; None if they make no histogram."""
-    try:
-        edges = sorted((float(key), key) for key in keys)
-    except ValueError:
-        return None
-    values = tuple(edge for edge, _ in edges)
-    rising = all(a < b for a, b in pairwise(values))
-    if not 2 <= len(keys) <= MAX_EDGES or not rising or not values[0] > 0:
-        return None
-    if values[-1] != float("inf"):
-        return None
-    return Layout(keys, values, itemgetter(*(key for _, key in edges)))
-
-
-def edges_of(buckets: Mapping[str, float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The edges in ms, rising and ending in infinity, and their cumulative counts.
-
-    Both are empty when `buckets` are no histogram.
-    """
-    layout = _layout(tuple(buckets)) if buckets else None
-    return (layout.edges, layout.pick(buckets)) if layout else ((), ())
-
-
-def _read(sample: Sample, usual: Layout | None) -> tuple[Growth, Layout | None] | str:
-    """The sample's counters and their histogram, or why it cannot be true."""
-    if not (0 <= sample.requests <= MAX_COUNT and 0 <= sample.errors <= MAX_COUNT):
-        return "requests or errors are no count"
-    if not sample.buckets:
-        return Growth(sample.requests, sample.errors), usual
-    keys = tuple(sample.buckets)
-    layout = usual if usual is not None and usual.keys == keys else _layout(keys)
-    if layout is None:
-        return "the bucket edges are no rising positive numbers that end in +Inf"
-    if usual is not None and layout.edges != usual.edges:
-        return "its bucket edges differ from the other sources'"
-    counts = layout.pick(sample.buckets)
-    # The sum is NaN if any count is; sorting what is in order already is the fastest test of order.
-    if not (counts[0] >= 0 and sum(counts) <= MAX_COUNT * len(counts)):
-        return "a bucket holds no count"
-    if counts[-1] > MAX_COUNT or sorted(counts) != [*counts]:
-        return "the buckets do not rise with their edges"
-    return Growth(sample.requests, sample.errors, counts), layout
-
-
-def _below(now: Growth, last: Growth) -> bool:
-    """A counter is lower than it was."""
-    if now.requests < last.requests or now.errors < last.errors:
-        return True
-    return any(map(lt, now.buckets, last.buckets))
-
-
-def _restarted(source: Source, now: Growth, clock: Clock) -> bool:
-    """The reading is below the last for the second time, and goes on from the first of the two.
-
-    The same numbers again may be the same stale scrape, unless they stay.
-    """
-    if source.fallen is None or _below(now, source.fallen):
-        return False
-    return now.requests > source.fallen.requests or source.t < clock.patience
-
-
-def _since(source: Source, last: Growth, now: Growth, clock: Clock) -> tuple[Growth, bool] | None:
-    """What was added and whether something was lost; None if the reading is not to be trusted."""
-    if _below(now, last):
-        if not _restarted(source, now, clock):
-            return None
-        # If only a part went back while requests went on, nothing of this interval counts.
-        return (now if now.requests < last.requests else Growth()), True
-    requests, errors = now.requests - last.requests, now.errors - last.errors
-    if errors > requests or len(now.buckets) < len(last.buckets):
-        # Two scrapes mixed up: the next poll has both.
-        return None
-    if not last.buckets:
-        # A histogram that began with the first request; else its past is unknown.
-        unknown = bool(now.buckets) and last.requests > 0
-        return Growth(requests, errors, () if unknown else now.buckets), unknown
-    buckets = tuple(map(sub, now.buckets, last.buckets))
-    # Requests that were open at the last poll may be answered in this one.
-    open_ = max(last.requests - last.latencies, 0.0)
-    return Growth(requests, errors, buckets), buckets[-1] > requests + open_
-
-
-def combine(a: Growth, b: Growth) -> Growth:
-    """The sum of two sources or intervals."""
-    if not a.buckets or not b.buckets:
-        buckets = a.buckets or b.buckets
-    else:
-        buckets = tuple(map(add, a.buckets, b.buckets))
-    return Growth(a.requests + b.requests, a.errors + b.errors, buckets)
-
-
 def _unread(
     sources: Mapping[tuple[str, str], Source],
     version: str,
     samples: Mapping[str, Sample | None],
     clock: Clock,
 ) -> tuple[str | None, bool]:
-    """A source that was not read now, though it is listed or was read lately; whether to wait.
-
-    Only one that is no longer listed can have left; a listed one is there and may be failing.
-    """
+    """A listed source that was not read now; whether the comparison may wait for one."""
     missing, waiting = None, False
-    for (owner, name), source in sources.items():
-        if owner != version or (source.last is not None and source.t == clock.now):
+    for name in samples:
+        source = sources[version, name]
+        if source.last is not None and source.t == clock.now:
             continue
-        if name in samples or (source.last is not None and source.t >= clock.gone):
-            missing = missing or name
-            begun = source.last is not None and source.t >= clock.paired
-            waiting = waiting or (begun and source.t >= clock.patience)
+        missing = missing or name
+        waiting = waiting or (source.last is not None and source.t >= clock.paired)
     return missing, waiting
 
 
@@ -234,6 +92,28 @@ def _forget(
         del sources[key]
 
 
+def _is_new(ledger: Ledger, name: str, known: Source | None, sample: Sample, clock: Clock) -> bool:
+    """Whether a source that was never read before has counted only since the first poll.
+
+    Its process began later, or was read before under another name that begins as this one does, up
+    to a slash; where the start is not known, one that was not listed before is new.
+    """
+    born = sample.born
+    if born is None or known is not None:
+        return known is None or (born is not None and born >= clock.began)
+    if born >= clock.began:
+        return True
+    process = name.partition("/")[0]
+    return any(
+        bool(source.marks)
+        and source.marks[0].t < clock.now
+        and source.born is not None
+        and other.partition("/")[0] == process
+        and same_life(source.born, born)
+        for (_, other), source in ledger.sources.items()
+    )
+
+
 def advance(
     ledger: Ledger,
     version: str,
@@ -244,37 +124,38 @@ def advance(
 ) -> tuple[Ledger, Interval]:
     """Read one version's samples; `first` makes sources that are new a baseline."""
     sources, layout = dict(ledger.sources), ledger.layout
-    growth = baseline = Growth()
+    growth = baseline = NOTHING
     read, lost, late, fault = False, False, False, None
     for name in sorted(samples):
         sample, key = samples[name], (version, name)
         known = sources.get(key)
-        found = None if sample is None else _read(sample, layout)
+        found = None if sample is None else read_sample(sample, layout)
         if isinstance(found, str):
             fault = fault or f"version {version}, source {name}: {found}"
-        if not isinstance(found, tuple) or found[0].errors > found[0].requests:
+        if sample is None or not isinstance(found, tuple) or found[0].errors > found[0].requests:
             # Errors beyond requests are two scrapes mixed up: the next poll has both.
             sources.setdefault(key, Source(None, clock.now))
             continue
         now, layout = found
         if known is None and first:
             baseline = combine(baseline, now)
+            sources[key] = start(now, clock.now, sample.born)
             late = True
-        elif known is None:
+        elif (known is None or known.last is None) and _is_new(ledger, name, known, sample, clock):
             growth = combine(growth, now)
+            sources[key] = start(now, clock.now, sample.born, whole=True)
             lost = lost or now.latencies > now.requests
-        elif known.last is None:
+            late = late or (sample.born or clock.now) < clock.paired - LIFE_SLACK_S
+        elif known is None or known.last is None:
+            sources[key] = start(now, clock.now, sample.born)
             lost = late = True
         else:
-            since = _since(known, known.last, now, clock)
-            if since is None:
-                if _below(now, known.last):
-                    sources[key] = known._replace(fallen=now)
+            step = follow(known, known.last, now, sample.born, clock)
+            sources[key] = step.source
+            if step.source.t != clock.now:
                 continue
-            growth = combine(growth, since[0])
-            lost = lost or since[1]
-            late = late or known.t < clock.paired
-        sources[key] = Source(now, clock.now)
+            growth = combine(growth, step.growth)
+            lost, late = lost or step.lost, late or step.late
         read = True
     missing, waiting = _unread(sources, version, samples, clock)
     _forget(sources, version, samples, clock)

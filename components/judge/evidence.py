@@ -40,6 +40,26 @@ def limit_bet(count: Count, limit: float, fraction: float) -> float:
     return log1p(fraction / limit * (count.hits / count.trials - limit))
 
 
+def limit_bets(count: Count, limit: float, fraction: float, polls: int) -> float:
+    """Log e-value of a count that was read at once for so many `polls`.
+
+    Each poll would have been a `limit_bet`. How the hits lay is not known: the product is smallest
+    where they fill whole polls (each factor is linear in its hits, so its log is concave), with
+    the polls taken as equal parts of the count.
+    """
+    parts = min(polls, int(count.trials))
+    if parts <= 1:
+        return limit_bet(count, limit, fraction)
+    size = count.trials / parts
+    full = int(count.hits / size)
+    if full == parts:
+        return parts * limit_bet(Count(1, 1), limit, fraction)
+    rest = limit_bet(Count(count.hits - full * size, size), limit, fraction)
+    whole = limit_bet(Count(1, 1), limit, fraction)
+    none = limit_bet(Count(0, 1), limit, fraction)
+    return full * whole + rest + (parts - full - 1) * none
+
+
 def binomial_bet(count: Count, rate: float, null_rate: float) -> float:
     """Log likelihood ratio of the hits among the trials for `rate` against `null_rate`.
 
@@ -69,9 +89,9 @@ def two_sample_bet(candidate: Count, champion: Count, champion_rate: float, rati
     candidate_rate = odds_times(champion_rate, ratio)
     pooled = (n_c * candidate_rate + n_b * champion_rate) / (n_c + n_b)
     return (
-        x_c * log(candidate_rate / pooled)
+        (x_c * log(candidate_rate / pooled) if x_c else 0.0)
         + (n_c - x_c) * log((1 - candidate_rate) / (1 - pooled))
-        + x_b * log(champion_rate / pooled)
+        + (x_b * log(champion_rate / pooled) if x_b else 0.0)
         + (n_b - x_b) * log((1 - champion_rate) / (1 - pooled))
     )
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from components.judge.constants import (
     MIN_TAIL_PAST,
+    NEAR_TAIL,
     P95_MARGIN,
     PRIOR_ERRORS,
     RATIO_SLACK,
@@ -54,6 +55,31 @@ def pair(edges: Sequence[float], u: int, ratio: float) -> Pair | None:
         return None
     at_most = ratio * P95_MARGIN * edges[u] * (1 + _ROUNDING)
     return Pair(u, v, bisect_right(edges, at_most) - 1)
+
+
+def deciding(edges: Sequence[float], counts: Sequence[float], ratio: float) -> Pair | None:
+    """The pair at the p95 of `counts` (cumulative), or None when it cannot decide the ratio."""
+    u = p95_edge(edges, counts)
+    return pair(edges, u, ratio) if bucket_ratio(edges, counts, u) <= ratio * RATIO_SLACK else None
+
+
+def bucket_ratio(edges: Sequence[float], counts: Sequence[float], u: int) -> float:
+    """How far the p95 of `counts` may lie from where it is taken for, as a ratio.
+
+    1 if edge `u`, the nearest, has about 5 % beyond it; else what the p95's bucket spans, which is
+    infinite for the first and the last.
+    """
+    total = counts[-1]
+    if abs(1 - counts[u] / total - TAIL) <= NEAR_TAIL * TAIL:
+        return 1.0
+    at = bisect_left(counts, (1 - TAIL) * total)
+    return edges[at] / edges[at - 1] if at else math.inf
+
+
+def p95_bucket(edges: Sequence[float], counts: Sequence[float]) -> tuple[float, float]:
+    """The edges in ms between which the p95 of `counts` (cumulative) lies."""
+    at = bisect_left(counts, (1 - TAIL) * counts[-1])
+    return (edges[at - 1] if at else 0.0), edges[at]
 
 
 def ratio_at(edges: Sequence[float], u: int, ratio: float) -> float:

@@ -1,7 +1,8 @@
 """Before a release: can the buckets decide the rule, and how soon is each fault seen?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -19,13 +20,13 @@ from components.judge.constants import (
     SAFE_FRACTIONS,
     Grid,
 )
-from components.judge.counters import edges_of
 from components.judge.evidence import (
     Count,
     binomial_bet,
     limit_bet,
     two_sample_bet,
 )
+from components.judge.growth import edges_of
 from components.judge.policy import Policy
 
 ERROR_FAULTS = (0.5, 0.05, 0.03)
@@ -80,6 +81,9 @@ def preflight(policy: Policy, buckets: Mapping[str, float]) -> Preflight:
         return Preflight(False, math.inf, "production has no latency histogram: no p95 to compare")
     if counts[-1] >= MIN_TAIL_PAST:
         at = latency.p95_edge(edges, counts)
+        wide = latency.bucket_ratio(edges, counts, at)
+        if wide > policy.p95_ratio * RATIO_SLACK:
+            return _wide(policy, edges, counts, wide)
         ratio = latency.ratio_at(edges, at, policy.p95_ratio)
         where = f"at production's p95 (edge {edges[at]:.4g} ms)"
     else:
@@ -95,8 +99,68 @@ def preflight(policy: Policy, buckets: Mapping[str, float]) -> Preflight:
     return Preflight(
         False,
         ratio,
-        f"{text}, the policy asks for {policy.p95_ratio:g}: add edges whose ratio is"
-        f" {math.sqrt(policy.p95_ratio):.3f}, or ask for more",
+        f"{text}, {_advice(policy, '')}",
+    )
+
+
+def _wide(
+    policy: Policy, edges: Sequence[float], counts: Sequence[float], wide: float
+) -> Preflight:
+    """The p95 may lie anywhere in a bucket that spans the ratio `wide`."""
+    low, high = latency.p95_bucket(edges, counts)
+    can = "no p95 ratio"
+    if wide < math.inf:
+        at = latency.p95_edge(edges, counts)
+        wide = latency.ratio_at(edges, at, wide / RATIO_SLACK)
+        can = f"a p95 ratio of {wide:.3g}"
+    text = (
+        f"the buckets can decide {can}: production's p95 lies between {low:.4g} and {high:.4g} ms"
+    )
+    return Preflight(False, wide, f"{text}, {_advice(policy, ' there')}")
+
+
+def _advice(policy: Policy, where: str) -> str:
+    return (
+        f"the policy asks for {policy.p95_ratio:g}: add edges whose ratio is"
+        f" {math.sqrt(policy.p95_ratio):.3f}{where}, or ask for more"
+    )
+
+
+def deciding_ratios(edges: Sequence[float], ratio: float) -> tuple[float, ...]:
+    """Which p95 ratios these finite edges decide wherever the p95 lies, nearest `ratio` first.
+
+    Tried are the steps of 0.01 up to 10; empty edges decide none.
+    """
+
+    def decides(asked: float) -> bool:
+        below = [u for u in range(len(edges)) if edges[u] * asked <= edges[-1]]
+        listed = [*edges, math.inf]
+        found = [latency.ratio_at(listed, u, asked) for u in below]
+        spans = [b / a for a, b in pairwise(edges)]
+        return bool(found) and max(*found, *spans) <= asked * RATIO_SLACK
+
+    steps = [step / 100 for step in range(101, 1001)]
+    return tuple(sorted(filter(decides, {*steps, ratio}), key=lambda one: abs(one - ratio)))
+
+
+def undecidable(edges: Sequence[float], ratio: float) -> str:
+    """Why these finite edges cannot decide the p95 ratio wherever the p95 lies; empty if they can.
+
+    Names the ratios that they can.
+    """
+    found = deciding_ratios(edges, ratio)
+    if ratio in found:
+        return ""
+    spans: list[list[float]] = []
+    for one in sorted(found):
+        if spans and one - spans[-1][1] < 0.015:
+            spans[-1][1] = one
+        else:
+            spans.append([one, one])
+    said = [f"{a:g}" if a == b else f"{a:g} to {b:g}" for a, b in spans]
+    return (
+        f"the gateway's histogram cannot decide a p95_ratio of {ratio:g} everywhere: it can decide"
+        f" {', '.join(said) or 'none'}"
     )
 
 

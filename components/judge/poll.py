@@ -24,12 +24,39 @@ _Buckets = Annotated[
 ]
 
 
-class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cumulative counters of one source (a gateway replica or a pod) for one version."""
+class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Cumulative counters of one source (a gateway replica or a pod) for one version.
 
-    requests: _Count
-    errors: _Count
+    What belongs to no version (no key, too many requests) is in none of them.
+    """
+
+    requests: Annotated[
+        _Count,
+        msgspec.Meta(description="Answered, or failed for want of an answer; not the refused."),
+    ]
+    errors: Annotated[_Count, msgspec.Meta(description="Of the requests: those that failed.")]
     buckets: _Buckets
+    refused: Annotated[
+        _Count,
+        msgspec.Meta(description="Requests that the version refused as the client's fault (4xx)."),
+    ] = 0.0
+    unanswered: Annotated[
+        _Count,
+        msgspec.Meta(
+            description="Of the errors: no answer came, for example as the client gave up. They"
+            " are in no bucket and count as slower than every edge."
+        ),
+    ] = 0.0
+    retried: Annotated[
+        _Count, msgspec.Meta(description="Requests that the gateway sent once more.")
+    ] = 0.0
+    born: Annotated[
+        float | None,
+        msgspec.Meta(
+            description="When the process behind the source began, in the polls' own seconds"
+            " (negative: before the release); null: not known."
+        ),
+    ] = None
 
 
 class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

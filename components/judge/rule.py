@@ -8,14 +8,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from components.judge import budget, latency, threshold
+from components.judge import budget, latency, reasons
 from components.judge.bets import apply_bets, edge_pair
-from components.judge.constants import (
-    SAFE_FRACTIONS,
-    STARVED_NATS,
-)
-from components.judge.counters import Growth
+from components.judge.constants import SAFE_FRACTIONS
 from components.judge.evidence import Count, log_e, log_safety
+from components.judge.growth import Growth
 from components.judge.policy import Policy
 from components.judge.poll import Poll
 from components.judge.state import JudgeState, PollDelta, ingest
@@ -55,7 +52,10 @@ def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, 
     state = msgspec.structs.replace(
         state, limit_spoke=evidence.limit.speaks, relative_spoke=evidence.relative.speaks
     )
-    return _end(state, _decide(policy, state, delta, evidence))
+    verdict = _decide(policy, state, delta, evidence)
+    if verdict.decision == "PROMOTE":
+        state = msgspec.structs.replace(state, passed=state.share)
+    return _end(state, verdict)
 
 
 def judge(policy: Policy, champion: str, candidate: str, polls: Iterable[Poll]) -> Verdict:
@@ -99,7 +99,15 @@ def _hold(
 
 def _arm(state: JudgeState, total: Growth) -> Arm:
     p95 = latency.p95_ms(state.ledger.edges, total.buckets)
-    return Arm(total.requests, total.errors, total.latencies, p95)
+    return Arm(
+        total.requests,
+        total.errors,
+        total.latencies,
+        p95,
+        total.refused,
+        total.unanswered,
+        total.retried,
+    )
 
 
 def _p95(policy: Policy, state: JudgeState) -> P95 | None:
@@ -138,6 +146,7 @@ def _evidence(policy: Policy, state: JudgeState) -> Evidence:
         observed_share=100 * ours / (ours + theirs) if ours + theirs else None,
         step_requests=ours,
         watched_s=state.t - state.step_began,
+        refused=Test(log_e(state.refused), -math.log(shares.refused)),
     )
 
 
@@ -149,137 +158,38 @@ def _decide(policy: Policy, state: JudgeState, delta: PollDelta, evidence: Evide
         )
         reason = Reason("split_mismatch", text)
         return _final(state, "ERROR", (reason,), evidence)
-    faults = _faults(policy, evidence)
+    faults = reasons.faults(policy, evidence)
     if faults:
         return _final(state, "ROLLBACK", faults, evidence)
+    if state.passed == state.share:
+        text = f"the step at {state.share:g} % was passed; the next share is not in force yet"
+        return _hold(state, (Reason("passed", text),), evidence)
     if not delta.shared:
         text = f"the candidate's weight is {state.share:g} %: nothing to compare"
         return _hold(state, (Reason("waiting", text),), evidence)
     return _watch(policy, state, delta, evidence)
 
 
-def _faults(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
-    """What speaks for a rollback now."""
-    candidate, champion = evidence.candidate, evidence.champion
-    if policy.method == "threshold":
-        if not threshold.enough(policy, candidate, champion):
-            return ()
-        return threshold.faults(policy, candidate, champion)
-    found = []
-    if evidence.limit.speaks and evidence.relative.speaks:
-        text = (
-            f"{_rate(candidate)} of the candidate's requests failed, over the limit of"
-            f" {policy.error_rate:.2%} and worse than production's {_rate(champion)}"
-        )
-        found.append(Reason("error_rate", text))
-    if evidence.latency.speaks:
-        p95 = evidence.p95
-        said = (
-            f": {p95.candidate_slower or 0:.1%} of its answers took longer than"
-            f" {p95.candidate_edge_ms:.0f} ms, {p95.champion_slower or 0:.1%} of production's"
-            f" longer than {p95.champion_edge_ms:.0f} ms"
-            if p95
-            else ""
-        )
-        text = f"the p95 is more than {policy.p95_ratio:g} times production's{said}"
-        found.append(Reason("p95", text))
-    return tuple(found)
-
-
-def _rate(arm: Arm) -> str:
-    return f"{arm.errors / arm.requests:.2%}" if arm.requests else "0 of 0"
-
-
 def _watch(policy: Policy, state: JudgeState, delta: PollDelta, evidence: Evidence) -> Verdict:
     """Nothing speaks for a rollback: promote, go on watching, or give up."""
     # Polls are seldom exactly on time: half a poll early is the watch's end.
     left = policy.watch_s - evidence.watched_s - policy.poll_s / 2
-    unread = _no_data(state, delta)
+    unread = reasons.no_data(state, delta)
     if left > 0:
-        reasons = unread + _shared_fault(policy, evidence) or (
-            Reason("watching", f"nothing is wrong so far; {left:.0f} s of the watch are left"),
-        )
-        return _hold(state, reasons, evidence)
-    missing = _lacking(policy, state, evidence)
+        found = reasons.shared_fault(policy, evidence) or reasons.suspicions(policy, evidence)
+        said = f"{left:.0f} s of the watch are left"
+        if found:
+            return _hold(state, (*unread, *found, Reason("watching", said)), evidence)
+        calm = (Reason("watching", f"nothing is wrong so far; {said}"),)
+        return _hold(state, unread or calm, evidence)
+    missing = reasons.lacking(policy, state, evidence)
     if not unread and not missing:
         step = next((step for step in policy.steps if step > state.share), 100)
-        reason = Reason("safe", _safe(policy, evidence))
+        reason = Reason("safe", reasons.safe(policy, evidence))
         return Verdict(
             "PROMOTE", step == 100, state.t, state.share, step, (reason,), evidence, RULE
         )
     return _undecided(policy, state, evidence, unread, missing)
-
-
-def _no_data(state: JudgeState, delta: PollDelta) -> tuple[Reason, ...]:
-    """Why this poll cannot be the one that promotes, if so."""
-    for version, interval in ((state.candidate, delta.candidate), (state.champion, delta.champion)):
-        if not interval.read or interval.missing is not None:
-            source = f" ({interval.missing})" if interval.missing else ""
-            return (Reason("scrape_down", f"version {version} was not read{source}"),)
-    if state.due >= STARVED_NATS:
-        text = f"the candidate got none of the {state.due:.0f} requests that were due to it"
-        return (Reason("candidate_starved", text),)
-    if delta.candidate.growth.requests + delta.champion.growth.requests == 0:
-        return (Reason("both_idle", "neither version got a request since the poll before"),)
-    if delta.candidate.growth.requests == 0 or not (delta.candidate.whole and delta.champion.whole):
-        return (Reason("undecided", "this poll has no whole count of the candidate"),)
-    return ()
-
-
-def _shared_fault(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
-    """Over the limit, now or before, without a rollback: production failed as well."""
-    if policy.method == "threshold" or not evidence.limit.speaks:
-        return ()
-    text = (
-        f"{_rate(evidence.candidate)} of the candidate's requests failed; its error rate was shown"
-        f" to be over the limit of {policy.error_rate:.2%}, but not to be worse than production's"
-        f" {_rate(evidence.champion)}"
-    )
-    return (Reason("shared_fault", text),)
-
-
-def _lacking(policy: Policy, state: JudgeState, evidence: Evidence) -> tuple[Reason, ...]:
-    """What evidence of safety lacks, over all polls so far."""
-    found = []
-    candidate, champion = evidence.candidate, evidence.champion
-    if state.fault is not None:
-        found.append(Reason("invalid_sample", state.fault))
-    if evidence.step_requests == 0:
-        found.append(Reason("undecided", "the candidate got no request in this step"))
-    if policy.method == "threshold":
-        return (*found, *threshold.lacking(policy, candidate, champion))
-    shared = _shared_fault(policy, evidence)
-    found += shared
-    if not shared and not evidence.safe.speaks:
-        text = (
-            f"{candidate.requests:.0f} requests with {candidate.errors:.0f} failures do not show"
-            f" an error rate below {policy.error_rate:.2%}"
-        )
-        found.append(Reason("undecided", text))
-    if evidence.p95 is None:
-        found.append(
-            Reason("p95_undecidable", f"no bucket edges decide a p95 ratio of {policy.p95_ratio:g}")
-            if latency.known(state.recent)
-            else Reason("undecided", "production has too few latencies to choose a bucket edge")
-        )
-    elif not evidence.p95_safe.speaks:
-        text = (
-            f"{candidate.latencies:.0f} answers do not show a p95 below"
-            f" {evidence.p95.safe_ratio:.2g} times production's"
-        )
-        found.append(Reason("undecided", text))
-    return tuple(found)
-
-
-def _safe(policy: Policy, evidence: Evidence) -> str:
-    candidate = evidence.candidate
-    text = f"{_rate(candidate)} of {candidate.requests:.0f} requests failed"
-    if policy.method == "threshold" or evidence.p95 is None:
-        return f"{text} and the p95 is within {policy.p95_ratio:g} times production's"
-    return (
-        f"{text}, shown to be below {policy.error_rate:.2%}; the p95 is shown to be below"
-        f" {evidence.p95.safe_ratio:.2g} times production's"
-    )
 
 
 def _undecided(

@@ -7,6 +7,7 @@ from components.judge.constants import (
     ERROR_RATIOS,
     GONE_AFTER_POLLS,
     HISTORY_REQUESTS,
+    LATE_POLLS,
     LIMIT_FRACTIONS,
     P95_RATIOS,
     P95_SAFE_RATIOS,
@@ -14,9 +15,11 @@ from components.judge.constants import (
     PRIOR_CORRELATION,
     SPLIT_FACTORS,
 )
-from components.judge.counters import Clock, Growth, Interval, Ledger, advance
+from components.judge.counters import Interval, Ledger, advance
 from components.judge.evidence import Count, EProcess, add
+from components.judge.growth import NOTHING, Growth
 from components.judge.latency import Buckets
+from components.judge.lives import Clock
 from components.judge.policy import Policy
 from components.judge.poll import Poll
 from components.judge.verdict import Verdict
@@ -29,6 +32,8 @@ class JudgeState(msgspec.Struct, frozen=True):
     candidate: str
     t: float = -1.0
     """Of the newest poll."""
+    began: float | None = None
+    """Of the first poll."""
     share: float = 0.0
     """Percent of traffic of the candidate."""
     step_began: float = 0.0
@@ -37,17 +42,25 @@ class JudgeState(msgspec.Struct, frozen=True):
     candidate_seen: bool = False
     past: Count = Count(0.0, 0.0)
     """The champion's errors that predict its next: before the release (scaled) and since."""
+    past_refused: Count = Count(0.0, 0.0)
+    """Its refused requests, likewise."""
     recent: Buckets = ()
     """The champion's cumulative buckets that predict its next; see `latency.remember`."""
-    pending: tuple[Growth, Growth] = (Growth(), Growth())
+    pending: tuple[Growth, Growth] = (NOTHING, NOTHING)
     """Counts of candidate and champion that wait to be compared until both are read again."""
     pending_mixed: bool = False
     """They are from before and after a change of weights, or some were lost."""
     paired_at: float = -1.0
     """Up to here the versions have been compared; what is compared next begins here."""
-    candidate_total: Growth = Growth()
+    waited: int = 0
+    """For so many polls the comparison has waited."""
+    settled: tuple[float, float] | None = None
+    """Requests of candidate and champion that the newest poll has compared; None if it waits."""
+    candidate_read_at: float | None = None
+    """The newest poll that read the candidate."""
+    candidate_total: Growth = NOTHING
     """Counts while the traffic was shared."""
-    champion_total: Growth = Growth()
+    champion_total: Growth = NOTHING
     correlations: tuple[float, float] = (PRIOR_CORRELATION, 1.0)
     """Sum and number of the polls' estimates of how the champion's latencies hang together."""
     step_requests: tuple[float, float] = (0.0, 0.0)
@@ -56,8 +69,11 @@ class JudgeState(msgspec.Struct, frozen=True):
     """Requests that the candidate should have had since its last."""
     fault: str | None = None
     """The first sample that cannot be true."""
+    passed: float | None = None
+    """The share whose step has been passed, while it is in force."""
     limit: EProcess = evidence.fresh(LIMIT_FRACTIONS)
     relative: EProcess = evidence.fresh(ERROR_RATIOS)
+    refused: EProcess = evidence.fresh(ERROR_RATIOS)
     limit_spoke: bool = False
     """The evidence against the limit was enough at some poll; later good polls do not undo it."""
     relative_spoke: bool = False
@@ -78,10 +94,18 @@ class PollDelta(msgspec.Struct, frozen=True):
     changed: bool
     """The weights have changed: the interval may know both splits."""
 
+    candidate_polls: int = 1
+    """The candidate's counts are of so many polls."""
+
     @property
     def read(self) -> bool:
         """Both versions were read."""
         return self.candidate.read and self.champion.read
+
+    @property
+    def dark(self) -> bool:
+        """Neither version was read."""
+        return not (self.candidate.read or self.champion.read)
 
 
 def ingest(
@@ -93,6 +117,9 @@ def ingest(
         gone=poll.t - GONE_AFTER_POLLS * policy.poll_s,
         paired=state.paired_at,
         patience=poll.t - PATIENCE_POLLS * policy.poll_s,
+        late=poll.t - LATE_POLLS * policy.poll_s,
+        began=poll.t if state.began is None else state.began,
+        soon=poll.t - policy.poll_s / 2,
     )
     ledger, champion = advance(
         state.ledger,
@@ -115,11 +142,23 @@ def ingest(
         fault = fault or f"version {stranger} is neither champion nor candidate"
     history = _scaled(champion.baseline)
     changed = share != state.share
-    delta = PollDelta(candidate, champion, shared=0 < share < 100, changed=changed)
+    read_at = poll.t if candidate.read else state.candidate_read_at
+    polls = (poll.t - (state.candidate_read_at or poll.t)) / policy.poll_s
+    delta = PollDelta(
+        candidate,
+        champion,
+        shared=0 < share < 100,
+        changed=changed,
+        candidate_polls=max(round(polls), 1),
+    )
     return msgspec.structs.replace(
         state,
         t=poll.t,
+        began=clock.began,
         share=share,
+        passed=None if changed else state.passed,
+        settled=None,
+        candidate_read_at=read_at,
         # The weights are in force since the poll before.
         step_began=(poll.t if state.t < 0 else state.t) if changed else state.step_began,
         step_requests=(0.0, 0.0) if changed else state.step_requests,
@@ -128,6 +167,7 @@ def ingest(
         champion_seen=state.champion_seen or champion.read,
         candidate_seen=state.candidate_seen or candidate.read,
         past=add(state.past, Count(history.errors, history.requests)),
+        past_refused=add(state.past_refused, Count(history.refused, history.asked)),
         recent=latency.remember(state.recent, history.buckets),
         fault=state.fault or fault,
     ), delta
@@ -135,9 +175,12 @@ def ingest(
 
 def _scaled(history: Growth) -> Growth:
     """The history with the weight of at most `HISTORY_REQUESTS`: recent polls outweigh it soon."""
-    if history.requests <= HISTORY_REQUESTS:
+    if history.asked <= HISTORY_REQUESTS:
         return history
-    scale = HISTORY_REQUESTS / history.requests
+    scale = HISTORY_REQUESTS / history.asked
     return Growth(
-        HISTORY_REQUESTS, history.errors * scale, tuple(count * scale for count in history.buckets)
+        history.requests * scale,
+        history.errors * scale,
+        tuple(count * scale for count in history.buckets),
+        history.refused * scale,
     )

@@ -14,6 +14,27 @@ def enough(policy: Policy, candidate: Arm, champion: Arm) -> bool:
     )
 
 
+def found(policy: Policy, candidate: Arm, champion: Arm) -> tuple[Reason, ...]:
+    """What exceeds its threshold, once there is enough to say so."""
+    refused = _refused(policy, candidate, champion)
+    return refused + (
+        faults(policy, candidate, champion) if enough(policy, candidate, champion) else ()
+    )
+
+
+def _refused(policy: Policy, candidate: Arm, champion: Arm) -> tuple[Reason, ...]:
+    """The candidate refuses a larger share than production, by more than the error limit."""
+    if min(candidate.asked, champion.asked) < policy.min_requests:
+        return ()
+    ours, theirs = candidate.refused / candidate.asked, champion.refused / champion.asked
+    if ours <= theirs + policy.error_rate:
+        return ()
+    text = (
+        f"{ours:.2%} of the candidate's requests were refused (4xx), {theirs:.2%} of production's"
+    )
+    return (Reason("refused", text),)
+
+
 def faults(policy: Policy, candidate: Arm, champion: Arm) -> tuple[Reason, ...]:
     """What exceeds its threshold; call it once there is `enough`."""
     found = []

@@ -6,11 +6,14 @@ import msgspec
 
 Decision = Literal["PROMOTE", "ROLLBACK", "HOLD", "ERROR"]
 
-RULE = 3
+RULE = 4
 """The version of the judge's rule; it rises when the same polls may lead to another verdict.
 
 1: the first. 2: evidence over the limit counts for good, both versions are compared over the same
-time, and stale readings are told from restarts. 3: the champion's older latencies fade.
+time, and stale readings are told from restarts. 3: the champion's older latencies fade. 4: an
+answer that never came has failed and is slow, what the client did wrong is held against
+production's share and thins out no rate, a reading comes from one life of its source, counters over
+a gap are compared, and a p95 in a wide bucket decides nothing.
 """
 
 Code = Literal[
@@ -23,8 +26,11 @@ Code = Literal[
     "watching",  # the watch has not ended and nothing is wrong
     "late_poll",  # a duplicate, or older than the poll before: ignored
     "safe",  # evidence of safety at the step's end
+    "suspected",  # the watch has not ended and something looks wrong
+    "passed",  # the step was passed before; the next share is to come
     "error_rate",  # over the limit and worse than production
     "shared_fault",  # over the limit, but production fails as well
+    "refused",  # refuses more requests than production
     "p95",  # slower than production by more than the ratio
     "p95_undecidable",  # no pair of histogram edges can decide the ratio
     "split_mismatch",  # the traffic is not split as the weights say
@@ -56,7 +62,7 @@ class Test(msgspec.Struct, frozen=True):
         return self.spoke or self.log_e >= self.log_needed
 
 
-class Arm(msgspec.Struct, frozen=True):
+class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one version did while both were watched."""
 
     requests: float
@@ -65,6 +71,17 @@ class Arm(msgspec.Struct, frozen=True):
     """Answers whose latency is known."""
     p95_ms: float | None
     """Read from the histogram; None while it is empty, and beyond its highest edge."""
+    refused: float = 0.0
+    """Requests that it refused as the client's fault; not among the others."""
+    unanswered: float = 0.0
+    """Of the errors: no answer came."""
+    retried: float = 0.0
+    """Requests that the gateway sent once more: each may hide a failure."""
+
+    @property
+    def asked(self) -> float:
+        """All requests that reached the version."""
+        return self.requests + self.refused
 
 
 class P95(msgspec.Struct, frozen=True):
@@ -80,7 +97,7 @@ class P95(msgspec.Struct, frozen=True):
     """The p95 ratio that promotion asks to be ruled out."""
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every number behind a verdict."""
 
     candidate: Arm
@@ -105,6 +122,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """The candidate's requests in this step."""
     watched_s: float
     """Seconds of this step's watch that have passed."""
+    refused: Test | None = None
+    """The candidate refuses more requests than the champion; None before rule 4."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

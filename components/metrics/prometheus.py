@@ -1,10 +1,13 @@
 """A Prometheus server's raw counters: the newest ones of a release, or polls out of the past."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 
 from components import gateway
 from components.errors import InputError, Unreachable
@@ -18,10 +21,15 @@ TIMEOUT_S = 30.0
 MEMORY_S = 24 * 3600
 """A source that counted something within this time is known."""
 
+BORN_SLACK_S = 60.0
+"""A process that began later than so long after it was read is none."""
+
 _Replica = tuple[str, ...]
 """The values of `Queries.replica`."""
 _Key = tuple[_Replica, str]
 """A replica of the gateway and the name of a backend there."""
+_Copy = tuple[tuple[str, str], ...]
+"""The labels besides: series that differ in them are copies of one target, or other targets."""
 
 
 class _Found(NamedTuple):
@@ -40,8 +48,9 @@ def sample(
     """The newest raw counters of each version, none older than ``max_age`` seconds.
 
     A version without a request yet has counters of zero, if the gateway was scraped and had
-    nothing to say of it. A replica of the gateway that was not scraped makes its sources None; one
-    that Prometheus no longer lists has left, and so have they.
+    nothing to say of it. A replica of the gateway that was not scraped makes its sources None, and
+    so does a counter that is no number; a replica that Prometheus no longer lists has left, and so
+    have they. `Sample.born` is in seconds since the epoch.
 
     Raises:
         Unreachable: the server did not answer, or not as Prometheus does.
@@ -51,7 +60,7 @@ def sample(
     newest = _Newest(queries)
     for found in _ask(client, queries, "query", query=queries.newest(names, window)):
         newest.add(found)
-    seen = {*newest.counted["requests"], *newest.buckets}
+    seen = set(newest.copies)
     replicas = newest.scraped or {("",) * len(queries.replica): False}
     if not all(replicas.values()):
         known = queries.counted(names, f"{MEMORY_S}s").requests
@@ -67,35 +76,63 @@ def sample(
     return Reading(sources, newest.unattributed)
 
 
+class _Copied:
+    """What one copy of a source's series says at one time."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, float] = {}
+        self.buckets: dict[str, float] = {}
+
+    def add(self, what: str, found: _Found, value: float) -> None:
+        """Take one value; one edge that is written in two ways is one edge."""
+        if what == "latencies":
+            self.buckets[found.edge] = max(value, self.buckets.get(found.edge, 0.0))
+        else:
+            self.counts[what] = value
+
+
 class _Newest:
     """An answer to `Queries.newest`, sorted out."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
-        self.counted: dict[str, dict[_Key, float]] = {"requests": {}, "failed": {}}
-        self.buckets: dict[_Key, dict[str, float]] = {}
+        self.copies: dict[_Key, dict[_Copy, _Copied]] = {}
         self.scraped: dict[_Replica, bool] = {}
         self.unattributed: dict[str, float] = {}
+        self._began: dict[_Replica, float] = {}
+        self._retried: dict[_Key, float] = {}
 
     def add(self, found: _Found) -> None:
         """Take one series of the answer."""
         what, key = found.labels.get(COUNTED, ""), _key(self._queries, found)
-        ((_, value),) = found.points
-        if what == "latencies":
-            self.buckets.setdefault(key, {})[found.edge] = value
-        elif what == "scraped":
-            self.scraped[key[0]] = value == 1
+        ((at, value),) = found.points
+        if what == "scraped":
+            self.scraped[key[0]] = self.scraped.get(key[0], False) or value == 1
         elif what == "unattributed":
             self.unattributed[found.labels.get(CAUSE, "")] = value
+        elif what == "began":
+            if 0 < value <= at + BORN_SLACK_S:
+                self._began[key[0]] = max(value, self._began.get(key[0], value))
+        elif what == "retried":
+            self._retried[key] = max(value, self._retried.get(key, value))
         else:
-            self.counted.setdefault(what, {})[key] = value
+            copies = self.copies.setdefault(key, {})
+            copies.setdefault(_copy(self._queries, found), _Copied()).add(what, found, value)
 
-    def sample(self, key: _Key) -> Sample:
+    def sample(self, key: _Key) -> Sample | None:
         """What a backend of a scraped replica counted; what has no series yet is zero."""
-        requests, failed = (self.counted[what].get(key, 0.0) for what in ("requests", "failed"))
-        return Sample(
-            requests, failed, dict.fromkeys(self._queries.edges, 0.0) | self.buckets.get(key, {})
-        )
+        copies = self.copies.get(key)
+        one = copies[min(copies)] if copies else _Copied()
+        zeros = dict.fromkeys(self._queries.edges, 0.0)
+        read = self._queries.sample(one.counts, zeros | one.buckets)
+        retried, born = self._retried.get(key, 0.0), self._began.get(key[0])
+        return _of_numbers(msgspec.structs.replace(read, retried=retried, born=born))
+
+
+def _of_numbers(read: Sample) -> Sample | None:
+    """The sample, or None if any of its counters is NaN or infinite."""
+    counters = (read.requests, read.errors, read.refused, read.unanswered, read.retried)
+    return read if all(map(math.isfinite, (*counters, *read.buckets.values()))) else None
 
 
 class Range(NamedTuple):
@@ -146,49 +183,131 @@ _Values = dict[int, float]
 """A series by the poll's number."""
 
 
+class _Ranged:
+    """One copy of a source's series over the range."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, _Values] = {}
+        self.buckets: dict[str, _Values] = {}
+
+    def take(self, what: str, edge: str, points: _Values) -> None:
+        """Take one series; one edge that is written in two ways has the values of both."""
+        into = self.buckets if what == "latencies" else self.counts
+        values = into.setdefault(edge or what, {})
+        for at, value in points.items():
+            values[at] = max(value, values.get(at, value))
+
+    def read(self, queries: Queries, at: int) -> Sample | None:
+        """The copy's counters at a poll; None if they were not, or not all, read."""
+        requests = self.counts.get("requests", {})
+        if at not in requests or self._hole(at):
+            return None
+        if any(
+            first < at < last and at not in self.buckets[edge] for edge, first, last in self._spans
+        ):
+            return None
+        counts = {what: values[at] for what, values in self.counts.items() if at in values}
+        buckets = {edge: values[at] for edge, values in self.buckets.items() if at in values}
+        return _of_numbers(queries.sample(counts, buckets))
+
+    def _hole(self, at: int) -> bool:
+        """The errors, which have begun and go on, are missing though nothing was restarted.
+
+        A series of errors begins with the first error and a restart ends it.
+        """
+        requests, failed = self.counts["requests"], self.counts.get("failed", {})
+        if at in failed:
+            return False
+        place = bisect_left(self._failed_at, at)
+        if not 0 < place < len(self._failed_at):
+            return False
+        return requests[at] >= requests.get(self._failed_at[place - 1], 0.0)
+
+    @cached_property
+    def _spans(self) -> list[tuple[str, int, int]]:
+        """The first and the last poll of each edge."""
+        return [(edge, min(of), max(of)) for edge, of in self.buckets.items() if of]
+
+    @cached_property
+    def _failed_at(self) -> list[int]:
+        return sorted(self.counts.get("failed", {}))
+
+
 def _version(
     client: httpx.Client, queries: Queries, endpoint: str, version: str, span: Range
 ) -> dict[int, dict[str, Sample | None]]:
     """The samples of one version by the poll's number and source."""
     names = queries.backends(endpoint, version)
-    requests, failed, latencies = (
-        _over(client, query, queries, span) for query in queries.counted(names)
-    )
-    if not requests:
+    sources: dict[str, dict[_Copy, _Ranged]] = {}
+    for what, query in queries.counted(names)._asdict().items():
+        for one, points in _over(client, query, queries, span) if query else ():
+            copies = sources.setdefault(queries.source(one.labels), {})
+            copies.setdefault(_copy(queries, one), _Ranged()).take(what, one.edge, points)
+    asked = {
+        source: {copy: of for copy, of in copies.items() if of.counts.get("requests")}
+        for source, copies in sources.items()
+    }
+    if not any(asked.values()):
         raise InputError(f"Prometheus has no requests of {names[0]} in that time")
+    born = _births(client, queries, span)
+    earlier = _known_before(client, queries, names, span)
     found: dict[int, dict[str, Sample | None]] = {}
-    for (source, _), counts in requests.items():
-        errors = failed.get((source, ""), {})
-        slow = {edge: values for (owner, edge), values in latencies.items() if owner == source}
-        for at in range(min(counts), max(counts) + 1):
-            found.setdefault(at, {})[source] = _sample(at, counts, errors, slow)
+    for source, copies in asked.items():
+        polls = {at for of in copies.values() for at in of.counts["requests"]}
+        # Of a source that was known before, the first value is not its beginning.
+        first = 0 if source in earlier else min(polls, default=0)
+        for at in range(first, max(polls, default=-1) + 1):
+            # One process, however often it is seen: the first copy that was read.
+            reads = (copies[copy].read(queries, at) for copy in sorted(copies))
+            read = next((one for one in reads if one is not None), None)
+            began = born.get(source.split("/")[0], {}).get(at)
+            if read is not None and began is not None:
+                read = msgspec.structs.replace(read, born=began - span.start)
+            found.setdefault(at, {})[source] = read
     return found
 
 
-def _sample(
-    at: int, requests: _Values, failed: _Values, slow: Mapping[str, _Values]
-) -> Sample | None:
-    """One source's counters at a poll within its time; None if it was not, or not all, read."""
-    # A series of errors begins with the first error and a restart ends it, but none has holes.
-    hole = at not in failed and any(other < at for other in failed) and max(failed) > at
-    if at not in requests or hole:
-        return None
-    histogram = {edge: counts[at] for edge, counts in slow.items() if at in counts}
-    return Sample(requests[at], failed.get(at, 0.0), histogram)
+def _births(client: httpx.Client, queries: Queries, span: Range) -> dict[str, _Values]:
+    """When the process of each instance began, as seen at each poll."""
+    query = queries.began()
+    found: dict[str, _Values] = {}
+    for one, points in _over(client, query, queries, span) if query else ():
+        into = found.setdefault(one.labels.get("instance", ""), {})
+        for at, value in points.items():
+            if 0 < value <= span.start + at * span.step + BORN_SLACK_S:
+                into[at] = value
+    return found
+
+
+def _known_before(
+    client: httpx.Client, queries: Queries, names: Sequence[str], span: Range
+) -> set[str]:
+    """The sources that counted something in the day before the range."""
+    query = queries.counted(names, f"{MEMORY_S}s").requests
+    return {
+        queries.source(one.labels)
+        for one in _ask(client, queries, "query", query=query, time=span.start)
+    }
 
 
 def _over(
     client: httpx.Client, query: str, queries: Queries, span: Range
-) -> dict[tuple[str, str], _Values]:
-    """Values per source and bucket edge."""
+) -> list[tuple[_Found, _Values]]:
+    """Each series of the answer with its values by the poll's number; NaN is no value."""
     start, end, step = span
     found = _ask(client, queries, "query_range", query=query, start=start, end=end, step=step)
-    return {
-        (queries.source(one.labels), one.edge): {
-            round((at - start) / step): value for at, value in one.points
-        }
+    return [
+        (
+            one,
+            {round((at - start) / step): value for at, value in one.points if math.isfinite(value)},
+        )
         for one in found
-    }
+    ]
+
+
+def _copy(queries: Queries, found: _Found) -> _Copy:
+    known = {*queries.replica, queries.cluster, *queries.parts, "le", COUNTED, CAUSE, "__name__"}
+    return tuple(sorted(it for it in found.labels.items() if it[0] not in known))
 
 
 def _key(queries: Queries, found: _Found) -> _Key:

@@ -1,4 +1,8 @@
-"""PromQL of each kind of gateway: what the live sample and the range read both ask for."""
+"""PromQL of each kind of gateway: what the live sample and the range read both ask for.
+
+Counts are added up over the labels that break them into parts (status, flags), and over nothing
+else: series that differ in any other label are copies of one target, or other targets.
+"""
 
 import json
 import re
@@ -7,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from components import gateway
+from components.judge import Sample
 
 COUNTED, CAUSE = "counted", "cause"
 """Labels that `Queries.newest` puts on its answers."""
@@ -25,15 +30,42 @@ class Series(NamedTuple):
 
 
 _SCRAPED = Series("up", ('job="gateway"',))
+TARGET = ("job", "instance")
+"""The labels that Prometheus gives to all series of one target."""
 
 
 class Counted(NamedTuple):
-    """PromQL of what some backends counted, by replica of the gateway and backend."""
+    """PromQL of what some backends counted; empty where the gateway does not tell."""
 
     requests: str
     failed: str
+    refused: str
+    unanswered: str
     latencies: str
     """A histogram by `le`."""
+
+
+def exactly(counts: Mapping[str, float], buckets: Mapping[str, float]) -> Sample:
+    """The sample of a gateway whose counts are by the classes of `components.gateway`."""
+    return Sample(
+        requests=counts.get("requests", 0.0),
+        errors=counts.get("failed", 0.0),
+        buckets=dict(buckets),
+        refused=counts.get("refused", 0.0),
+        unanswered=counts.get("unanswered", 0.0),
+    )
+
+
+def _of_all(counts: Mapping[str, float], buckets: Mapping[str, float]) -> Sample:
+    """The sample of a gateway that counts all answers together, and unanswered requests apart."""
+    refused, unanswered = counts.get("refused", 0.0), max(counts.get("unanswered", 0.0), 0.0)
+    return Sample(
+        requests=max(counts.get("requests", 0.0) - refused, 0.0) + unanswered,
+        errors=counts.get("failed", 0.0) + unanswered,
+        buckets=dict(buckets),
+        refused=refused,
+        unanswered=unanswered,
+    )
 
 
 @dataclass(frozen=True)
@@ -45,44 +77,99 @@ class Queries:
     others may never be asked."""
     cluster: str
     """The label that holds such a name."""
+    parts: tuple[str, ...]
+    """The labels that break one count into parts."""
     requests: Series
     failed: tuple[Series, ...]
     """A series that is in any of these has failed."""
+    refused: tuple[Series, ...]
+    """Likewise: the client's fault."""
     latencies: Series
     per_ms: float
     """What an `le` of one millisecond is written as."""
     source: Callable[[Mapping[str, str]], str]
     """A source's name, from the labels `replica` and `cluster`."""
+    unanswered: tuple[Series, ...] = ()
+    """Likewise: no answer came."""
+    attempts: tuple[tuple[str, str], ...] = ()
+    """Instead of `unanswered`: counters, each with its sign, that add up to it."""
+    sample: Callable[[Mapping[str, float], Mapping[str, float]], Sample] = exactly
+    """Counts by the fields of `Counted`, and buckets, as a sample."""
     edges: tuple[str, ...] = ()
     """The histogram's upper edges in ms, if they are ours: a version without requests has them."""
     replica: tuple[str, ...] = ("instance",)
     """The labels that tell the gateway's replicas apart."""
     scraped: Series = _SCRAPED
     """1 for each replica that answered the newest scrape, 0 for one that did not."""
+    uptime: Series | None = None
+    """Seconds since a replica's process began."""
+    retries: Series | None = None
+    """Requests that were sent once more, by the backend under `gateway.RETRIES_CLUSTER`."""
     unattributed: Mapping[str, Series] = field(default_factory=dict)
     """What no version counted, by cause."""
 
-    def counted(self, backends: Iterable[str], window: str = "") -> Counted:
-        """What these backends counted so far: at one time, or last in ``window`` (as ``5s``)."""
+    def counted(
+        self, backends: Iterable[str], window: str = "", only: Callable[[str], str] = str
+    ) -> Counted:
+        """What these backends counted so far: at one time, or last in ``window`` (as ``5s``).
+
+        ``only`` narrows a selector down.
+        """
         names = f"{self.cluster}=~{_any_of(backends)}"
-        failed = " or ".join(series.select(names, window=window) for series in self.failed)
-        by = ", ".join((*self.replica, self.cluster))
+
+        def total(*series: Series) -> str:
+            chosen = (only(one.select(names, window=window)) for one in series)
+            return f"sum without ({', '.join(self.parts)}) ({' or '.join(chosen)})"
+
         return Counted(
-            requests=f"sum by ({by}) ({self.requests.select(names, window=window)})",
-            failed=f"sum by ({by}) ({failed})",
-            latencies=f"sum by ({by}, le) ({self.latencies.select(names, window=window)})",
+            requests=total(self.requests),
+            failed=total(*self.failed),
+            refused=total(*self.refused),
+            unanswered=self._unanswered(total),
+            latencies=total(self.latencies),
         )
 
-    def newest(self, backends: Iterable[str], window: str) -> str:
-        """All that is known of these backends in one query, which sees one state of the scrapes.
+    def _unanswered(self, total: Callable[..., str]) -> str:
+        if self.attempts:
+            return " ".join(f"{sign} {total(Series(name))}" for sign, name in self.attempts).strip()
+        return total(*self.unanswered) if self.unanswered else ""
 
-        The label `COUNTED` says what a value is: the name of a field of `Counted`, `scraped`, or
-        `unattributed` for the reason in the label `CAUSE`.
+    def began(self) -> str:
+        """When each replica's process began, in seconds since the epoch; empty if unknown."""
+        if self.uptime is None:
+            return ""
+        # `timestamp` tells a sample's time of a bare selector alone, of all else the query's.
+        up = self.uptime.select()
+        return f"(timestamp({up}) - {up})"
+
+    def newest(self, backends: Iterable[str], window: str) -> str:
+        """All that is known of these backends in one query, of one scrape of each target.
+
+        What the newest scrape of its target did not show is of an earlier life: it is left out. The
+        label `COUNTED` says what a value is: the name of a field of `Counted`, `retried`, `began`,
+        `scraped`, or `unattributed` for the reason in the label `CAUSE`.
         """
-        by = ", ".join(self.replica)
-        up = f"max by ({by}) (max_over_time({self.scraped.select()}[{window}]))"
-        parts = {**self.counted(backends, window)._asdict(), "scraped": up}
-        labelled = [_label(query, COUNTED, what) for what, query in parts.items()]
+        names = list(backends)
+        up = self.scraped.select()
+        on = f"on ({', '.join(TARGET)}) group_left ()"
+
+        def scraped_now(selector: str, value: str = "") -> str:
+            return f"({value or selector} and (timestamp({selector}) == {on} timestamp({up})))"
+
+        began = "" if self.uptime is None else scraped_now(self.uptime.select(), self.began())
+        parts = {
+            **self.counted(names, only=scraped_now)._asdict(),
+            "began": began,
+            "scraped": f"({up} and timestamp({up}) >= time() - {window.removesuffix('s')})",
+        }
+        if self.retries is not None:
+            known = f"{gateway.RETRIES_CLUSTER}=~{_any_of(names)}"
+            renamed = f'"{self.cluster}", "$1", "{gateway.RETRIES_CLUSTER}", "(.*)"'
+            chosen = scraped_now(self.retries.select(known))
+            parts["retried"] = (
+                f"sum without ({gateway.RETRIES_CLUSTER}) (label_replace({chosen}, {renamed}))"
+            )
+        labelled = [_label(query, COUNTED, what) for what, query in parts.items() if query]
         for cause, series in self.unattributed.items():
             query = _label(f"sum({series.select(window=window)})", COUNTED, "unattributed")
             labelled.append(_label(query, CAUSE, cause))
@@ -103,36 +190,56 @@ def _joined(*labels: str) -> Callable[[Mapping[str, str]], str]:
     return lambda found: "/".join(found.get(label, "") for label in labels)
 
 
+def _requests(groups: Iterable[tuple[str, ...]]) -> tuple[Series, ...]:
+    return tuple(Series(gateway.REQUESTS_SERIES, group) for group in groups)
+
+
 SLUICE = Queries(
     backends=gateway.users_backends,
     cluster=gateway.CLUSTER,
-    requests=Series(gateway.REQUESTS_SERIES),
-    failed=tuple(Series(gateway.REQUESTS_SERIES, (failed,)) for failed in gateway.FAILED),
+    parts=(gateway.CODE, gateway.GRPC_STATUS, gateway.FLAGS),
+    requests=Series(gateway.REQUESTS_SERIES, gateway.REQUEST),
+    failed=_requests(gateway.FAILED),
+    refused=_requests(gateway.CLIENTS_FAULT),
+    unanswered=_requests(gateway.UNANSWERED),
     latencies=Series(gateway.LATENCY_SERIES),
     per_ms=gateway.PER_MS,
     source=_joined("instance", gateway.CLUSTER),
     edges=(*map(gateway.milliseconds, map(str, gateway.EDGES_US)), "+Inf"),
+    uptime=Series(gateway.UPTIME_SERIES),
+    retries=Series(gateway.RETRIES_SERIES),
     unattributed={
         "rate_limited": Series(gateway.RATE_LIMITED_SERIES),
         "no_backend": Series(gateway.REQUESTS_SERIES, (gateway.NO_BACKEND,)),
     },
 )
-"""A gateway that counts as `components.gateway` says."""
+"""A gateway that counts as `components.gateway` says: this machine's, or an Envoy Gateway with the
+same access loggers (`replica` and `backends` are then its own)."""
 
 _CLUSTER = "envoy_cluster_name"
+_CLASS = "envoy_response_code_class"
+_UPSTREAM = "envoy_cluster_upstream_rq"
 ENVOY = Queries(
     backends=lambda endpoint, version: (gateway.backend(endpoint, version),),
     cluster=_CLUSTER,
-    requests=Series("envoy_cluster_upstream_rq_total"),
-    failed=(
-        Series(
-            "envoy_cluster_upstream_rq_xx",
-            (f'envoy_response_code_class="{gateway.FAILED_CLASS}"',),
-        ),
-    ),
-    latencies=Series("envoy_cluster_upstream_rq_time_bucket"),
+    parts=(_CLASS,),
+    requests=Series(f"{_UPSTREAM}_completed"),
+    failed=(Series(f"{_UPSTREAM}_xx", (f'{_CLASS}="{gateway.FAILED_CLASS}"',)),),
+    refused=(Series(f"{_UPSTREAM}_xx", (f'{_CLASS}="4"',)),),
+    latencies=Series(f"{_UPSTREAM}_time_bucket"),
     per_ms=1,
     source=_joined("instance"),
+    # Each attempt was sent, or failed before; what was not sent again and is not open was answered,
+    # or never will be.
+    attempts=(
+        ("", f"{_UPSTREAM}_total"),
+        ("+", f"{_UPSTREAM}_pending_failure_eject"),
+        ("+", f"{_UPSTREAM}_pending_overflow"),
+        ("-", f"{_UPSTREAM}_retry"),
+        ("-", f"{_UPSTREAM}_active"),
+        ("-", f"{_UPSTREAM}_xx"),
+    ),
+    sample=_of_all,
 )
 """Any Envoy's own cluster statistics, where clusters are named as `gateway.backend` does."""
 

@@ -15,9 +15,10 @@ from components.errors import InputError
 from components.evaluation.result import EvaluationResult
 from components.judge import Forecast, Policy, Poll, Sample, Verdict
 
-SCHEMA = 2
+SCHEMA = 3
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
-settings alone, and what was fetched has its digest and address."""
+settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
+refused, unanswered or sent once more, and when a source began."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -226,7 +227,8 @@ def _poll_of_a_later_schema(content: bytes) -> Body:
     try:
         sources = {
             version: {
-                source: found and {name: found[name] for name in Sample.__struct_fields__}
+                source: found
+                and {name: found[name] for name in Sample.__struct_fields__ if name in found}
                 for source, found in by_source.items()
             }
             for version, by_source in written["sources"].items()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from components import bundle
-from components.endpoint import Endpoint
+from components.endpoint import Endpoint, refuse_undecidable
 from components.errors import ArtifactError, InputError, SluiceError
 from components.platform import ModelVersion, StoredVersion, Weights
 from components.record import SCHEMA, Opened, ReleaseKind
@@ -33,7 +33,9 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
         LeaseHeld: another release of the endpoint is under way.
     """
     if not release.record.exists():
-        _begin(release, release.platform.endpoints.load(endpoint), version)
+        wanted_by = release.platform.endpoints.load(endpoint)
+        refuse_undecidable(wanted_by)
+        _begin(release, wanted_by, version)
     state = release.state()
     held = release.hold(state)
     if state.files is None:

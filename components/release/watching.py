@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from components import judge
 from components.errors import PlatformError, Unreachable
 from components.judge import Poll, Sample, Verdict
@@ -99,7 +101,7 @@ class _Watch:
         except Unreachable as error:
             release.record.note("metrics_unreachable", str(error))
             reading = Reading({version: {} for version in versions}, {})
-        sources = _readable(release, reading.versions)
+        sources = _readable(release, state, reading.versions)
         t = round(self.stopwatch.read(), 3)
         taken = Poll(t, {version: float(share) for version, share in weights.items()}, sources)
         # Only what can be read again is recorded: every later step judges the recorded polls first.
@@ -164,9 +166,11 @@ def replayed(state: ReleaseState) -> judge.JudgeState:
 
 
 def _readable(
-    release: Release, versions: Mapping[str, Mapping[str, Sample | None]]
+    release: Release,
+    state: ReleaseState,
+    versions: Mapping[str, Mapping[str, Sample | None]],
 ) -> dict[str, dict[str, Sample | None]]:
-    """The counters as the record can hold them.
+    """The counters as the record can hold them, in the release's own seconds.
 
     JSON has no NaN and no infinity, so a source with such a counter counts as not read.
     """
@@ -178,9 +182,18 @@ def _readable(
             if not finite:
                 detail = f"version {version}, source {source}: a counter is NaN or infinite"
                 release.record.note("counter_not_finite", f"{detail}; the source is not read")
-            read[version][source] = found if finite else None
+            read[version][source] = _since(state.started_at, found) if found and finite else None
     return read
 
 
 def _finite(found: Sample) -> bool:
-    return all(map(math.isfinite, (found.requests, found.errors, *found.buckets.values())))
+    counters = (found.requests, found.errors, found.refused, found.unanswered, found.retried)
+    born = () if found.born is None else (found.born,)
+    return all(map(math.isfinite, (*counters, *born, *found.buckets.values())))
+
+
+def _since(began: float, found: Sample) -> Sample:
+    """The sample with its source's start in seconds since ``began``."""
+    if found.born is None:
+        return found
+    return msgspec.structs.replace(found, born=round(found.born - began))

@@ -120,4 +120,5 @@ def _counts(evidence: Evidence | None) -> str:
     beside = ""
     if candidate.p95_ms is not None and champion.p95_ms is not None:
         beside = f", p95 {candidate.p95_ms:.0f} ms beside {champion.p95_ms:.0f} ms"
-    return f"{candidate.errors:.0f} of {candidate.requests:.0f} failed{beside}; "
+    refused = f", {candidate.refused:.0f} more refused" if candidate.refused else ""
+    return f"{candidate.errors:.0f} of {candidate.requests:.0f} failed{refused}{beside}; "

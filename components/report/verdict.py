@@ -48,7 +48,7 @@ def refused_as_json(code: Code, text: str) -> dict[str, Any]:
 
 def _arms(evidence: Evidence, champion: str, candidate: str) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in ("version", "requests", "failed", "p95"):
+    for column in ("version", "requests", "failed", "no answer", "refused", "p95"):
         table.add_column(column, justify="left" if column == "version" else "right")
     for role, version, arm in (
         ("candidate", candidate, evidence.candidate),
@@ -56,7 +56,8 @@ def _arms(evidence: Evidence, champion: str, candidate: str) -> Table:
     ):
         p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
         name = Text(formatting.printable(f"{role} {version}"))
-        table.add_row(name, f"{arm.requests:.0f}", f"{arm.errors:.0f}", p95)
+        counts = (arm.requests, arm.errors, arm.unanswered, arm.refused)
+        table.add_row(name, *(f"{count:.0f}" for count in counts), p95)
     return table
 
 
@@ -67,11 +68,14 @@ def _tests(evidence: Evidence) -> Table:
     for claim, test in (
         ("the error rate is over the limit", evidence.limit),
         ("the error rate is worse than production's", evidence.relative),
+        ("more requests are refused than production's", evidence.refused),
         ("the p95 is worse than the ratio allows", evidence.latency),
         ("the traffic is not split as the weights say", evidence.split),
         ("the error rate is below the limit", evidence.safe),
         ("the p95 is not much worse than production's", evidence.p95_safe),
     ):
+        if test is None:
+            continue
         style = "bold" if test.speaks else None
         needed = formatting.evidence(test.log_needed)
         table.add_row(claim, formatting.evidence(test.log_e), needed, style=style)

@@ -50,7 +50,8 @@ def command_line(simulation: Simulation) -> str:
         if name == "peers_watch":
             flags += [part for metric in value for part in (flag, metric)]
         else:
-            flags += [flag] if value is True else [flag, f"{value:g}"]
+            said = value if isinstance(value, str) else f"{value:g}"
+            flags += [flag] if value is True else [flag, said]
     for name in POLICY_FLAGS:
         value = getattr(simulation.policy, name)
         if value != type(simulation.policy).model_fields[name].default:

@@ -14,6 +14,7 @@ from components.models import Strict
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
 
+Readings = Literal["whole", "churn", "late", "slow", "restarts", "gaps", "doubled"]
 Measure = Literal["rolled_back", "stopped", "promoted", "held", "error", "median_detection_s"]
 
 
@@ -28,6 +29,14 @@ class Scenario(Strict):
     """The candidate's share of failed requests once the fault has begun."""
     baseline_errors: float = Field(0.002, ge=0, le=1)
     """The champion's share of failed requests, and the candidate's before the fault."""
+    given_up: float = Field(0.0, ge=0, le=1)
+    """The candidate's share of requests that get no answer once the fault has begun."""
+    refused: float = Field(0.0, ge=0, le=1)
+    """The candidate's share of requests refused as the client's fault once the fault has begun."""
+    baseline_refused: float = Field(0.0, ge=0, le=1)
+    """The champion's share of them, and the candidate's before the fault."""
+    readings: Readings = "whole"
+    """What is wrong with how the counters are read; see `components.simulation.readings`."""
     latency_ratio: float = Field(1.0, ge=0.1, le=20)
     """The candidate's latency over the champion's, at every quantile, once the fault has begun."""
     earlier_ratio: float = Field(1.0, ge=0.1, le=20)
@@ -60,6 +69,11 @@ class Scenario(Strict):
         return self
 
     @property
+    def refuses(self) -> bool:
+        """Any request is refused."""
+        return self.refused > 0 or self.baseline_refused > 0
+
+    @property
     def polls(self) -> int:
         """Polls in one release, the one before the first traffic step not counted."""
         return int(self.minutes * 60 / self.poll + 1e-9)
@@ -70,6 +84,11 @@ class Scenario(Strict):
         parts = [
             f"{100 * self.errors:.3g}% errors (production {100 * self.baseline_errors:.3g}%)"
             f"{' in bursts' if self.burst else ''}{' in both versions' if self.shared else ''}",
+            f"{100 * self.given_up:.3g}% given up" if self.given_up else "",
+            f"{100 * self.refused:.3g}% refused (production {100 * self.baseline_refused:.3g}%)"
+            if self.refuses
+            else "",
+            f"readings: {self.readings}" if self.readings != "whole" else "",
             f"latency x{self.latency_ratio:g}" if self.latency_ratio != 1 else "",
             "latency that wobbles" if self.wobble else "",
             f"latency x{self.earlier_ratio:g} before" if self.earlier_ratio != 1 else "",

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.judge import Policy, budget, constants, evidence, latency
+from components.judge import Policy, budget, constants, evidence, judge, latency
+from components.simulation import readings
+from components.simulation.history import Past, Recent
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
+from components.simulation.polls import CANDIDATE, CHAMPION, polls
 from components.simulation.traffic import Arm, Floats, Ints, Traffic
 
 Bools = npt.NDArray[np.bool_]
@@ -95,66 +98,6 @@ def effective(count: Counts, correlation: Floats) -> Counts:
     return Counts(count.hits / design_effect, count.trials / design_effect)
 
 
-def _history_scale(history: Arm) -> Floats:
-    """The weight of each release's history, which counts as `HISTORY_REQUESTS` at most."""
-    requests = history.requests[:, 0].astype(np.float64)
-    return np.asarray(np.minimum(constants.HISTORY_REQUESTS / np.maximum(requests, 1), 1.0))
-
-
-class Past:
-    """The champion's errors that predict its next: before the release (scaled) and since."""
-
-    def __init__(self, history: Arm) -> None:
-        scale = _history_scale(history)
-        self._requests = history.requests[:, 0] * scale
-        self._errors = history.errors[:, 0] * scale
-
-    def add(self, requests: Ints, errors: Ints) -> None:
-        """One more poll."""
-        self._requests += requests
-        self._errors += errors
-
-    def error_rate(self, limit: float) -> Floats:
-        """What the champion's error rate is expected to be in the next poll."""
-        prior_requests = constants.PRIOR_ERRORS / (constants.PRIOR_RATE * limit)
-        return (self._errors + constants.PRIOR_ERRORS) / (self._requests + prior_requests)
-
-
-class Recent:
-    """The champion's latencies that predict its next: `components.judge.latency.remember`."""
-
-    def __init__(self, history: Arm) -> None:
-        scale = _history_scale(history)
-        self.answers = history.requests[:, 0] * scale
-        self.below = (history.requests - history.slower[:, 0]) * scale[:, None]
-        """Answers at most as slow as each edge."""
-
-    def add(self, answers: Ints, slower: Ints) -> None:
-        """One more poll; without answers nothing fades."""
-        room = (constants.RECENT_LATENCIES - answers) / np.maximum(self.answers, 1)
-        kept = np.clip(room, 1 - 1 / constants.RECENT_POLLS, 1.0)
-        kept[answers == 0] = 1.0
-        self.answers = kept * self.answers + answers
-        self.below = kept[:, None] * self.below + (answers[:, None] - slower)
-
-    def p95_edge(self) -> Ints:
-        """Index of the edge whose exceedance is nearest 5 %, for the next poll."""
-        at = (self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1)
-        at = np.minimum(at, self.below.shape[1] - 1)
-        before = np.maximum(at - 1, 0)
-        return np.asarray(np.where(self._off(at) < self._off(before), at, before))
-
-    def _off(self, edge: Ints) -> Floats:
-        below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
-        return np.abs(1 - below / np.maximum(self.answers, 1) - constants.TAIL)
-
-    def tail(self, edge: Ints) -> Floats:
-        """The expected share of the champion's answers beyond an edge."""
-        below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
-        hits = self.answers - below + constants.PRIOR_ERRORS
-        return hits / (self.answers + constants.PRIOR_ERRORS / constants.TAIL)
-
-
 class _Pairs:
     """The champion's edge u and the candidate's edge v, for every u; see `latency.pair`."""
 
@@ -166,7 +109,46 @@ class _Pairs:
         self.safe = np.array([pair.safe if pair else 0 for pair in pairs])
 
 
-def _beyond(slower: Ints, edge: Ints) -> Floats:
+@dataclass(frozen=True)
+class _Pending:
+    """Counts of one version per release; `slower` by edge."""
+
+    requests: Floats
+    errors: Floats
+    refused: Floats
+    slower: Floats
+
+    @classmethod
+    def none(cls, releases: int, edges: int) -> "_Pending":
+        """Nothing."""
+        nothing = np.zeros(releases)
+        return cls(nothing, nothing, nothing, np.zeros((releases, edges)))
+
+    @property
+    def asked(self) -> Floats:
+        """All requests that reached the version."""
+        return self.requests + self.refused
+
+    def plus(self, arm: Arm, poll: int) -> "_Pending":
+        """With what the version counted in a poll."""
+        return _Pending(
+            self.requests + arm.requests[:, poll],
+            self.errors + arm.errors[:, poll],
+            self.refused + arm.refused[:, poll],
+            self.slower + arm.slower[:, poll],
+        )
+
+    def where(self, these: Bools) -> "_Pending":
+        """Nothing but in these releases."""
+        return _Pending(
+            np.where(these, self.requests, 0.0),
+            np.where(these, self.errors, 0.0),
+            np.where(these, self.refused, 0.0),
+            np.where(these[:, None], self.slower, 0.0),
+        )
+
+
+def _beyond(slower: Floats, edge: Ints) -> Floats:
     return np.take_along_axis(slower, edge[:, None], 1)[:, 0].astype(np.float64)
 
 
@@ -178,8 +160,10 @@ class Releases:
         self._traffic, self._policy = traffic, policy
         self._pairs = _Pairs(traffic.edges_ms, policy.p95_ratio)
         self._past, self._recent = Past(traffic.history), Recent(traffic.history)
+        self._past_refused = Past(traffic.history, refused=True)
         self.limit = EProcesses(releases, constants.LIMIT_FRACTIONS, polls)
         self.relative = EProcesses(releases, constants.ERROR_RATIOS, polls)
+        self.refused = EProcesses(releases, constants.ERROR_RATIOS, polls)
         self.latency = EProcesses(releases, constants.P95_RATIOS, polls)
         self.split = EProcesses(releases, constants.SPLIT_FACTORS, polls)
         self.p95_safe = EProcesses(releases, constants.P95_SAFE_RATIOS, polls)
@@ -189,41 +173,90 @@ class Releases:
         self._relative_spoke = np.zeros(releases, dtype=np.bool_)
         self._correlations = np.full(releases, constants.PRIOR_CORRELATION), np.ones(releases)
         """Sum and number of the estimates of how the champion's latencies hang together."""
+        edges = len(traffic.edges_ms)
+        self._waiting = _Pending.none(releases, edges), _Pending.none(releases, edges)
+        """What waits to be compared, of candidate and champion."""
+        self._waited = np.zeros(releases, dtype=np.int64)
+        self._mixed = np.ones(releases, dtype=np.bool_)
+        self.due = np.zeros(releases)
+        """Requests that the candidate should have had since its last."""
+        self.settled = np.ones(releases, dtype=np.bool_)
+        """Where the newest poll was compared."""
+        self.compared = np.zeros(releases)
+        """The candidate's requests in it."""
 
     def settle(self, poll: int) -> None:
-        """Settle the bets of one poll, as `components.judge.bets.settle` does."""
+        """Settle the bets of one poll, as `components.judge.bets.apply_bets` does."""
         ours, theirs = self._traffic.candidate, self._traffic.champion
-        asked = ours.requests[:, poll].astype(np.float64)
-        champion_asked = theirs.requests[:, poll].astype(np.float64)
-        self._bet_errors(
-            Counts(ours.errors[:, poll].astype(np.float64), asked),
-            Counts(theirs.errors[:, poll].astype(np.float64), champion_asked),
+        self._bet_limit(
+            Counts(
+                ours.errors[:, poll].astype(np.float64), ours.requests[:, poll].astype(np.float64)
+            )
         )
+        candidate = self._waiting[0].plus(ours, poll)
+        champion = self._waiting[1].plus(theirs, poll)
+        share = self._traffic.scenario.share / 100
+        due = (theirs.requests + theirs.refused)[:, poll] * share / (1 - share)
+        self.due = np.where(candidate.asked > 0, 0.0, self.due + due)
+        waits = self._stand_still(candidate, champion) & (self._waited < constants.STILL_POLLS)
+        self._waited = np.where(waits, self._waited + 1, 0)
+        self._waiting = candidate.where(waits), champion.where(waits)
+        self.settled = ~waits
+        candidate, champion = candidate.where(~waits), champion.where(~waits)
+        self.compared = candidate.asked
+        self._compare(candidate, champion)
+
+    def _stand_still(self, candidate: "_Pending", champion: "_Pending") -> Bools:
+        """One version has counted nothing though requests were due."""
+        odds = self._traffic.scenario.share / (100 - self._traffic.scenario.share)
+        ours = (candidate.asked == 0) & (champion.asked * odds >= constants.STARVED_NATS)
+        theirs = (champion.asked == 0) & (candidate.asked / odds >= constants.STARVED_NATS)
+        return np.asarray(ours | theirs)
+
+    def _compare(self, candidate: "_Pending", champion: "_Pending") -> None:
+        answers, champion_answers = candidate.requests, champion.requests
+        self._bet_relative(
+            Counts(candidate.errors, answers), Counts(champion.errors, champion_answers)
+        )
+        self._bet_refused(candidate, champion)
         u = self._recent.p95_edge()
         self._bet_latency(
             u,
-            Counts(_beyond(ours.slower[:, poll], self._pairs.v[u]), asked),
-            Counts(_beyond(ours.slower[:, poll], self._pairs.safe[u]), asked),
-            Counts(_beyond(theirs.slower[:, poll], u), champion_asked),
+            Counts(_beyond(candidate.slower, self._pairs.v[u]), answers),
+            Counts(_beyond(candidate.slower, self._pairs.safe[u]), answers),
+            Counts(_beyond(champion.slower, u), champion_answers),
         )
-        # The first poll after a change of weights covers a mixture: it says nothing of the split.
-        if poll > 0:
-            self._bet_split(Counts(asked, asked + champion_asked))
-        self._past.add(theirs.requests[:, poll], theirs.errors[:, poll])
-        self._recent.add(theirs.requests[:, poll], theirs.slower[:, poll])
+        # The first counts after a change of weights are of a mixture and say nothing of the split.
+        asked = candidate.asked + champion.asked
+        self._bet_split(Counts(candidate.asked, np.where(self._mixed, 0.0, asked)))
+        self._mixed &= asked == 0
+        self._past.add(champion_answers, champion.errors)
+        self._past_refused.add(champion.asked, champion.refused)
+        self._recent.add(champion_answers, champion.slower)
 
-    def _bet_errors(self, candidate: Counts, champion: Counts) -> None:
+    def _bet_refused(self, candidate: "_Pending", champion: "_Pending") -> None:
+        if not self._traffic.scenario.refuses:
+            # Without any, the evidence only falls.
+            return
+        rate = self._past_refused.error_rate(self._policy.error_rate)
+        ours = Counts(candidate.refused, candidate.asked)
+        theirs = Counts(champion.refused, champion.asked)
+        bets = two_sample_bets(ours, theirs, rate, constants.ERROR_RATIOS)
+        self.refused.wager((ours.trials > 0) & (theirs.trials > 0), bets)
+
+    def _bet_limit(self, candidate: Counts) -> None:
         limit = self._policy.error_rate
         self.limit.wager(candidate.trials > 0, limit_bets(candidate, limit))
-        rate = self._past.error_rate(limit)
+        self._limit_spoke |= self.limit.log_e() >= -np.log(self._needed.errors)
+
+    def _bet_relative(self, candidate: Counts, champion: Counts) -> None:
+        rate = self._past.error_rate(self._policy.error_rate)
         bets = two_sample_bets(candidate, champion, rate, constants.ERROR_RATIOS)
         self.relative.wager((candidate.trials > 0) & (champion.trials > 0), bets)
-        line = -np.log(self._needed.errors)
-        self._limit_spoke |= self.limit.log_e() >= line
-        self._relative_spoke |= self.relative.log_e() >= line
+        self._relative_spoke |= self.relative.log_e() >= -np.log(self._needed.errors)
 
     def _bet_latency(self, u: Ints, candidate: Counts, safe: Counts, champion: Counts) -> None:
-        known = self._pairs.decidable[u] & (self._recent.answers >= constants.MIN_TAIL_PAST)
+        known = self._known(u)
         comparable = known & (candidate.trials > 0) & (champion.trials > 0)
         rate, (sum_, number) = self._recent.tail(u), self._correlations
         correlation = np.maximum(sum_ / number, 0.0)
@@ -247,10 +280,18 @@ class Releases:
         bets = binomial_bets(candidate, odds_times(share, factors), odds_times(share, tolerated))
         self.split.wager((candidate.trials > 0) & ~starved, bets)
 
+    def _known(self, u: Ints) -> Bools:
+        """Where the edges around the p95 are known and can decide the ratio."""
+        enough = self._recent.answers >= constants.MIN_TAIL_PAST
+        slack = self._policy.p95_ratio * constants.RATIO_SLACK
+        narrow = self._recent.spans(self._traffic.edges_ms, u) <= slack
+        return np.asarray(self._pairs.decidable[u] & enough & narrow)
+
     def bad(self) -> Bools:
         """Where the candidate is to be rolled back."""
         slower = self.latency.log_e() >= -np.log(self._needed.p95)
-        return np.asarray((self._limit_spoke & self._relative_spoke) | slower)
+        refused = self.refused.log_e() >= -np.log(self._needed.refused)
+        return np.asarray((self._limit_spoke & self._relative_spoke) | refused | slower)
 
     def mismatched(self) -> Bools:
         """Where the traffic is not split as the weights say."""
@@ -260,9 +301,10 @@ class Releases:
         """Where the last poll may promote: evidence of safety, and never an alarm of the limit."""
         ours = self._traffic.candidate
         requests, errors = ours.requests.sum(axis=1), ours.errors.sum(axis=1)
-        possible = (ours.requests[:, -1] > 0) & ~self._limit_spoke
-        u = self._recent.p95_edge()
-        possible &= self._pairs.decidable[u] & (self._recent.answers >= constants.MIN_TAIL_PAST)
+        theirs = self._traffic.champion
+        counted = sum(arm.requests[:, -1] + arm.refused[:, -1] for arm in (ours, theirs)) > 0
+        possible = counted & self.settled & (self.compared > 0) & ~self._limit_spoke
+        possible &= self._known(self._recent.p95_edge())
         line = -math.log(self._policy.false_promotion)
         possible &= self.p95_safe.log_e() >= line
         for release in np.flatnonzero(possible):
@@ -273,7 +315,12 @@ class Releases:
 
 
 def decide(traffic: Traffic, policy: Policy) -> Outcomes:
-    """Roll back, promote or hold each release; held is still undecided at the watch's end."""
+    """Roll back, promote or hold each release; held is still undecided at the watch's end.
+
+    Where the readings are faulty the judge itself decides, release by release.
+    """
+    if traffic.scenario.readings != "whole":
+        return _one_by_one(traffic, policy)
     state = Releases(traffic, policy)
     decision = np.full(len(traffic.candidate.requests), HELD, dtype=np.int8)
     at_s = np.full(len(decision), traffic.times_s[-1])
@@ -285,4 +332,17 @@ def decide(traffic: Traffic, policy: Policy) -> Outcomes:
         decision[undecided & mismatched] = ERROR
         at_s[undecided & (bad | mismatched)] = time
     decision[(decision == HELD) & state.safe()] = PROMOTED
+    return Outcomes(decision=decision, at_s=at_s)
+
+
+_DECISIONS = {"HOLD": HELD, "PROMOTE": PROMOTED, "ROLLBACK": ROLLED_BACK, "ERROR": ERROR}
+
+
+def _one_by_one(traffic: Traffic, policy: Policy) -> Outcomes:
+    releases = len(traffic.candidate.requests)
+    decision, at_s = np.zeros(releases, dtype=np.int8), np.zeros(releases)
+    for release in range(releases):
+        read = readings.faulty(traffic.scenario.readings, polls(traffic, release))
+        verdict = judge(policy, CHAMPION, CANDIDATE, read)
+        decision[release], at_s[release] = _DECISIONS[verdict.decision], verdict.at
     return Outcomes(decision=decision, at_s=at_s)

@@ -6,7 +6,8 @@ beyond histogram edges whose ratio is sqrt(1.3).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,10 @@ class Arm:
     requests: Ints
     errors: Ints
     slower: Ints
+    refused: Ints = field(default_factory=lambda: np.zeros((1, 1), dtype=np.int64))
+    """Requests besides, which the version refused as the client's fault."""
+    unanswered: Ints = field(default_factory=lambda: np.zeros((1, 1), dtype=np.int64))
+    """Of the errors: no answer came; they are slower than every edge."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,14 @@ def edges_ms(scenario: Scenario) -> Floats:
     step = math.log(EDGE_RATIO)
     powers = np.arange(math.floor(low / step), math.ceil(high / step) + 1, dtype=np.float64)
     return np.asarray(EDGE_RATIO**powers, dtype=np.float64)
+
+
+class _Faults(NamedTuple):
+    """Shares per poll of what a version's requests come to besides failures."""
+
+    burst: float
+    refused: Floats | float
+    given_up: Floats | float
 
 
 def _failures(rng: np.random.Generator, requests: Ints, rate: Floats, burst: float) -> Ints:
@@ -94,17 +107,21 @@ def _slower(rng: np.random.Generator, requests: Ints, beyond: Floats) -> Ints:
 
 
 def _arm(
-    rng: np.random.Generator,
-    mean_requests: Floats,
-    error_rate: Floats,
-    beyond: Floats,
-    burst: float,
+    rng: np.random.Generator, mean_requests: Floats, error_rate: Floats, beyond: Floats, of: _Faults
 ) -> Arm:
     requests = rng.poisson(mean_requests)
+    refused = unanswered = np.zeros_like(requests)
+    if np.any(of.refused):
+        refused = rng.binomial(requests, of.refused)
+    if np.any(of.given_up):
+        unanswered = rng.binomial(requests - refused, of.given_up)
+    answered = requests - refused - unanswered
     return Arm(
-        requests=requests,
-        errors=_failures(rng, requests, error_rate, burst),
-        slower=_slower(rng, requests, beyond),
+        requests=requests - refused,
+        errors=_failures(rng, answered, error_rate, of.burst) + unanswered,
+        slower=_slower(rng, answered, beyond) + unanswered[..., None],
+        refused=refused,
+        unanswered=unanswered,
     )
 
 
@@ -132,21 +149,31 @@ def generate(scenario: Scenario, rng: np.random.Generator, releases: int) -> Tra
     champion_errors = (
         fault_errors if scenario.shared else np.full_like(fault_errors, scenario.baseline_errors)
     )
+    ours = _Faults(
+        scenario.burst,
+        np.where(faulty, scenario.refused, scenario.baseline_refused),
+        np.where(faulty, scenario.given_up, 0.0),
+    )
+    theirs = ours if scenario.shared else _Faults(scenario.burst, scenario.baseline_refused, 0.0)
     # An hour holds so many bursts and wobbles that they only widen the spread.
     earlier = log_median + math.log(scenario.earlier_ratio)
     history_beyond = _beyond(earlier, edges, math.hypot(LATENCY_SIGMA, scenario.wobble))
     return Traffic(
         scenario=scenario,
         edges_ms=edges,
-        candidate=_arm(rng, candidate_mean, fault_errors, beyond(slowed), scenario.burst),
+        candidate=_arm(rng, candidate_mean, fault_errors, beyond(slowed), ours),
         champion=_arm(
             rng,
             candidate_mean * champion_odds,
             champion_errors,
             beyond(slowed if scenario.shared else np.zeros_like(slowed)),
-            scenario.burst,
+            theirs,
         ),
         history=_arm(
-            rng, history_mean, np.array([scenario.baseline_errors]), history_beyond, burst=0
+            rng,
+            history_mean,
+            np.array([scenario.baseline_errors]),
+            history_beyond,
+            _Faults(0.0, scenario.baseline_refused, 0.0),
         ),
     )

@@ -39,7 +39,11 @@ def windowed(traffic: Traffic, first_s: float, interval_s: float, window_s: floa
     first = np.maximum(last - max(1, round(window_s / poll)), 0)
 
     def arm(of: Arm) -> Arm:
-        return Arm(*(_sums(counts, first, last) for counts in (of.requests, of.errors, of.slower)))
+        # What was never answered is in none of their counters, what was refused is a success.
+        answered, failed = of.requests + of.refused - of.unanswered, of.errors - of.unanswered
+        slower, nothing = of.slower - of.unanswered[..., None], np.zeros_like(of.errors)
+        counts = (answered, failed, slower, nothing, nothing)
+        return Arm(*(_sums(each, first, last) for each in counts))
 
     return Windowed(times, traffic.edges_ms, arm(traffic.candidate), arm(traffic.champion))
 

@@ -49,22 +49,17 @@ def _named(regex: str) -> dict[str, Any]:
 
 _STATS = (
     rf"{gateway.STATS_PREFIX}\..*",
-    r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|cx_active|cx_connect_fail)",
+    r"server\.uptime",
+    r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|rq_retry|cx_active)",
+    r"cluster\..*\.upstream_cx_connect_fail",
     r"http\.gateway\.(downstream_rq_.xx|downstream_rq_active|rds\..*)",
     r"gateway\.http_local_rate_limit\..*",
 )
 """What Envoy keeps of its own statistics; all of it is scraped each second."""
 
 
-def _counting() -> dict[str, Any]:
-    """Counters and latencies of what users got, by cluster.
-
-    Envoy's cluster statistics would do but for two things: they hold whole milliseconds, too coarse
-    to compare p95s of a few milliseconds, and they take a failed gRPC call for a success.
-    """
-    cluster = {"name": gateway.CLUSTER, "value_format": "%UPSTREAM_CLUSTER%"}
-    code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
-    grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
+def _log(expression: str, **stats: Any) -> dict[str, Any]:
+    """Statistics of the requests that meet the expression."""
     return {
         "name": "envoy.access_loggers.stats",
         "filter": {
@@ -73,26 +68,14 @@ def _counting() -> dict[str, Any]:
                 "typed_config": {
                     "@type": _TYPE
                     + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                    "expression": gateway.COUNTED,
+                    "expression": expression,
                 },
             }
         },
         "typed_config": {
             "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
             "stats_scope": {"prefix": gateway.STATS_PREFIX},
-            "counters": [
-                {
-                    "stat": {"name": gateway.REQUESTS, "tags": [cluster, code, grpc]},
-                    "value_fixed": 1,
-                }
-            ],
-            "histograms": [
-                {
-                    "stat": {"name": gateway.LATENCY, "tags": [cluster]},
-                    "unit": "Microseconds",
-                    "value_format": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
-                }
-            ],
+            **stats,
         },
     }
 
@@ -118,6 +101,29 @@ def _errors() -> dict[str, Any]:
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
     }
+
+
+def counting() -> list[dict[str, Any]]:
+    """Counters and latencies of what users got, by cluster, as access logs.
+
+    Envoy's cluster statistics would do but for three things: they hold whole milliseconds, too
+    coarse to compare p95s of a few milliseconds, they take a failed gRPC call for a success, and
+    they miss what was never answered.
+    """
+    cluster = {"name": gateway.CLUSTER, "value_format": "%UPSTREAM_CLUSTER%"}
+    code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
+    grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
+    flags = {"name": gateway.FLAGS, "value_format": "%RESPONSE_FLAGS%"}
+    requests = {"name": gateway.REQUESTS, "tags": [cluster, code, grpc, flags]}
+    latency = {
+        "stat": {"name": gateway.LATENCY, "tags": [cluster]},
+        "unit": "Microseconds",
+        "value_format": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
+    }
+    return [
+        _log(gateway.COUNTED, counters=[{"stat": requests, "value_fixed": 1}]),
+        _log(gateway.ANSWERED, histograms=[latency]),
+    ]
 
 
 def _watched(path: Path) -> dict[str, Any]:
@@ -160,7 +166,7 @@ def bootstrap(
             "local_reply_config": _errors(),
             "normalize_path": True,
             "merge_slashes": True,
-            "access_log": [_counting()],
+            "access_log": counting(),
             "http_filters": [
                 _filter(
                     "api_key_auth",

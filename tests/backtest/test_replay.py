@@ -10,7 +10,7 @@ from cli import sluice
 from components import record
 from components.backtest.replay import replay
 from components.errors import InputError
-from components.judge import RULE, Policy, Poll
+from components.judge import RULE, Policy, Poll, Verdict
 from components.record import SCHEMA, Ended
 from tests.judge import make_golden
 from tests.support.polls import Gateway
@@ -58,8 +58,24 @@ def test_a_record_of_today_s_schema_is_reproduced_as_its_golden_one_is(
     lines = record.parse(make_golden.content(story), "today's")
     golden = record.read(GOLDEN / f"{story.__name__}.jsonl")
     assert (record.opened(golden).schema, record.opened(lines).schema) == (1, SCHEMA)
-    assert replay(lines) == replay(golden)
-    assert [line.content for line in lines[1:]] == [line.content for line in golden[1:]]
+    ours, theirs = replay(lines), replay(golden)
+    assert (ours.difference, theirs.difference) == (None, None)
+    assert ours.passed == theirs.passed
+    decided, before = present(ours.decided), present(theirs.decided)
+    assert (decided.rule, before.rule) == (RULE, 3)
+    assert (decided.decision, decided.at) == (before.decision, before.at)
+    polls = [line.content for line in lines if isinstance(line.body, Poll)]
+    assert polls == [line.content for line in golden if isinstance(line.body, Poll)]
+
+
+def test_a_release_that_went_on_under_a_newer_rule_is_reproduced_by_both() -> None:
+    golden = record.read(GOLDEN / "promoted.jsonl")
+    newer = record.parse(make_golden.content(make_golden.promoted), "today's")
+    mixed = [*golden[:9], *newer[9:]]
+    assert {line.body.rule for line in mixed if isinstance(line.body, Verdict)} == {3, RULE}
+    assert replay(mixed).difference is None
+    worse = [*newer[:1], *newer[1:9], *golden[9:]]
+    assert replay(worse).difference is None
 
 
 def test_the_corrupted_record_is_refused_and_its_line_named() -> None:

@@ -62,6 +62,10 @@ def test_every_flag_reaches_the_scenario() -> None:
         "share": "0.2",
         "errors": "0.03",
         "baseline-errors": "0.001",
+        "given-up": "0.02",
+        "refused": "0.04",
+        "baseline-refused": "0.01",
+        "readings": "late",
         "latency-ratio": "1.2",
         "earlier-ratio": "3",
         "burst": "0.1",
@@ -79,6 +83,10 @@ def test_every_flag_reaches_the_scenario() -> None:
         "share": 20,
         "errors": 0.03,
         "baseline_errors": 0.001,
+        "given_up": 0.02,
+        "refused": 0.04,
+        "baseline_refused": 0.01,
+        "readings": "late",
         "latency_ratio": 1.2,
         "earlier_ratio": 3,
         "burst": 0.1,
@@ -172,3 +180,9 @@ def test_the_polls_of_one_release_are_the_judges_input(tmp_path: Path) -> None:
     assert [poll.t for poll in polls] == [15.0 * poll for poll in range(41)]
     assert polls[0].weights == {"1": 100}
     assert polls[-1].weights == {"1": 90, "2": 10}
+
+
+def test_a_p95_ratio_that_the_histogram_cannot_decide_is_refused() -> None:
+    refused = run("--p95-ratio", "1.2", "--releases", "2")
+    assert isinstance(refused.exception, InputError)
+    assert "it can decide" in str(refused.exception)

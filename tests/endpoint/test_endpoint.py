@@ -119,3 +119,18 @@ def test_a_duration_that_nothing_here_lasts_is_refused(watch: str) -> None:
 def test_a_step_in_octal_is_refused_and_not_taken_for_another_share() -> None:
     said = refused(GOOD.replace("[10, 50, 100]", "[010, 50, 100]"))
     assert said.startswith("e.yaml:9: 010 is not a plain number")
+
+
+@pytest.mark.parametrize("ratio", ["1.1", "1.2", "1.5", "2"])
+def test_a_p95_ratio_that_the_gateways_edges_cannot_decide_is_refused(ratio: str) -> None:
+    text = GOOD.replace("{error_rate: 0.01}", f"{{p95_ratio: {ratio}}}")
+    with pytest.raises(InputError, match=r"release\.judge\.p95_ratio") as caught:
+        endpoint.refuse_undecidable(endpoint.parse(text, "e.yaml"))
+    assert "it can decide 1.29 to 1.3" in str(caught.value)
+    # A record may hold it, and the plain rule compares p95s themselves.
+    plain = text.replace("{p95_ratio", "{method: threshold, p95_ratio")
+    endpoint.refuse_undecidable(endpoint.parse(plain, "e.yaml"))
+
+
+def test_the_default_p95_ratio_can_be_decided() -> None:
+    endpoint.refuse_undecidable(endpoint.parse(GOOD, "e.yaml"))

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.judge import Sample
-from components.judge.counters import MAX_GONE, Clock, Growth, Interval, Ledger, advance
+from components.judge.counters import MAX_GONE, Interval, Ledger, advance
+from components.judge.growth import Growth
+from components.judge.lives import Clock
 
 
 def sample(
@@ -22,7 +24,9 @@ def read(*polls: Mapping[str, Sample | None], first: bool = True) -> list[Interv
     ledger, intervals = Ledger({}), []
     for number, samples in enumerate(polls):
         now = 15.0 * number
-        clock = Clock(now, gone=now - 300.0, paired=now - 15.0, patience=now - 60.0)
+        clock = Clock(
+            now, gone=now - 300.0, paired=now - 15.0, patience=now - 60.0, late=now - 150.0
+        )
         ledger, interval = advance(ledger, "2", samples, clock, first=first and number == 0)
         intervals.append(interval)
     return intervals
@@ -53,15 +57,16 @@ def test_fewer_requests_than_before_are_a_restart_once_the_next_poll_confirms_it
     intervals = read(
         {"a": sample(1000, 5)}, {"a": sample(30, 2)}, {"a": sample(40, 2)}, {"a": sample(45, 2)}
     )
-    assert requests(intervals) == [0, 0, 40, 5]
-    assert intervals[2].growth == Growth(40, 2, (40, 40))
+    # Where the process's start is not known, it begins anew from the first reading below the last.
+    assert requests(intervals) == [0, 0, 10, 5]
+    assert intervals[2].growth == Growth(10, 0, (10, 10))
     assert [interval.missing for interval in intervals] == [None, "a", None, None]
     assert [interval.whole for interval in intervals] == [True, False, False, True]
 
 
 def test_a_restart_is_confirmed_after_a_missed_scrape_as_well() -> None:
     intervals = read({"a": sample(1000)}, {"a": sample(30)}, {"a": None}, {"a": sample(40)})
-    assert requests(intervals) == [0, 0, 0, 40]
+    assert requests(intervals) == [0, 0, 0, 10]
 
 
 def test_one_stale_reading_changes_nothing() -> None:
@@ -133,10 +138,10 @@ def test_a_source_first_named_without_a_value_has_an_unknown_past() -> None:
     assert requests(read({"a": None}, {"a": sample(500)}, {"a": sample(510)})) == [0, 0, 10]
 
 
-def test_a_source_that_is_no_longer_listed_is_missing_until_it_counts_as_gone() -> None:
+def test_a_source_that_is_no_longer_listed_has_left_and_is_not_missing() -> None:
     polls = [{"a": sample(10), "b": sample(10)}] + [{"a": sample(10)}] * 22
-    missing = [interval.missing for interval in read(*polls)]
-    assert missing == [None, *["b"] * 20, None, None]
+    assert {interval.missing for interval in read(*polls)} == {None}
+    assert read({"a": sample(10)}, {})[1].read is False
 
 
 def test_a_source_that_is_still_listed_never_counts_as_gone() -> None:
@@ -153,7 +158,9 @@ def test_so_many_sources_that_have_left_are_remembered_and_no_more() -> None:
     ledger = Ledger({})
     for number in range(3 * MAX_GONE):
         now = 15.0 * number
-        clock = Clock(now, gone=now - 300.0, paired=now - 15.0, patience=now - 60.0)
+        clock = Clock(
+            now, gone=now - 300.0, paired=now - 15.0, patience=now - 60.0, late=now - 150.0
+        )
         samples = {"stays": sample(number), f"pod-{number}": sample(1)}
         ledger, _ = advance(ledger, "2", samples, clock, first=False)
     kept = {name for _, name in ledger.sources}

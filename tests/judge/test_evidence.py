@@ -3,6 +3,7 @@
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,7 +188,24 @@ def test_the_weights_of_all_starts_sum_to_one() -> None:
 
 def test_the_tests_share_one_budget() -> None:
     shares = split(0.01)
-    assert shares.errors + shares.p95 + shares.split == pytest.approx(0.01)
+    assert shares.errors + shares.p95 + shares.refused + shares.split == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("hits", [0.0, 1.0, 7.0, 25.0, 50.0, 99.0, 100.0])
+@pytest.mark.parametrize("polls", [1, 2, 7, 100, 500])
+def test_a_count_of_many_polls_at_once_is_no_more_evidence_than_any_way_it_may_have_lain(
+    hits: float, polls: int
+) -> None:
+    rng, parts = np.random.default_rng(5), min(polls, 100)
+    at_once = evidence.limit_bets(Count(hits, 100.0), 0.01, 0.9, polls)
+    size = 100.0 / parts
+    for _ in range(50):
+        # Hits dealt to the polls at random, none of which has more hits than requests.
+        dealt = rng.dirichlet(np.full(parts, 0.3)) * hits
+        if (dealt > size).any():
+            dealt = np.full(parts, hits / parts)
+        lain = sum(evidence.limit_bet(Count(one, size), 0.01, 0.9) for one in dealt)
+        assert at_once <= lain + 1e-9
 
 
 def test_evidence_neither_overflows_nor_dies_after_a_million_polls() -> None:

@@ -70,7 +70,7 @@ def seconds(plan: Forecast) -> dict[str, float]:
 def test_the_budget_is_printed_by_test_and_sums_to_the_policys(gateway: MakeGateway) -> None:
     budget = eta(POLICY, 50, 0.001, buckets_of(gateway)).budget
     assert sum(budget.values()) == pytest.approx(0.01)
-    assert set(budget) == {"errors", "p95", "split"}
+    assert set(budget) == {"errors", "p95", "refused", "split"}
 
 
 def test_more_traffic_is_faster_and_bigger_faults_are_faster(gateway: MakeGateway) -> None:

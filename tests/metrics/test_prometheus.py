@@ -1,11 +1,12 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from components.errors import InputError, Unreachable
-from components.judge import Policy, Poll, judge
+from components.judge import Policy, Poll, Verdict, judge
 from components.metrics.prometheus import Range, fetch_polls
 from tests.support.polls import MakeGateway
 from tests.support.present import present
@@ -32,6 +33,8 @@ def answer(
             if "bucket" in query:
                 for edge, count in sample.buckets.items():
                     series.setdefault(edge, []).append([at, str(count)])
+            elif 'class="4"' in query or "_total" in query:
+                continue
             elif "_xx" in query:
                 if sample.errors:
                     series.setdefault("", []).append([at, str(sample.errors)])
@@ -80,10 +83,14 @@ def holding(
     def handle(request: httpx.Request) -> httpx.Response:
         query = request.url.params["query"]
         labels = {"instance": "gw:1", "cluster": "c"}
-        if "bucket" in query:
-            kept = buckets or {}
-        else:
-            kept = {"": (errors or {}) if "code=~" in query else requests}
+        kept: dict[str, dict[int, int]] = {}
+        if request.url.path.endswith("query_range") and "uptime" not in query:
+            if "bucket" in query:
+                kept = buckets or {}
+            elif 'code=~"5..' in query:
+                kept = {"": errors or {}}
+            elif "code=~" not in query:
+                kept = {"": requests}
         result = [
             {"metric": labels | ({"le": edge} if edge else {}), "values": values(counts)}
             for edge, counts in kept.items()
@@ -156,3 +163,149 @@ def test_a_version_without_counters_is_named() -> None:
 def test_an_empty_or_endless_range_is_refused(span: Range) -> None:
     with pytest.raises(InputError, match="--from, --to and --poll"):
         fetch_polls("http://prometheus", "envoy", "demo", WEIGHTS, span)
+
+
+Series = list[tuple[dict[str, str], dict[int, float]]]
+
+SHARE = {"100000": 0.95, "130000": 0.99, "169000": 0.998, "+Inf": 1.0}
+GW = {"instance": "gw:1", "cluster": "c"}
+
+
+def total(version: str, at: int) -> float:
+    return 75.0 * at if version == "2" else 20000.0 + 675 * at
+
+
+def usual(
+    kind: str,
+    version: str,
+    polls: range = range(121),
+    labels: dict[str, str] = GW,
+    *,
+    spell: Callable[[str], str] = str,
+    count: Callable[[str, int], float] = total,
+) -> Series:
+    """What a gateway has counted of a release in which nothing is wrong."""
+    if kind == "requests":
+        return [(labels, {at: count(version, at) for at in polls})]
+    if kind == "failed":
+        return [(labels, {at: 20.0 + at for at in polls})] if version == "1" else []
+    if kind == "latencies":
+        return [
+            (labels | {"le": spell(le)}, {at: round(count(version, at) * share) for at in polls})
+            for le, share in SHARE.items()
+        ]
+    return []
+
+
+def backtest(of: Callable[[str, str], Series]) -> Verdict:
+    """The verdict on a Prometheus that has these series, by kind and version."""
+
+    def kind(query: str, path: str) -> str:
+        if path.endswith("/query"):
+            return "known before"
+        named = (("uptime", "began"), ("bucket", "latencies"), ('"4..', "refused"))
+        for word, found in (*named, ('code=~"5', "failed"), ('code=~"0', "unanswered")):
+            if word in query:
+                return found
+        return "requests"
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        query = request.url.params["query"]
+        # `REQUEST` names the refused codes to leave them out.
+        asked = query.replace('code!~"4..', "")
+        series = of(kind(asked, request.url.path), "2" if "demo-v2" in query else "1")
+        result = [
+            {
+                "metric": labels,
+                "values": [[SPAN.start + 15 * at, str(v)] for at, v in found.items()],
+            }
+            for labels, found in series
+        ]
+        return httpx.Response(200, json={"data": {"result": result}})
+
+    span = Range(SPAN.start, SPAN.start + 15 * 120, 15.0)
+    transport = httpx.MockTransport(handle)
+    polls = fetch_polls("http://p", "sluice", "demo", WEIGHTS, span, transport=transport)
+    return judge(Policy(), "1", "2", polls)
+
+
+def test_a_usual_release_is_promoted() -> None:
+    verdict = backtest(usual)
+    assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
+
+
+def test_a7_series_that_are_seen_twice_are_one_gateway_s() -> None:
+    def few(version: str, at: int) -> float:
+        return 2.0 * at if version == "2" else 20000.0 + 18 * at
+
+    def doubled(kind: str, version: str) -> Series:
+        jobs = ({"job": "gateway"}, {"job": "kubernetes-pods"})
+        return [it for job in jobs for it in usual(kind, version, labels=GW | job, count=few)]
+
+    verdict = backtest(doubled)
+    assert verdict.decision == "HOLD"
+    assert present(verdict.evidence).candidate.requests == 240
+
+
+@pytest.mark.parametrize("told_by", ["known before", "began"])
+def test_a10_a_gateway_that_was_not_scraped_before_brings_no_old_counts(told_by: str) -> None:
+    second = {"instance": "gw:2", "cluster": "c"}
+
+    def old(version: str, at: int) -> float:
+        return total(version, at) + (6000 if version == "2" else 200_000)
+
+    def late(kind: str, version: str) -> Series:
+        if kind == "began":
+            began = dict.fromkeys(range(121), 10.0)
+            return [({"instance": of}, began) for of in ("gw:1", "gw:2")] * (kind == told_by)
+        if kind == "known before":
+            return [(second, {0: 6000.0})] * (kind == told_by)
+        return usual(kind, version) + usual(kind, version, range(3, 121), second, count=old)
+
+    verdict = backtest(late)
+    assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
+    assert present(verdict.evidence).candidate.requests <= 2 * 75 * 120
+
+
+def test_a11_an_edge_that_is_written_in_two_ways_is_one_edge() -> None:
+    def renamed(kind: str, version: str) -> Series:
+        if kind != "latencies":
+            return usual(kind, version)
+        old = usual(kind, version, range(60))
+        new = usual(kind, version, range(60, 121), spell=lambda le: le + ".0")
+        old[-1][1].update(new.pop()[1])
+        return old + new
+
+    verdict = backtest(renamed)
+    assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
+
+
+@pytest.mark.parametrize("kind", ["requests", "failed", "latencies"])
+def test_a_counter_that_is_no_number_is_not_read(kind: str) -> None:
+    def spoilt(asked: str, version: str) -> Series:
+        found = usual(asked, version)
+        if asked == kind:
+            for _, values in found[:1]:
+                values[50] = float("nan")
+        return found
+
+    verdict = backtest(spoilt)
+    assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
+
+
+def test_refusals_and_what_was_never_answered_are_read_as_well() -> None:
+    def refusing(kind: str, version: str) -> Series:
+        if kind == "refused" and version == "2":
+            return [(GW, {at: 75.0 * at for at in range(121)})]
+        return usual(kind, version)
+
+    assert [reason.code for reason in backtest(refusing).reasons] == ["refused"]
+
+    def silent(kind: str, version: str) -> Series:
+        if kind in ("failed", "unanswered") and version == "2":
+            return [(GW, {at: 15.0 * at for at in range(121)})]
+        return usual(kind, version)
+
+    verdict = backtest(silent)
+    assert verdict.decision == "ROLLBACK"
+    assert present(verdict.evidence).candidate.unanswered > 0

@@ -58,18 +58,23 @@ def test_counters_of_each_backend_are_read_in_one_query_of_raw_counters() -> Non
         row("latencies", 5, cluster="demo-v1", le="1000"),
         row("latencies", 9, cluster="demo-v1", le="+Inf"),
         row("requests", 3, cluster="demo-v1-grpc"),
+        row("refused", 4, cluster="demo-v1"),
+        row("unanswered", 1, cluster="demo-v1"),
+        row("retried", 6, cluster="demo-v1"),
+        row("began", 0.25),
     ]
     asked: list[str] = []
     found = read(asking(rows, asked=asked), ONE)
     rest = found.versions["1"]["demo-v1"]
     assert rest is not None
     assert (rest.requests, rest.errors) == (9, 2)
+    assert (rest.refused, rest.unanswered, rest.retried, rest.born) == (4, 1, 6, 0.25)
     assert (rest.buckets["1"], rest.buckets["1.3"], rest.buckets["+Inf"]) == (5, 0, 9)
     assert len(rest.buckets) == len(EDGES_US) + 1
     assert set(found.versions["1"]) == {"demo-v1", "demo-v1-grpc"}
     (query,) = asked
     assert "rate(" not in query
-    assert "[5s]" in query
+    assert "time() - 5" in query
 
 
 def test_a_version_without_a_request_has_counters_of_zero_and_all_edges() -> None:
@@ -119,3 +124,51 @@ def test_names_are_literal() -> None:
 def test_an_answer_that_is_none_of_prometheus_is_unreachable() -> None:
     with pytest.raises(Unreachable, match="http://prometheus"):
         read(asking([({"le": "wide"}, 1.0)]), ONE)
+
+
+def test_two_copies_of_a_target_s_series_are_counted_once() -> None:
+    rows = [UP]
+    for replica, count in (("prometheus-0", 240), ("prometheus-1", 238)):
+        labels = {"cluster": "demo-v1", "prometheus_replica": replica}
+        rows += [row("requests", count, **labels), row("latencies", count, le="+Inf", **labels)]
+    found = read(asking(rows), ONE).versions["1"]["demo-v1"]
+    assert found is not None
+    assert (found.requests, found.buckets["+Inf"]) == (240, 240)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("what", ["requests", "failed", "latencies"])
+def test_a_counter_that_is_no_number_is_not_read(what: str, number: float) -> None:
+    labels = {"cluster": "demo-v1"} | ({"le": "+Inf"} if what == "latencies" else {})
+    rows = [UP, row("requests", 9, cluster="demo-v1"), row(what, number, **labels)]
+    assert read(asking(rows), ONE).versions["1"]["demo-v1"] is None
+
+
+def test_one_edge_that_is_written_in_two_ways_is_one_edge() -> None:
+    rows = [
+        UP,
+        row("requests", 9, cluster="demo-v1"),
+        row("latencies", 5, cluster="demo-v1", le="1000"),
+        row("latencies", 7, cluster="demo-v1", le="1000.0"),
+    ]
+    found = read(asking(rows), ONE).versions["1"]["demo-v1"]
+    assert found is not None
+    assert found.buckets["1"] == 7
+
+
+@pytest.mark.parametrize("began", [0.0, -5.0, 75_000.0, float("nan")])
+def test_a_start_that_cannot_be_is_none(began: float) -> None:
+    rows = [UP, row("requests", 9, cluster="demo-v1"), row("began", began)]
+    found = read(asking(rows), ONE).versions["1"]["demo-v1"]
+    assert found is not None
+    assert found.born is None
+
+
+def test_envoy_s_own_statistics_tell_what_was_never_answered() -> None:
+    queries = replace(ENVOY, replica=())
+    labels = {"envoy_cluster_name": "demo-v1"}
+    counts = {"requests": 100, "failed": 3, "refused": 20, "unanswered": 10}
+    rows = [UP, *(row(what, count, **labels) for what, count in counts.items())]
+    found = read(asking(rows), queries).versions["1"][""]
+    # 100 were answered, 20 of them refused; 10 more were not.
+    assert found == Sample(90.0, 13.0, {}, refused=20.0, unanswered=10.0)

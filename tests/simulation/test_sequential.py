@@ -7,6 +7,7 @@ from components.judge import Policy, begin, judge, observe
 from components.simulation import sequential
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK
 from components.simulation.polls import CANDIDATE, CHAMPION, polls
+from components.simulation.readings import faulty
 from components.simulation.scenario import Scenario, scenario
 from components.simulation.traffic import generate
 
@@ -38,6 +39,12 @@ def policy(of: Scenario) -> Policy:
         {"errors": 0.5, "shared": True, "onset": 30, "until": 100, "minutes": 90},
         {"errors": 0.004, "share": 50, "rps": 2, "diurnal": 0.8},
         {"errors": 0.001, "minutes": 15, "poll": 60},
+        {"rps": 0.3, "minutes": 30},
+        {"given_up": 0.1},
+        {"given_up": 0.004, "rps": 2},
+        {"refused": 1.0},
+        {"refused": 0.05, "baseline_refused": 0.02},
+        {"refused": 0.3, "baseline_refused": 0.3, "errors": 0.03, "onset": 120},
     ],
     ids=str,
 )
@@ -128,3 +135,38 @@ def test_the_vectorised_evidence_is_the_judges(fields: dict[str, float]) -> None
         for test in ("limit", "relative", "latency", "p95_safe", "split"):
             found = getattr(together, test).log_e()[release]
             assert found == pytest.approx(getattr(evidence, test).log_e, rel=1e-9, abs=1e-9), test
+
+
+READINGS = ("churn", "late", "slow", "restarts", "gaps", "doubled")
+
+
+@pytest.mark.parametrize("fault", READINGS)
+def test_faulty_readings_promote_what_is_good_and_roll_back_what_is_bad(fault: str) -> None:
+    good = scenario(errors=0.001, baseline_errors=0.001, readings=fault, minutes=31)
+    outcomes = sequential.decide(generate(good, np.random.default_rng(25), 5), policy(good))
+    assert set(outcomes.decision) == {PROMOTED}
+    bad = scenario(errors=0.1, readings=fault)
+    outcomes = sequential.decide(generate(bad, np.random.default_rng(26), 5), policy(bad))
+    assert set(outcomes.decision) == {ROLLED_BACK}
+    assert max(outcomes.at_s) <= 180
+
+
+@pytest.mark.parametrize("fault", READINGS)
+def test_faulty_readings_count_no_more_than_there_was(fault: str) -> None:
+    of = scenario(minutes=10, readings=fault, refused=0.02, given_up=0.01)
+    traffic = generate(of, np.random.default_rng(27), 3)
+    for release in range(3):
+        state = begin(policy(of), CHAMPION, CANDIDATE)
+        for poll in faulty(of.readings, polls(traffic, release)):
+            state, verdict = observe(policy(of), state, poll)
+            if verdict.final:
+                break
+        assert verdict.evidence is not None
+        for arm, made in (
+            (verdict.evidence.candidate, traffic.candidate),
+            (verdict.evidence.champion, traffic.champion),
+        ):
+            assert arm.requests <= made.requests[release].sum()
+            assert arm.errors <= made.errors[release].sum()
+            assert arm.refused <= made.refused[release].sum()
+            assert arm.latencies <= made.requests[release].sum()

@@ -1,7 +1,7 @@
 """The upstream of the gateway under test: answers as the request's own headers tell it.
 
 ``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200) and
-``x-test-sleep`` in seconds; gRPC: the metadata ``x-test-status`` is a gRPC status code (default 0).
+``x-test-sleep`` in seconds; gRPC: the same as metadata, with a gRPC status code (default 0).
 """
 
 import json
@@ -39,9 +39,11 @@ class _Server(ThreadingHTTPServer):
 
 class _Grpc(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no types
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        status = int(dict(details.invocation_metadata).get("x-test-status", 0))
+        told = dict(details.invocation_metadata)
+        status = int(told.get("x-test-status", 0))
 
         def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
+            time.sleep(float(told.get("x-test-sleep", 0)))
             if status:
                 code = next(code for code in grpc.StatusCode if code.value[0] == status)
                 context.abort(code, "as told")

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ import grpc
 import httpx
 import pytest
 
+from components import gateway
 from components.errors import InputError, PlatformError
 from components.judge import Sample
 from components.platform import Platform, RouteLimits
@@ -295,8 +297,9 @@ def test_a_failed_answer_is_an_error_and_a_refused_one_is_not(stand_for: StandFo
     stand.split({"1": 100})
     for status in (200, 400, 404, 422, 500, 503):
         stand.client.post(stand.path, headers={"x-test-status": str(status)})
-    wait_until(lambda: counted(stand, "1").requests == 6)
-    assert counted(stand, "1").errors == 2
+    wait_until(lambda: counted(stand, "1").requests + counted(stand, "1").refused == 6)
+    found = counted(stand, "1")
+    assert (found.requests, found.errors, found.refused) == (3, 2, 3)
 
 
 def test_an_answer_that_a_dead_predictor_did_not_give_is_its_error(stand_for: StandFor) -> None:
@@ -332,8 +335,10 @@ def test_a_failed_grpc_call_is_an_error_though_its_http_status_is_200(stand_for:
     internal, invalid = 13, 3
     asked = {0: "OK", internal: "INTERNAL", invalid: "INVALID_ARGUMENT"}
     assert {status: stand.call(status).name for status in asked} == asked
-    wait_until(lambda: counted(stand, "1", "envoy/grpc").requests == 3)
-    assert counted(stand, "1", "envoy/grpc").errors == 1
+    wait_until(lambda: counted(stand, "1", "envoy/grpc").requests == 2)
+    wait_until(lambda: counted(stand, "1", "envoy/grpc").refused == 1)
+    found = counted(stand, "1", "envoy/grpc")
+    assert (found.errors, found.buckets["+Inf"]) == (1, 2)
     assert counted(stand, "1").requests == 0
 
 
@@ -509,3 +514,61 @@ def test_head_reaches_the_predictor(stand_for: StandFor) -> None:
     stand = stand_for("headed")
     stand.split({"1": 100})
     assert stand.client.head("/v2/models/headed/ready").status_code == 200
+
+
+def test_a_request_that_a_client_gave_up_is_a_failure_of_the_version(stand_for: StandFor) -> None:
+    stand = stand_for("gaveup")
+    stand.split({"1": 100})
+    assert stand.client.post(stand.path).status_code == 200
+    for _ in range(3):
+        with pytest.raises(httpx.ReadTimeout):
+            stand.client.post(stand.path, headers={"x-test-sleep": "3"}, timeout=0.5)
+    wait_until(lambda: counted(stand, "1").unanswered == 3)
+    found = counted(stand, "1")
+    assert (found.requests, found.errors, found.buckets["+Inf"]) == (4, 3, 1)
+
+
+def test_a_grpc_call_that_a_client_gave_up_is_a_failure_of_the_version(stand_for: StandFor) -> None:
+    stand = stand_for("gaveuprpc")
+    stand.split({"1": 100})
+    with grpc.insecure_channel(stand.client.base_url.netloc.decode()) as channel:
+        call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        metadata = [
+            ("x-api-key", stand.client.headers["x-api-key"]),
+            ("x-sluice-endpoint", stand.endpoint.name),
+            ("x-test-sleep", "3"),
+        ]
+        with pytest.raises(grpc.RpcError):
+            call(b"", metadata=metadata, timeout=0.5)
+    wait_until(lambda: counted(stand, "1", "envoy/grpc").unanswered == 1)
+    assert counted(stand, "1", "envoy/grpc").errors == 1
+
+
+def test_what_a_version_refused_is_a_class_of_its_own(stand_for: StandFor) -> None:
+    stand = stand_for("refusing")
+    stand.split({"1": 100})
+    for status in (200, 400, 404, 422, 503):
+        stand.client.post(stand.path, headers={"x-test-status": str(status)})
+    wait_until(lambda: counted(stand, "1").requests == 2)
+    found = counted(stand, "1")
+    assert (found.errors, found.refused, found.unanswered, found.buckets["+Inf"]) == (1, 3, 0, 2)
+
+
+def test_when_the_gateway_began_is_known(stand_for: StandFor) -> None:
+    stand = stand_for("born")
+    stand.split({"1": 100})
+    wait_until(lambda: counted(stand, "1").born is not None)
+    born = [counted(stand, "1").born or 0.0 for _ in range(3)]
+    assert max(born) - min(born) < 3
+    assert 0 < time.time() - born[0] < 24 * 3600
+
+
+def test_no_route_sends_a_request_once_more(stand_for: StandFor) -> None:
+    stand = stand_for("retries")
+    stand.split({"1": 100})
+    for entry in json.loads(envoy_server.routes_file(stand.home).read_text())["resources"][0][
+        "virtual_hosts"
+    ][0]["routes"]:
+        policy = entry.get("route", {}).get("retry_policy", {"retry_on": gateway.RETRY_ON})
+        assert policy["retry_on"] == gateway.RETRY_ON
+    assert counted(stand, "1").retried == 0

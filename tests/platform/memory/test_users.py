@@ -6,7 +6,7 @@ import pytest
 
 from components import judge
 from components.judge import Policy, Poll, Sample, Verdict
-from components.judge.counters import edges_of
+from components.judge.growth import edges_of
 from components.judge.latency import p95_ms
 from components.platform import RouteLimits
 from components.platform.memory import World

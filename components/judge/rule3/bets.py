@@ -1,0 +1,179 @@
+"""Rule 3's bets of one poll."""
+
+from functools import lru_cache
+
+import msgspec
+
+from components.judge import latency
+from components.judge.constants import (
+    ERROR_RATIOS,
+    LIMIT_FRACTIONS,
+    P95_RATIOS,
+    P95_SAFE_RATIOS,
+    PRIOR_ERRORS,
+    PRIOR_RATE,
+    SPLIT_FACTORS,
+    SPLIT_TOLERANCE,
+    STARVED_NATS,
+)
+from components.judge.evidence import (
+    Count,
+    add,
+    binomial_bet,
+    effective,
+    intra_poll_correlation,
+    limit_bet,
+    odds_times,
+    two_sample_bet,
+    wager,
+)
+from components.judge.growth import Growth, combine
+from components.judge.policy import Policy
+from components.judge.rule3.state import JudgeState, PollDelta
+
+_NOTHING = (Growth(), Growth())
+
+
+def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
+    """The state after the poll's bets; polls of one version alone only add to the past."""
+    candidate, champion = delta.candidate.growth, delta.champion.growth
+    if not delta.shared:
+        return _advance_past(state, combine(state.pending[1], champion))
+    state = _bet_limit(policy, state, candidate)
+    # Going by the champion's, so many requests should the candidate have had.
+    due = _due(state, champion)
+    ours, theirs = state.step_requests
+    state = msgspec.structs.replace(
+        state,
+        candidate_total=combine(state.candidate_total, candidate),
+        champion_total=combine(state.champion_total, champion),
+        step_requests=(ours + candidate.requests, theirs + champion.requests),
+        due=0.0 if candidate.requests else state.due + due,
+    )
+    return _compare(policy, state, delta)
+
+
+def _due(state: JudgeState, champion: Growth) -> float:
+    return champion.requests * state.share / (100 - state.share)
+
+
+def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
+    """Bet on both versions' counts over the same time.
+
+    The counts of a source that was not read come later, for several polls at once. Held against
+    one poll of the other version they would tell of the time, not of the version: so both wait.
+    """
+    candidate, champion = (
+        combine(pending, interval.growth)
+        for pending, interval in zip(state.pending, (delta.candidate, delta.champion), strict=True)
+    )
+    lost = delta.candidate.lost or delta.champion.lost
+    mixed = state.pending_mixed or delta.changed or lost
+    if delta.candidate.late or delta.champion.late:
+        return _advance_past(state, champion)
+    if delta.candidate.waiting or delta.champion.waiting:
+        return msgspec.structs.replace(state, pending=(candidate, champion), pending_mixed=mixed)
+    state = _bet_relative(policy, state, candidate, champion)
+    state = _bet_latency(policy, state, candidate, champion)
+    if delta.read and not mixed and delta.candidate.whole and delta.champion.whole:
+        state = _bet_split(state, candidate, champion)
+    return _advance_past(state, champion)
+
+
+def _advance_past(state: JudgeState, champion: Growth) -> JudgeState:
+    """The state when these counts of the champion are past: what is compared next begins now."""
+    return msgspec.structs.replace(
+        state,
+        past=add(state.past, Count(champion.errors, champion.requests)),
+        recent=latency.remember(state.recent, champion.buckets),
+        pending=_NOTHING,
+        pending_mixed=False,
+        paired_at=state.t,
+    )
+
+
+def _bet_limit(policy: Policy, state: JudgeState, candidate: Growth) -> JudgeState:
+    if candidate.requests == 0:
+        return state
+    count = Count(candidate.errors, candidate.requests)
+    bets = [limit_bet(count, policy.error_rate, f) for f in LIMIT_FRACTIONS.values]
+    return msgspec.structs.replace(state, limit=wager(state.limit, LIMIT_FRACTIONS, bets))
+
+
+def _bet_relative(
+    policy: Policy, state: JudgeState, candidate: Growth, champion: Growth
+) -> JudgeState:
+    if candidate.requests == 0 or champion.requests == 0:
+        return state
+    ours = Count(candidate.errors, candidate.requests)
+    theirs = Count(champion.errors, champion.requests)
+    rate = champion_error_rate(policy, state.past)
+    bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in ERROR_RATIOS.values]
+    return msgspec.structs.replace(state, relative=wager(state.relative, ERROR_RATIOS, bets))
+
+
+def champion_error_rate(policy: Policy, past: Count) -> float:
+    """What the champion's error rate is expected to be in the next poll."""
+    prior_requests = PRIOR_ERRORS / (PRIOR_RATE * policy.error_rate)
+    return (past.hits + PRIOR_ERRORS) / (past.trials + prior_requests)
+
+
+def edge_pair(policy: Policy, state: JudgeState) -> latency.Pair | None:
+    """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
+    if not latency.known(state.recent):
+        return None
+    u = latency.p95_edge(state.ledger.edges, state.recent)
+    return latency.pair(state.ledger.edges, u, policy.p95_ratio)
+
+
+def _bet_latency(
+    policy: Policy, state: JudgeState, candidate: Growth, champion: Growth
+) -> JudgeState:
+    pair = edge_pair(policy, state)
+    if pair is None or candidate.latencies == 0 or champion.latencies == 0:
+        return state
+    counted = Count(latency.slower(champion.buckets, pair.u), champion.latencies)
+    rate = latency.tail(state.recent, pair.u)
+    # A pause of the garbage collector slows a whole poll: its answers are no independent witnesses.
+    sum_, polls = state.correlations
+    correlation = max(sum_ / polls, 0.0)
+    if counted.trials > 1:
+        sum_ += intra_poll_correlation(counted, rate, state.recent[-1])
+        polls += 1
+    theirs = effective(counted, correlation)
+    ours, safe = (
+        effective(Count(latency.slower(candidate.buckets, edge), candidate.latencies), correlation)
+        for edge in (pair.v, pair.safe)
+    )
+    bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in P95_RATIOS.values]
+    safe_bets = [two_sample_bet(safe, theirs, rate, ratio) for ratio in P95_SAFE_RATIOS.values]
+    return msgspec.structs.replace(
+        state,
+        latency=wager(state.latency, P95_RATIOS, bets),
+        p95_safe=wager(state.p95_safe, P95_SAFE_RATIOS, safe_bets),
+        correlations=(sum_, polls),
+    )
+
+
+def _bet_split(state: JudgeState, candidate: Growth, champion: Growth) -> JudgeState:
+    total, due = candidate.requests + champion.requests, _due(state, champion)
+    # A starved candidate has its own name; to leave such polls out moves the expected share by
+    # less than 1 %, well inside the tolerance.
+    if total == 0 or (candidate.requests == 0 and due >= STARVED_NATS):
+        return state
+    bets = [
+        candidate.requests * ours + champion.requests * theirs
+        for ours, theirs in _split_bets(state.share / 100)
+    ]
+    return msgspec.structs.replace(state, split=wager(state.split, SPLIT_FACTORS, bets))
+
+
+@lru_cache(maxsize=16)
+def _split_bets(share: float) -> tuple[tuple[float, float], ...]:
+    """What one request of the candidate, and of the champion, adds to each split bet."""
+    bets = []
+    for factor in SPLIT_FACTORS.values:
+        tolerated = SPLIT_TOLERANCE if factor > 1 else 1 / SPLIT_TOLERANCE
+        rates = odds_times(share, factor), odds_times(share, tolerated)
+        bets.append((binomial_bet(Count(1, 1), *rates), binomial_bet(Count(0, 1), *rates)))
+    return tuple(bets)

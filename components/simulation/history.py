@@ -1,0 +1,76 @@
+"""What is known of the champion before the next poll, for many releases at once."""
+
+import numpy as np
+
+from components.judge import constants
+from components.simulation.traffic import Arm, Floats, Ints
+
+
+def _history_scale(history: Arm) -> Floats:
+    """The weight of each release's history, which counts as `HISTORY_REQUESTS` at most."""
+    requests = (history.requests + history.refused)[:, 0].astype(np.float64)
+    return np.asarray(np.minimum(constants.HISTORY_REQUESTS / np.maximum(requests, 1), 1.0))
+
+
+class Past:
+    """The champion's errors, or refused requests, that predict its next: before and since."""
+
+    def __init__(self, history: Arm, *, refused: bool = False) -> None:
+        scale = _history_scale(history)
+        asked = history.requests + (history.refused if refused else 0)
+        self._requests = asked[:, 0] * scale
+        self._errors = (history.refused if refused else history.errors)[:, 0] * scale
+
+    def add(self, requests: Floats, errors: Floats) -> None:
+        """One more poll."""
+        self._requests += requests
+        self._errors += errors
+
+    def error_rate(self, limit: float) -> Floats:
+        """What the champion's error rate is expected to be in the next poll."""
+        prior_requests = constants.PRIOR_ERRORS / (constants.PRIOR_RATE * limit)
+        return (self._errors + constants.PRIOR_ERRORS) / (self._requests + prior_requests)
+
+
+class Recent:
+    """The champion's latencies that predict its next: `components.judge.latency.remember`."""
+
+    def __init__(self, history: Arm) -> None:
+        scale = _history_scale(history)
+        self.answers = history.requests[:, 0] * scale
+        self.below = (history.requests - history.slower[:, 0]) * scale[:, None]
+        """Answers at most as slow as each edge."""
+
+    def add(self, answers: Floats, slower: Floats) -> None:
+        """One more poll; without answers nothing fades."""
+        room = (constants.RECENT_LATENCIES - answers) / np.maximum(self.answers, 1)
+        kept = np.clip(room, 1 - 1 / constants.RECENT_POLLS, 1.0)
+        kept[answers == 0] = 1.0
+        self.answers = kept * self.answers + answers
+        self.below = kept[:, None] * self.below + (answers[:, None] - slower)
+
+    def spans(self, edges_ms: Floats, u: Ints) -> Floats:
+        """`components.judge.latency.bucket_ratio` of each release."""
+        total = np.maximum(self.answers, 1)
+        near = self._off(u) * self.answers / total <= constants.NEAR_TAIL * constants.TAIL
+        at = (self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1)
+        upper = np.append(edges_ms, np.inf)[at]
+        lower = edges_ms[np.maximum(at - 1, 0)]
+        return np.where(near, 1.0, np.where(at > 0, upper / lower, np.inf))
+
+    def p95_edge(self) -> Ints:
+        """Index of the edge whose exceedance is nearest 5 %, for the next poll."""
+        at = (self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1)
+        at = np.minimum(at, self.below.shape[1] - 1)
+        before = np.maximum(at - 1, 0)
+        return np.asarray(np.where(self._off(at) < self._off(before), at, before))
+
+    def _off(self, edge: Ints) -> Floats:
+        below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
+        return np.abs(1 - below / np.maximum(self.answers, 1) - constants.TAIL)
+
+    def tail(self, edge: Ints) -> Floats:
+        """The expected share of the champion's answers beyond an edge."""
+        below = np.take_along_axis(self.below, edge[:, None], 1)[:, 0]
+        hits = self.answers - below + constants.PRIOR_ERRORS
+        return hits / (self.answers + constants.PRIOR_ERRORS / constants.TAIL)
