@@ -7,7 +7,7 @@ neighbours. Else a request's rows go to the model together, and nobody else's wi
 import logging
 import os
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -118,12 +118,16 @@ class Pyfunc:
         """Rows as they are, each of size 1; or all of them as one, if they belong together."""
         if not raw:
             return []
+        rows, params = _taken(raw)
         if self.whole:
             # An object is like no other, so no request shares a call with another.
-            asked = [row for row, _ in map(_taken, raw)]
-            payload = (self._form.even(asked), _taken(raw[0])[1])
-            return [Row(payload, len(raw), object())]
-        return [Row((row, params), 1, self._group(row, params)) for row, params in map(_taken, raw)]
+            return [Row((self._form.even(rows), params), len(rows), object())]
+        given = self._params.group(params)
+        groups = map(self._form.group, rows)
+        return [
+            Row((row, params), 1, group if given is None else (group, given))
+            for row, group in zip(rows, groups, strict=True)
+        ]
 
     def run(self, rows: Sequence[Row], alone: bool) -> list[Any]:
         """One prediction over rows of one group; or over each request by itself."""
@@ -164,10 +168,6 @@ class Pyfunc:
     def difference(self, one: Any, other: Any) -> float:
         """The largest difference of a number in two predictions, relative to it beyond 1."""
         return difference(one, other)
-
-    def _group(self, row: Any, params: Mapping[str, Any]) -> Hashable:
-        rows, given = self._form.group(row), self._params.group(params)
-        return rows if given is None else (rows, given)
 
     def _ask(self, rows: Sequence[Any], params: Mapping[str, Any]) -> Any:
         """The model's plain answer to rows that were made even."""
@@ -320,9 +320,11 @@ class Pyfunc:
         )
 
 
-def _taken(raw: Any) -> tuple[Any, Mapping[str, Any]]:
-    """A raw row, and its parameters."""
-    return (raw.row, raw.params) if isinstance(raw, Asked) else (raw, {})
+def _taken(raw: Sequence[Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The rows of a request, and its parameters."""
+    if not isinstance(raw[0], Asked):
+        return raw, {}
+    return [asked.row for asked in raw], raw[0].params
 
 
 def _spelled(row: Any) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from components.errors import ArtifactError, InputError
 from components.predictor.runtimes.contract.arrays import Arrays
+from components.predictor.runtimes.contract.column import Column
 from components.predictor.runtimes.contract.examples import Example, Shape, read_example
 from components.predictor.runtimes.contract.form import Form
 from components.predictor.runtimes.contract.kinds import Anything, MapOf, Record, kind_of
-from components.predictor.runtimes.contract.table import Column, Table
+from components.predictor.runtimes.contract.table import Table
 
 
 def read_form(folder: Path, model: Any) -> Form:

@@ -10,8 +10,9 @@ from components.errors import InputError
 from components.predictor.model import Model
 from components.predictor.runtimes import open_model
 from components.predictor.runtimes.contract.arrays import Arrays
+from components.predictor.runtimes.contract.column import Column
 from components.predictor.runtimes.contract.kinds import Scalar, kind_of
-from components.predictor.runtimes.contract.table import Column, Table
+from components.predictor.runtimes.contract.table import Table
 from tests.support.bundles import write_bundle
 
 

@@ -6,12 +6,14 @@ Every reader raises ValueError with words that end the sentence "column 'age' ..
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.predictor.runtimes.contract.scalars import (
     DATATYPES,
+    FIT,
     INTEGERS,
+    PYTHON,
     READERS,
     check_json,
     read_datetime,
@@ -49,6 +51,10 @@ class Kind:
         """``given``, which is not null, as the model takes it."""
         raise NotImplementedError
 
+    def are_values(self, given: Sequence[Any]) -> bool:
+        """True when all of ``given`` are values already, as nearly always; else look at each."""
+        return False
+
     def null(self, required: bool) -> Any:
         """What stands for a null.
 
@@ -85,10 +91,16 @@ class Scalar(Kind):
         self.datatype = DATATYPES.get(name, "BYTES")
         self.dtype = _DTYPES.get(name)
         self._read = READERS[name]
+        self._python = PYTHON.get(name)
+        self._fit = FIT.get(name)
 
     def value(self, given: Any) -> Any:
         """See `Kind`."""
         return self._read(given)
+
+    def are_values(self, given: Sequence[Any]) -> bool:
+        """See `Kind`."""
+        return set(map(type, given)) == {self._python} and (self._fit is None or self._fit(given))
 
     def null(self, required: bool) -> Any:
         """See `Kind`."""

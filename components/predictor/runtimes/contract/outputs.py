@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from components.errors import InputError
@@ -59,11 +60,11 @@ class Outputs:
         declared = self._declared_of(name)
         if not cells:
             return Spec(name, declared or "BYTES", (-1,))
-        shapes = {_shape(cell) for cell in cells}
+        shapes = _shapes(cells)
         if None in shapes or len(shapes) > 1:
             self._learnt[name] = "JSON"
             return Spec(name, "BYTES", (-1,))
-        flat = [value for cell in cells for value in _leaves(cell)]
+        flat = _flat(cells)
         shape = shapes.pop() or ()
         if declared is None:
             self._learnt[name] = _inferred(flat) or "JSON"
@@ -71,7 +72,7 @@ class Outputs:
         return Spec(name, "BYTES" if datatype == "JSON" else datatype, (-1, *shape))
 
     def _tensor(self, name: str, cells: list[Any]) -> Tensor:
-        shapes = {_shape(cell) for cell in cells}
+        shapes = _shapes(cells)
         if None in shapes or self._learnt.get(name) == "JSON":
             return Tensor(name, "BYTES", [len(cells)], [_text(cell) for cell in cells])
         if len(shapes) > 1:
@@ -80,7 +81,7 @@ class Outputs:
                 "send these rows one by one, or over V1"
             )
         shape = [len(cells), *(shapes.pop() or ())] if shapes else [0]
-        flat = [value for cell in cells for value in _leaves(cell)]
+        flat = _flat(cells)
         declared = self._declared_of(name)
         if declared is not None:
             try:
@@ -149,6 +150,13 @@ def _declared(schema: Any) -> dict[str | None, str]:
     return found
 
 
+def _shapes(cells: list[Any]) -> set[tuple[int, ...] | None]:
+    """The shapes of rows; see `_shape`."""
+    if set(map(type, cells)).isdisjoint((list, dict)):
+        return {()} if cells else set()
+    return {_shape(cell) for cell in cells}
+
+
 def _shape(cell: Any) -> tuple[int, ...] | None:
     """The shape of one row's value; None when it is no regular array of one type."""
     if isinstance(cell, dict):
@@ -165,12 +173,11 @@ def _shape(cell: Any) -> tuple[int, ...] | None:
     return (len(cell), *(inner.pop() or ()))
 
 
-def _leaves(cell: Any) -> list[Any]:
-    if not isinstance(cell, list):
-        return [cell]
-    if cell and isinstance(cell[0], list):
-        return [leaf for part in cell for leaf in _leaves(part)]
-    return cell
+def _flat(cells: list[Any]) -> list[Any]:
+    """The values of lists within lists, which all have one shape."""
+    while cells and type(cells[0]) is list:
+        cells = list(chain.from_iterable(cells))
+    return cells
 
 
 def _inferred(flat: Sequence[Any]) -> str | None:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 MAX_DEPTH = 100
@@ -136,3 +136,34 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "binary": _binary,
     "datetime": read_datetime,
 }
+PYTHON: Mapping[str, type] = {
+    "boolean": bool,
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "string": str,
+}
+"""What a value of each type is once it was read; of the others there are several forms."""
+
+
+def _whole_fit(name: str) -> Callable[[Sequence[int]], bool]:
+    bound = 1 << INTEGERS[name]
+    return lambda given: -bound <= min(given) and max(given) < bound
+
+
+def _are_finite(given: Sequence[float]) -> bool:
+    return math.isfinite(sum(given))
+
+
+def _are_finite_singles(given: Sequence[float]) -> bool:
+    return math.isfinite(sum(given)) and max(map(abs, given)) < _LARGEST_FLOAT32
+
+
+FIT: Mapping[str, Callable[[Sequence[Any]], bool]] = {
+    "integer": _whole_fit("integer"),
+    "long": _whole_fit("long"),
+    "float": _are_finite_singles,
+    "double": _are_finite,
+}
+"""True when values of the right Python type are surely in the range of theirs."""

@@ -3,71 +3,15 @@
 import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.errors import InputError
 from components.predictor.model import Spec, Tensor
+from components.predictor.runtimes.contract.column import ABSENT, Column
 from components.predictor.runtimes.contract.form import UNNAMED
-from components.predictor.runtimes.contract.kinds import Kind, Scalar
+from components.predictor.runtimes.contract.kinds import Kind
 from components.predictor.runtimes.contract.scalars import check_json
 from components.predictor.runtimes.rows import nested, require, text_of, values_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_ABSENT = object()
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the signature; one without a name is known by its place."""
-
-    name: str | int
-    kind: Kind
-    required: bool
-
-    def take(self, given: Any, row: int) -> Any:
-        """``given`` as the model takes it, or `_ABSENT` for a null that no column can hold.
-
-        Raises:
-            InputError: it is nothing that the column takes.
-        """
-        try:
-            if given is None:
-                return self._null(row)
-            kind = self.kind
-            if isinstance(given, float) and math.isnan(given) and kind.dtype not in _WITH_NAN:
-                return self._null(row)
-            if isinstance(given, bytes) and not (isinstance(kind, Scalar) and _is_binary(kind)):
-                given = text_of(given, str(self.name))
-            return kind.value(given)
-        except ValueError as error:
-            raise InputError(f"row {row}: column {self.name!r} {error}") from error
-
-    def _null(self, row: int) -> Any:
-        try:
-            return self.kind.null(self.required)
-        except KeyError:
-            if self.required:
-                raise InputError(
-                    f"row {row}: column {self.name!r} is null, and a {self.kind.name} cannot be"
-                ) from None
-            return _ABSENT
-
-    def series(self, values: Sequence[Any]) -> "pd.Series[Any]":
-        """Values as a column of a data frame."""
-        import pandas as pd
-
-        plain = self.kind.dtype != "bool" or None not in values
-        return pd.Series(list(values), dtype=self.kind.dtype if plain else "object")
-
-
-_WITH_NAN = ("float32", "float64")
-
-
-def _is_binary(kind: Kind) -> bool:
-    return kind.name == "binary"
 
 
 class Table:
@@ -108,7 +52,12 @@ class Table:
         """Records by name, or lists in the order of the columns; one column needs no list."""
         if self._check:
             return [self._hinted(value, number) for number, value in enumerate(instances)]
-        return [self._record(self._by_name(row, n), n) for n, row in enumerate(instances)]
+        rows = [self._by_name(row, number) for number, row in enumerate(instances)]
+        if all(row.keys() == rows[0].keys() for row in rows):
+            return self._records(self._columns_of(rows), len(rows))
+        return [
+            self._records(self._columns_of([row]), 1, number)[0] for number, row in enumerate(rows)
+        ]
 
     def from_tensors(self, tensors: Sequence[Tensor]) -> list[Any]:
         """A tensor a column: [n], [n, 1], or of more dimensions for a column of lists."""
@@ -116,7 +65,7 @@ class Table:
             raise InputError("an input stands twice")
         if not tensors:
             raise InputError(f"the request has no inputs: send {self._names()}")
-        by_name = {}
+        by_name: dict[str | int, Sequence[Any]] = {}
         for place, tensor in enumerate(tensors):
             if (column := self._column_of(tensor, place, len(tensors))) is not None:
                 by_name[column.name] = _column_values(tensor, column.kind)
@@ -125,13 +74,13 @@ class Table:
             raise InputError(f"the inputs have different numbers of rows: {sorted(lengths)}")
         if not lengths:
             lengths = {tensors[0].shape[0] if tensors[0].shape else 0}
-        rows = [{name: values[n] for name, values in by_name.items()} for n in range(*lengths)]
+        (count,) = lengths
         if self._check:
-            column = self.columns[0]
+            column, values = self.columns[0], by_name[0]
             if not column.kind.is_json:
-                rows = [{0: column.take(row[0], number)} for number, row in enumerate(rows)]
-            return [self._hinted(row[0], number) for number, row in enumerate(rows)]
-        return [self._record(row, number) for number, row in enumerate(rows)]
+                values = column.take_all(values, 0)
+            return [self._hinted(value, number) for number, value in enumerate(values)]
+        return self._records(by_name, count)
 
     def instance(self, cells: Mapping[str, str]) -> Any:
         """The cells of the model's columns; a lone column without a name takes the lone cell."""
@@ -216,24 +165,37 @@ class Table:
             return dict(zip(self.columns, row, strict=True))
         raise InputError(f"instance {number}: send a {self._form()} of {self._names()}")
 
-    def _record(self, given: Mapping[str | int, Any], number: int) -> dict[str | int, Any]:
-        row = {}
+    def _columns_of(
+        self, rows: Sequence[Mapping[str | int, Any]]
+    ) -> Mapping[str | int, Sequence[Any]]:
+        """The values of rows with the same columns, by those that the signature knows."""
+        return {name: [r[name] for r in rows] for name in self.columns if rows and name in rows[0]}
+
+    def _records(
+        self, by_name: Mapping[str | int, Sequence[Any]], count: int, first: int = 0
+    ) -> list[dict[str | int, Any]]:
+        """Raw rows of the values of ``count`` rows by column; ``first`` is the number of theirs."""
+        if not count:
+            return []
+        taken = {}
         for name, column in self.columns.items():
-            if name in given:
-                value = column.take(given[name], number)
+            if name in by_name:
+                taken[name] = column.take_all(by_name[name], first)
             elif column.required:
-                raise InputError(f"row {number}: column {name!r} is missing")
-            else:
-                value = self._filled(name, number) if name in self.fill else _ABSENT
-            if value is not _ABSENT:
-                row[name] = value
-        if not row:
-            raise InputError(f"row {number} has none of the columns {self._names()}")
-        return row
+                raise InputError(f"row {first}: column {name!r} is missing")
+            elif name in self.fill:
+                taken[name] = [self._filled(name, first)] * count
+        rows = [dict(zip(taken, row, strict=True)) for row in zip(*taken.values(), strict=True)]
+        if self._optional:
+            rows = [{n: value for n, value in r.items() if value is not ABSENT} for r in rows]
+        for number, row in enumerate(rows or [{}], first):
+            if not row:
+                raise InputError(f"row {number} has none of the columns {self._names()}")
+        return rows
 
     def _filled(self, name: str | int, number: int) -> Any:
         value = self.columns[name].take(None, number)
-        if value is _ABSENT:
+        if value is ABSENT:
             raise InputError(
                 f"row {number}: column {name!r} is null or left out, and other rows of the "
                 "request have it: send such rows by themselves"
@@ -273,15 +235,18 @@ class Table:
         return ", ".join(str(name) for name in self.columns) if self.named else "its values"
 
 
-def _column_values(tensor: Tensor, kind: Kind) -> list[Any]:
+def _column_values(tensor: Tensor, kind: Kind) -> Sequence[Any]:
     """One plain value a row: a scalar, lists within lists, or what JSON text says."""
-    values, shape = values_of(tensor), tensor.shape
+    shape = tensor.shape
+    if kind.rank == 0 and not kind.is_json and shape == [len(tensor.data)]:
+        return tensor.data if isinstance(tensor.data, list) else list(tensor.data.tolist())
+    values = values_of(tensor)
     is_column = shape[1:] in ([], [1])
     as_text = kind.is_json or (kind.rank > 0 and tensor.datatype == "BYTES")
     if as_text and is_column and (kind.rank == 0 or not shape[1:]):
         return [_parsed(value, tensor.name) for value in values]
     if kind.rank == 0 and is_column:
-        return list(values)
+        return values
     if kind.rank == 0 or len(shape) != 1 + kind.rank:
         wanted = "[rows]" if kind.rank == 0 else f"[rows] and {kind.rank} more"
         raise InputError(f"input {tensor.name!r} has shape {shape}: send {wanted}")

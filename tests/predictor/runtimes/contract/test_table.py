@@ -11,8 +11,9 @@ from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from components.errors import InputError
 from components.predictor.model import Tensor
+from components.predictor.runtimes.contract.column import Column
 from components.predictor.runtimes.contract.kinds import kind_of
-from components.predictor.runtimes.contract.table import Column, Table
+from components.predictor.runtimes.contract.table import Table
 
 POINT = Object([Property("x", DataType.double), Property("tag", DataType.string, required=False)])
 TYPES: dict[str, Any] = {
