@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 import yaml
 
 from components.platform import Platform
 from components.registry import Registry
+from tests.support.doors import everywhere
 from tests.support.releases import newest, sluice, users
 
 pytestmark = pytest.mark.undisturbed
@@ -41,7 +43,10 @@ def test_a_tabular_version_is_promoted_under_traffic(
 def test_a_model_of_one_s_own_is_registered_and_released(
     prepared: Platform, registry: Registry, tmp_path: Path
 ) -> None:
-    """As its author logged it, it is refused with the command that helps; then it is released."""
+    """As its author logged it, it is refused with the command that helps; then it is released.
+
+    Then it answers its own example through every door of the gateway.
+    """
     import mlflow.sklearn
     from mlflow.models import infer_signature
     from sklearn.linear_model import LogisticRegression
@@ -55,6 +60,7 @@ def test_a_model_of_one_s_own_is_registered_and_released(
         name="own",
         registered_model_name="own",
         signature=infer_signature(rows, model.predict(rows)),
+        input_example=rows.iloc[[0, 59]],
         serialization_format="skops",
         pip_requirements=["scikit-learn", "skops"],
     )
@@ -82,3 +88,11 @@ def test_a_model_of_one_s_own_is_registered_and_released(
     released = sluice("release", str(endpoint), "--version", version)
     assert released.returncode == 0, released.stdout + released.stderr
     assert registry.alias("own", "champion") == version
+
+    gateway = prepared.gateway
+    headers = {"x-api-key": gateway.key("demo"), "x-sluice-endpoint": "own"}
+    with httpx.Client(base_url=gateway.url, headers=headers, trust_env=False) as client:
+        address = gateway.url.removeprefix("http://")
+        found = everywhere(client, address, "own", [{"width": 0.0}, {"width": 59.0}], {})
+    assert len(found) == 5
+    assert all(list(rows.values()) == [["low", "high"]] for rows in found.values())

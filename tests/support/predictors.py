@@ -18,12 +18,17 @@ ONE_BY_ONE = ("--executors=1", "--threads=1", "--batching=alone")
 
 @dataclass
 class Predictor:
-    """One running predictor of the model ``m``, version 7."""
+    """One running predictor, by default of the model ``m``; version 7."""
 
     process: subprocess.Popen[bytes]
     url: str
     grpc: str
     log: Path
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Of HTTP and gRPC."""
+        return int(self.url.rpartition(":")[2]), int(self.grpc.rpartition(":")[2])
 
     def client(self) -> httpx.Client:
         """A client that ignores proxies of the environment."""
@@ -56,7 +61,12 @@ def free_port() -> int:
 
 
 def start(
-    bundle: Path, log: Path, *flags: str, runtime: str = "text-classifier", ready: bool = True
+    bundle: Path,
+    log: Path,
+    *flags: str,
+    runtime: str = "text-classifier",
+    ready: bool = True,
+    name: str = "m",
 ) -> Predictor:
     """Start a predictor; with ``ready``, wait until it is."""
     http, grpc = free_port(), free_port()
@@ -66,7 +76,7 @@ def start(
         "components.predictor",
         f"--bundle={bundle}",
         f"--runtime={runtime}",
-        "--model-name=m",
+        f"--model-name={name}",
         "--model-version=7",
         f"--http-port={http}",
         f"--grpc-port={grpc}",
@@ -80,7 +90,7 @@ def start(
     def is_ready() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return httpx.get(f"{predictor.url}/v2/models/m/ready", trust_env=False).is_success
+            return httpx.get(f"{predictor.url}/v2/models/{name}/ready", trust_env=False).is_success
         except httpx.TransportError:
             return False
 

@@ -22,7 +22,7 @@ from tests.support.predictors import Predictor
 
 Start = Callable[..., Predictor]
 
-TEXTS = 500
+TEXTS = 100
 CLASSES = 77
 TOKENS = 128
 DATA = Path(__file__).parents[3] / "data" / "banking77" / "test.csv"
