@@ -18,9 +18,9 @@ from components.load.mix import row_bodies
 from components.predictor.model import ModelFailure, Row, Spec, Tensor
 from components.predictor.runtimes.contract.examples import Example
 from components.predictor.runtimes.contract.form import Form
+from components.predictor.runtimes.contract.gaps import learn_gaps
 from components.predictor.runtimes.contract.outputs import Outputs
 from components.predictor.runtimes.contract.plain import Whole, difference, joined, plain, split
-from components.predictor.runtimes.contract.table import Table
 from components.predictor.runtimes.contract.trust import refuse_code
 from components.predictor.runtimes.signature import Parameters, read_form, read_saved_example
 
@@ -206,7 +206,7 @@ class Pyfunc:
                 f"the model cannot predict its own input example: {' '.join(str(error).split())}"
             ) from error
         self._samples = rows
-        self._learn_what_may_be_left_out(rows[0], params)
+        learn_gaps(self._form, rows[0], lambda row: self._ask([row], params))
         return [answer, *self._prove_independence(rows, params)]
 
     def _warm_without(self) -> list[Any]:
@@ -222,35 +222,8 @@ class Pyfunc:
             )
             return []
         self._samples = [row]
+        learn_gaps(self._form, row, lambda changed: self._ask([changed], {}))
         return [answer, *self._prove_independence([row], {})]
-
-    def _learn_what_may_be_left_out(self, row: Any, params: Mapping[str, Any]) -> None:
-        """Which optional columns are nulls when they are left out: the model needs them there.
-
-        MLflow leaves out of the frame what the row leaves out; some models want the column.
-        """
-        if not isinstance(self._form, Table):
-            return
-        for name, column in self._form.columns.items():
-            if column.required or not isinstance(row, dict) or name not in row or len(row) == 1:
-                continue
-            without = {other: value for other, value in row.items() if other != name}
-            try:
-                self._ask([without], params)
-            except Exception:  # noqa: BLE001 (a model may raise anything)
-                if self._takes_null(name, without, params):
-                    self._form.fill.add(name)
-
-    def _takes_null(self, name: str | int, row: Any, params: Mapping[str, Any]) -> bool:
-        if not isinstance(self._form, Table):
-            return False
-        try:
-            null = self._form.columns[name].kind.null(required=False)
-            ordered = {**row, name: null}
-            self._ask([{n: ordered[n] for n in self._form.columns if n in ordered}], params)
-        except Exception:  # noqa: BLE001 (a model may raise anything, KeyError: there is no null)
-            return False
-        return True
 
     def _prove_independence(self, rows: list[Any], params: Mapping[str, Any]) -> list[Any]:
         """Find out whether rows that differ get together the answers that they get alone.

@@ -20,7 +20,7 @@ MATRIX = _DRAW.normal(size=(60, 3))
 GAPS = NUMBERS.where(_DRAW.random((60, 2)) > 0.2)
 
 _FIVE = [dict(row) for row in NUMBERS.head(5).to_dict("records")]
-_NULL = Ask([{"width": 0.5, "height": None}], status=500, why="the model raised: its failure")
+_NULL = Ask([{"width": 0.5, "height": None}])
 _FRAME = (Ask(_FIVE), Ask(_FIVE[:1]), Ask([{**_FIVE[0], "depth": 3}]), Ask([{"width": 0.5}]))
 
 

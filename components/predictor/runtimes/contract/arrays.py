@@ -36,6 +36,8 @@ class Arrays:
             raise ArtifactError("the signature's tensors have different numbers of rows")
         self._rows = fixed.pop() if fixed else -1
         self.together = self._rows != -1
+        self.finite = False
+        """The model was seen to raise on what is no finite number."""
         self._varies = any(-1 in part.shape for part in self._inputs.values())
 
     @property
@@ -45,7 +47,7 @@ class Arrays:
 
     def from_instances(self, instances: Sequence[Any]) -> list[Any]:
         """Each row's tensor as lists; several by name. One that has a name may do without it."""
-        return [self._row(instance, number) for number, instance in enumerate(instances)]
+        return self._checked([self._row(instance, n) for n, instance in enumerate(instances)])
 
     def from_tensors(self, tensors: Sequence[Tensor]) -> list[Any]:
         """Tensors of shape [rows, ...]; a lone one may have any name."""
@@ -56,7 +58,7 @@ class Arrays:
                 return self.from_instances(_side_by_side(tensors))
             if len(tensors) != 1:
                 raise InputError(f"the model takes one input, not {len(tensors)}")
-            return [{None: row} for row in _tensor_rows(tensors[0], self._lone)]
+            return self._checked([{None: row} for row in _tensor_rows(tensors[0], self._lone)])
         by_name = {tensor.name: tensor for tensor in tensors}
         if missing := [name for name in self._inputs if name not in by_name]:
             raise InputError(f"input {missing[0]!r} is missing")
@@ -64,7 +66,9 @@ class Arrays:
         lengths = {len(rows) for rows in read.values()}
         if len(lengths) != 1:
             raise InputError(f"the inputs have different numbers of rows: {sorted(lengths)}")
-        return [{name: rows[n] for name, rows in read.items()} for n in range(*lengths)]
+        return self._checked(
+            [{name: rows[n] for name, rows in read.items()} for n in range(*lengths)]
+        )
 
     def instance(self, cells: Mapping[str, str]) -> Any:
         """All cells for a lone tensor; else a cell a tensor: a value, or lists as JSON text."""
@@ -122,9 +126,36 @@ class Arrays:
                 changed[name] = array
         return changed
 
+    def with_gaps(self, row: Any) -> Any:
+        """``row`` with all floating-point numbers missing; None if it has none."""
+        import numpy as np
+
+        floats = {name: a for name, a in row.items() if a.dtype.kind == "f" and a.size}
+        return (
+            {**row, **{n: np.full_like(a, np.nan) for n, a in floats.items()}} if floats else None
+        )
+
     def vary(self, rows: Sequence[Any]) -> bool:
         """No input has one value in all rows."""
         return all(len({repr(row[name].tolist()) for row in rows}) > 1 for name in self._inputs)
+
+    def _checked(self, rows: list[Any]) -> list[Any]:
+        """``rows``, if the model takes them.
+
+        Raises:
+            InputError: one has a null, NaN or infinity, and the model takes none.
+        """
+        if self.finite:
+            import numpy as np
+
+            for number, row in enumerate(rows):
+                for name, array in row.items():
+                    if array.dtype.kind == "f" and not np.isfinite(array).all():
+                        raise InputError(
+                            f"row {number} of {self._inputs[name].called} holds a null, NaN or "
+                            "infinity, which the model cannot take"
+                        )
+        return rows
 
     def _row(self, instance: Any, number: int) -> Any:
         if isinstance(instance, dict) and self._lone is None:

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 ABSENT = object()
 """A null that no column can hold: the row is without it."""
-_WITH_NAN = ("float32", "float64")
-_NUMBERS = (*_WITH_NAN, "int32", "int64", "bool")
+_NUMBERS = ("float32", "float64", "int32", "int64", "bool")
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class Column:
     name: str | int
     kind: Kind
     required: bool
+    nulls: bool = True
+    """False where the model itself was seen to raise on a null."""
 
     def take_all(self, given: Sequence[Any], first: int) -> list[Any]:
         """The values of rows, of which the first has the number ``first``; see `take`."""
@@ -40,10 +41,9 @@ class Column:
             InputError: it is nothing that the column takes.
         """
         try:
-            if given is None:
-                return self._null(row)
             kind = self.kind
-            if isinstance(given, float) and math.isnan(given) and kind.dtype not in _WITH_NAN:
+            # Protobuf and binary tensors have NaN for a null.
+            if given is None or (isinstance(given, float) and math.isnan(given)):
                 return self._null(row)
             if isinstance(given, bytes) and kind.name != "binary":
                 given = text_of(given, str(self.name))
@@ -52,6 +52,10 @@ class Column:
             raise InputError(f"row {row}: column {self.name!r} {error}") from error
 
     def _null(self, row: int) -> Any:
+        if not self.nulls:
+            raise InputError(
+                f"row {row}: column {self.name!r} is null, which the model cannot take"
+            )
         try:
             return self.kind.null(self.required)
         except KeyError:

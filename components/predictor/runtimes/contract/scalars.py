@@ -60,7 +60,7 @@ def _number(name: str) -> Callable[[Any], float]:
             number = float(given)
         except OverflowError:
             number = math.inf
-        if abs(number) >= largest and given not in (math.inf, -math.inf):
+        if abs(number) >= largest:
             raise ValueError(
                 f"holds {shown(given)}, which is out of the range of {DATATYPES[name]}"
             )

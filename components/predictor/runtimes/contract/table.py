@@ -38,6 +38,7 @@ class Table:
         self.fill: set[str | int] = set()
         """Optional columns that the model cannot do without: what is missing of them is null."""
         self._check = check
+        self.hinted = check is not None
         self._optional = any(not column.required for column in columns)
         self.inputs = tuple(
             Spec(
