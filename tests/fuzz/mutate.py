@@ -55,14 +55,14 @@ _BYTES = (
 def odd(draw: Random) -> Any:
     """A value of any kind; now and then deep, long or large."""
     turn = draw.random()
+    made = deepcopy(draw.choice(ODD))
     if turn < 0.9:
-        return deepcopy(draw.choice(ODD))
+        return made
     if turn < 0.95:
-        value = draw.choice(ODD)
-        for _ in range(draw.choice((3, 33, 400))):
-            value = [value] if draw.random() < 0.8 else {"a": value}
-        return value
-    return [draw.choice(ODD) for _ in range(draw.choice((2, 40, 300)))]
+        for _ in range(draw.choice((3, 33, 300))):
+            made = [made] if draw.random() < 0.8 else {"a": made}
+        return made
+    return [made, *(deepcopy(draw.choice(ODD)) for _ in range(draw.choice((1, 39, 299))))]
 
 
 def value(draw: Random, right: Any) -> Any:
@@ -106,9 +106,9 @@ def _with_one_wrong(draw: Random, made: Any) -> Any:
     elif what < 0.8:
         _, other = draw.choice(places)
         if isinstance(holder, dict):
-            holder[other if isinstance(other, str) else str(other)] = holder[key]
+            holder[other if isinstance(other, str) else str(other)] = deepcopy(holder[key])
         else:
-            holder.insert(key, holder[key])
+            holder.insert(key, deepcopy(holder[key]))
     elif what < 0.9:
         other, place = draw.choice(places)
         holder[key] = deepcopy(other[place])
