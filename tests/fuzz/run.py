@@ -22,6 +22,10 @@ _ENOUGH = 10
 """Faults after which a target is left."""
 
 
+class Late(KeyboardInterrupt):
+    """A case took too long; of this kind since asyncio lets no other error out of a callback."""
+
+
 @dataclass(frozen=True)
 class Target:
     """What is fuzzed: ``open`` prepares it once, and gives what tries a case."""
@@ -72,7 +76,7 @@ def run(
                 report.grown = _peak() - before
                 if report.grown > memory:
                     raise MemoryError(f"{report.grown} KiB more than before the first case")
-            except Exception as error:  # noqa: BLE001 (whatever it is, it is the finding)
+            except (Exception, Late) as error:  # noqa: BLE001 (whatever it is, it is the finding)
                 outcome = f"fault: {type(error).__name__}"
                 where = "".join(traceback.format_exception(error)[-3:])
                 report.faults.append(
@@ -91,7 +95,7 @@ def _tried(ask: Ask, seed: int, number: int, watchdog: float | None) -> str:
     try:
         with _limit(watchdog):
             return ask(_draw(seed, number))
-    except TimeoutError:
+    except Late:
         # The machine may have paused; a case that hangs does so again.
         with _limit(watchdog):
             return ask(_draw(seed, number))
@@ -103,10 +107,10 @@ def _draw(seed: int, number: int) -> Random:
 
 @contextmanager
 def _limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError after ``seconds``; code that no signal reaches ends the process later."""
+    """Raise Late after ``seconds``; code that no signal reaches ends the process later."""
 
     def late(_: int, __: FrameType | None) -> None:
-        raise TimeoutError(f"longer than {seconds:g} s")
+        raise Late(f"longer than {seconds:g} s")
 
     handler = signal.signal(signal.SIGALRM, late)
     faulthandler.dump_traceback_later(5 * seconds, exit=True)

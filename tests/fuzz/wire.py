@@ -57,6 +57,8 @@ def _over_http(body: Body) -> Callable[[], Any]:
 
 def _status(answer: bytes) -> str:
     """The status of an answer that a client may get for what it sent."""
+    if not answer:
+        return "unfinished"
     head, _, content = answer.partition(b"\r\n\r\n")
     status = head[9:12].decode()
     assert status[:1] in ("2", "4") or status == "501", answer[:2000]
