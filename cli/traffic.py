@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=1)
 @click.option("--client", default="demo", help="Whose key is sent.")
 @click.option("--key-file", type=click.Path(path_type=Path), help="Default: the platform's.")
-@click.option("--version", "pin", help="Ask for this version only, past the split.")
+@click.option("--version", "pin", help="Ask this version only: needs an operator's key.")
 @click.option("--out", type=click.Path(path_type=Path), help="Log of requests, JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(  # noqa: PLR0917 (click passes by name)

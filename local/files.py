@@ -1,5 +1,6 @@
 """The file habits that all of the platform shares: whole or not at all, one writer at a time."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,14 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from components.errors import InputError
+from components.errors import InputError, NoRoom
 
 _LONGEST_NAME = 100
 _TAIL_BYTES = 64 * 1024
 
 
 def replace(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write ``text`` beside ``path`` and rename it into place, so that no reader sees half."""
+    """Write ``text`` beside ``path`` and rename it into place, so that no reader sees half.
+
+    Raises:
+        NoRoom: the disk is full.
+    """
+    try:
+        _replace(path, text, mode)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoRoom(f"{path} was not written: {error.strerror}: make room") from error
+        raise
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -67,6 +67,11 @@ class Home:
         return self.path / "leases"
 
     @property
+    def ballast(self) -> Path:
+        """A file of nothing; see `local.ballast`."""
+        return self.path / "ballast"
+
+    @property
     def keys(self) -> Path:
         """The clients' API keys."""
         return self.path / "keys.json"

@@ -114,10 +114,11 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     needed = {name: kept[name] for server in down for name in server.ports}
     ports.refuse_taken(home, needed | _ports_of_predictors(home, up_now))
     postgres.prepare(home)
-    envoy_server.prepare(home, kept)
+    if envoy_server.prepare(home, kept) and "gateway" in up_now:
+        supervision.stop(home, "gateway")
     prometheus_server.prepare(home, kept)
     prometheus_server.write_targets(home, predictors.backends(home))
-    discovery.publish(home)
+    _publish(home, "gateway" in up_now)
     for server in wanted:
         supervision.write_program(home, server.program)
     supervision.write_program(home, reaper(home))
@@ -126,6 +127,17 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
         supervision.start_stopped(home)
     else:
         supervision.start(home)
+
+
+def _publish(home: Home, up_now: bool) -> None:
+    """Write what the gateway shall do; one that runs and does not follow is started again."""
+    try:
+        discovery.publish(home)
+    except PlatformError:
+        if not up_now:
+            raise
+        supervision.stop(home, "gateway")
+        discovery.publish(home)
 
 
 def _ports_of_predictors(home: Home, up_now: set[str]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from obstore.store import MemoryStore
 
 from components import bundle
 from components.endpoint import Endpoint
+from components.gateway import may_pin
 from components.platform.contract import Platform, StoredVersion
 from components.platform.memory.clock import START, ManualClock
 from components.platform.memory.faults import Faults
@@ -157,8 +158,8 @@ class World:
         self._settle()
         self._users.rates[endpoint, protocol] = per_second
 
-    def ask(self, endpoint: str, key: str) -> Answer:
-        """One user's request, as the gateway answers it now."""
+    def ask(self, endpoint: str, key: str, pin: str | None = None) -> Answer:
+        """One user's request, as the gateway answers it now; ``pin`` names the version."""
         client = self.gateway.client_of(key)
         if client is None:
             return Answer(401)
@@ -172,6 +173,10 @@ class World:
         if self._clients[second] > route.limits.requests_per_second:
             return Answer(429)
         self._settle()
+        if pin is not None:
+            if not may_pin(self.gateway.clients()[client], route.weights):
+                return Answer(403)
+            return Answer(200 if self._ready(endpoint, pin) else 404, pin)
         version = self._turn(endpoint, route.weights)
         failed = self._users.count(endpoint, version, f"{proxy}/rest", 1.0)
         return Answer(500 if failed else 200, version)
