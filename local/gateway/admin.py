@@ -97,9 +97,9 @@ def _carries(home: Home, version: str) -> bool:
 
 
 def _refused(home: Home) -> int:
-    """How many versions of its routes Envoy has refused."""
-    name = f"http.gateway.rds.{ROUTES}.update_rejected"
-    return counters(home, f"^{re.escape(name)}$").get(name, 0)
+    """How many versions of its routes Envoy could not read, or has rejected."""
+    names = f"^{re.escape(f'http.gateway.rds.{ROUTES}.update_')}(failure|rejected)$"
+    return sum(counters(home, names).values())
 
 
 def wait_for_routes(home: Home, timeout: float = 5.0) -> None:
