@@ -4,9 +4,13 @@ import time
 
 import click
 
+from cli._numbers import Finite
+
 
 @click.command()
-@click.option("--every", type=float, help="Seconds between passes; one watch only if absent.")
+@click.option(
+    "--every", type=Finite(0.1, 3600), help="Seconds between passes; one watch only if absent."
+)
 def command(every: float | None) -> None:
     """Give production its traffic back where a release's lease is silent, and end the release.
 

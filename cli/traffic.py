@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli._numbers import Finite
+
 if TYPE_CHECKING:
     from components.load.sender import Outcome
 
 
 @click.command()
 @click.argument("endpoint")
-@click.option("--rps", type=click.FloatRange(0.1, 5000), default=60.0, help="Requests per second.")
-@click.option("--seconds", type=click.FloatRange(0.1, 86400), default=30.0, help="How long.")
+@click.option("--rps", type=Finite(0.1, 5000), default=60.0, help="Requests per second.")
+@click.option("--seconds", type=Finite(0.1, 86400), default=30.0, help="How long.")
 @click.option("--arrivals", type=click.Choice(["constant", "poisson"]), default="poisson")
 @click.option(
     "--mix",

@@ -1,6 +1,7 @@
 """Starting, healing, looking at and stopping a platform."""
 
 import os
+import re
 import shutil
 import sysconfig
 import time
@@ -65,7 +66,7 @@ def refuse_full_disk(folder: Path) -> None:
         InputError: ``$SLUICE_MIN_FREE_MB`` is no number.
     """
     asked = os.environ.get("SLUICE_MIN_FREE_MB", str(LEAST_FREE_MB))
-    if not asked.isdecimal():
+    if not re.fullmatch("[0-9]{1,12}", asked):
         raise InputError(f"SLUICE_MIN_FREE_MB={asked}: write a whole number of megabytes")
     least = int(asked)
     free = shutil.disk_usage(folder).free // 2**20
