@@ -49,12 +49,17 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
 
 
 def reaper(home: Home) -> Program:
-    """The program that finishes releases whose lease has expired."""
+    """The program that finishes releases whose lease has expired.
+
+    It has a log of its own, so that it goes on when the supervisor, which reads what the other
+    programs print, is killed.
+    """
     sluice = Path(sysconfig.get_path("scripts"), "sluice")
     return Program(
         "reaper",
-        (str(sluice), "reap", "--every", "5"),
+        (str(sluice), "reap", "--every", "5", "--log", str(home.logs / "reaper.log")),
         environment={"SLUICE_HOME": str(home.path)},
+        output="reaper-start",
     )
 
 

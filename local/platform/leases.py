@@ -42,12 +42,12 @@ class FileLeases:
             InputError: see `read`.
             NoRoom: the disk is full.
         """
-        if expected is None and new is not None:
-            ballast.keep(self.home)
         with locked(self.home.path / "leases.lock"):
             present = self.read(endpoint)
             if (present.token if present else None) != expected:
                 return None
+            if present is None:
+                ballast.keep(self.home)
             token = uuid.uuid4().hex
             if new is None:
                 self._file(endpoint).unlink(missing_ok=True)

@@ -69,7 +69,7 @@ def _section(home: Home, program: Program) -> str:
         "stopasgroup=false",
         "killasgroup=true",
         "redirect_stderr=true",
-        f"stdout_logfile={_value(str(home.logs / f'{program.name}.log'))}",
+        f"stdout_logfile={_value(str(home.logs / f'{program.output or program.name}.log'))}",
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=2",
     ]

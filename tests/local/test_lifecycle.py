@@ -21,6 +21,7 @@ from local import credentials
 from local.home import LONGEST_SOCKET_PATH, Home
 from local.platform.connect import connect
 from local.servers import mlflow_server, ports, prometheus_server, supervision
+from tests.support.stands import stand, upstreams
 from tests.support.waiting import wait_until
 
 SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
@@ -95,10 +96,14 @@ def test_up_heals_a_dead_supervisor_whose_servers_live_on(
     wait_until(lambda: not psutil.pid_exists(parent))
     monkeypatch.setenv("SLUICE_HOME", str(up.path))
     without = connect()
-    token = without.leases.swap("orphaned", None, Lease("orphaned", "r", "test", 60, {}))
-    without.traffic.set_weights("orphaned", {})
-    without.traffic.wait_in_force("orphaned", {}, timeout=1)
-    assert without.leases.swap("orphaned", token, None)
+    with upstreams() as served, stand(without, "orphaned", served, rps=100) as found:
+        found.split({"1": 50, "2": 50})
+        # Its engine was killed as well.
+        without.leases.swap("orphaned", None, Lease("orphaned", "r", "test", 1.0, {"1": 100}))
+        wait_until(lambda: without.leases.read("orphaned") is None, seconds=60)
+        without.traffic.wait_in_force("orphaned", {"1": 100}, timeout=1)
+        found.split({})
+    assert "lease without a record given back" in (up.logs / "reaper.log").read_text()
     assert "has lost its supervisor" in sluice("doctor").stdout
     assert sluice("up").returncode == 0
     assert states(sluice) == dict.fromkeys(SERVERS, "ok")

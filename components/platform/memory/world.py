@@ -10,6 +10,7 @@ from obstore.store import MemoryStore
 
 from components import bundle
 from components.endpoint import Endpoint
+from components.errors import NoRoom
 from components.gateway import may_pin
 from components.platform.contract import Platform, StoredVersion
 from components.platform.memory.clock import START, ManualClock
@@ -206,3 +207,8 @@ class World:
     def away(self, interface: str, for_s: float | None = None) -> None:
         """Let an interface (``registry``, ``metrics``, ...) be unreachable, or until `clear`."""
         self.faults.fail(interface, for_s=for_s)
+
+    def fill_disk(self) -> None:
+        """Let no lease and no split be written, until the room that is kept has been made."""
+        for call in ("leases.swap", "traffic.set_weights"):
+            self.faults.fail(call, error=NoRoom, holds=lambda: self.leases.room_kept)
