@@ -202,6 +202,8 @@ def down(home: Home, patience_s: float = 60.0) -> int:
         listed = ", ".join(f"{process.name()} ({process.pid})" for process in still)
         raise PlatformError(f"these processes do not end: {listed}")
     seaweed.remove_sockets(ports.kept(home))
+    if not home.run.is_relative_to(home.path):
+        shutil.rmtree(home.run, ignore_errors=True)
     return len(left)
 
 

@@ -133,7 +133,7 @@ def client(home: Home, port: int) -> Any:
         aws_access_key_id=access,
         aws_secret_access_key=secret,
         region_name=REGION,
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
     )
 
 

@@ -113,7 +113,7 @@ chmod=0700
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [include]
-files = {_value(str(_programs(home)))}/*.conf
+files = {_programs(home).name}/*.conf
 """,
     )
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
