@@ -18,6 +18,7 @@ from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe
+from local.platform import lost
 from local.predictors import program_name
 from local.servers import (
     envoy_server,
@@ -107,6 +108,8 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         discovery.publish(home)
         admin.wait_for_routes(home)
         discovery.prune(home)
+        for name in lost.restart_lost(home):
+            say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
     return kept
 

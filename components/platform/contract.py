@@ -80,7 +80,10 @@ class Serving(Protocol):
     """Model versions as running predictors."""
 
     def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
-        """Start (or keep) a predictor of the version whose verified files are ``stored``."""
+        """Start (or keep) a predictor of the version whose verified files are ``stored``.
+
+        One that was ready and is not any more is started again.
+        """
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference."""

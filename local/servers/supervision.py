@@ -35,6 +35,8 @@ class Process:
     pid: int | None
     log: Path
     detail: str
+    started: float
+    """When it was started last, in seconds since the epoch."""
     ended: float
     """When it last ended, in seconds since the epoch; 0 if it never has."""
 
@@ -228,6 +230,7 @@ def processes(home: Home) -> list[Process]:
             pid=info["pid"] or None,
             log=Path(info["stdout_logfile"]),
             detail=info["spawnerr"] or info["description"],
+            started=float(info["start"]),
             ended=float(info["stop"]),
         )
         for info in answer

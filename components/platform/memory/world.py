@@ -135,6 +135,10 @@ class World:
         """Let a predictor fail now: its users get errors until it is created again."""
         self.serving.crash(endpoint, version, why)
 
+    def lose_model(self, endpoint: str, version: str) -> None:
+        """Let a predictor run on without its model: its users get errors until it is created."""
+        self.serving.lose_model(endpoint, version)
+
     def behave(
         self,
         version: str,
