@@ -58,20 +58,22 @@ _STATS = (
 """What Envoy keeps of its own statistics; all of it is scraped each second."""
 
 
+def _when(expression: str) -> dict[str, Any]:
+    """The requests that meet the expression, of CEL."""
+    kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {"@type": _TYPE + kind, "expression": expression},
+        }
+    }
+
+
 def _log(expression: str, **stats: Any) -> dict[str, Any]:
     """Statistics of the requests that meet the expression."""
     return {
         "name": "envoy.access_loggers.stats",
-        "filter": {
-            "extension_filter": {
-                "name": "envoy.access_loggers.extension_filters.cel",
-                "typed_config": {
-                    "@type": _TYPE
-                    + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                    "expression": expression,
-                },
-            }
-        },
+        "filter": _when(expression),
         "typed_config": {
             "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
             "stats_scope": {"prefix": gateway.STATS_PREFIX},
@@ -87,15 +89,6 @@ def _errors() -> dict[str, Any]:
         value = {"default_value": status, "runtime_key": f"sluice.only_{status}"}
         return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
-    def when(expression: str) -> dict[str, Any]:
-        kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
-        return {
-            "extension_filter": {
-                "name": "envoy.access_loggers.extension_filters.cel",
-                "typed_config": {"@type": _TYPE + kind, "expression": expression},
-            }
-        }
-
     of_grpc = "request.headers['content-type'].startsWith('application/grpc')"
     no_pin = "response.code == 403 && response.code_details.startsWith('rbac_')"
     plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
@@ -104,12 +97,12 @@ def _errors() -> dict[str, Any]:
     return {
         "mappers": [
             {
-                "filter": when(f"{no_pin} && {of_grpc}"),
+                "filter": _when(f"{no_pin} && {of_grpc}"),
                 **said,
                 "body_format_override": plain,
             },
-            {"filter": when(no_pin), **said},
-            {"filter": when(of_grpc), "body_format_override": plain},
+            {"filter": _when(no_pin), **said},
+            {"filter": _when(of_grpc), "body_format_override": plain},
             *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
