@@ -68,9 +68,14 @@ def read_json(path: Path) -> Any:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on ``path`` among all processes of this machine."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # Whoever may open it may hold it for ever.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def file_name(name: str) -> str:
