@@ -16,7 +16,7 @@ class MemoryLeases:
         self._leases: dict[str, Lease | None] = {}
         """None: damaged."""
         self._given = 0
-        self.room_kept = True
+        self.room_kept = False
         self._lock = threading.Lock()
 
     def read(self, endpoint: str) -> Lease | None:
@@ -37,6 +37,7 @@ class MemoryLeases:
             present = self._read(endpoint)
             if (present.token if present else None) != expected:
                 return None
+            self.room_kept = self.room_kept or present is None
             self._given += 1
             token = str(self._given)
             if new is None:
@@ -50,7 +51,7 @@ class MemoryLeases:
         return sorted(self._leases)
 
     def make_room(self) -> bool:
-        """Give up what was kept: once."""
+        """Give up what was kept when a lease began: once."""
         kept, self.room_kept = self.room_kept, False
         return kept
 
