@@ -116,8 +116,15 @@ def apply_client_keys(home: Home) -> None:
 
 
 def applied_clients(home: Home) -> dict[str, Client]:
-    """The clients whose keys the gateway shall accept."""
-    return _clients(_applied(home))
+    """The clients whose keys the gateway shall accept.
+
+    Raises:
+        InputError: neither the copy nor the file that people edit can be read.
+    """
+    try:
+        return _clients(_applied(home))
+    except InputError:
+        return clients(home)
 
 
 def _applied(home: Home) -> Path:

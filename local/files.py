@@ -53,7 +53,7 @@ def read_json(path: Path) -> Any:
     """The JSON in ``path``, or None when there is no such file.
 
     Raises:
-        InputError: it is not JSON; names the line.
+        InputError: it cannot be read, or is not JSON; names the line.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -63,6 +63,8 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}: fix it") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: fix it") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {error}: fix it") from error
 
 
 @contextmanager

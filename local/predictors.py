@@ -46,6 +46,8 @@ def _known(home: Home) -> Iterator[tuple[Backend, bool]]:
             content = read_json(path)
             if content is not None:
                 backend = msgspec.convert(content["backend"], Backend)
+                if program_name(backend.endpoint, backend.version) != path.stem:
+                    raise InputError(f"it is of {backend.endpoint} version {backend.version}")
                 yield backend, bool(content.get("leaving"))
         except (InputError, KeyError, TypeError, msgspec.ValidationError) as error:
             log.warning("%s is left out, as it says no predictor: %s: release again", path, error)

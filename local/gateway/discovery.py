@@ -35,7 +35,7 @@ def route(home: Home, endpoint: str) -> Route | None:
 def _read(home: Home, path: Path) -> Route | None:
     try:
         content = read_json(path)
-        return None if content is None else _route(content)
+        return None if content is None else _route(content, path.stem)
     except (InputError, PlatformError, msgspec.ValidationError) as error:
         good = {file_name(name): each for name, each in _good(home).items()}
         found = good.get(path.stem)
@@ -44,8 +44,10 @@ def _read(home: Home, path: Path) -> Route | None:
         return found
 
 
-def _route(content: Any) -> Route:
+def _route(content: Any, name: str) -> Route:
     found = msgspec.convert(content, Route)
+    if file_name(found.endpoint) != name:
+        raise InputError(f"it is of another endpoint, {found.endpoint}")
     access.refuse_impossible(found)
     return found
 
@@ -78,7 +80,8 @@ def _good_file(home: Home) -> Path:
 def _good(home: Home) -> dict[str, Route]:
     """The routes that Envoy took last, by endpoint."""
     try:
-        return {name: _route(each) for name, each in (read_json(_good_file(home)) or {}).items()}
+        found = read_json(_good_file(home)) or {}
+        return {name: _route(each, file_name(name)) for name, each in found.items()}
     except (InputError, PlatformError, AttributeError, msgspec.ValidationError):
         return {}
 
@@ -96,8 +99,7 @@ def publish(home: Home) -> set[str]:
     """
     with locked(home.path / "gateway.lock"):
         present = backends(home)
-        listed = read_json(envoy_server.folder(home) / "backends.json") or []
-        before = {(item["endpoint"], item["version"]): Backend(**item) for item in listed}
+        before = {(b.endpoint, b.version): b for b in _listed(home)}
         _write_clusters(home, before | {(b.endpoint, b.version): b for b in present})
         clients = credentials.applied_clients(home)
 
@@ -115,6 +117,15 @@ def publish(home: Home) -> set[str]:
             wanted, refused = _offer_apart(home, wanted, rendered)
         _replace_changed(_good_file(home), _as_json(wanted))
         return refused
+
+
+def _listed(home: Home) -> list[Backend]:
+    """The predictors that the clusters were written from; none if that is not known."""
+    try:
+        listed = read_json(envoy_server.folder(home) / "backends.json") or []
+        return msgspec.convert(listed, list[Backend])
+    except (InputError, msgspec.ValidationError):
+        return []
 
 
 def _as_json(wanted: Mapping[str, Route]) -> str:

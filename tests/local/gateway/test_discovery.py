@@ -61,13 +61,27 @@ TOO_MANY = asdict(Route("broken", {"1": 50, "2": 50}, 99_999_999_999, 7.0))
 
 @pytest.mark.parametrize(
     "damage",
-    ["{", "[]", '"text"', "{}", json.dumps(TOO_MANY), json.dumps(TOO_MANY | {"weights": 7})],
+    [
+        "{",
+        "[" * 100_000,
+        "9" * 5000,
+        "[]",
+        '"text"',
+        "{}",
+        json.dumps(TOO_MANY),
+        json.dumps(TOO_MANY | {"weights": 7}),
+        json.dumps(asdict(Route("whole", {"2": 100}, 200, 7.0))),
+        b"\xff",
+    ],
 )
-def test_a_damaged_file_of_one_endpoint_is_nobody_else_s(stand_for: StandFor, damage: str) -> None:
+def test_a_damaged_file_of_one_endpoint_is_nobody_else_s(
+    stand_for: StandFor, damage: str | bytes
+) -> None:
     stand, other = stand_for("broken"), stand_for("whole")
     stand.split({"1": 90, "2": 10})
     other.split({"1": 100})
-    (stand.home.traffic / "broken.json").write_text(damage)
+    written = damage if isinstance(damage, bytes) else damage.encode()
+    (stand.home.traffic / "broken.json").write_bytes(written)
     shifts_and_rolls_back(other)
     assert shown(stand) == {"1": 90, "2": 10}
     assert stand.client.post(stand.path).status_code == 200
@@ -76,7 +90,12 @@ def test_a_damaged_file_of_one_endpoint_is_nobody_else_s(stand_for: StandFor, da
 
 
 @pytest.mark.parametrize(
-    "damage", ["{", "{}", '{"backend": {"endpoint": "lost", "http_port": 99999999}}']
+    "damage",
+    [
+        *("{", "{}", "[" * 100_000),
+        '{"backend": {"endpoint": "lost", "version": "1", "http_port": 99999999, "grpc_port": 1}}',
+        '{"backend": {"endpoint": "whole", "version": "1", "http_port": 1, "grpc_port": 1}}',
+    ],
 )
 def test_a_damaged_predictor_s_file_is_nobody_else_s(stand_for: StandFor, damage: str) -> None:
     other = stand_for("whole")
@@ -87,6 +106,30 @@ def test_a_damaged_predictor_s_file_is_nobody_else_s(stand_for: StandFor, damage
         shifts_and_rolls_back(other)
     finally:
         file.unlink()
+
+
+@pytest.mark.parametrize("name", ["backends.json", "good.json"])
+@pytest.mark.parametrize("damage", ["{", "{}", "7", '[{"endpoint": 1}]', '{"whole": 1}'])
+def test_what_the_gateway_s_own_files_say_is_not_needed(
+    stand_for: StandFor, name: str, damage: str
+) -> None:
+    stand = stand_for("whole")
+    stand.split({"1": 100})
+    (stand.home.path / "gateway" / name).write_text(damage)
+    shifts_and_rolls_back(stand)
+
+
+def test_a_folder_in_a_file_s_place_is_nobody_else_s(stand_for: StandFor) -> None:
+    stand = stand_for("whole")
+    stand.split({"1": 100})
+    odd = [folder / "odd-v1.json" for folder in (stand.home.traffic, stand.home.serving)]
+    for each in odd:
+        each.mkdir()
+    try:
+        shifts_and_rolls_back(stand)
+    finally:
+        for each in odd:
+            each.rmdir()
 
 
 @pytest.fixture

@@ -155,3 +155,11 @@ def test_no_release_begins_where_no_room_can_be_kept(
     assert leases.read("e") is None
     assert not list(leases.home.path.glob("ballast*"))
     assert leases.swap("e", None, NEW)
+
+
+def test_a_folder_in_a_lease_s_place_hides_no_other(leases: FileLeases) -> None:
+    assert leases.swap("e", None, NEW)
+    (leases.home.leases / "odd.json").mkdir()
+    assert leases.endpoints() == ["e", "odd"]
+    with pytest.raises(InputError, match=r"odd\.json: cannot be read"):
+        leases.read("odd")
