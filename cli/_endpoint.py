@@ -1,9 +1,11 @@
 """What a command's argument ENDPOINT means: a name, or the path of an endpoint's file."""
 
+import re
 from pathlib import Path
 
 from components import endpoint as endpoints
 from components.endpoint import Endpoint
+from components.errors import InputError
 from components.platform import Platform
 
 
@@ -14,10 +16,29 @@ def file(named: str) -> Path:
     return Path("endpoints", f"{named}.yaml")
 
 
-def name(named: str) -> str:
-    """The endpoint's name: of its file if ``named`` is one, else ``named`` itself."""
+def under_way(platform: Platform, named: str) -> str:
+    """The endpoint that ``named`` means, for whoever ends its release: its lease is asked.
+
+    The file may be missing, moved or broken: what is left of it may still say which one is meant.
+    """
+    held = platform.leases.endpoints()
     path = file(named)
-    return endpoints.load(path).name if path.exists() else named
+    meant = [*_names_in(path), path.stem] if path == Path(named) else [named, *_names_in(path)]
+    return next((name for name in meant if name in held), meant[0])
+
+
+def _names_in(path: Path) -> list[str]:
+    """The endpoint's name that a file, or what is left of it, says."""
+    try:
+        return [endpoints.load(path).name]
+    except InputError:
+        pass
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(endpoints.MAX_FILE_BYTES)
+    except OSError:
+        return []
+    return re.findall(r"^name:\s*[\"']?([a-z][a-z0-9-]*)", text, re.MULTILINE)
 
 
 def load(platform: Platform, named: str) -> Endpoint:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from cli._numbers import Finite
 
 Command = Callable[..., Any]
 
@@ -25,7 +28,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     if value is None:
         return None
     try:
-        return float(value) if value.replace(".", "", 1).isdigit() else seconds(value)
+        return float(value) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) else seconds(value)
     except ValueError as error:
         raise click.BadParameter(f"{error}; a bare number is seconds") from error
 
@@ -40,7 +43,7 @@ _OPTIONS = (
     ),
     click.option(
         "--share",
-        type=float,
+        type=Finite(),
         callback=_share,
         default=10,
         show_default=True,
@@ -139,7 +142,11 @@ _OPTIONS = (
         "--p95-ratio", type=float, default=1.3, show_default=True, help="The policy's limit."
     ),
     click.option(
-        "--false-rollback", type=float, default=0.01, show_default=True, help="The policy's budget."
+        "--false-rollback",
+        type=float,
+        default=0.01,
+        show_default=True,
+        help="The policy's budget.",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from cli._numbers import Finite
 from components.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,10 +35,8 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
     """Seconds since the epoch, from such seconds or ISO 8601 (UTC where no zone is given)."""
     if value is None:
         return None
-    try:
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
         return float(value)
-    except ValueError:
-        pass
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
@@ -67,7 +67,7 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
 @click.option("--endpoint", help="Endpoint whose versions Prometheus has counters of.")
 @click.option(
     "--weight",
-    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    type=Finite(0, 100, min_open=True, max_open=True),
     default=10.0,
     show_default=True,
     help="The candidate's percent of traffic in the range.",

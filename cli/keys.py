@@ -1,8 +1,12 @@
 """`sluice keys`: the clients of the gateway."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from components.gateway import Role
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,13 +20,17 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: roles by client.")
 def list_clients(as_json: bool) -> None:
-    """List the clients that have a key."""
+    """List the clients that have a key, and what it is for."""
     from components.platform import connect
 
     clients = connect().gateway.clients()
-    click.echo(json.dumps(clients) if as_json else "\n".join(clients))
+    if as_json:
+        click.echo(json.dumps(clients))
+        return
+    for client, role in clients.items():
+        click.echo(f"{client}  {role}")
 
 
 @command.command()
@@ -36,11 +44,17 @@ def show(client: str) -> None:
 
 @command.command()
 @click.argument("client")
-def add(client: str) -> None:
+@click.option(
+    "--role",
+    type=click.Choice(["client", "operator"]),
+    default="client",
+    help="A client asks for inferences; an operator may name the version that answers.",
+)
+def add(client: str, role: "Role") -> None:
     """Make a key for a new CLIENT."""
     from components.platform import connect
 
-    connect().gateway.add(client)
+    connect().gateway.add(client, role)
     click.echo(f"{client}: has a key; 'sluice keys show {client}' prints it")
 
 

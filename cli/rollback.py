@@ -14,7 +14,7 @@ def command(endpoint: str, reason: str, as_json: bool) -> None:
     """Send all traffic of ENDPOINT back to the champion and end the release under way.
 
     The traffic goes back even if the record's store and MLflow do not answer: the record then
-    follows when they do.
+    follows when they do. The endpoint's file is not needed.
 
     Example: sluice rollback banking77 --reason "wrong labels reported"
     """
@@ -22,7 +22,8 @@ def command(endpoint: str, reason: str, as_json: bool) -> None:
     from components.platform import connect
     from components.release.operating import roll_back
 
-    done = roll_back(connect(), _endpoint.name(endpoint), reason)
+    platform = connect()
+    done = roll_back(platform, _endpoint.under_way(platform, endpoint), reason)
     if as_json:
         click.echo(json.dumps(asdict(done)))
         return

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli._numbers import Finite
+
 if TYPE_CHECKING:
     from components.load.sender import Outcome
 
 
 @click.command()
 @click.argument("endpoint")
-@click.option("--rps", type=click.FloatRange(0.1, 5000), default=60.0, help="Requests per second.")
-@click.option("--seconds", type=click.FloatRange(0.1, 86400), default=30.0, help="How long.")
+@click.option("--rps", type=Finite(0.1, 5000), default=60.0, help="Requests per second.")
+@click.option("--seconds", type=Finite(0.1, 86400), default=30.0, help="How long.")
 @click.option("--arrivals", type=click.Choice(["constant", "poisson"]), default="poisson")
 @click.option(
     "--mix",
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=1)
 @click.option("--client", default="demo", help="Whose key is sent.")
 @click.option("--key-file", type=click.Path(path_type=Path), help="Default: the platform's.")
-@click.option("--version", "pin", help="Ask for this version only, past the split.")
+@click.option("--version", "pin", help="Ask this version only: needs an operator's key.")
 @click.option("--out", type=click.Path(path_type=Path), help="Log of requests, JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(  # noqa: PLR0917 (click passes by name)

@@ -51,13 +51,27 @@ Duration = Annotated[
 ]
 """Seconds; written as ``15s``, ``30m`` or ``2h``."""
 
+MOST = 2**31 - 1
+"""Of whatever is counted: what every program on the way can hold."""
+
+
+def _from(least: str, most: str, why: str) -> AfterValidator:
+    """Refuses a duration outside of the bounds; ``why`` they are these."""
+
+    def within(found: float) -> float:
+        if not seconds(least) <= found <= seconds(most):
+            raise ValueError(f"must be from {least} to {most}: {why}")
+        return found
+
+    return AfterValidator(within)
+
 
 class Dataset(Strict):
     """Held-out rows with their labels."""
 
     uri: str = Field(pattern=r"^(s3|file)://")
     target: str
-    rows: int | None = Field(None, ge=50)
+    rows: int | None = Field(None, ge=50, le=MOST)
     """Score this many rows, drawn with a fixed seed; all rows when absent."""
 
 
@@ -70,7 +84,7 @@ class Accuracy(Strict):
 class Latency(Strict):
     """The latency test before any user sees the version."""
 
-    p95_ms: float = Field(200, gt=0)
+    p95_ms: float = Field(200, gt=0, le=600_000)
     concurrency: int = Field(4, ge=1, le=256)
 
 
@@ -94,16 +108,16 @@ class Evaluation(Strict):
 class Resources(Strict):
     """What one predictor may use. Kubernetes enforces it; one machine does not."""
 
-    cpu: str = Field("1", pattern=r"^\d+(\.\d+)?m?$")
-    memory: str = Field("2Gi", pattern=r"^\d+(Mi|Gi)$")
+    cpu: str = Field("1", pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?m?$")
+    memory: str = Field("2Gi", pattern=r"^[0-9]{1,9}(Mi|Gi)$")
 
 
 class Scaling(Strict):
     """How many predictors a version has. Kubernetes follows it; one machine always runs one."""
 
-    min: int = Field(1, ge=0)
-    max: int = Field(1, ge=1)
-    queue_depth: int = Field(4, ge=1)
+    min: int = Field(1, ge=0, le=10_000)
+    max: int = Field(1, ge=1, le=10_000)
+    queue_depth: int = Field(4, ge=1, le=MOST)
 
     @model_validator(mode="after")
     def _min_below_max(self) -> Self:
@@ -112,24 +126,15 @@ class Scaling(Strict):
         return self
 
 
-MIN_DEADLINE_S, MAX_DEADLINE_S = 0.01, 600.0
-
-
-def _held_end_to_end(deadline: float) -> float:
-    if not MIN_DEADLINE_S <= deadline <= MAX_DEADLINE_S:
-        raise ValueError(
-            "a deadline is from 10ms to 10m: gateway, predictor and release wait as long as that"
-        )
-    return deadline
-
-
 class Queue(Strict):
     """What one predictor holds back before it refuses."""
 
-    requests: int = Field(256, ge=1)
-    tokens: int = Field(32768, ge=1)
+    requests: int = Field(256, ge=1, le=MOST)
+    tokens: int = Field(32768, ge=1, le=MOST)
     """Of a text, or rows of a table; one request may not have more."""
-    deadline: Annotated[Duration, AfterValidator(_held_end_to_end)] = 5.0
+    deadline: Annotated[
+        Duration, _from("10ms", "10m", "gateway, predictor and release wait as long as that")
+    ] = 5.0
     """From a request's arrival to its answer; what all waits on the way are derived from."""
 
 
@@ -146,7 +151,7 @@ class Execution(Strict):
     """Threads of each."""
     batching: Batching | None = None
     """Which rows may share a batch. Calibration never chooses what changes answers; this may."""
-    batch_tokens: int | None = Field(None, ge=1)
+    batch_tokens: int | None = Field(None, ge=1, le=MOST)
     """Rows of a batch times its longest row, at most."""
 
 
@@ -165,7 +170,7 @@ class Serving(Strict):
 class Gateway(Strict):
     """What one client may ask of the endpoint."""
 
-    requests_per_second: int = Field(200, ge=1)
+    requests_per_second: int = Field(200, ge=1, le=MOST)
     """Per client key; more is answered 429."""
 
 
@@ -173,9 +178,13 @@ class Release(Strict):
     """How traffic moves to a new version."""
 
     steps: Steps = (10, 100)
-    watch: Duration = 1800.0
-    poll: Duration = 15.0
-    lease: Duration = 120.0
+    watch: Annotated[Duration, _from("1s", "720h", "a step is watched for 30 days at most")] = (
+        1800.0
+    )
+    poll: Annotated[Duration, _from("1s", "1h", "the gateway is scraped once a second")] = 15.0
+    lease: Annotated[Duration, _from("3s", "24h", "it bounds how long a bad version may stay")] = (
+        120.0
+    )
     """How long a release may be silent before the reaper finishes it."""
     judge: JudgeSettings = JudgeSettings()
 

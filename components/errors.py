@@ -4,7 +4,8 @@ SluiceError
 ├── InputError       what the caller gave is wrong: a file, a flag, a record
 │   └── ArtifactError    a model's files are missing, altered or refused
 ├── PlatformError    a server is missing, unhealthy or refuses
-│   └── Unreachable      it did not answer: trying again may help
+│   ├── Unreachable      it did not answer: trying again may help
+│   └── NoRoom           its disk is full
 └── LeaseHeld        another release holds the endpoint
 """
 
@@ -34,6 +35,10 @@ class PlatformError(SluiceError):
 
 class Unreachable(PlatformError):
     """A server did not answer; the same call may succeed later."""
+
+
+class NoRoom(PlatformError):
+    """A disk is full; `Leases.make_room` may have kept enough for giving traffic back."""
 
 
 class LeaseHeld(SluiceError):

@@ -12,7 +12,8 @@ answers itself, belong to no version.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from components.errors import InputError
 
@@ -24,6 +25,45 @@ ENDPOINT_HEADER = "x-sluice-endpoint"
 """A gRPC request's endpoint, which no path names."""
 VERSION_HEADER = "x-model-version"
 """Of a request: the one version that is asked, past the split. Of an answer: who answered."""
+
+Role = Literal["client", "operator", "platform"]
+"""What a key is for. A client asks for inferences, and the split decides who answers; an operator
+may name the version (`may_pin`); the platform's own key is for its probes and releases."""
+PLATFORM_CLIENT = "sluice"
+"""The one client whose role is `platform`."""
+
+
+def may_pin(role: Role, weights: Mapping[str, int]) -> bool:
+    """Whether a key of this role may name the version that answers, under this split.
+
+    What is asked past the split is no evidence, but it takes the version's time from those whose
+    answers are: so while two versions are compared only the platform itself may.
+    """
+    compared = sum(share > 0 for share in weights.values()) > 1
+    return role == "platform" or (role == "operator" and not compared)
+
+
+NO_PIN = (
+    "only an operator's key may name the version ('sluice keys add NAME --role operator' makes"
+    " one), and none while a release compares versions"
+)
+"""What whoever may not is told, with the status 403."""
+
+
+def role_of(client: str, role: str) -> Role:
+    """The role of a client that was given ``role``.
+
+    Raises:
+        InputError: no client can have it.
+    """
+    if client == PLATFORM_CLIENT:
+        return "platform"
+    if role == "operator":
+        return "operator"
+    if role == "client":
+        return "client"
+    raise InputError(f"client {client} cannot have the role {role!r}: choose client or operator")
+
 
 _CLIENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 """Fits into a header, a label and a file's name."""

@@ -10,6 +10,9 @@ class Frozen(BaseModel):
 
 
 class Strict(Frozen):
-    """One that refuses fields it does not know: a misspelt key is a fault, not a default."""
+    """One that refuses fields it does not know, and numbers that are infinite or NaN.
 
-    model_config = ConfigDict(extra="forbid")
+    A misspelt key is a fault, not a default.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)

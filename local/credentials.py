@@ -2,22 +2,37 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from components import gateway
 from components.errors import InputError
 from local.files import read_json, replace, replace_json
 from local.home import Home
 
-CLIENTS = ("demo", "sluice")
+CLIENTS = ("demo", gateway.PLATFORM_CLIENT)
 """The clients that have a key from the start."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client of the gateway."""
+
+    key: str
+    role: gateway.Role = "client"
 
 
 def make(home: Home) -> None:
     """Create what is missing; what exists is kept."""
-    keys = client_keys(home)
-    missing = {name: new_key() for name in CLIENTS if name not in keys}
+    known = clients(home)
+    missing = {
+        name: Client(new_key(), gateway.role_of(name, "client"))
+        for name in CLIENTS
+        if name not in known
+    }
     if missing or not home.keys.exists():
-        write_client_keys(home, keys | missing)
+        write_clients(home, known | missing)
     if not (home.private / "postgres").exists():
         replace(home.private / "postgres", secrets.token_urlsafe(32))
     if not (home.private / "s3.json").exists():
@@ -32,30 +47,60 @@ def new_key() -> str:
     return secrets.token_urlsafe(32)
 
 
-def client_keys(home: Home) -> dict[str, str]:
-    """The API key of each client of the gateway.
+def clients(home: Home) -> dict[str, Client]:
+    """The clients of the gateway by name.
 
     Raises:
-        InputError: the file is no JSON object of non-empty, different strings by clients' names.
+        InputError: the file is no JSON object of different keys by clients' names.
     """
-    keys = read_json(home.keys)
-    if keys is None:
+    return _clients(home.keys)
+
+
+def client_keys(home: Home) -> dict[str, str]:
+    """The API key of each client of the gateway; see `clients`."""
+    return {name: client.key for name, client in clients(home).items()}
+
+
+def _clients(path: Path) -> dict[str, Client]:
+    content = read_json(path)
+    if content is None:
         return {}
-    if not isinstance(keys, dict) or not all(isinstance(k, str) and k for k in keys.values()):
-        raise InputError(f'{home.keys}: expected {{"client": "key", ...}}')
-    if len(set(keys.values())) < len(keys):
-        raise InputError(f"{home.keys}: two clients have the same key")
+    if not isinstance(content, dict):
+        raise InputError(f'{path}: expected {{"client": "key", ...}}')
     try:
-        for name in keys:
-            gateway.refuse_client_name(name)
+        found = {name: _client(name, written) for name, written in content.items()}
     except InputError as error:
-        raise InputError(f"{home.keys}: {error}") from error
-    return keys
+        raise InputError(f"{path}: {error}") from error
+    if len({client.key for client in found.values()}) < len(found):
+        raise InputError(f"{path}: two clients have the same key")
+    return found
 
 
-def write_client_keys(home: Home, keys: Mapping[str, str]) -> None:
-    """Replace the clients' keys; `apply_client_keys` takes them over."""
-    replace_json(home.keys, dict(keys))
+def _client(name: str, written: Any) -> Client:
+    """A client as the file has it: its key, or key and role where it is no ordinary one."""
+    gateway.refuse_client_name(name)
+    match written:
+        case str(key):
+            role = "client"
+        case {"key": str(key), "role": str(role)} if len(written) == len(("key", "role")):
+            pass
+        case _:
+            key = role = ""
+    if not key:
+        raise InputError(f'expected {{"{name}": "key"}} or {{"{name}": {{"key": .., "role": ..}}}}')
+    return Client(key, gateway.role_of(name, role))
+
+
+def write_clients(home: Home, known: Mapping[str, Client]) -> None:
+    """Replace the clients; `apply_client_keys` takes them over."""
+    replace_json(home.keys, _written(known))
+
+
+def _written(known: Mapping[str, Client]) -> dict[str, Any]:
+    return {
+        name: {"key": client.key, "role": client.role} if client.role == "operator" else client.key
+        for name, client in known.items()
+    }
 
 
 def apply_client_keys(home: Home) -> None:
@@ -65,14 +110,25 @@ def apply_client_keys(home: Home) -> None:
     release and its rollback.
 
     Raises:
-        InputError: see `client_keys`.
+        InputError: see `clients`.
     """
-    replace_json(home.private / "gateway-keys.json", client_keys(home))
+    replace_json(_applied(home), _written(clients(home)))
 
 
-def applied_client_keys(home: Home) -> dict[str, str]:
-    """The keys that the gateway shall accept."""
-    return dict(read_json(home.private / "gateway-keys.json") or {})
+def applied_clients(home: Home) -> dict[str, Client]:
+    """The clients whose keys the gateway shall accept.
+
+    Raises:
+        InputError: neither the copy nor the file that people edit can be read.
+    """
+    try:
+        return _clients(_applied(home))
+    except InputError:
+        return clients(home)
+
+
+def _applied(home: Home) -> Path:
+    return home.private / "gateway-keys.json"
 
 
 def postgres_password(home: Home) -> str:

@@ -1,5 +1,6 @@
 """The file habits that all of the platform shares: whole or not at all, one writer at a time."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,14 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from components.errors import InputError
+from components.errors import InputError, NoRoom
 
 _LONGEST_NAME = 100
 _TAIL_BYTES = 64 * 1024
 
 
 def replace(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write ``text`` beside ``path`` and rename it into place, so that no reader sees half."""
+    """Write ``text`` beside ``path`` and rename it into place, so that no reader sees half.
+
+    Raises:
+        NoRoom: the disk is full.
+    """
+    try:
+        _replace(path, text, mode)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoRoom(f"{path} was not written: {error.strerror}: make room") from error
+        raise
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -39,7 +53,7 @@ def read_json(path: Path) -> Any:
     """The JSON in ``path``, or None when there is no such file.
 
     Raises:
-        InputError: it is not JSON; names the line.
+        InputError: it cannot be read, or is not JSON; names the line.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -49,14 +63,21 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}: fix it") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: fix it") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {error}: fix it") from error
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on ``path`` among all processes of this machine."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # Whoever may open it may hold it for ever.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def file_name(name: str) -> str:

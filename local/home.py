@@ -2,11 +2,14 @@
 
 import hashlib
 import os
-import tempfile
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.errors import PlatformError
+from components.errors import InputError, PlatformError
+
+_REFUSED = re.compile(r"[^\w/.+@~ -]|(?<= ) +")
+"""What the configuration of one server or another takes for something else than a name."""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -24,12 +27,15 @@ class Home:
 
     @property
     def run(self) -> Path:
-        """Folder of the unix sockets: in the home, or in a short one when the home lies deep."""
+        """Folder of the unix sockets: in the home, or in a short one when the home lies deep.
+
+        Every process must find the same one, whatever its $TMPDIR.
+        """
         inside = self.path / "run"
         if len(os.fsencode(inside)) + 1 + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH:
             return inside
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
-        return Path(tempfile.gettempdir(), f"sluice-{os.getuid()}-{digest}")
+        return Path("/tmp", f"sluice-{os.getuid()}-{digest}")  # noqa: S108 (closed, and checked)
 
     @property
     def data(self) -> Path:
@@ -67,6 +73,11 @@ class Home:
         return self.path / "leases"
 
     @property
+    def ballast(self) -> Path:
+        """A file of nothing; see `local.ballast`."""
+        return self.path / "ballast"
+
+    @property
     def keys(self) -> Path:
         """The clients' API keys."""
         return self.path / "keys.json"
@@ -99,6 +110,17 @@ class Home:
 
 
 def find_home() -> Home:
-    """The home named by ``$SLUICE_HOME``, else ``.sluice`` below the repository."""
+    """The home named by ``$SLUICE_HOME``, else ``.sluice`` below the repository.
+
+    Raises:
+        InputError: a server could not be told its path.
+    """
     named = os.environ.get("SLUICE_HOME")
-    return Home(Path(named).expanduser().resolve() if named else REPOSITORY / ".sluice")
+    path = Path(named).expanduser().resolve() if named else REPOSITORY / ".sluice"
+    refused = "".join(sorted(set(_REFUSED.findall(str(path)))))
+    if refused or any(part != part.strip() for part in path.parts):
+        raise InputError(
+            f"{str(path)!a}: the path of a platform's folder may have letters, digits, single"
+            f" spaces and ._-+@~, not {refused or ' at an end'!a}: set SLUICE_HOME to another one"
+        )
+    return Home(path)

@@ -1,6 +1,7 @@
 """Starting, healing, looking at and stopping a platform."""
 
 import os
+import re
 import shutil
 import sysconfig
 import time
@@ -17,6 +18,7 @@ from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe
+from local.platform import lost
 from local.predictors import program_name
 from local.servers import (
     envoy_server,
@@ -48,12 +50,17 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
 
 
 def reaper(home: Home) -> Program:
-    """The program that finishes releases whose lease has expired."""
+    """The program that finishes releases whose lease has expired.
+
+    It has a log of its own, so that it goes on when the supervisor, which reads what the other
+    programs print, is killed.
+    """
     sluice = Path(sysconfig.get_path("scripts"), "sluice")
     return Program(
         "reaper",
-        (str(sluice), "reap", "--every", "5"),
+        (str(sluice), "reap", "--every", "5", "--log", str(home.logs / "reaper.log")),
         environment={"SLUICE_HOME": str(home.path)},
+        output="reaper-start",
     )
 
 
@@ -65,7 +72,7 @@ def refuse_full_disk(folder: Path) -> None:
         InputError: ``$SLUICE_MIN_FREE_MB`` is no number.
     """
     asked = os.environ.get("SLUICE_MIN_FREE_MB", str(LEAST_FREE_MB))
-    if not asked.isdecimal():
+    if not re.fullmatch("[0-9]{1,12}", asked):
         raise InputError(f"SLUICE_MIN_FREE_MB={asked}: write a whole number of megabytes")
     least = int(asked)
     free = shutil.disk_usage(folder).free // 2**20
@@ -101,6 +108,8 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         discovery.publish(home)
         admin.wait_for_routes(home)
         discovery.prune(home)
+        for name in lost.restart_lost(home):
+            say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
     return kept
 
@@ -114,10 +123,11 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     needed = {name: kept[name] for server in down for name in server.ports}
     ports.refuse_taken(home, needed | _ports_of_predictors(home, up_now))
     postgres.prepare(home)
-    envoy_server.prepare(home, kept)
+    if envoy_server.prepare(home, kept) and "gateway" in up_now:
+        supervision.stop(home, "gateway")
     prometheus_server.prepare(home, kept)
     prometheus_server.write_targets(home, predictors.backends(home))
-    discovery.publish(home)
+    _publish(home, "gateway" in up_now)
     for server in wanted:
         supervision.write_program(home, server.program)
     supervision.write_program(home, reaper(home))
@@ -126,6 +136,17 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
         supervision.start_stopped(home)
     else:
         supervision.start(home)
+
+
+def _publish(home: Home, up_now: bool) -> None:
+    """Write what the gateway shall do; one that runs and does not follow is started again."""
+    try:
+        discovery.publish(home)
+    except PlatformError:
+        if not up_now:
+            raise
+        supervision.stop(home, "gateway")
+        discovery.publish(home)
 
 
 def _ports_of_predictors(home: Home, up_now: set[str]) -> dict[str, int]:
@@ -184,6 +205,8 @@ def down(home: Home, patience_s: float = 60.0) -> int:
         listed = ", ".join(f"{process.name()} ({process.pid})" for process in still)
         raise PlatformError(f"these processes do not end: {listed}")
     seaweed.remove_sockets(ports.kept(home))
+    if not home.run.is_relative_to(home.path):
+        shutil.rmtree(home.run, ignore_errors=True)
     return len(left)
 
 

@@ -1,9 +1,19 @@
 """The predictors of this machine, as their files tell: one a version that is served."""
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
+
+from components.errors import InputError
 from local.files import file_name, read_json
 from local.home import Home
+
+log = logging.getLogger("sluice.predictors")
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
 @dataclass(frozen=True)
@@ -12,8 +22,8 @@ class Backend:
 
     endpoint: str
     version: str
-    http_port: int
-    grpc_port: int
+    http_port: Port
+    grpc_port: Port
 
 
 def program_name(endpoint: str, version: str) -> str:
@@ -23,10 +33,24 @@ def program_name(endpoint: str, version: str) -> str:
 
 
 def known(home: Home) -> list[tuple[Backend, bool]]:
-    """Every predictor, and whether it is leaving (see `LocalServing.delete`)."""
-    files = sorted(home.serving.glob("*.json"))
-    contents = [content for path in files if (content := read_json(path)) is not None]
-    return [(Backend(**content["backend"]), content.get("leaving", False)) for content in contents]
+    """Every predictor, and whether it is leaving (see `LocalServing.delete`).
+
+    A file that cannot be read is left out, and told of: it is no reason to stop the others.
+    """
+    return list(_known(home))
+
+
+def _known(home: Home) -> Iterator[tuple[Backend, bool]]:
+    for path in sorted(home.serving.glob("*.json")):
+        try:
+            content = read_json(path)
+            if content is not None:
+                backend = msgspec.convert(content["backend"], Backend)
+                if program_name(backend.endpoint, backend.version) != path.stem:
+                    raise InputError(f"it is of {backend.endpoint} version {backend.version}")
+                yield backend, bool(content.get("leaving"))
+        except (InputError, KeyError, TypeError, msgspec.ValidationError) as error:
+            log.warning("%s is left out, as it says no predictor: %s: release again", path, error)
 
 
 def backends(home: Home) -> list[Backend]:

@@ -34,7 +34,7 @@ class JudgeSettings(Strict):
     """`undecided: extend` waits this many watches more; then it rolls back."""
     false_promotion: float = Field(0.05, gt=0, lt=0.5)
     """Probability that a version whose error rate is at the limit counts as safe, at most."""
-    min_requests: int = Field(1000, ge=1)
+    min_requests: int = Field(1000, ge=1, le=2**31 - 1)
     """`method: threshold` decides nothing before both versions had this many requests."""
 
 

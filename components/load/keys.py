@@ -18,4 +18,5 @@ def client_key(path: Path, client: str) -> str:
         raise InputError(f"{path}: no client keys can be read: {error}") from error
     if not isinstance(keys, dict) or client not in keys:
         raise InputError(f"{path}: no key of client {client!r}: name one of {', '.join(keys)}")
-    return str(keys[client])
+    written = keys[client]
+    return str(written["key"] if isinstance(written, dict) else written)

@@ -1,11 +1,11 @@
 """The place where a release runs: the contract, and the way to the platform in use."""
 
 from components.metrics import Reading
+from components.platform.clients import Gateway
 from components.platform.clock import Clock, SystemClock
 from components.platform.contract import (
     Endpoints,
     Files,
-    Gateway,
     Lease,
     Leases,
     Metrics,

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
 from components.metrics import Reading
+from components.platform.clients import Gateway
 from components.platform.clock import Clock
 
 Weights = Mapping[str, int]
@@ -79,7 +80,10 @@ class Serving(Protocol):
     """Model versions as running predictors."""
 
     def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
-        """Start (or keep) a predictor of the version whose verified files are ``stored``."""
+        """Start (or keep) a predictor of the version whose verified files are ``stored``.
+
+        One that was ready and is not any more is started again.
+        """
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference."""
@@ -116,8 +120,8 @@ class Traffic(Protocol):
             limits: of a route that is new or changed; None keeps what the route has.
 
         Raises:
-            PlatformError: the weights are no split, a version with a share has no predictor, or a
-                new route has no limits.
+            PlatformError: the weights are no split, a version with a share has no predictor, a new
+                route has no limits, or the gateway cannot hold clients to these.
         """
 
     def weights(self, endpoint: str) -> dict[str, int]:
@@ -165,6 +169,9 @@ class Leases(Protocol):
 
     def endpoints(self) -> list[str]:
         """The endpoints that have a lease; one that is damaged is among them."""
+
+    def make_room(self) -> bool:
+        """Give up the disk space that is kept for giving traffic back; False: none was kept."""
 
 
 class Records(Protocol):
@@ -244,37 +251,6 @@ class Endpoints(Protocol):
 
     def names(self) -> list[str]:
         """Every endpoint."""
-
-
-class Gateway(Protocol):
-    """Where users ask, and by which keys. Header names stand in `components.gateway`."""
-
-    @property
-    def url(self) -> str:
-        """The base URL of inference requests."""
-
-    def clients(self) -> list[str]:
-        """The clients that have a key."""
-
-    def key(self, client: str) -> str:
-        """The client's key: a secret.
-
-        Raises:
-            InputError: the client has none.
-        """
-
-    def add(self, client: str) -> None:
-        """Make a key for a new client.
-
-        Raises:
-            InputError: it has one, or its name cannot be a client's.
-        """
-
-    def rotate(self, client: str) -> None:
-        """Replace the client's key; the old one is refused from then on."""
-
-    def revoke(self, client: str) -> None:
-        """Take the client's key away."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The predictor's command line: written from an endpoint's file, and read."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -52,11 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--grpc-port", type=_positive, help="port of gRPC")
     add("--queue-requests", type=_positive, help="requests that may wait")
     add("--queue-tokens", type=_positive, help="tokens that may wait")
-    add("--deadline", type=float, help="seconds from arrival to answer")
+    add("--deadline", type=_seconds, help="seconds from arrival to answer")
     add("--max-body", type=_positive, help="bytes of a request's body")
-    add("--receive-timeout", type=float, help="seconds a client may take to send a request")
-    add("--leave", type=float, help="seconds after SIGTERM in which clients are told to leave")
-    add("--grace", type=float, help="seconds after that to finish what was accepted")
+    add("--receive-timeout", type=_seconds, help="seconds a client may take to send a request")
+    add("--leave", type=_seconds, help="seconds after SIGTERM in which clients are told to leave")
+    add("--grace", type=_seconds, help="seconds after that to finish what was accepted")
     add("--allow-pickle", action="store_true", help="load a model that contains a pickle")
     add("--executors", type=_positive, help="batches side by side; calibrated when absent")
     add("--threads", type=_positive, help="threads of each; calibrated when absent")
@@ -67,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--batch-tokens", type=_positive, help="rows x longest; calibrated when absent")
     return parser
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return number
 
 
 def _positive(text: str) -> int:

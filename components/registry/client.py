@@ -32,7 +32,10 @@ class Registry:
         self, url: str, transport: httpx.BaseTransport | None = None, timeout: float = 10.0
     ) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, transport=transport, timeout=timeout)
+        # The platform's own address: a proxy of the environment is for others.
+        self._http = httpx.Client(
+            base_url=self.url, transport=transport, timeout=timeout, trust_env=False
+        )
 
     def close(self) -> None:
         """Close the connections; a process that ends need not."""

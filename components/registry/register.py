@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from components.bundle import verify, write_manifest
 from components.errors import ArtifactError, InputError, PlatformError
@@ -66,11 +67,18 @@ class Registered:
 
 
 def client(url: str) -> Any:
-    """An ``mlflow.MlflowClient`` of the server at ``url`` that prints and logs warnings only."""
+    """An ``mlflow.MlflowClient`` of the server at ``url`` that prints and logs warnings only.
+
+    It asks the server itself, whatever proxy the environment names for others.
+    """
     import logging
     import os
 
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    host = urlparse(url).hostname or ""
+    for variable in ("NO_PROXY", "no_proxy"):
+        past = [name for name in os.environ.get(variable, "").split(",") if name]
+        os.environ[variable] = ",".join(dict.fromkeys([*past, host]))
     import mlflow
 
     for library in ("mlflow", "botocore", "boto3"):

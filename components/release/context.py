@@ -27,6 +27,9 @@ ENGINE = "SLUICE_ENGINE"
 """Environment variable by which the steps of one run of a pipeline know that they belong together.
 A platform whose engine does not set it cannot tell an overtaken run from its successor."""
 
+_LAST = 19
+"""The niceness of what waits for everybody else."""
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -49,6 +52,8 @@ def _score(
 ) -> EvaluationResult:
     from components.evaluation import evaluate
 
+    # It may take all of a machine that serves users: they come first.
+    os.nice(_LAST)
     return evaluate(endpoint, candidate, champion, read)
 
 

@@ -15,7 +15,7 @@ from components.platform import Lease, Platform
 from components.release import ending
 from components.release.context import opened
 from components.release.lease import HeldLease, LeaseWatch, this_process
-from components.release.restoring import give_back, take_over
+from components.release.restoring import give_back, take_over, written
 
 GRACE_S = 60.0
 """How long the reaper's own lease holds while it ends a release."""
@@ -80,7 +80,7 @@ class Reaper:
         if taken.restored:
             return
         try:
-            taken.held.renew()
+            written(self._platform, taken.held.renew)
             give_back(self._platform, taken.held, taken.why)
             taken.restored = True
         except LeaseHeld:

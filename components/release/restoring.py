@@ -5,14 +5,33 @@ record is to say of it stands in the lease until the second phase (`ending.final
 it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
-from components.errors import LeaseHeld
+from components.errors import LeaseHeld, NoRoom
 from components.platform import Lease, Platform
 from components.release.lease import HeldLease
 
 IN_FORCE_TIMEOUT_S = 10.0
 """How long a split may take until every proxy shows it."""
+
+
+_Written = TypeVar("_Written")
+
+
+def written(platform: Platform, write: Callable[[], _Written]) -> _Written:
+    """What ``write`` returns: on a full disk, once the room that is kept for this has been made.
+
+    Raises:
+        NoRoom: there is none left.
+    """
+    try:
+        return write()
+    except NoRoom:
+        if not platform.leases.make_room():
+            raise
+        return write()
 
 
 def take_over(platform: Platform, lease: Lease, holder: str, seconds: float) -> HeldLease:
@@ -22,7 +41,7 @@ def take_over(platform: Platform, lease: Lease, holder: str, seconds: float) -> 
         LeaseHeld: somebody was faster.
     """
     mine = replace(lease, holder=holder, seconds=seconds)
-    token = platform.leases.swap(lease.endpoint, lease.token, mine)
+    token = written(platform, lambda: platform.leases.swap(lease.endpoint, lease.token, mine))
     if token is None:
         raise LeaseHeld(f"release {lease.release_id} was taken over by another process meanwhile")
     return HeldLease(platform.leases, replace(mine, token=token), platform.clock)
@@ -43,7 +62,7 @@ def give_back(platform: Platform, held: HeldLease, why: str, reason: str = "") -
     """
     lease = held.lease
     if platform.traffic.weights(lease.endpoint) != dict(lease.restore):
-        platform.traffic.set_weights(lease.endpoint, lease.restore)
+        written(platform, lambda: platform.traffic.set_weights(lease.endpoint, lease.restore))
     # What was asked is not yet what is in force: an earlier try may have failed in between.
     platform.traffic.wait_in_force(lease.endpoint, lease.restore, IN_FORCE_TIMEOUT_S)
-    held.note_returned(why, reason)
+    written(platform, lambda: held.note_returned(why, reason))

@@ -1,15 +1,18 @@
 """Envoy's own interface: what is in force, and what is on its way."""
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 import httpx
 
 from components.errors import Unreachable
 from components.platform import wait_for
+from local.files import replace
 from local.gateway import routes
 from local.home import Home
 from local.loopback import local_client, probe
 from local.servers import envoy_server
+from local.servers.envoy_bootstrap import ROUTES
 
 
 def answers(home: Home) -> bool:
@@ -65,6 +68,40 @@ def wait_for_clusters(home: Home, wanted: set[str], timeout: float = 5.0) -> Non
     wait_for(known, timeout, 0.005, late)
 
 
+def offer_routes(home: Home, rendered: str, timeout: float = 5.0) -> bool:
+    """Give Envoy these routes; False if it refuses them: those that it had stay in force.
+
+    Raises:
+        PlatformError: it neither takes nor refuses them within ``timeout`` seconds.
+    """
+    file, version = envoy_server.routes_file(home), routes.version_of(rendered)
+    refused_before = _refused(home)
+    written = file.read_text(encoding="utf-8") if file.exists() else ""
+    if written != rendered or not _carries(home, version):
+        replace(file, rendered)
+
+    def decided() -> Literal["taken", "refused"] | None:
+        # In this order: Envoy counts a refusal after it has left the routes as they were.
+        refused = _refused(home) > refused_before
+        if _carries(home, version):
+            return "taken"
+        return "refused" if refused else None
+
+    said = "the gateway does not follow its files: run 'sluice up'"
+    return wait_for(decided, timeout, 0.005, lambda: said) == "taken"
+
+
+def _carries(home: Home, version: str) -> bool:
+    configs = dump_routes(home).get("configs", [])
+    return any(config.get("version_info") == version for config in configs)
+
+
+def _refused(home: Home) -> int:
+    """How many versions of its routes Envoy could not read, or has rejected."""
+    names = f"^{re.escape(f'http.gateway.rds.{ROUTES}.update_')}(failure|rejected)$"
+    return sum(counters(home, names).values())
+
+
 def wait_for_routes(home: Home, timeout: float = 5.0) -> None:
     """Block until Envoy carries the routes that were written last.
 
@@ -75,9 +112,8 @@ def wait_for_routes(home: Home, timeout: float = 5.0) -> None:
     """
 
     def carried() -> bool:
-        written = routes.version_of(envoy_server.routes_file(home).read_text(encoding="utf-8"))
-        configs = dump_routes(home).get("configs", [])
-        return any(config.get("version_info") == written for config in configs)
+        written = envoy_server.routes_file(home).read_text(encoding="utf-8")
+        return _carries(home, routes.version_of(written))
 
     said = "the gateway refused the routes: see logs/gateway.log"
     wait_for(carried, timeout, 0.005, lambda: said)

@@ -1,17 +1,26 @@
 """The gateway's discovery files, written from what the platform knows; the one writer of both."""
 
+import json
+import logging
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from components.errors import InputError, PlatformError
 from components.platform import wait_for
 from local import credentials
 from local.files import file_name, locked, read_json, replace, replace_json
-from local.gateway import admin, routes
-from local.gateway.routes import Route
+from local.gateway import access, admin, routes
+from local.gateway.access import Route
 from local.home import Home
 from local.predictors import Backend, backends
 from local.servers import envoy_server
+
+log = logging.getLogger("sluice.gateway")
 
 
 def _file(home: Home, endpoint: str) -> Path:
@@ -19,13 +28,37 @@ def _file(home: Home, endpoint: str) -> Path:
 
 
 def route(home: Home, endpoint: str) -> Route | None:
-    """What was last asked for ``endpoint``, or None."""
-    content = read_json(_file(home, endpoint))
-    return None if content is None else Route(**content)
+    """What was last asked for ``endpoint``, or None; of a damaged file, what stood before."""
+    return _read(home, _file(home, endpoint))
+
+
+def _read(home: Home, path: Path) -> Route | None:
+    try:
+        content = read_json(path)
+        return None if content is None else _route(content, path.stem)
+    except (InputError, PlatformError, msgspec.ValidationError) as error:
+        good = {file_name(name): each for name, each in _good(home).items()}
+        found = good.get(path.stem)
+        kept = "what stood before stays in force" if found else "its endpoint has no route"
+        log.warning("%s: %s: %s", path, error, kept)
+        return found
+
+
+def _route(content: Any, name: str) -> Route:
+    found = msgspec.convert(content, Route)
+    if file_name(found.endpoint) != name:
+        raise InputError(f"it is of another endpoint, {found.endpoint}")
+    access.refuse_impossible(found)
+    return found
 
 
 def set_route(home: Home, wanted: Route) -> None:
-    """Remember what ``wanted.endpoint`` shall do; `publish` puts it in force."""
+    """Remember what ``wanted.endpoint`` shall do; `publish` puts it in force.
+
+    Raises:
+        PlatformError: Envoy would refuse it.
+    """
+    access.refuse_impossible(wanted)
     replace_json(_file(home, wanted.endpoint), asdict(wanted))
 
 
@@ -34,32 +67,98 @@ def remove_route(home: Home, endpoint: str) -> None:
     _file(home, endpoint).unlink(missing_ok=True)
 
 
-def _routes(home: Home) -> list[Route]:
-    found = [read_json(path) for path in sorted(home.traffic.glob("*.json"))]
-    return [Route(**content) for content in found if content is not None]
+def _wanted(home: Home) -> dict[str, Route]:
+    """The route of each endpoint."""
+    found = [_read(home, path) for path in sorted(home.traffic.glob("*.json"))]
+    return {each.endpoint: each for each in found if each is not None}
 
 
-def publish(home: Home) -> None:
-    """Give Envoy the present predictors, routes and keys; `admin.wait_for_routes` awaits them.
+def _good_file(home: Home) -> Path:
+    return envoy_server.folder(home) / "good.json"
 
-    Clusters whose predictor is gone stay until `prune`, since requests may still be on their way.
+
+def _good(home: Home) -> dict[str, Route]:
+    """The routes that Envoy took last, by endpoint."""
+    try:
+        found = read_json(_good_file(home)) or {}
+        return {name: _route(each, file_name(name)) for name, each in found.items()}
+    except (InputError, PlatformError, AttributeError, msgspec.ValidationError):
+        return {}
+
+
+def publish(home: Home) -> set[str]:
+    """Give Envoy the present predictors, routes and keys.
+
+    A route that Envoy refuses is taken back, whosever it is; the others are put in force.
+
+    Returns:
+        The endpoints whose route was refused.
 
     Raises:
-        PlatformError: Envoy runs and refuses the clusters.
+        PlatformError: Envoy runs and refuses the clusters, or does not follow its files.
     """
     with locked(home.path / "gateway.lock"):
-        folder = envoy_server.folder(home)
         present = backends(home)
-        listed = read_json(folder / "backends.json") or []
-        before = {(item["endpoint"], item["version"]): Backend(**item) for item in listed}
+        before = {(b.endpoint, b.version): b for b in _listed(home)}
         _write_clusters(home, before | {(b.endpoint, b.version): b for b in present})
+        clients = credentials.applied_clients(home)
+
+        def rendered(wanted: Mapping[str, Route]) -> str:
+            return routes.render_routes(wanted.values(), present, clients)
+
+        wanted = _wanted(home)
+        if not admin.answers(home):
+            _replace_changed(envoy_server.routes_file(home), rendered(wanted))
+            return set()
         # Routes that name a cluster which Envoy does not have yet are refused, for good.
-        if admin.answers(home):
-            admin.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
-        rendered = routes.render_routes(
-            _routes(home), present, credentials.applied_client_keys(home)
-        )
-        _replace_changed(envoy_server.routes_file(home), rendered)
+        admin.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
+        refused: set[str] = set()
+        if not admin.offer_routes(home, rendered(wanted)):
+            wanted, refused = _offer_apart(home, wanted, rendered)
+        _replace_changed(_good_file(home), _as_json(wanted))
+        return refused
+
+
+def _listed(home: Home) -> list[Backend]:
+    """The predictors that the clusters were written from; none if that is not known."""
+    try:
+        listed = read_json(envoy_server.folder(home) / "backends.json") or []
+        return msgspec.convert(listed, list[Backend])
+    except (InputError, msgspec.ValidationError):
+        return []
+
+
+def _as_json(wanted: Mapping[str, Route]) -> str:
+    return json.dumps({name: asdict(each) for name, each in sorted(wanted.items())}, indent=1)
+
+
+def _offer_apart(
+    home: Home, wanted: Mapping[str, Route], rendered: Callable[[Mapping[str, Route]], str]
+) -> tuple[dict[str, Route], set[str]]:
+    """The routes that Envoy takes, and the endpoints whose new route it refuses.
+
+    Raises:
+        PlatformError: it refuses even the routes that it had.
+    """
+    good = _good(home)
+    taken = {name: each for name, each in wanted.items() if good.get(name) == each}
+    if not admin.offer_routes(home, rendered(taken)):
+        raise PlatformError("the gateway refuses its routes: see logs/gateway.log")
+    refused = set()
+    for name in sorted(wanted.keys() - taken.keys()):
+        tried = taken | {name: wanted[name]}
+        if not admin.offer_routes(home, rendered(tried)):
+            refused.add(name)
+            log.warning("%s: the gateway refuses its route: what stood before is in force", name)
+            if name in good:
+                set_route(home, good[name])
+                tried = taken | {name: good[name]}
+            else:
+                remove_route(home, name)
+                tried = taken
+            admin.offer_routes(home, rendered(tried))
+        taken = tried
+    return taken, refused
 
 
 def prune(home: Home) -> None:

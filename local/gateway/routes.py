@@ -3,41 +3,57 @@
 An endpoint's inference requests go to its versions by weight, through one cluster of each version
 for REST and one for gRPC: what these count is what users got. Everything else (pinned requests,
 readiness, metadata) goes through the twins of these clusters (`components.gateway.backend`), so
-that it can never pass for the users' traffic.
+that it can never pass for the users' traffic. What is not listed here is not forwarded.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from components import gateway
+from local.credentials import Client
+from local.gateway import access
+from local.gateway.access import Route
 from local.predictors import Backend
 from local.servers.envoy_bootstrap import ROUTES
 
 _TYPE = "type.googleapis.com/"
 _GRPC_SERVICE = "/inference.GRPCInferenceService/"
+_GRPC_METHODS = (
+    "ModelInfer",
+    "ModelReady",
+    "ModelMetadata",
+    "ServerLive",
+    "ServerReady",
+    "ServerMetadata",
+)
+"""What a client may call; the rest of the service loads and unloads models."""
+_ANSWERED = "it answers :predict, /infer, /ready and its metadata, over REST and gRPC"
 
 _IDLE_S = 60.0
 _IDLE_MARGIN_S = 5.0
 """A stream may be silent for `_IDLE_S`, or for longer than its route's answer may take: of two
 timers the one that the endpoint's file does not know must never be the first."""
 
+_AT_ONCE = {
+    "max_connections": 512,
+    "max_pending_requests": 512,
+    "max_requests": 1024,
+    "max_retries": 0,
+}
+_ASIDE_AT_ONCE = {
+    "max_connections": 4,
+    "max_pending_requests": 16,
+    "max_requests": 16,
+    "max_retries": 0,
+}
+"""What is asked past the split may take little of a version's time from its users."""
+
 _UPSTREAM_IDLE = "3s"
 """Shorter than the 5 s after which uvicorn closes a silent connection: a request that is sent into
 a connection just being closed would fail."""
-
-
-@dataclass(frozen=True)
-class Route:
-    """One endpoint's split and limits."""
-
-    endpoint: str
-    weights: Mapping[str, int]
-    requests_per_second: int
-    timeout_s: float
 
 
 def clusters(backend: Backend) -> list[str]:
@@ -74,7 +90,10 @@ def render_clusters(backends: Iterable[Backend]) -> str:
 def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
     name = gateway.backend(backend.endpoint, backend.version, grpc=grpc, aside=aside)
     port = backend.grpc_port if grpc else backend.http_port
-    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    host = {
+        "endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}},
+        "metadata": {"filter_metadata": {"sluice": {"version": backend.version}}},
+    }
     protocol: dict[str, Any] = (
         {"http2_protocol_options": {}} if grpc else {"http_protocol_options": {}}
     )
@@ -85,18 +104,9 @@ def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
         "connect_timeout": "1s",
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            "endpoints": [{"lb_endpoints": [host]}],
         },
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": 512,
-                    "max_pending_requests": 512,
-                    "max_requests": 1024,
-                    "max_retries": 0,
-                }
-            ]
-        },
+        "circuit_breakers": {"thresholds": [_ASIDE_AT_ONCE if aside else _AT_ONCE]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": _TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -108,7 +118,7 @@ def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
 
 
 def render_routes(
-    routes: Iterable[Route], backends: Iterable[Backend], keys: Mapping[str, str]
+    routes: Iterable[Route], backends: Iterable[Backend], clients: Mapping[str, Client]
 ) -> str:
     """The RDS file, with the clients' keys and limits: it is a secret."""
     known = list(backends)
@@ -116,7 +126,7 @@ def render_routes(
     entries = []
     for route in listed:
         versions = sorted(b.version for b in known if b.endpoint == route.endpoint)
-        entries += _entries(route, versions)
+        entries += _entries(route, versions, clients)
     entries.append(
         _answer({"prefix": "/"}, 404, "no such endpoint: 'sluice status' lists what is served")
     )
@@ -124,9 +134,19 @@ def render_routes(
         "name": "gateway",
         "domains": ["*"],
         "routes": entries,
+        "response_headers_to_add": [
+            {
+                # Empty, and so left out, where no version was asked.
+                "header": {
+                    "key": gateway.VERSION_HEADER,
+                    "value": "%UPSTREAM_METADATA(sluice:version)%",
+                },
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        ],
         "typed_per_filter_config": {
-            "envoy.filters.http.api_key_auth": _keys(keys),
-            "envoy.filters.http.local_ratelimit": _limits(listed),
+            "envoy.filters.http.api_key_auth": access.keys(clients),
+            "envoy.filters.http.local_ratelimit": access.limits(listed),
         },
     }
     return _discovery(
@@ -141,34 +161,34 @@ def render_routes(
     )
 
 
-def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
+def _entries(
+    route: Route, versions: list[str], clients: Mapping[str, Client]
+) -> list[dict[str, Any]]:
     name = re.escape(route.endpoint)
-    rest = {"safe_regex": {"regex": f"/v[12]/models/{name}([/:].*)?"}}
+    rest = {"safe_regex": {"regex": f"/v1/models/{name}(:predict)?|/v2/models/{name}{_BELOW}"}}
     infer: dict[str, Any] = {
         "safe_regex": {"regex": f"/v2/models/{name}/infer|/v1/models/{name}:predict"}
     }
     for_us = {"name": gateway.ENDPOINT_HEADER, "string_match": {"exact": route.endpoint}}
-    grpc = {"prefix": _GRPC_SERVICE, "headers": [for_us]}
+    methods = "|".join(_GRPC_METHODS)
+    grpc = {
+        "safe_regex": {"regex": f"{re.escape(_GRPC_SERVICE)}({methods})"},
+        "headers": [for_us],
+    }
     grpc_infer = {"path": _GRPC_SERVICE + "ModelInfer", "headers": [for_us]}
     post = {"name": ":method", "string_match": {"exact": "POST"}}
-    entries = []
+    pins = []
     kinds: list[tuple[dict[str, Any], bool]] = [(rest, False), (grpc, True)]
     for match, is_grpc in kinds:
         headers = match.get("headers", [])
         for version in versions:
             pin = {"name": gateway.VERSION_HEADER, "string_match": {"exact": version}}
-            entries.append(
-                _forward(
-                    route,
-                    {**match, "headers": [*headers, pin]},
-                    {version: 100},
-                    grpc=is_grpc,
-                    aside=True,
-                )
-            )
+            only = {**match, "headers": [*headers, pin]}
+            pins.append(_forward(route, only, {version: 100}, grpc=is_grpc, aside=True))
         pinned = {"name": gateway.VERSION_HEADER, "present_match": True}
-        entries.append(_unknown_version(route, {**match, "headers": [*headers, pinned]}, versions))
-    entries += _by_path(route, versions)
+        pins.append(_unknown_version(route, {**match, "headers": [*headers, pinned]}, versions))
+    pins += _by_path(route, versions)
+    entries = [access.only_for(access.may_pin(clients, route.weights), pin) for pin in pins]
     # A version with 0% stays listed, as long as there is a cluster to list.
     shares = {v: weight for v, weight in route.weights.items() if weight or v in versions}
     if shares:
@@ -180,7 +200,14 @@ def _entries(route: Route, versions: list[str]) -> list[dict[str, Any]]:
                 _forward(route, of_rest, shares, grpc=False, aside=aside),
                 _forward(route, of_grpc, shares, grpc=True, aside=aside),
             ]
+    below = {"safe_regex": {"regex": f"/v[12]/models/{name}[/:].*"}}
+    for match in (below, {"prefix": _GRPC_SERVICE, "headers": [for_us]}):
+        entries.append(_answer(match, 404, f"{route.endpoint}: {_ANSWERED}", route.endpoint))
     return entries
+
+
+_BELOW = "(/(infer|ready))?"
+"""What a version, or its endpoint, answers over V2."""
 
 
 def _by_path(route: Route, versions: list[str]) -> list[dict[str, Any]]:
@@ -189,7 +216,7 @@ def _by_path(route: Route, versions: list[str]) -> list[dict[str, Any]]:
     entries = [
         _forward(
             route,
-            {"safe_regex": {"regex": f"{re.escape(below + version)}(/.*)?"}},
+            {"safe_regex": {"regex": f"{re.escape(below + version)}{_BELOW}"}},
             {version: 100},
             grpc=False,
             aside=True,
@@ -216,12 +243,6 @@ def _forward(
         {
             "name": gateway.backend(route.endpoint, version, grpc=grpc, aside=aside),
             "weight": weight,
-            "response_headers_to_add": [
-                {
-                    "header": {"key": gateway.VERSION_HEADER, "value": version},
-                    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-                }
-            ],
         }
         for version, weight in sorted(weights.items())
     ]
@@ -246,63 +267,6 @@ def _answer(
             "status": status,
             "body": {"inline_string": said},
         },
-    }
-
-
-def _keys(keys: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "@type": _TYPE + "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
-        "credentials": [{"client": client, "key": key} for client, key in sorted(keys.items())],
-        "forwarding": {"header": gateway.CLIENT_HEADER, "hide_credentials": True},
-    }
-
-
-def _limits(routes: list[Route]) -> dict[str, Any]:
-    """One bucket for each client of each endpoint, whatever the protocol."""
-
-    def bucket(requests_per_second: int) -> dict[str, Any]:
-        return {
-            "max_tokens": requests_per_second,
-            "tokens_per_fill": requests_per_second,
-            "fill_interval": "1s",
-        }
-
-    everything = {"numerator": 100, "denominator": "HUNDRED"}
-    return {
-        "@type": _TYPE + "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-        "stat_prefix": "gateway",
-        "token_bucket": bucket(1_000_000),
-        "filter_enabled": {"default_value": everything},
-        "filter_enforced": {"default_value": everything},
-        "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
-        "response_headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}],
-        "max_dynamic_descriptors": 1000,
-        "rate_limits": [
-            {
-                "actions": [
-                    {
-                        "metadata": {
-                            "descriptor_key": "endpoint",
-                            "metadata_key": {"key": "sluice", "path": [{"key": "endpoint"}]},
-                            "source": "ROUTE_ENTRY",
-                        }
-                    },
-                    {
-                        "request_headers": {
-                            "header_name": gateway.CLIENT_HEADER,
-                            "descriptor_key": "client",
-                        }
-                    },
-                ]
-            }
-        ],
-        "descriptors": [
-            {
-                "entries": [{"key": "endpoint", "value": route.endpoint}, {"key": "client"}],
-                "token_bucket": bucket(route.requests_per_second),
-            }
-            for route in routes
-        ],
     }
 
 

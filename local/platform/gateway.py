@@ -1,12 +1,13 @@
 """Where users ask, and by which keys (`components.platform.Gateway`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.errors import InputError
-from components.gateway import refuse_client_name
+from components.gateway import Role, refuse_client_name, role_of
 from local import credentials
+from local.credentials import Client
 from local.files import locked
 from local.gateway import admin, discovery
 from local.home import Home
@@ -24,13 +25,15 @@ class LocalGateway:
         """The base URL of inference requests."""
         return envoy_server.url(ports.kept(self.home))
 
-    def clients(self) -> list[str]:
-        """The clients that have a key.
+    def clients(self) -> dict[str, Role]:
+        """The clients that have a key, by name, and the role of each.
 
         Raises:
             InputError: the file of keys is damaged.
         """
-        return sorted(credentials.client_keys(self.home))
+        return {
+            name: client.role for name, client in sorted(credentials.clients(self.home).items())
+        }
 
     def key(self, client: str) -> str:
         """The client's key: a secret.
@@ -38,31 +41,31 @@ class LocalGateway:
         Raises:
             InputError: the client has none, or the file of keys is damaged.
         """
-        return _key(credentials.client_keys(self.home), client)
+        return _known(credentials.clients(self.home), client).key
 
-    def add(self, client: str) -> None:
+    def add(self, client: str, role: Role = "client") -> None:
         """Make a key for a new client; it is accepted when this returns.
 
         Raises:
-            InputError: it has one, or its name cannot be a client's.
+            InputError: it has one, its name cannot be a client's, or the role is the platform's.
             Unreachable: the key was made, but the gateway does not run.
         """
         refuse_client_name(client)
-        with self._edited() as keys:
-            if client in keys:
+        its = role_of(client, role)
+        with self._edited() as known:
+            if client in known:
                 raise InputError(f"client {client} has a key already: rotate it to replace it")
-            keys[client] = credentials.new_key()
+            known[client] = Client(credentials.new_key(), its)
 
     def rotate(self, client: str) -> None:
-        """Replace the client's key; the old one is refused when this returns.
+        """Replace the client's key; the old one is refused when this returns, the role stays.
 
         Raises:
             InputError: the client has none.
             Unreachable: the key was replaced, but the gateway does not run.
         """
-        with self._edited() as keys:
-            _key(keys, client)
-            keys[client] = credentials.new_key()
+        with self._edited() as known:
+            known[client] = replace(_known(known, client), key=credentials.new_key())
 
     def revoke(self, client: str) -> None:
         """Take the client's key away; it is refused when this returns.
@@ -70,22 +73,22 @@ class LocalGateway:
         Raises:
             Unreachable: the key was taken away, but the gateway does not run.
         """
-        with self._edited() as keys:
-            keys.pop(client, None)
+        with self._edited() as known:
+            known.pop(client, None)
 
     @contextmanager
-    def _edited(self) -> Iterator[dict[str, str]]:
-        """The keys, to be changed by one process at a time; then they are put in force."""
+    def _edited(self) -> Iterator[dict[str, Client]]:
+        """The clients, to be changed by one process at a time; then they are put in force."""
         with locked(self.home.path / "keys.lock"):
-            keys = credentials.client_keys(self.home)
-            yield keys
-            credentials.write_client_keys(self.home, keys)
+            known = credentials.clients(self.home)
+            yield known
+            credentials.write_clients(self.home, known)
             credentials.apply_client_keys(self.home)
         discovery.publish(self.home)
         admin.wait_for_routes(self.home)
 
 
-def _key(keys: dict[str, str], client: str) -> str:
-    if client not in keys:
+def _known(known: Mapping[str, Client], client: str) -> Client:
+    if client not in known:
         raise InputError(f"client {client!r} has no key: 'sluice keys add {client}' makes one")
-    return keys[client]
+    return known[client]

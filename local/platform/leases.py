@@ -8,6 +8,7 @@ import msgspec
 
 from components.errors import InputError
 from components.platform import Lease
+from local import ballast
 from local.files import file_name, locked, name_in, read_json, replace_json
 from local.home import Home
 
@@ -35,19 +36,28 @@ class FileLeases:
     def swap(self, endpoint: str, expected: str | None, new: Lease | None) -> str | None:
         """Replace the lease if its token is still ``expected``; the new token if that was done.
 
+        A new lease is refused where nothing can be kept for its way back.
+
         Raises:
             InputError: see `read`.
+            NoRoom: the disk is full.
         """
         with locked(self.home.path / "leases.lock"):
             present = self.read(endpoint)
             if (present.token if present else None) != expected:
                 return None
+            if present is None:
+                ballast.keep(self.home)
             token = uuid.uuid4().hex
             if new is None:
                 self._file(endpoint).unlink(missing_ok=True)
             else:
                 replace_json(self._file(endpoint), {"lease": asdict(replace(new, token=token))})
             return token
+
+    def make_room(self) -> bool:
+        """Free the disk space that is kept for giving traffic back."""
+        return ballast.give_up(self.home)
 
     def endpoints(self) -> list[str]:
         """The endpoints that have a lease; one that is damaged is among them."""

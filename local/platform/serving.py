@@ -17,7 +17,7 @@ from local import predictors
 from local.files import last_lines, locked, read_json, replace_json
 from local.gateway import admin, discovery
 from local.home import Home
-from local.loopback import probe
+from local.platform import lost
 from local.predictors import Backend, program_name
 from local.servers import ports, prometheus_server, supervision
 from local.servers.program import Program
@@ -109,6 +109,7 @@ class LocalServing:
             before = self._read(endpoint.name, stored.version)
             if before:
                 self._refuse_other_files(before, stored)
+                lost.end_if_lost(self.home, before.backend)
             kept = self._new(endpoint, stored, before.backend if before else None)
             folder = self._copy(stored)
             self._write(kept)
@@ -199,8 +200,7 @@ class LocalServing:
             return Readiness("absent", "it was not created")
         if kept.leaving:
             return Readiness("absent", "it is being deleted")
-        address = f"http://127.0.0.1:{kept.backend.http_port}"
-        unwell = probe(f"{address}/v2/models/{endpoint}/ready")
+        unwell = lost.unwell(kept.backend)
         if unwell is None:
             return Readiness("ready")
         try:
@@ -255,9 +255,9 @@ class LocalServing:
         if stored is None:
             return
         with locked(self._copies):
-            contents = [read_json(path) for path in self.home.serving.glob("*.json")]
-            kept = [msgspec.convert(each, _Kept) for each in contents if each is not None]
-            if stored.digest not in {each.stored.digest for each in kept if each.stored}:
+            # A file that cannot be read may say so too.
+            texts = [path.read_text(encoding="utf-8") for path in self.home.serving.glob("*.json")]
+            if not any(stored.digest in text for text in texts):
                 shutil.rmtree(self.home.bundles / stored.digest, ignore_errors=True)
 
     def versions(self, endpoint: str) -> list[str]:
@@ -280,8 +280,9 @@ class LocalServing:
 def _state(kept: _Kept, process: supervision.Process, unwell: str) -> Readiness:
     """What is to be said of a predictor that is not ready."""
     lines = last_lines(process.log, kept.log_from)
-    ready = f" ready: {kept.backend.endpoint} version {kept.backend.version}"
-    up = [number for number, line in enumerate(lines) if line.endswith(ready)]
+    up = [
+        number for number, line in enumerate(lines) if line.endswith(lost.ready_line(kept.backend))
+    ]
     later = lines[up[-1] + 1 :] if up else lines
     refused = [line.removeprefix(_REFUSES) for line in later if line.startswith(_REFUSES)]
     # The supervisor's times are whole seconds.

@@ -7,7 +7,7 @@ from components.errors import PlatformError
 from components.platform import RouteLimits, Weights, wait_for
 from local import predictors
 from local.gateway import admin, discovery, routes
-from local.gateway.routes import Route
+from local.gateway.access import Route
 from local.home import Home
 
 
@@ -23,15 +23,19 @@ class EnvoyTraffic:
         """Ask for the split; an empty mapping removes the route.
 
         Raises:
-            PlatformError: the weights are no split, a version with a share has no predictor, or a
-                new route has no limits.
+            PlatformError: the weights are no split, a version with a share has no predictor, a new
+                route has no limits, or the gateway refuses it: what stood before stays in force.
         """
         if weights:
             self._refuse_impossible(endpoint, weights)
             discovery.set_route(self.home, self._route(endpoint, weights, limits))
         else:
             discovery.remove_route(self.home, endpoint)
-        discovery.publish(self.home)
+        if endpoint in discovery.publish(self.home):
+            raise PlatformError(
+                f"the gateway refuses the route of {endpoint}: what stood before is in force: see"
+                " logs/gateway.log"
+            )
 
     def _refuse_impossible(self, endpoint: str, weights: Weights) -> None:
         if sum(weights.values()) != 100 or min(weights.values()) < 0:

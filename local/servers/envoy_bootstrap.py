@@ -58,20 +58,22 @@ _STATS = (
 """What Envoy keeps of its own statistics; all of it is scraped each second."""
 
 
+def _when(expression: str) -> dict[str, Any]:
+    """The requests that meet the expression, of CEL."""
+    kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {"@type": _TYPE + kind, "expression": expression},
+        }
+    }
+
+
 def _log(expression: str, **stats: Any) -> dict[str, Any]:
     """Statistics of the requests that meet the expression."""
     return {
         "name": "envoy.access_loggers.stats",
-        "filter": {
-            "extension_filter": {
-                "name": "envoy.access_loggers.extension_filters.cel",
-                "typed_config": {
-                    "@type": _TYPE
-                    + "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                    "expression": expression,
-                },
-            }
-        },
+        "filter": _when(expression),
         "typed_config": {
             "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
             "stats_scope": {"prefix": gateway.STATS_PREFIX},
@@ -87,16 +89,20 @@ def _errors() -> dict[str, Any]:
         value = {"default_value": status, "runtime_key": f"sluice.only_{status}"}
         return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
-    grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    of_grpc = "request.headers['content-type'].startsWith('application/grpc')"
+    no_pin = "response.code == 403 && response.code_details.startsWith('rbac_')"
+    plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
+    said = {"body": {"inline_string": gateway.NO_PIN}}
     wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
     return {
         "mappers": [
             {
-                "filter": {"header_filter": {"header": grpc}},
-                "body_format_override": {
-                    "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}
-                },
+                "filter": _when(f"{no_pin} && {of_grpc}"),
+                **said,
+                "body_format_override": plain,
             },
+            {"filter": _when(no_pin), **said},
+            {"filter": _when(of_grpc), "body_format_override": plain},
             *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
@@ -178,6 +184,7 @@ def bootstrap(
                     "local_ratelimit.v3.LocalRateLimit",
                     stat_prefix="gateway",
                 ),
+                _filter("rbac", "rbac.v3.RBAC"),
                 _filter("buffer", "buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES),
                 _filter("router", "router.v3.Router", suppress_envoy_headers=True),
             ],

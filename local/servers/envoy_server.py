@@ -74,8 +74,18 @@ def server(home: Home, ports: dict[str, int]) -> Server:
     )
 
 
-def prepare(home: Home, ports: dict[str, int]) -> None:
-    """Write the bootstrap."""
+def prepare(home: Home, ports: dict[str, int]) -> bool:
+    """Write the bootstrap.
+
+    Returns:
+        True if an Envoy that runs must be started again: it has another configuration, or watches a
+        folder of discovery files that is gone.
+    """
+    is_new = not folder(home).exists()
     folder(home).mkdir(mode=0o700, exist_ok=True)
     config = bootstrap(ports, admin_socket(home), routes_file(home), clusters_file(home))
-    replace(home.path / "envoy.json", json.dumps(config, indent=1))
+    file, text = home.path / "envoy.json", json.dumps(config, indent=1)
+    if not is_new and file.exists() and file.read_text(encoding="utf-8") == text:
+        return False
+    replace(file, text)
+    return True

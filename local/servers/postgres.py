@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,10 @@ from local.home import Home
 from local.servers.program import Program, Server
 
 USER = "sluice"
+"""MLflow's role, which owns its database and is no superuser."""
 DATABASE = "mlflow"
+_SUPERUSER = "postgres"
+"""It has no password that anybody knows: it is only what `--single` acts as."""
 _UNPRIVILEGED = "nobody"
 """Who runs the server when root starts the platform: PostgreSQL refuses to run as root."""
 
@@ -44,7 +48,7 @@ def _drop_root(home: Home) -> tuple[str, ...]:
     """The prefix that runs a command as an ordinary user when we are root.
 
     Where a folder above the home or the wheel is closed to others (say, a clone below `/root`),
-    the process keeps the one capability that lets it pass; no folder is opened for it.
+    the process keeps the one capability that lets it pass, and read; no folder is opened for it.
     """
     if os.geteuid() != 0:
         return ()
@@ -54,7 +58,7 @@ def _drop_root(home: Home) -> tuple[str, ...]:
     account = pwd.getpwnam(_UNPRIVILEGED)
     prefix = [setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
     if not (_open_to_others(_data(home)) and _open_to_others(binaries() / "postgres")):
-        prefix += ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
+        prefix += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]
     return tuple(prefix)
 
 
@@ -63,30 +67,43 @@ def _data(home: Home) -> Path:
 
 
 def prepare(home: Home) -> None:
-    """Create the cluster and the database at the first start.
+    """Create the cluster, MLflow's role and its database at the first start.
 
     Raises:
         PlatformError: PostgreSQL's own tools failed; carries their last line.
     """
-    if _data(home).exists():
-        return
+    if os.geteuid() == 0:
+        # Passable, so that the server needs no capability; all that is below stays closed.
+        for folder in (home.path, home.data):
+            folder.chmod(0o711)
+    if not _data(home).exists():
+        _create(home)
+    elif not _plain(home).exists() and not (_data(home) / "postmaster.pid").exists():
+        _make_plain(home)
+
+
+def _plain(home: Home) -> Path:
+    """There once MLflow's role is no superuser; an earlier Sluice made it one."""
+    return home.data / "postgres.plain"
+
+
+def _create(home: Home) -> None:
     data = home.data / "postgres.new"  # renamed when complete: a kill in between loses nothing
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700)
     password = home.data / ".initdb-password"
-    replace(password, credentials.postgres_password(home))
+    replace(password, secrets.token_urlsafe(32))
     if os.geteuid() == 0:
         account = pwd.getpwnam(_UNPRIVILEGED)
         for path in (data, password):
             os.chown(path, account.pw_uid, account.pw_gid)
-    prefix = _drop_root(home)
     try:
         _run(
             [
-                *prefix,
+                *_drop_root(home),
                 str(binaries() / "initdb"),
                 f"--pgdata={data}",
-                f"--username={USER}",
+                f"--username={_SUPERUSER}",
                 f"--pwfile={password}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
@@ -95,18 +112,63 @@ def prepare(home: Home) -> None:
         )
     finally:
         password.unlink(missing_ok=True)
-    _run(
-        [*prefix, str(binaries() / "postgres"), "--single", "-D", str(data), "postgres"],
-        said=f"CREATE DATABASE {DATABASE}\n",
-    )
+    _say(home, data, "postgres", _role(home), f"CREATE DATABASE {DATABASE} OWNER {USER}")
+    _refuse_superuser(home, data)
     data.rename(_data(home))
+    _plain(home).touch()
 
 
-def _run(command: list[str], said: str = "") -> None:
+def _make_plain(home: Home) -> None:
+    """Make the superuser of an earlier Sluice a plain role, and its tables that role's."""
+    data = _data(home)
+    _say(
+        home,
+        data,
+        "postgres",
+        # Nobody can rename the role that it acts as.
+        "CREATE ROLE renames SUPERUSER",
+        "SET SESSION AUTHORIZATION renames",
+        f"ALTER ROLE {USER} RENAME TO {_SUPERUSER}",
+        f"ALTER ROLE {_SUPERUSER} PASSWORD NULL",
+        _role(home),
+        f"ALTER DATABASE {DATABASE} OWNER TO {USER}",
+        "RESET SESSION AUTHORIZATION",
+        "DROP ROLE renames",
+    )
+    tables = "SELECT oid::regclass t FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    _say(
+        home,
+        data,
+        DATABASE,
+        f"DO $$ DECLARE r record; BEGIN FOR r IN {tables} AND relkind IN ('r', 'p', 'v') LOOP"
+        f" EXECUTE format('ALTER TABLE %s OWNER TO {USER}', r.t); END LOOP; END $$",
+    )
+    _refuse_superuser(home, data)
+    _plain(home).touch()
+
+
+def _role(home: Home) -> str:
+    return f"CREATE ROLE {USER} LOGIN PASSWORD '{credentials.postgres_password(home)}'"
+
+
+def _refuse_superuser(home: Home, data: Path) -> None:
+    said = _say(home, data, "postgres", "SELECT rolname FROM pg_roles WHERE NOT rolsuper")
+    if f'rolname = "{USER}"' not in said:
+        raise PlatformError(f"PostgreSQL could not be set up: {USER} is a superuser, or is missing")
+
+
+def _say(home: Home, data: Path, database: str, *statements: str) -> str:
+    """Have statements run by the superuser, without a server; what is printed."""
+    command = [*_drop_root(home), str(binaries() / "postgres"), "--single", "-D", str(data)]
+    return _run([*command, database], said="".join(f"{each}\n" for each in statements))
+
+
+def _run(command: list[str], said: str = "") -> str:
     done = subprocess.run(command, input=said, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
         raise PlatformError(f"PostgreSQL could not be set up: {lines[-1]}")
+    return done.stdout
 
 
 def write_passfile(home: Home, port: int) -> Path:

@@ -16,6 +16,8 @@ class Program:
     stop_wait_s: int = 10
     """Seconds between the stop signal and SIGKILL."""
     directory: Path | None = None
+    output: str = ""
+    """The log of what it prints, if that is not the program's name."""
 
 
 @dataclass(frozen=True)

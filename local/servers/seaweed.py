@@ -14,6 +14,7 @@ from local import credentials
 from local.files import replace, replace_json
 from local.home import Home
 from local.loopback import probe
+from local.servers import seaweed_security
 from local.servers.program import Program, Server
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def write_credentials(home: Home, port: int) -> dict[str, str]:
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     replace_json(home.private / "s3-identities.json", {"identities": [identity]})
+    seaweed_security.write(home)
     replace(
         home.private / "aws-credentials",
         f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n",
@@ -133,7 +135,7 @@ def client(home: Home, port: int) -> Any:
         aws_access_key_id=access,
         aws_secret_access_key=secret,
         region_name=REGION,
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, proxies={}),
     )
 
 
@@ -188,7 +190,9 @@ def server(home: Home, ports: dict[str, int]) -> Server:
         (
             str(binary()),
             "-logtostderr=true",
+            f"-config_dir={home.private}",
             "server",
+            *(f"-{flag}" for flag in seaweed_security.OPTIONS),
             *(f"-{name}={value}" for name, value in options.items()),
         ),
         # An idle `weed` waits 15 s for its own streams to close; what was answered is on disk.

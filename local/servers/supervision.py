@@ -35,6 +35,8 @@ class Process:
     pid: int | None
     log: Path
     detail: str
+    started: float
+    """When it was started last, in seconds since the epoch."""
     ended: float
     """When it last ended, in seconds since the epoch; 0 if it never has."""
 
@@ -69,7 +71,7 @@ def _section(home: Home, program: Program) -> str:
         "stopasgroup=false",
         "killasgroup=true",
         "redirect_stderr=true",
-        f"stdout_logfile={_value(str(home.logs / f'{program.name}.log'))}",
+        f"stdout_logfile={_value(str(home.logs / f'{program.output or program.name}.log'))}",
         "stdout_logfile_maxbytes=10MB",
         "stdout_logfile_backups=2",
     ]
@@ -113,7 +115,7 @@ chmod=0700
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [include]
-files = {_value(str(_programs(home)))}/*.conf
+files = {_programs(home).name}/*.conf
 """,
     )
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -228,6 +230,7 @@ def processes(home: Home) -> list[Process]:
             pid=info["pid"] or None,
             log=Path(info["stdout_logfile"]),
             detail=info["spawnerr"] or info["description"],
+            started=float(info["start"]),
             ended=float(info["stop"]),
         )
         for info in answer

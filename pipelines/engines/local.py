@@ -115,16 +115,18 @@ def main(folder: Path, endpoint: str, version: str, release_id: str) -> int:
     from components.release.context import ENGINE
     from components.release.lease import this_process
     from pipelines.engines.local_runner import Terminated
+    from pipelines.engines.scratch import own_temporary_files
 
     # The steps' processes inherit them: one run holds the lease under one name.
     os.environ[ENGINE] = this_process()
     os.environ[failure.VARIABLE] = str(_failure_file(folder))
     result = Result(0)
     try:
-        try:
-            _run(folder, endpoint, version, release_id)
-        finally:
-            steps.finalize(release_id)
+        with own_temporary_files():
+            try:
+                _run(folder, endpoint, version, release_id)
+            finally:
+                steps.finalize(release_id)
     except (SluiceError, Terminated) as error:
         sys.stderr.write(f"sluice: {error}\n")
         cause = failure.read(_failure_file(folder)) or failure.of(error)

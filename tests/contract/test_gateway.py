@@ -4,6 +4,7 @@ import pytest
 
 from components.endpoint import Endpoint
 from components.errors import InputError
+from components.gateway import PLATFORM_CLIENT
 from components.platform import Gateway
 from tests.support.rigs import Rig
 
@@ -93,3 +94,46 @@ def test_a_revoked_key_is_refused_and_its_client_may_come_back(
     gateway.add(client)
     assert gateway.key(client) != key
     wait_for_status(rig, routed, gateway.key(client), 200)
+
+
+def test_the_platform_has_a_key_of_its_own_from_the_start(gateway: Gateway) -> None:
+    assert gateway.clients()[PLATFORM_CLIENT] == "platform"
+
+
+def test_a_client_is_an_ordinary_one_unless_it_was_made_another(
+    gateway: Gateway, client: str, rig: Rig
+) -> None:
+    operator = rig.name("operator")
+    gateway.add(operator, "operator")
+    assert (gateway.clients()[client], gateway.clients()[operator]) == ("client", "operator")
+    gateway.rotate(operator)
+    assert gateway.clients()[operator] == "operator"
+    gateway.revoke(operator)
+    gateway.add(operator)
+    assert gateway.clients()[operator] == "client"
+
+
+def test_nobody_is_given_the_platform_s_role(gateway: Gateway, rig: Rig) -> None:
+    name = rig.name("client")
+    with pytest.raises(InputError, match="choose client or operator"):
+        gateway.add(name, "platform")
+    assert name not in gateway.clients()
+
+
+def test_who_may_name_the_version_that_answers(
+    rig: Rig, gateway: Gateway, client: str, routed: Endpoint
+) -> None:
+    operator = rig.name("operator")
+    gateway.add(operator, "operator")
+    keys = [gateway.key(name) for name in (client, operator, PLATFORM_CLIENT)]
+    wait_for_status(rig, routed, keys[1], 200)
+
+    def statuses() -> list[int]:
+        return [rig.ask(routed.name, key, pin="2").status for key in keys]
+
+    assert statuses() == [403, 200, 200]
+    rig.split(routed.name, {"1": 90, "2": 10})
+    assert statuses() == [403, 403, 200]
+    rig.split(routed.name, {"2": 100})
+    assert statuses() == [403, 200, 200]
+    assert rig.ask(routed.name, keys[2], pin="1").version == "1"

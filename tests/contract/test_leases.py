@@ -160,3 +160,10 @@ def test_a_damaged_lease_is_an_error_to_its_reader_and_is_listed(
     with pytest.raises(InputError, match=lease.endpoint):
         leases.read(lease.endpoint)
     assert lease.endpoint in leases.endpoints()
+
+
+def test_what_is_kept_for_the_way_back_is_given_up_once(leases: Leases, lease: Lease) -> None:
+    token = take(leases, lease)
+    leases.make_room()
+    assert not leases.make_room()
+    assert leases.swap(lease.endpoint, token, replace(lease, returned="why"))

@@ -108,7 +108,7 @@ def test_a_deadline_that_is_held_end_to_end_is_taken(deadline: str) -> None:
 @pytest.mark.parametrize("deadline", ["9ms", "601s", "11m", "2h"])
 def test_another_one_is_refused_with_the_bounds(deadline: str) -> None:
     text = GOOD.replace("text-classifier", f"text-classifier\n  queue: {{deadline: {deadline}}}")
-    assert "a deadline is from 10ms to 10m" in refused(text)
+    assert "must be from 10ms to 10m" in refused(text)
 
 
 @pytest.mark.parametrize("watch", ["0.0001ms", "9000h", "99999999999999999999h"])
@@ -134,3 +134,52 @@ def test_a_p95_ratio_that_the_gateways_edges_cannot_decide_is_refused(ratio: str
 
 def test_the_default_p95_ratio_can_be_decided() -> None:
     endpoint.refuse_undecidable(endpoint.parse(GOOD, "e.yaml"))
+
+
+LARGE = 10**30
+
+
+@pytest.mark.parametrize(
+    ("change", "to"),
+    [
+        *(
+            ("watch: 30m", f"watch: {each}")
+            for each in ("999ms", "721h", f"{'9' * 400}h", "\u0663m")
+        ),
+        *(("poll: 15s", f"poll: {each}") for each in ("0.0000001ms", "1ms", "2h", "\uff15s")),
+        *(("watch: 30m", f"watch: 30m\n  lease: {each}") for each in ("1ms", "2s", "25h")),
+        *(("0.85", each) for each in (".nan", ".inf", "-.inf")),
+        *(
+            ("{min: 0.85}", f"{{min: 0.85}}\n  latency: {{p95_ms: {x}}}")
+            for x in (".inf", ".nan", LARGE)
+        ),
+        *(("0.01}", f"0.01, {each}}}") for each in ("p95_ratio: .nan", "max_extension: .inf")),
+        ("0.01}", f"0.01, min_requests: {LARGE}}}"),
+        ("category", f"category, rows: {LARGE}"),
+        ("release:", f"gateway: {{requests_per_second: {LARGE}}}\nrelease:"),
+        ("release:", "gateway: {requests_per_second: 2147483648}\nrelease:"),
+        *(
+            ("text-classifier", f"text-classifier\n  {each}")
+            for each in (
+                f"queue: {{requests: {LARGE}}}",
+                f"queue: {{tokens: {LARGE}}}",
+                "queue: {deadline: 1000000000h}",
+                f"execution: {{batch_tokens: {LARGE}}}",
+                f"scaling: {{max: {LARGE}}}",
+                f"scaling: {{queue_depth: {LARGE}}}",
+                'resources: {cpu: "٣"}',
+                'resources: {memory: "٣Gi"}',
+                f'resources: {{memory: "{LARGE}Gi"}}',
+            )
+        ),
+    ],
+)
+def test_a_number_that_something_on_the_way_cannot_hold_is_refused(change: str, to: str) -> None:
+    assert change in GOOD
+    assert len(refused(GOOD.replace(change, to, 1)).splitlines()) == 1
+
+
+def test_the_largest_numbers_are_taken() -> None:
+    text = GOOD.replace("watch: 30m", "watch: 720h\n  lease: 24h")
+    text = text.replace("release:", "gateway: {requests_per_second: 2147483647}\nrelease:")
+    assert endpoint.parse(text, "e.yaml").release.watch == endpoint.seconds("720h")

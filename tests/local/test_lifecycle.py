@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -21,6 +22,7 @@ from local import credentials
 from local.home import LONGEST_SOCKET_PATH, Home
 from local.platform.connect import connect
 from local.servers import mlflow_server, ports, prometheus_server, supervision
+from tests.support.stands import stand, upstreams
 from tests.support.waiting import wait_until
 
 SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
@@ -29,8 +31,8 @@ Sluice = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home so deep that no unix socket fits into it."""
-    deep = tmp_path_factory.mktemp("deep") / ("a-folder-with-a-long-name-" * 5)
+    """A home with spaces in its path, so deep that no unix socket fits into it."""
+    deep = tmp_path_factory.mktemp("deep") / ("a folder with a long name " * 5).strip()
     assert len(os.fsencode(deep)) > LONGEST_SOCKET_PATH
     return Home(deep)
 
@@ -95,14 +97,36 @@ def test_up_heals_a_dead_supervisor_whose_servers_live_on(
     wait_until(lambda: not psutil.pid_exists(parent))
     monkeypatch.setenv("SLUICE_HOME", str(up.path))
     without = connect()
-    token = without.leases.swap("orphaned", None, Lease("orphaned", "r", "test", 60, {}))
-    without.traffic.set_weights("orphaned", {})
-    without.traffic.wait_in_force("orphaned", {}, timeout=1)
-    assert without.leases.swap("orphaned", token, None)
+    with upstreams() as served, stand(without, "orphaned", served, rps=100) as found:
+        found.split({"1": 50, "2": 50})
+        # Its engine was killed as well.
+        without.leases.swap("orphaned", None, Lease("orphaned", "r", "test", 1.0, {"1": 100}))
+        wait_until(lambda: without.traffic.weights("orphaned") == {"1": 100})
+        without.traffic.wait_in_force("orphaned", {"1": 100}, timeout=5)
+        found.split({})
     assert "has lost its supervisor" in sluice("doctor").stdout
     assert sluice("up").returncode == 0
     assert states(sluice) == dict.fromkeys(SERVERS, "ok")
     assert orphans.isdisjoint(pids(up).values())
+
+
+def test_up_mends_a_gateway_whose_folder_was_deleted(up: Home, sluice: Sluice) -> None:
+    shutil.rmtree(up.path / "gateway")
+    done = sluice("up")
+    assert done.returncode == 0, done.stderr
+    done = sluice("keys", "add", "later")
+    assert done.returncode == 0, done.stderr
+
+
+def test_up_mends_a_gateway_that_watches_a_folder_that_is_gone(up: Home, sluice: Sluice) -> None:
+    (up.path / "gateway").rename(up.path / "gateway.old")
+    shutil.copytree(up.path / "gateway.old", up.path / "gateway")
+    shutil.rmtree(up.path / "gateway.old")
+    done = sluice("keys", "rotate", "demo")
+    assert "the gateway does not follow its files: run 'sluice up'" in done.stderr
+    for command in (("up",), ("keys", "rotate", "demo")):
+        done = sluice(*command)
+        assert done.returncode == 0, done.stderr
 
 
 def test_nothing_is_lost_when_every_process_is_killed_at_once(up: Home, sluice: Sluice) -> None:
@@ -164,7 +188,9 @@ def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(up: Home) 
         *credentials.client_keys(up).values(),
         credentials.postgres_password(up),
         credentials.s3_keys(up)[1],
+        *re.findall('key = "([^/]+)"', (up.private / "security.toml").read_text()),
     ]
+    assert len(secrets) >= 8
     shown = [
         " ".join([*process.cmdline(), *process.environ().values()])
         for process in supervision.survivors(up)
@@ -197,6 +223,7 @@ def test_down_leaves_no_process_and_a_second_down_is_harmless(up: Home, sluice: 
     assert not supervision.running(up)
     sockets = {f"seaweedfs-s3-grpc-{ports.kept(up)['s3_grpc']}.sock"}
     assert sockets.isdisjoint(os.listdir("/tmp"))  # noqa: S108, PTH208 (names are enough)
+    assert not up.run.exists()
     assert sluice("down").returncode == 0
     assert set(states(sluice).values()) == {"stopped"}
 

@@ -1,6 +1,8 @@
 """What a step works with, and on whose behalf it acts."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -8,14 +10,16 @@ import pytest
 
 from components import failure
 from components.errors import InputError, LeaseHeld, PlatformError, Unreachable
+from components.evaluation.result import EvaluationResult
 from components.platform.memory import Killed, World
 from components.record import Ended, Line, Noted, Record, of
-from components.release import deploying, evaluating, opening
+from components.release import context, deploying, evaluating, opening
 from components.release.context import ENGINE, RECORD_FILE, opened, refuse_bad_id
 from components.release.lease import this_process
+from tests.support.endpoints import endpoint
 from tests.support.present import present
 from tests.support.records import opened as head_of
-from tests.support.worlds import NAME, Scene, quick
+from tests.support.worlds import NAME, Scene, quick, scores
 
 
 @pytest.fixture
@@ -173,3 +177,23 @@ def test_the_record_is_copied_to_the_release_s_run_or_it_is_noted(fetched: Scene
         fetched.world.away("registry")
         assert not release.copy_record(state)
     assert fetched.events("r") == ["mirror_failed"]
+
+
+def test_scoring_leaves_the_machine_to_those_who_are_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[int] = []
+
+    def evaluate(*_: object) -> EvaluationResult:
+        found.append(os.getpriority(os.PRIO_PROCESS, 0))
+        return scores()
+
+    monkeypatch.setattr("components.evaluation.evaluate", evaluate)
+    # On Linux a thread has a niceness of its own, so that of the tests stays as it is.
+    scoring = threading.Thread(
+        target=context._score, args=(endpoint(), Path(), None, lambda *_: b"")
+    )
+    scoring.start()
+    scoring.join()
+    assert found == [19]
+    assert os.getpriority(os.PRIO_PROCESS, 0) < 19

@@ -71,6 +71,14 @@ def test_a_champion_that_has_crashed_is_started_again() -> None:
     assert found.world.serving.readiness(NAME, "1").state == "ready"
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_champion_that_runs_on_without_its_model_is_started_again(version: str) -> None:
+    found = evaluated(quick(), version)
+    found.world.lose_model(NAME, "1")
+    deploy(found)
+    assert found.world.serving.readiness(NAME, "1").state == "ready"
+
+
 def test_a_champion_that_is_not_routed_yet_gets_its_route_first() -> None:
     found = begin()
     found.world.register(MODEL, alias="champion")

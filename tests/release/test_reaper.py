@@ -113,6 +113,15 @@ def test_a_proxy_that_is_late_is_waited_for_in_the_next_pass(dead: Scene) -> Non
     assert dead.one_version("r") == "error"
 
 
+def test_a_full_disk_delays_nothing_that_users_see(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.fill_disk()
+    reaper.run()
+    assert dead.world.proxies.shown(NAME) == {"gateway": {"1": 100}}
+    dead.recover()
+    assert dead.one_version("r") == "error"
+
+
 def test_a_lease_whose_take_over_is_not_answered_is_taken_later(dead: Scene) -> None:
     reaper = watching(dead)
     dead.world.faults.fail("leases.swap", times=1, after=True)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from components.errors import LeaseHeld, PlatformError
+from components.errors import LeaseHeld, NoRoom, PlatformError
 from components.platform import Lease
+from components.release.lease import HeldLease
 from components.release.restoring import give_back, take_over
 from tests.support.present import present
 from tests.support.worlds import LIMITS, MODEL, NAME, Scene, scene
@@ -76,3 +77,39 @@ def test_an_endpoint_that_had_no_route_has_none_again(split: Scene) -> None:
     assert split.world.proxies.shown(NAME) == {"gateway": {}}
     split.world.faults.clear()
     split.world.platform.traffic.set_weights(NAME, {"1": 100}, LIMITS)
+
+
+def test_a_full_disk_does_not_stand_in_the_way_back(split: Scene) -> None:
+    split.world.fill_disk()
+    held = take_over(split.world.platform, present(split.lease), "reaper", 30.0)
+    give_back(split.world.platform, held, "the lease of engine 1 was silent")
+    assert split.world.proxies.shown(NAME) == {"gateway": {"1": 100}}
+
+
+@pytest.mark.parametrize("call", ["traffic.set_weights", "leases.swap"])
+def test_a_disk_that_is_filled_in_between_does_not_either(split: Scene, call: str) -> None:
+    world = split.world
+    held = take_over(world.platform, present(split.lease), "reaper", 30.0)
+    world.faults.fail(call, error=NoRoom, holds=lambda: world.leases.room_kept)
+    give_back(world.platform, held, "the lease of engine 1 was silent")
+    assert world.proxies.shown(NAME) == {"gateway": {"1": 100}}
+    assert present(split.lease).returned == "the lease of engine 1 was silent"
+
+
+def test_the_room_is_kept_for_the_way_back_alone(split: Scene) -> None:
+    split.world.fill_disk()
+    platform, lease = split.world.platform, present(split.lease)
+    held = HeldLease(platform.leases, lease, split.world.clock)
+    with pytest.raises(NoRoom):
+        held.renew()
+    with pytest.raises(NoRoom):
+        platform.traffic.set_weights(NAME, {"1": 50, "2": 50})
+    assert split.world.leases.room_kept
+
+
+def test_a_disk_that_stays_full_is_told_of(split: Scene) -> None:
+    lease = present(split.lease)
+    split.world.faults.fail("leases.swap", error=NoRoom, said="the disk is full")
+    with pytest.raises(NoRoom, match="the disk is full"):
+        take_over(split.world.platform, lease, "reaper", 30.0)
+    assert present(split.lease) == lease

@@ -118,15 +118,15 @@ class Rig(ABC):
     def register(self, model: str, files: Mapping[str, bytes]) -> str:
         """Register a version with these files and a manifest; its number."""
 
-    def ask(self, endpoint: str, key: str | None = None) -> Answer:
-        """One user's request; default: with the rig's own key."""
-        answer = self._ask(endpoint, self.key if key is None else key)
-        if answer.version is not None and answer.status not in gateway.REFUSALS:
+    def ask(self, endpoint: str, key: str | None = None, pin: str | None = None) -> Answer:
+        """One user's request; default: with the rig's own key. ``pin`` names the version."""
+        answer = self._ask(endpoint, self.key if key is None else key, pin)
+        if pin is None and answer.version is not None and answer.status not in gateway.REFUSALS:
             self.answered[endpoint, answer.version] += 1
         return answer
 
     @abstractmethod
-    def _ask(self, endpoint: str, key: str) -> Answer:
+    def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
         """One user's request."""
 
     @abstractmethod
@@ -167,8 +167,8 @@ class MemoryRig(Rig):
     def register(self, model: str, files: Mapping[str, bytes]) -> str:
         return self.world.register(model, files)
 
-    def _ask(self, endpoint: str, key: str) -> Answer:
-        return self.world.ask(endpoint, key)
+    def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
+        return self.world.ask(endpoint, key, pin)
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
         shown = self.world.proxies.shown(endpoint).values()
@@ -228,11 +228,12 @@ class RealRig(Rig):
         )
         return register.register(register.client(self.platform.registry.url), candidate).version
 
-    def _ask(self, endpoint: str, key: str) -> Answer:
+    def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
+        pinned = {} if pin is None else {gateway.VERSION_HEADER: pin}
         answer = self._client.post(
             f"/v2/models/{endpoint}/infer",
             json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
-            headers={gateway.KEY_HEADER: key},
+            headers={gateway.KEY_HEADER: key, **pinned},
         )
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
 

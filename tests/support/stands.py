@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -82,13 +82,21 @@ class Stand:
         file.unlink()
         return backend
 
-    def call(self, status: int = 0, method: str = "ModelInfer") -> grpc.StatusCode:
+    def key(self, client: str) -> dict[str, str]:
+        """The header with the client's key."""
+        return {"x-api-key": self.platform.gateway.key(client)}
+
+    def call(
+        self, status: int = 0, method: str = "ModelInfer", headers: Mapping[str, str] | None = None
+    ) -> grpc.StatusCode:
         """The code of a gRPC call that the stand-in answers with ``status``."""
-        metadata = (
-            ("x-api-key", self.client.headers["x-api-key"]),
-            ("x-sluice-endpoint", self.endpoint.name),
-            ("x-test-status", str(status)),
-        )
+        sent = {
+            "x-api-key": self.client.headers["x-api-key"],
+            "x-sluice-endpoint": self.endpoint.name,
+            "x-test-status": str(status),
+            **(headers or {}),
+        }
+        metadata = tuple(sent.items())
         address = f"127.0.0.1:{ports.kept(self.home)['gateway']}"
         with grpc.insecure_channel(address) as channel:
             ask = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")

@@ -28,12 +28,13 @@ class _Fault:
     skip: int
     left: int | None
     until: float | None
+    holds: Callable[[], bool]
 
     def strikes(self, call: str, now: float) -> bool:
         """Whether this call fails; counts it."""
         if not _named(call, self.what) or self.left == 0:
             return False
-        if self.until is not None and now >= self.until:
+        if not self.holds() or (self.until is not None and now >= self.until):
             return False
         if self.skip:
             self.skip -= 1
@@ -65,6 +66,7 @@ class Faults:
         for_s: float | None = None,
         after: bool = False,
         skip: int = 0,
+        holds: Callable[[], bool] = lambda: True,
         error: Callable[[str], BaseException] = Unreachable,
         said: str = "",
     ) -> None:
@@ -76,6 +78,7 @@ class Faults:
             for_s: for so many seconds of the monotonic clock only.
             after: the work is done, and only its answer is lost.
             skip: so many calls go well first.
+            holds: asked at each call; it goes well while the answer is False.
             error: makes what is raised from a text: `Unreachable`, `PlatformError`, `Killed`...
             said: the text; default: one that names the call.
 
@@ -86,7 +89,7 @@ class Faults:
             raise ValueError(f"no call is named {what!r}: choose of {sorted(self._known)}")
         until = None if for_s is None else self._clock.monotonic() + for_s
         with self._lock:
-            self._faults.append(_Fault(what, error, said, after, skip, times, until))
+            self._faults.append(_Fault(what, error, said, after, skip, times, until, holds))
 
     def clear(self) -> None:
         """Let every call go well again."""

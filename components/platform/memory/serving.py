@@ -14,6 +14,10 @@ DRAIN_S = 60.0
 """How long `delete` waits for every proxy to send nobody there any more."""
 
 
+LOST = Readiness("starting", "it was ready, now it answers 404")
+"""Of a predictor whose process runs on without its model."""
+
+
 @dataclass(frozen=True)
 class Start:
     """How predictors of a version start."""
@@ -51,10 +55,14 @@ class MemoryServing:
         self._predictors: dict[tuple[str, str], Predictor] = {}
 
     def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
-        """Start a predictor, or keep the one that is there, unless it failed or has other files."""
+        """Start a predictor, or keep the one that is there.
+
+        Not one that failed, that was ready and is not any more, or that has other files.
+        """
         key = (endpoint.name, stored.version)
         old = self._predictors.get(key)
-        if old and old.stored == stored and old.readiness.state != "failed":
+        whole = old and old.readiness.state != "failed" and old.readiness != LOST
+        if old and old.stored == stored and whole:
             old.endpoint = endpoint
             return
         self._settle()
@@ -113,6 +121,11 @@ class MemoryServing:
         if (endpoint, version) not in self._predictors:
             raise PlatformError(f"{endpoint} version {version} is not served: release it first")
         return self._predictors[endpoint, version]
+
+    def lose_model(self, endpoint: str, version: str) -> None:
+        """Let the predictor run on without its model, until it is created again."""
+        self._settle()
+        self.predictor(endpoint, version).readiness = LOST
 
     def crash(self, endpoint: str, version: str, why: str) -> None:
         """Let the predictor fail now; it answers nobody until it is created again."""

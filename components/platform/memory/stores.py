@@ -1,14 +1,12 @@
 """Leases and clients' keys in dictionaries."""
 
 import hashlib
-import re
 import threading
 from dataclasses import replace
 
 from components.errors import InputError
+from components.gateway import PLATFORM_CLIENT, Role, refuse_client_name, role_of
 from components.platform.contract import Lease
-
-_CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 class MemoryLeases:
@@ -18,6 +16,7 @@ class MemoryLeases:
         self._leases: dict[str, Lease | None] = {}
         """None: damaged."""
         self._given = 0
+        self.room_kept = False
         self._lock = threading.Lock()
 
     def read(self, endpoint: str) -> Lease | None:
@@ -38,6 +37,7 @@ class MemoryLeases:
             present = self._read(endpoint)
             if (present.token if present else None) != expected:
                 return None
+            self.room_kept = self.room_kept or present is None
             self._given += 1
             token = str(self._given)
             if new is None:
@@ -50,6 +50,11 @@ class MemoryLeases:
         """The endpoints that have a lease; one that is damaged is among them."""
         return sorted(self._leases)
 
+    def make_room(self) -> bool:
+        """Give up what was kept when a lease began: once."""
+        kept, self.room_kept = self.room_kept, False
+        return kept
+
     def damage(self, endpoint: str) -> None:
         """Make the endpoint's lease one that cannot be read."""
         self._leases[endpoint] = None
@@ -59,44 +64,45 @@ class MemoryGateway:
     """`components.platform.Gateway`: keys that are the same each time."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, str] = {}
         self._made = 0
+        self._clients: dict[str, tuple[str, Role]] = {}
+        """Key and role by name."""
+        self.add(PLATFORM_CLIENT)
 
     @property
     def url(self) -> str:
         """An address; nobody listens there."""
         return "memory://gateway"
 
-    def clients(self) -> list[str]:
-        """The clients that have a key."""
-        return sorted(self._keys)
+    def clients(self) -> dict[str, Role]:
+        """The clients that have a key, by name, and the role of each."""
+        return {name: role for name, (_, role) in sorted(self._clients.items())}
 
     def key(self, client: str) -> str:
         """The client's key."""
-        if client not in self._keys:
+        if client not in self._clients:
             raise InputError(f"client {client!r} has no key: 'sluice keys add {client}' makes one")
-        return self._keys[client]
+        return self._clients[client][0]
 
-    def add(self, client: str) -> None:
+    def add(self, client: str, role: Role = "client") -> None:
         """Make a key for a new client."""
-        if client in self._keys:
+        if client in self._clients:
             raise InputError(f"client {client!r} has a key already: rotate it to replace it")
-        if not _CLIENT.fullmatch(client):
-            raise InputError(f"{client!r} cannot be a client's name: use letters, digits, '-', '_'")
-        self._keys[client] = self._new(client)
+        refuse_client_name(client)
+        self._clients[client] = (self._new(client), role_of(client, role))
 
     def rotate(self, client: str) -> None:
         """Replace the client's key."""
         self.key(client)
-        self._keys[client] = self._new(client)
+        self._clients[client] = (self._new(client), self._clients[client][1])
 
     def revoke(self, client: str) -> None:
         """Take the client's key away."""
-        self._keys.pop(client, None)
+        self._clients.pop(client, None)
 
     def client_of(self, key: str) -> str | None:
         """Whose key it is."""
-        return next((client for client, its in self._keys.items() if its == key), None)
+        return next((name for name, (its, _) in self._clients.items() if its == key), None)
 
     def _new(self, client: str) -> str:
         self._made += 1

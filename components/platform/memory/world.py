@@ -10,6 +10,8 @@ from obstore.store import MemoryStore
 
 from components import bundle
 from components.endpoint import Endpoint
+from components.errors import NoRoom
+from components.gateway import may_pin
 from components.platform.contract import Platform, StoredVersion
 from components.platform.memory.clock import START, ManualClock
 from components.platform.memory.faults import Faults
@@ -133,6 +135,10 @@ class World:
         """Let a predictor fail now: its users get errors until it is created again."""
         self.serving.crash(endpoint, version, why)
 
+    def lose_model(self, endpoint: str, version: str) -> None:
+        """Let a predictor run on without its model: its users get errors until it is created."""
+        self.serving.lose_model(endpoint, version)
+
     def behave(
         self,
         version: str,
@@ -157,8 +163,8 @@ class World:
         self._settle()
         self._users.rates[endpoint, protocol] = per_second
 
-    def ask(self, endpoint: str, key: str) -> Answer:
-        """One user's request, as the gateway answers it now."""
+    def ask(self, endpoint: str, key: str, pin: str | None = None) -> Answer:
+        """One user's request, as the gateway answers it now; ``pin`` names the version."""
         client = self.gateway.client_of(key)
         if client is None:
             return Answer(401)
@@ -172,6 +178,10 @@ class World:
         if self._clients[second] > route.limits.requests_per_second:
             return Answer(429)
         self._settle()
+        if pin is not None:
+            if not may_pin(self.gateway.clients()[client], route.weights):
+                return Answer(403)
+            return Answer(200 if self._ready(endpoint, pin) else 404, pin)
         version = self._turn(endpoint, route.weights)
         failed = self._users.count(endpoint, version, f"{proxy}/rest", 1.0)
         return Answer(500 if failed else 200, version)
@@ -201,3 +211,8 @@ class World:
     def away(self, interface: str, for_s: float | None = None) -> None:
         """Let an interface (``registry``, ``metrics``, ...) be unreachable, or until `clear`."""
         self.faults.fail(interface, for_s=for_s)
+
+    def fill_disk(self) -> None:
+        """Let no lease and no split be written, until the room that is kept has been made."""
+        for call in ("leases.swap", "traffic.set_weights"):
+            self.faults.fail(call, error=NoRoom, holds=lambda: self.leases.room_kept)

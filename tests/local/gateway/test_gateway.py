@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import grpc
@@ -92,19 +92,127 @@ def test_the_answer_names_the_version_that_gave_it(stand_for: StandFor) -> None:
         assert answer.headers["x-model-version"] == answer.json()["version"]
 
 
-def test_the_pin_header_reaches_a_version_without_traffic(stand_for: StandFor) -> None:
+@pytest.fixture(scope="module")
+def operator(platform: Platform) -> Iterator[str]:
+    """A client with an operator's key."""
+    platform.gateway.add("ops", "operator")
+    yield "ops"
+    platform.gateway.revoke("ops")
+
+
+PIN = {"x-model-version": "2"}
+
+
+def test_the_pin_header_of_an_operator_reaches_a_version_without_traffic(
+    stand_for: StandFor, operator: str
+) -> None:
     stand = stand_for("pinned")
     stand.split({"1": 100})
-    answer = stand.client.post(stand.path, headers={"x-model-version": "2"})
-    assert (answer.json()["version"], answer.headers["x-model-version"]) == ("2", "2")
+    for client in (operator, "sluice"):
+        answer = stand.client.post(stand.path, headers=PIN | stand.key(client))
+        assert (answer.json()["version"], answer.headers["x-model-version"]) == ("2", "2")
+        assert stand.call(headers=PIN | stand.key(client)) == grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("version", ["1", "2", "9", ""])
+def test_a_client_cannot_choose_who_answers(stand_for: StandFor, version: str) -> None:
+    stand = stand_for("unpinned")
+    stand.split({"1": 100})
+    pin = {"x-model-version": version}
+    base = f"/v2/models/{stand.endpoint.name}"
+    forged = pin | {"x-client-id": "sluice"}
+    for path in (stand.path, base, f"{base}/ready", "/v1/models/unpinned:predict"):
+        for headers in (pin, forged):
+            refused = stand.client.post(path, headers=headers)
+            assert (refused.status_code, error_of(refused)) == (403, gateway.NO_PIN)
+            assert "x-model-version" not in refused.headers
+    for path in ("", "/infer", "/ready") if version else ():
+        assert stand.client.post(f"{base}/versions/{version}{path}").status_code == 403
+    for method in ("ModelInfer", "ModelReady", "ModelMetadata"):
+        assert stand.call(method=method, headers=pin) == grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_while_versions_are_compared_only_the_platform_names_one(
+    stand_for: StandFor, operator: str
+) -> None:
+    stand = stand_for("compared")
+    path = f"/v2/models/{stand.endpoint.name}/versions/1/infer"
+
+    def statuses(client: str) -> set[int]:
+        asked = stand.key(client)
+        answers = (
+            stand.client.post(path, headers=asked),
+            stand.client.post(stand.path, headers=PIN | asked),
+        )
+        return {answer.status_code for answer in answers}
+
+    for split, status in (({"1": 100, "2": 0}, 200), ({"1": 90, "2": 10}, 403), ({"2": 100}, 200)):
+        stand.split(split)
+        assert (statuses(operator), statuses("sluice")) == ({status}, {200})
+    assert stand.call(headers=PIN | stand.key(operator)) == grpc.StatusCode.OK
 
 
 def test_a_pin_to_an_unknown_version_gets_404_with_the_known_ones(stand_for: StandFor) -> None:
     stand = stand_for("badpin")
     stand.split({"1": 100})
-    answer = stand.client.post(stand.path, headers={"x-model-version": "9"})
+    pin = {"x-model-version": "9"}
+    answer = stand.client.post(stand.path, headers=pin | stand.key("sluice"))
     assert answer.status_code == 404
     assert "it has 1, 2" in answer.json()["error"]
+
+
+def test_what_is_no_inference_and_no_question_about_one_is_not_forwarded(
+    stand_for: StandFor,
+) -> None:
+    stand = stand_for("closed")
+    stand.split({"1": 100})
+    base = f"/v2/models/{stand.endpoint.name}"
+    open_ones = [
+        base,
+        f"{base}/ready",
+        f"{base}/infer",
+        "/v1/models/closed",
+        "/v1/models/closed:predict",
+    ]
+    assert {stand.client.post(path).status_code for path in open_ones} == {200}
+    closed = [
+        *(
+            f"{base}/{each}"
+            for each in ("load", "unload", "stats", "infer/x", "ready/../load", "x")
+        ),
+        *("/v1/models/closed:explain", "/v1/models/closed/infer", "/v2/repository/index"),
+        *(f"/v2/repository/models/closed/{each}" for each in ("load", "unload")),
+    ]
+    for headers in ({}, stand.key("sluice"), PIN | stand.key("sluice")):
+        answers = [stand.client.post(path, headers=headers) for path in closed]
+        assert {answer.status_code for answer in answers} == {404}
+        assert all(error_of(answer) for answer in answers)
+    called = ("ModelReady", "ModelMetadata", "ServerLive", "ServerReady", "ServerMetadata")
+    assert {stand.call(method=method) for method in called} == {grpc.StatusCode.OK}
+    for method in (
+        "RepositoryModelUnload",
+        "RepositoryModelLoad",
+        "RepositoryIndex",
+        "ModelInferX",
+    ):
+        for headers in ({}, PIN | stand.key("sluice")):
+            assert stand.call(method=method, headers=headers) == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_only_a_version_s_own_answer_names_it(stand_for: StandFor) -> None:
+    stand = stand_for("nameless", rps=3)
+    stand.split({"1": 100})
+    url = str(stand.client.base_url) + stand.path
+    refused = [
+        httpx.post(url, trust_env=False),
+        stand.client.post(stand.path, headers={"x-api-key": "guess"}),
+        stand.client.post(stand.path, content=b"x" * (2**20 + 1)),
+    ]
+    limited = [stand.client.post(stand.path) for _ in range(30)]
+    refused += [answer for answer in limited if answer.status_code == 429]
+    assert {answer.status_code for answer in refused} == {401, 413, 429}
+    assert all("x-model-version" not in answer.headers for answer in refused)
+    assert {each.headers["x-model-version"] for each in limited if each.is_success} == {"1"}
 
 
 def test_an_unknown_endpoint_gets_404(stand_for: StandFor) -> None:
@@ -264,10 +372,10 @@ def test_a_key_is_in_force_when_it_was_made_and_refused_when_it_was_taken(
 
     assert keys.url == str(stand.client.base_url).rstrip("/")
     others = keys.clients()
-    assert {"demo", "sluice"} <= set(others)
+    assert (others["demo"], others["sluice"]) == ("client", "platform")
     keys.add("fourth")
     try:
-        assert keys.clients() == sorted([*others, "fourth"])
+        assert keys.clients() == others | {"fourth": "client"}
         first = keys.key("fourth")
         assert status(first) == 200
         keys.rotate("fourth")
@@ -318,7 +426,7 @@ def test_pinned_requests_and_questions_for_metadata_are_not_the_users_traffic(
     stand = stand_for("aside")
     stand.split({"1": 100})
     for _ in range(5):
-        stand.client.post(stand.path, headers={"x-model-version": "1"})
+        stand.client.post(stand.path, headers={"x-model-version": "1"} | stand.key("sluice"))
         stand.client.get(f"/v2/models/{stand.endpoint.name}/ready")
     stand.call(method="ModelReady")
     stand.client.post(stand.path)
@@ -500,9 +608,9 @@ def test_a_version_in_the_path_is_asked_past_the_split_and_is_not_the_users_traf
     path = "/v2/models/by-path/versions"
     for version in ("1", "2", "2"):
         for rest in ("/infer", "", "/ready"):
-            answer = stand.client.post(f"{path}/{version}{rest}")
+            answer = stand.client.post(f"{path}/{version}{rest}", headers=stand.key("sluice"))
             assert answer.headers["x-model-version"] == answer.json()["version"] == version
-    unknown = stand.client.post(f"{path}/22/infer")
+    unknown = stand.client.post(f"{path}/22/infer", headers=stand.key("sluice"))
     assert unknown.status_code == 404
     assert error_of(unknown) == "by-path has no such version: it has 1, 2"
     stand.client.post(stand.path)

@@ -10,7 +10,8 @@ import pytest
 from components.errors import InputError, Unreachable
 from components.platform import Platform
 from components.platform.objects import ObjectEndpoints
-from components.registry import Registry
+from components.registry import Registry, register
+from local import lifecycle
 from local.home import Home
 from local.platform.connect import connect
 from local.servers import ports, seaweed
@@ -38,6 +39,29 @@ def test_what_a_user_s_environment_says_of_other_stores_is_not_followed(
         assert registry.find_run("told", "tag", "value") is None
     connected.files.write("s3://datasets/told.csv", b"a")
     assert connected.files.read("s3://datasets/told.csv", 10) == b"a"
+
+
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
+
+
+def test_no_proxy_of_the_environment_stands_before_the_platform_s_own_servers(
+    platform: Platform, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = f"http://127.0.0.1:{ports.choose(1)[0]}"
+    for name in PROXIES:
+        monkeypatch.setenv(name, nobody)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("no_proxy", "other.example")
+    with closing(Registry(platform.registry.url)) as registry:
+        assert registry.find_run("told", "tag", "value") is None
+    with closing(seaweed.client(home, ports.kept(home)["s3"])) as client:
+        assert client.list_buckets()["Buckets"]
+    server = register.client(platform.registry.url)
+    assert server.search_registered_models() is not None
+    assert os.environ["NO_PROXY"] == "127.0.0.1"
+    assert os.environ["no_proxy"] == "other.example,127.0.0.1"
+    assert platform.metrics.sample("none", ["1"], 60).versions
+    assert all(line.state == "ok" for line in lifecycle.status(home))
 
 
 def test_a_segment_is_taken_once(platform: Platform) -> None:

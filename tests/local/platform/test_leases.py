@@ -1,14 +1,19 @@
 """Leases in files: compare-and-swap, tokens that are never given twice, and damaged files."""
 
+import errno
 import json
+import os
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components.errors import InputError
+from components.errors import InputError, NoRoom
 from components.platform import Lease
+from local import ballast
 from local.home import Home
 from local.platform.leases import FileLeases
 
@@ -105,3 +110,56 @@ def test_what_an_older_sluice_left_of_an_ended_release_is_no_lease(leases: FileL
     assert leases.read("e") is None
     assert leases.endpoints() == []
     assert leases.swap("e", None, NEW)
+
+
+class FullDisk:
+    """A disk on which nothing can be written while the ballast lies there."""
+
+    def __init__(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._home, self._make = home, tempfile.mkstemp
+        monkeypatch.setattr(tempfile, "mkstemp", self.mkstemp)
+
+    def mkstemp(self, **arguments: Any) -> tuple[int, str]:
+        if self._home.ballast.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._make(**arguments)
+
+
+def test_a_full_disk_is_told_of_and_what_was_kept_is_room_for_the_way_back(
+    leases: FileLeases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = leases.swap("e", None, NEW)
+    assert leases.home.ballast.stat().st_blocks * 512 >= ballast.SIZE
+    FullDisk(leases.home, monkeypatch)
+    taken = replace(NEW, holder="reaper")
+    with pytest.raises(
+        NoRoom, match=r"e\.json was not written: No space left on device: make room"
+    ):
+        leases.swap("e", token, taken)
+    assert leases.read("e") == replace(NEW, token=token or "")
+    assert leases.make_room()
+    assert leases.swap("e", token, taken)
+    assert not leases.make_room()
+
+
+def test_no_release_begins_where_no_room_can_be_kept(
+    leases: FileLeases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        with pytest.raises(NoRoom, match="8 MB are kept for giving traffic back"):
+            leases.swap("e", None, NEW)
+    assert leases.read("e") is None
+    assert not list(leases.home.path.glob("ballast*"))
+    assert leases.swap("e", None, NEW)
+
+
+def test_a_folder_in_a_lease_s_place_hides_no_other(leases: FileLeases) -> None:
+    assert leases.swap("e", None, NEW)
+    (leases.home.leases / "odd.json").mkdir()
+    assert leases.endpoints() == ["e", "odd"]
+    with pytest.raises(InputError, match=r"odd\.json: cannot be read"):
+        leases.read("odd")

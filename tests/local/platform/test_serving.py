@@ -18,6 +18,7 @@ from components.platform import Platform, Readiness, RouteLimits, StoredVersion
 from components.predictor import arguments
 from local import credentials
 from local.home import Home
+from local.platform import lost
 from local.platform.serving import program
 from local.predictors import Backend
 from local.servers import envoy_server, ports, prometheus_server, supervision
@@ -100,6 +101,21 @@ def test_a_killed_predictor_comes_back(platform: Platform, home: Home, served: E
     assert before is not None
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: pid(home, "served-v1") not in {before, None})
+    wait_until(lambda: state(platform, "1") == "ready", seconds=60)
+    assert infer(home, served).status_code == 200
+
+
+def test_a_predictor_that_answers_no_more_is_started_again(
+    platform: Platform, home: Home, served: Endpoint, stored: StoredVersion
+) -> None:
+    before = pid(home, "served-v1")
+    assert before is not None
+    assert lost.restart_lost(home) == []
+    os.kill(before, signal.SIGSTOP)
+    platform.serving.create(served, stored)
+    wait_until(lambda: pid(home, "served-v1") not in {before, None})
+    # It still loads, and is left alone.
+    assert lost.restart_lost(home) == []
     wait_until(lambda: state(platform, "1") == "ready", seconds=60)
     assert infer(home, served).status_code == 200
 

@@ -1,0 +1,127 @@
+"""Who may ask the gateway for what, and how much: keys, roles and rates as Envoy's filters."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components import gateway
+from components.errors import PlatformError
+from local.credentials import Client
+
+_TYPE = "type.googleapis.com/"
+
+HIGHEST_RATE = 2**31 - 1
+LONGEST_TIMEOUT_S = 24 * 3600.0
+"""Beyond these Envoy refuses a route, and all others with it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint's split and limits."""
+
+    endpoint: str
+    weights: Mapping[str, int]
+    requests_per_second: int
+    timeout_s: float
+
+
+def refuse_impossible(route: Route) -> None:
+    """Check what Envoy would refuse.
+
+    Raises:
+        PlatformError: names the limit.
+    """
+    if not 1 <= route.requests_per_second <= HIGHEST_RATE:
+        raise PlatformError(
+            f"{route.endpoint}: {route.requests_per_second} requests per second: a client can be"
+            f" held to 1 to {HIGHEST_RATE}"
+        )
+    if not 0 < route.timeout_s <= LONGEST_TIMEOUT_S:
+        raise PlatformError(
+            f"{route.endpoint}: an answer may take {route.timeout_s:g} s: choose more than 0 s and"
+            " at most a day"
+        )
+    if sum(route.weights.values()) != 100 or min(route.weights.values()) < 0:
+        raise PlatformError(f"{route.endpoint}: weights {dict(route.weights)} do not sum to 100")
+
+
+def may_pin(clients: Mapping[str, Client], weights: Mapping[str, int]) -> list[str]:
+    """The clients that may name the version that answers, under this split."""
+    return sorted(
+        {gateway.PLATFORM_CLIENT}
+        | {name for name, client in clients.items() if gateway.may_pin(client.role, weights)}
+    )
+
+
+def only_for(clients: Collection[str], entry: dict[str, Any]) -> dict[str, Any]:
+    """The route for these clients only; the others get 403 (`envoy_bootstrap`)."""
+    principals = [
+        {"header": {"name": gateway.CLIENT_HEADER, "string_match": {"exact": client}}}
+        for client in clients
+    ]
+    policy = {"permissions": [{"any": True}], "principals": principals}
+    only = {
+        "@type": _TYPE + "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
+        "rbac": {"rules": {"action": "ALLOW", "policies": {"pins": policy}}},
+    }
+    return {**entry, "typed_per_filter_config": {"envoy.filters.http.rbac": only}}
+
+
+def keys(clients: Mapping[str, Client]) -> dict[str, Any]:
+    """Who has which key, and the header that tells the predictor whose it was."""
+    return {
+        "@type": _TYPE + "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
+        "credentials": [
+            {"client": name, "key": client.key} for name, client in sorted(clients.items())
+        ],
+        "forwarding": {"header": gateway.CLIENT_HEADER, "hide_credentials": True},
+    }
+
+
+def limits(routes: Iterable[Route]) -> dict[str, Any]:
+    """One bucket for each client of each endpoint, whatever the protocol."""
+
+    def bucket(requests_per_second: int) -> dict[str, Any]:
+        return {
+            "max_tokens": requests_per_second,
+            "tokens_per_fill": requests_per_second,
+            "fill_interval": "1s",
+        }
+
+    everything = {"numerator": 100, "denominator": "HUNDRED"}
+    return {
+        "@type": _TYPE + "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": "gateway",
+        "token_bucket": bucket(1_000_000),
+        "filter_enabled": {"default_value": everything},
+        "filter_enforced": {"default_value": everything},
+        "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
+        "response_headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}],
+        "max_dynamic_descriptors": 1000,
+        "rate_limits": [
+            {
+                "actions": [
+                    {
+                        "metadata": {
+                            "descriptor_key": "endpoint",
+                            "metadata_key": {"key": "sluice", "path": [{"key": "endpoint"}]},
+                            "source": "ROUTE_ENTRY",
+                        }
+                    },
+                    {
+                        "request_headers": {
+                            "header_name": gateway.CLIENT_HEADER,
+                            "descriptor_key": "client",
+                        }
+                    },
+                ]
+            }
+        ],
+        "descriptors": [
+            {
+                "entries": [{"key": "endpoint", "value": route.endpoint}, {"key": "client"}],
+                "token_bucket": bucket(route.requests_per_second),
+            }
+            for route in routes
+        ],
+    }
