@@ -3,6 +3,7 @@
 from components.record import EvaluationSkipped
 from components.registry import names
 from components.release.context import Release, ends_release_on_input_error, records_failure
+from components.release.marking import registered
 from components.release.results import Evaluated
 from components.release.state import ReleaseState
 
@@ -41,9 +42,9 @@ def _evaluate(release: Release, state: ReleaseState) -> None:
             platform.files.read,
         )
         numbers = result.numbers()
-        entry = platform.registry.version(state.model, state.candidate)
-        platform.registry.log_metrics(state.run_id, numbers, entry.model_id)
+        entry = registered(release.registry, state.released)
+        release.registry.log_metrics(state.run_id, numbers, entry.model_id)
         tags = {f"{names.METRIC_PREFIX}{key}": value for key, value in numbers.items()}
-        platform.registry.tag_version(state.model, state.candidate, tags)
+        release.registry.tag_version(entry.model, entry.version, tags)
         release.record.append(result)
         release.copy_record(state)
