@@ -15,7 +15,7 @@ from components.record import Fetched as FetchedLine
 from components.registry import names
 from components.release.context import Release, ends_release_on_input_error, records_failure
 from components.release.lease import HeldLease
-from components.release.marking import identity_of
+from components.release.marking import identity_of, registered
 from components.release.results import Fetched
 from components.release.state import ReleaseState
 
@@ -42,8 +42,7 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
     held = release.hold(state)
     if state.files is None:
         with ends_release_on_input_error(release), held.kept():
-            wanted = dict.fromkeys(v for v in (state.candidate, state.champion) if v)
-            stored = {each: _store(release, state, each) for each in wanted}
+            stored = _store_all(release, state)
         files = {name: {"digest": its.digest, "uri": its.uri} for name, its in stored.items()}
         release.record.append(FetchedLine(version=state.candidate, files=files))
     return Fetched(candidate=state.candidate, champion=state.champion or "", kind=state.kind)
@@ -172,6 +171,23 @@ def champion_of(
     return champion, "re-release" if names.RELEASE_TAG in candidate.tags else "canary"
 
 
+class _Lost(ArtifactError):
+    """The files of a version that serves are nowhere."""
+
+
+def _store_all(release: Release, state: ReleaseState) -> dict[str, StoredVersion]:
+    """Candidate and champion, by name; a champion whose files are lost may have to be left out."""
+    stored = {state.candidate: _store(release, state, state.candidate)}
+    if state.champion and state.champion not in stored:
+        try:
+            stored[state.champion] = _store(release, state, state.champion)
+        except _Lost as error:
+            if state.endpoint.evaluation.regression.unanswered < 1:
+                raise
+            release.record.note("champion_not_compared", str(error))
+    return stored
+
+
 def _store(release: Release, state: ReleaseState, name: str) -> StoredVersion:
     """The version's verified files in the platform's store, taken from the registry if need be.
 
@@ -179,7 +195,7 @@ def _store(release: Release, state: ReleaseState, name: str) -> StoredVersion:
         ArtifactError: the registry has not the files that were registered, or the endpoint refuses
             them; or somebody altered the store's copy, which a person should know. It was replaced:
             the same release works again.
-        InputError: neither store nor registry has them.
+        InputError: the registry has the version no more.
     """
     files, version = release.platform.files, state.identity(name)
     if not version.digest:  # a record of an earlier Sluice, or files that nothing vouches for
@@ -195,12 +211,26 @@ def _store(release: Release, state: ReleaseState, name: str) -> StoredVersion:
             altered = error if isinstance(error, bundle.Altered) else None
             stored = None
     if not stored:
+        _refuse_lost(release, state, name)
         release.patience.wait_for(lambda: _download(release, version, folder))
     _verify(folder, version, state)
     stored = stored or files.put(version.model, version.version, version.digest, folder)
     if altered:
         raise ArtifactError(f"{altered}; now it is fetched from the registry anew: release again")
     return stored
+
+
+def _refuse_lost(release: Release, state: ReleaseState, name: str) -> None:
+    version = state.identity(name)
+    try:
+        registered(release.registry, version)
+    except InputError as error:
+        if name != state.champion:
+            raise
+        raise _Lost(
+            f"version {name} serves, and its files are in neither the store nor the registry"
+            f" ({error}): set evaluation.regression.unanswered: 1 to replace it uncompared"
+        ) from error
 
 
 def _download(release: Release, version: Identity, folder: Path) -> None:
