@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 
 from components import dataset
-from components.endpoint import Endpoint
-from components.evaluation.result import EvaluationResult, Scores, assess
+from components.bundle import METADATA
+from components.endpoint import Endpoint, Serving
+from components.evaluation.result import EvaluationResult, assess
 from components.evaluation.scoring import score
 from components.requirements import mismatches
 
@@ -37,15 +38,25 @@ def evaluate(
     data = dataset.read(read, criteria.dataset.uri, criteria.dataset.target)
     data = data.sample(criteria.dataset.rows)
 
-    def scores(bundle: Path) -> Scores:
-        return score(bundle, endpoint.serving, data, criteria.latency.concurrency)
-
+    serving, clients = endpoint.serving, criteria.latency.concurrency
+    champion = None
+    if champion_bundle:
+        champion = score(champion_bundle, _served_as(champion_bundle, serving), data, clients)
+    known = champion.clients if champion else None
+    candidate = score(candidate_bundle, serving, data, clients, known)
     found = assess(
         criteria,
         data.targets,
-        scores(candidate_bundle),
-        scores(champion_bundle) if champion_bundle else None,
+        candidate,
+        champion,
         dataset=data.uri,
         dataset_digest=data.digest,
+        inputs=candidate.inputs,
     )
     return msgspec.structs.replace(found, warnings=(*found.warnings, *mismatches(candidate_bundle)))
+
+
+def _served_as(bundle: Path, serving: Serving) -> Serving:
+    """How the champion is opened: the file may be meant for a model of another kind by now."""
+    fits = serving.runtime == "mlflow" or (bundle / METADATA).is_file()
+    return serving if fits else serving.model_copy(update={"runtime": "mlflow"})
