@@ -9,7 +9,7 @@ from components import dataset
 from components.bundle import METADATA
 from components.endpoint import Endpoint, Serving
 from components.evaluation.result import EvaluationResult, assess
-from components.evaluation.scoring import score
+from components.evaluation.scoring import score, score_champion
 from components.requirements import mismatches
 
 __all__ = ["EvaluationResult", "evaluate"]
@@ -30,8 +30,8 @@ def evaluate(
         read: the bytes at an address, at most so many (`components.platform.Files.read`).
 
     Raises:
-        InputError: the data set is missing, malformed, or does not fit the model.
-        ArtifactError: a bundle cannot be loaded.
+        InputError: the data set is missing, malformed, or does not fit the candidate.
+        ArtifactError: the candidate cannot be loaded.
         PlatformError: the object store refused or did not answer.
     """
     criteria = endpoint.evaluation
@@ -41,7 +41,8 @@ def evaluate(
     serving, clients = endpoint.serving, criteria.latency.concurrency
     champion = None
     if champion_bundle:
-        champion = score(champion_bundle, _served_as(champion_bundle, serving), data, clients)
+        served_as = _served_as(champion_bundle, serving)
+        champion = score_champion(champion_bundle, served_as, data, clients)
     known = champion.clients if champion else None
     candidate = score(candidate_bundle, serving, data, clients, known)
     found = assess(

@@ -51,7 +51,8 @@ class Clients:
 class Scored(Scores, frozen=True, kw_only=True):
     """What asking one version showed."""
 
-    clients: Clients
+    clients: Clients | None
+    """None where nobody can ask it."""
     inputs: InputsResult | None
     """Whether it takes what another one's clients send; None if none are given."""
 
@@ -82,42 +83,71 @@ def score(
     return asyncio.run(_score(bundle, serving, data, concurrency, clients))
 
 
+def score_champion(bundle: Path, serving: Serving, data: Dataset, concurrency: int) -> Scored:
+    """As `score`; but a row that it does not take, or all if it cannot be loaded, got no answer.
+
+    It serves: that the data set is not made for it, or that its libraries are gone, must be told,
+    and must not be in the way of every candidate for ever.
+    """
+    try:
+        return asyncio.run(_score(bundle, serving, data, concurrency, None, champion=True))
+    except ArtifactError as error:
+        rows = range(len(data.rows))
+        return Scored(
+            right=(False,) * len(rows),
+            latencies_ms=(),
+            failed=tuple(rows),
+            first_failure=_said(error),
+            clients=None,
+            inputs=None,
+        )
+
+
 async def _score(
     bundle: Path,
     serving: Serving,
     data: Dataset,
     concurrency: int,
     clients: Clients | None,
+    *,
+    champion: bool = False,
 ) -> Scored:
     right = [False] * len(data.rows)
     latencies: list[float] = []
     failures: dict[int, str] = {}
     async with _opened(bundle, serving) as service:
         inputs = await _compared(service, clients) if clients else None
-        instances = [service.model.instance(row) for row in data.rows]
-        pending = iter(range(len(data.rows)))
+        instances: dict[int, Any] = {}
+        for index, row in enumerate(data.rows):
+            try:
+                instances[index] = service.model.instance(row)
+            except InputError as error:
+                if not champion:
+                    raise
+                failures[index] = _said(error)
+        pending = iter(list(instances))
 
         async def client() -> None:
             for index in pending:
                 began = time.perf_counter()
                 try:
                     prediction = await _ask(service, [instances[index]])
-                except InputError:
-                    raise
-                except Exception as error:  # noqa: BLE001 (a model may raise anything)
+                    took = time.perf_counter() - began
+                    right[index] = _same(_label(prediction), data.targets[index])
+                except Exception as error:
+                    if isinstance(error, InputError) and not champion:
+                        raise
                     failures[index] = _said(error)
                     continue
-                latencies.append((time.perf_counter() - began) * 1000)
-                right[index] = _same(_label(prediction), data.targets[index])
+                latencies.append(took * 1000)
 
         await asyncio.gather(*(client() for _ in range(concurrency)))
-        answered = [each for n, each in enumerate(instances) if n not in failures]
-        own = await _clients(service, answered)
+        own = await _clients(service, [instances[n] for n in instances if n not in failures])
     return Scored(
         right=tuple(right),
         latencies_ms=tuple(latencies),
         failed=tuple(sorted(failures)),
-        first_failure=next(iter(failures.values()), ""),
+        first_failure=failures[min(failures)] if failures else "",
         clients=own,
         inputs=inputs,
     )

@@ -144,3 +144,28 @@ def test_a_champion_of_another_kind_is_opened_as_what_it_is(tmp_path: Path) -> N
     assert found.champion_accuracy == 1.0
     # Its clients may send records, which a text classifier refuses.
     assert "instance 0 is no string" in found.reasons[0]
+
+
+def test_a_champion_that_is_not_made_for_the_data_set_is_told_and_may_be_replaced(
+    tmp_path: Path,
+) -> None:
+    """The file names another model and its data set: what serves cannot be asked these rows."""
+    champion = save(tmp_path / "champion", {"text": "string"})
+    candidate = save(tmp_path / "candidate")
+    found = evaluated(tmp_path, candidate, champion)
+    said = "the champion did not answer 2 of 2 held-out rows: the data set has no column 'text'"
+    assert found.reasons[-1].startswith(said)
+    assert "it takes none of the champion's columns: text" in found.reasons[0]
+    let = {"allow_narrower_inputs": True, "regression": {"unanswered": 1}}
+    assert evaluated(tmp_path, candidate, champion, **let).passed
+
+
+def test_a_champion_that_can_no_more_be_loaded_is_told_and_may_be_replaced(tmp_path: Path) -> None:
+    champion = save(tmp_path / "champion")
+    (champion / "python_model.pkl").unlink()
+    candidate = save(tmp_path / "candidate")
+    found = evaluated(tmp_path, candidate, champion)
+    (reason,) = found.reasons
+    assert "the champion did not answer 2 of 2 held-out rows" in reason
+    assert "MLflow cannot load it" in reason
+    assert evaluated(tmp_path, candidate, champion, regression={"unanswered": 1}).passed
