@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
+from components.identity import Identity
 from components.metrics import Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
+from components.platform.model_registry import ModelRegistry
 
 Weights = Mapping[str, int]
 """Traffic share in percent by the versions present; the values sum to 100. A version may be present
@@ -32,6 +34,11 @@ class StoredVersion:
     digest: str
     """SHA-256 of the manifest, in hexadecimal: with model and number it names what is served."""
     uri: str
+
+    @property
+    def identity(self) -> Identity:
+        """What the version is, wherever its files are."""
+        return Identity(self.model, self.version, self.digest)
 
 
 @dataclass(frozen=True)
@@ -77,13 +84,25 @@ class Lease:
 
 
 class Serving(Protocol):
-    """Model versions as running predictors."""
+    """Model versions as running predictors.
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+    ``version`` is a version's name at its endpoint (`components.identity`): what routes, counters
+    and answers call it.
+    """
+
+    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start (or keep) a predictor of the version whose verified files are ``stored``.
 
         One that was ready and is not any more is started again.
+
+        Args:
+            endpoint: whose.
+            stored: the files.
+            name: the version's name there; its number if empty.
         """
+
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from: the one to ask what serves. None: nobody knows."""
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference."""
@@ -251,62 +270,6 @@ class Endpoints(Protocol):
 
     def names(self) -> list[str]:
         """Every endpoint."""
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version of a model."""
-
-    model: str
-    version: str
-    run_id: str
-    model_id: str
-    """The logged model behind the version; empty for versions made before MLflow 3."""
-    tags: Mapping[str, str]
-
-
-class ModelRegistry(Protocol):
-    """As much of MLflow as a release needs. Each call may raise `Unreachable`."""
-
-    @property
-    def url(self) -> str:
-        """The server's base URL, for MLflow's own clients."""
-
-    def version(self, model: str, version: str) -> ModelVersion:
-        """The version's entry; InputError if there is none."""
-
-    def alias(self, model: str, alias: str) -> str | None:
-        """The version that carries ``alias``, or None; InputError if there is no such model."""
-
-    def set_alias(self, model: str, alias: str, version: str) -> None:
-        """Move ``alias`` to ``version``."""
-
-    def delete_alias(self, model: str, alias: str) -> None:
-        """Take ``alias`` away; harmless when no version carries it."""
-
-    def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
-        """Set tags of a version; values are written as text."""
-
-    def download(self, model: str, version: str, folder: Path) -> None:
-        """Copy the version's files into ``folder``; ArtifactError if they cannot be taken."""
-
-    def find_run(self, experiment: str, tag: str, value: str) -> str | None:
-        """The id of the run in ``experiment`` whose ``tag`` has ``value``, or None."""
-
-    def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
-        """A new run in the experiment of that name; its id."""
-
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float], model_id: str = "") -> None:
-        """Write metrics to a run and, where given, to the logged model."""
-
-    def end_run(self, run_id: str, status: str) -> None:
-        """Close a run; ``status`` is FINISHED, FAILED or KILLED."""
-
-    def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
-        """Store ``content`` as the run's artifact ``path``, replacing what was there."""
-
-    def artifact(self, run_id: str, path: str) -> bytes | None:
-        """The content of the run's artifact ``path``, or None."""
 
 
 @dataclass(frozen=True)

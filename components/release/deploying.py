@@ -60,7 +60,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             # deployed, and to apply that is to restart it under all of the traffic.
             ready = serving.readiness(name, version).state == "ready"
             if version != state.champion or not ready:
-                serving.create(state.endpoint, state.stored(version))
+                serving.create(state.endpoint, state.stored(version), version)
         for version in wanted:
             _wait_ready(release, name, version)
         if state.champion and not release.platform.traffic.weights(name):

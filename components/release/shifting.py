@@ -3,11 +3,11 @@
 from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
 from components.judge import Verdict
 from components.platform import RouteLimits, Weights
-from components.record import AliasSet, WeightsSet
-from components.registry import names
+from components.record import WeightsSet
 from components.release import watching
 from components.release.context import Release, records_failure
 from components.release.lease import HeldLease
+from components.release.marking import mark_candidate
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Shifted
 from components.release.state import ReleaseState
@@ -52,13 +52,13 @@ def blocks_promotion(verdict: Verdict) -> bool:
 
 
 def _mark_candidate(release: Release, state: ReleaseState) -> None:
-    """Mark the version that has canary traffic; a registry that is away must not stop a watch."""
+    """Mark the version that has canary traffic; a registry that fails must not stop a watch."""
     try:
-        release.platform.registry.set_alias(state.model, names.CANDIDATE, state.candidate)
+        mark_candidate(release, state)
     except Unreachable as error:
         release.record.note("registry_unreachable", str(error))
-    else:
-        release.record.append(AliasSet(alias=names.CANDIDATE, version=state.candidate))
+    except InputError as error:
+        release.record.note("registry_refused", str(error))
 
 
 def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights: Weights) -> float:

@@ -97,20 +97,27 @@ class LocalServing:
         file = self._file(kept.backend.endpoint, kept.backend.version)
         replace_json(file, asdict(kept))
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start (or keep) a predictor of the version and make it known to the gateway.
+
+        Args:
+            endpoint: whose.
+            stored: the version's files.
+            name: what the version is called there; its number if empty.
 
         Raises:
             ArtifactError: the version's files are missing or were altered.
-            PlatformError: users are served other files under the same version.
+            PlatformError: users are served other files under the same name.
             Unreachable: the files' store does not answer, or the platform is not up.
         """
         with locked(self._copies):
-            before = self._read(endpoint.name, stored.version)
+            name = name or stored.version
+            before = self._read(endpoint.name, name)
             if before:
                 self._refuse_other_files(before, stored)
                 lost.end_if_lost(self.home, before.backend)
-            kept = self._new(endpoint, stored, before.backend if before else None)
+            backend = before.backend if before else self._new_backend(endpoint.name, name)
+            kept = self._new(endpoint, stored, backend)
             folder = self._copy(stored)
             self._write(kept)
         supervision.write_program(self.home, program(endpoint, kept.backend, folder))
@@ -127,21 +134,22 @@ class LocalServing:
         return self.home.path / "bundles.lock"
 
     def _refuse_other_files(self, before: _Kept, now: StoredVersion) -> None:
-        served = before.stored.digest if before.stored else now.digest
-        if served != now.digest and self._share(before.backend):
+        served = before.stored.identity if before.stored else now.identity
+        if served != now.identity and self._share(before.backend):
             raise PlatformError(
-                f"{before.backend.endpoint} version {now.version} serves users from other files"
-                f" ({served[:12]}, not {now.digest[:12]}): register the new ones as a version of"
-                " their own"
+                f"{before.backend.endpoint} version {before.backend.version} serves users from"
+                f" other files ({served.model} {served.digest[:12]}, not {now.model}"
+                f" {now.digest[:12]}): register the new ones as a version of their own"
             )
 
-    def _new(self, endpoint: Endpoint, stored: StoredVersion, backend: Backend | None) -> _Kept:
-        if backend is None:
-            known = [each for each, _ in predictors.known(self.home)]
-            taken = [port for each in known for port in (each.http_port, each.grpc_port)]
-            taken += ports.kept(self.home).values()
-            backend = Backend(endpoint.name, stored.version, *ports.choose(2, taken))
-        log = self.home.logs / f"{program_name(endpoint.name, stored.version)}.log"
+    def _new_backend(self, endpoint: str, version: str) -> Backend:
+        known = [each for each, _ in predictors.known(self.home)]
+        taken = [port for each in known for port in (each.http_port, each.grpc_port)]
+        taken += ports.kept(self.home).values()
+        return Backend(endpoint, version, *ports.choose(2, taken))
+
+    def _new(self, endpoint: Endpoint, stored: StoredVersion, backend: Backend) -> _Kept:
+        log = self.home.logs / f"{program_name(backend.endpoint, backend.version)}.log"
         return _Kept(
             backend,
             stored,
@@ -188,6 +196,11 @@ class LocalServing:
     def _write_targets(self) -> None:
         with locked(self.home.path / "targets.lock"):
             prometheus_server.write_targets(self.home, predictors.backends(self.home))
+
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from; None without one."""
+        kept = self._read(endpoint, version)
+        return kept.stored if kept else None
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it.

@@ -54,20 +54,25 @@ class MemoryServing:
         self._settle = settle
         self._predictors: dict[tuple[str, str], Predictor] = {}
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start a predictor, or keep the one that is there.
 
         Not one that failed, that was ready and is not any more, or that has other files.
+
+        Raises:
+            PlatformError: users are served other files under the same name.
         """
-        key = (endpoint.name, stored.version)
+        key = (endpoint.name, name or stored.version)
         old = self._predictors.get(key)
         whole = old and old.readiness.state != "failed" and old.readiness != LOST
         if old and old.stored == stored and whole:
             old.endpoint = endpoint
             return
+        if old and old.stored.identity != stored.identity and self._share(*key):
+            raise PlatformError(f"{key[0]} version {key[1]} serves users from other files")
         self._settle()
         new = self._predictors[key] = Predictor(endpoint, stored)
-        start = self.starts.get(stored.version, Start())
+        start = self.starts.get(key[1], Start())
 
         def started() -> None:
             if new.readiness.state == "starting":
@@ -79,6 +84,11 @@ class MemoryServing:
         else:
             started()
 
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from."""
+        found = self._predictors.get((endpoint, version))
+        return found.stored if found else None
+
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor can answer, and if not, why not."""
         found = self._predictors.get((endpoint, version))
@@ -88,7 +98,7 @@ class MemoryServing:
         """Stop the predictor when no proxy sends anybody there any more."""
         if (endpoint, version) not in self._predictors:
             return
-        if share := self._proxies.asked(endpoint).get(version, 0):
+        if share := self._share(endpoint, version):
             raise PlatformError(
                 f"{endpoint} version {version} still gets {share}% of the traffic:"
                 " move the traffic before deleting it"
@@ -102,6 +112,9 @@ class MemoryServing:
         )
         self._settle()
         del self._predictors[endpoint, version]
+
+    def _share(self, endpoint: str, version: str) -> int:
+        return self._proxies.asked(endpoint).get(version, 0)
 
     def versions(self, endpoint: str) -> list[str]:
         """The versions that have a predictor now, ready or not."""
