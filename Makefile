@@ -5,7 +5,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test check contract audit format bench bench-predictor clean
+.PHONY: help setup demo unit test check contract fuzz audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(READY) ## run every test, the end-to-end ones included
 
 contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)
 	SLUICE_CONTRACT=all $(BIN)/python -m pytest -n 2 tests/predictor/test_mlflow_contract.py
+
+fuzz: $(READY) ## try 100,000 random cases of everything that comes from outside (SEED=1 repeats)
+	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED))
 
 check: $(READY) audit ## lint, format and type checks, and the audit
 	$(BIN)/ruff check .

@@ -44,7 +44,7 @@ SHORT_FILES = ("components", "pipelines", "cli", "local")
 OF_THE_TREE = ("test_layers.py", "test_dependencies.py", "test_docs.py")
 """Rules of the whole tree, which mirror nothing."""
 
-NO_ROOM = (("e2e",), ("contract",), ("support",), ("on_cluster",))
+NO_ROOM = (("e2e",), ("contract",), ("support",), ("on_cluster",), ("fuzz",))
 """Suites across the rooms; every other folder of tests mirrors a package or a module."""
 
 NOT_YET: dict[str, str] = {}
