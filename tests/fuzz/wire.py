@@ -5,12 +5,14 @@ Whatever a client sends is answered, or refused as its own fault: never 500, not
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
 
-from components.predictor.http.tensors import DATATYPES
+from components.predictor.http.tensors import DATATYPES, to_bytes
+from components.predictor.model import Tensor
 from components.predictor.scheduling.engine import Engine
 from tests.fuzz import mutate
 from tests.fuzz.models import Fuzzed, models
@@ -108,7 +110,107 @@ def _v2(draw: Random, fuzzed: Fuzzed) -> tuple[str, bytes, dict[str, str]]:
     return "/v2/models/m/infer", _json(draw, right), {"content-type": "application/json"}
 
 
+def _binary(draw: Random, fuzzed: Fuzzed) -> tuple[str, bytes, dict[str, str]]:
+    """The form that has its tensors behind the JSON; with its sizes right or wrong."""
+    inputs, tails = [], []
+    for tensor in fuzzed.tensors:
+        raw = _raw(tensor)
+        tails.append(mutate.content(draw, raw) if draw.random() < 0.3 else raw)
+        size = len(tails[-1]) if draw.random() < 0.9 else len(raw)
+        inputs.append(
+            {
+                "name": tensor.name,
+                "shape": tensor.shape,
+                "datatype": draw.choice(DATATYPES) if draw.random() < 0.1 else tensor.datatype,
+                "parameters": {"binary_data_size": size},
+            }
+        )
+    parameters = {**fuzzed.params, "binary_data_output": draw.random() < 0.5}
+    head = json.dumps({"inputs": inputs, "parameters": parameters}).encode()
+    if draw.random() < 0.4:
+        head = _json(draw, json.loads(head))
+    length = len(head) if draw.random() < 0.95 else len(head) + draw.randrange(-3, 3)
+    headers = {
+        "content-type": "application/octet-stream",
+        "inference-header-content-length": str(length),
+    }
+    return "/v2/models/m/infer", head + b"".join(tails), headers
+
+
+def _raw(tensor: Tensor) -> bytes:
+    packed = tensor
+    if tensor.datatype == "BYTES":
+        packed = replace(tensor, data=[str(value) for value in tensor.data])
+    return to_bytes(packed)
+
+
+def _message(draw: Random, fuzzed: Fuzzed) -> bytes:
+    """A ModelInferRequest: with contents or raw, wrong in a field or in a byte."""
+    from kserve.constants.constants import GRPC_CONTENT_DATATYPE_MAPPINGS as FIELDS
+    from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+
+    raw = draw.random() < 0.5
+    request = pb.ModelInferRequest(model_name="m", id="1")
+    for name, value in fuzzed.params.items():
+        if isinstance(value, float):
+            request.parameters[name].int64_param = int(value)
+    for tensor in fuzzed.tensors:
+        datatype = draw.choice(DATATYPES) if draw.random() < 0.1 else tensor.datatype
+        shape = [draw.choice((-1, 0, 1, 2, 2**62, size)) for size in tensor.shape]
+        given = request.inputs.add(
+            name=tensor.name,
+            datatype=datatype,
+            shape=shape if draw.random() < 0.1 else tensor.shape,
+        )
+        if raw:
+            content = _raw(tensor)
+            wrong = draw.random() < 0.2
+            request.raw_input_contents.append(mutate.content(draw, content) if wrong else content)
+            continue
+        values = [_near(draw, value) for value in tensor.data]
+        field = FIELDS[tensor.datatype]
+        if draw.random() < 0.1:
+            field = draw.choice(list(FIELDS.values()))
+        with suppress(TypeError, ValueError, OverflowError):  # of what protobuf itself does not take
+            getattr(given.contents, field).extend(values)
+    message: bytes = request.SerializeToString()
+    return mutate.content(draw, message) if draw.random() < 0.4 else message
+
+
+def _near(draw: Random, value: Any) -> Any:
+    """A value as protobuf has it; at times one at the edge of its type."""
+    if isinstance(value, str):
+        content = value.encode()
+        return mutate.content(draw, content) if draw.random() < 0.1 else content
+    if draw.random() >= 0.1:
+        return value
+    edges: list[Any] = [each for each in mutate.ODD if type(each) is type(value)]
+    return draw.choice(edges or [value])
+
+
+_OF_CLIENTS = ("OK", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED")
+_CALLS = ("ModelReady", "ModelMetadata", "ServerReady", "ServerMetadata", "RepositoryModelLoad")
+
+
+@contextmanager
+def _over_grpc() -> Iterator[Ask]:
+    server, found = _stage()
+
+    def ask(draw: Random) -> str:
+        fuzzed, engine = draw.choice(found)
+        server.service.open(fuzzed.model, engine, {})
+        call = "ModelInfer" if draw.random() < 0.97 else draw.choice(_CALLS)
+        status, said = server.rpc(call, _message(draw, fuzzed))
+        assert status in _OF_CLIENTS, (call, status, said[:2000])
+        assert status == "OK" or (said and b"Traceback" not in said), (status, said[:2000])
+        return status
+
+    yield ask
+
+
 TARGETS = (
     Target("v1", _over_http(_v1)),
     Target("v2", _over_http(_v2)),
+    Target("binary", _over_http(_binary)),
+    Target("grpc", _over_grpc),
 )

@@ -351,6 +351,25 @@ def test_the_client_s_fault_is_an_invalid_argument_in_grpc(
     assert (code, bool(said)) == (grpc.StatusCode.INVALID_ARGUMENT, True)
 
 
+@pytest.mark.parametrize("call", ["ModelInfer", "ModelReady", "ModelMetadata", "ServerLive"])
+@pytest.mark.parametrize("message", [b"\xff\xff", b"\x0a\x05m"])
+def test_a_message_that_does_not_decode_is_an_invalid_argument(
+    predictor: Predictor, call: str, message: bytes
+) -> None:
+    async def asking() -> None:
+        async with grpc.aio.insecure_channel(predictor.grpc) as channel:
+            method = channel.unary_unary(f"/inference.GRPCInferenceService/{call}")
+            await method(message, timeout=20)
+
+    faults = 'inference_requests_total{code="400"}'
+    before = predictor.metrics().get(faults, 0)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        asyncio.run(asking())
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "does not decode" in (caught.value.details() or "")
+    assert predictor.metrics().get(faults, 0) - before == (call == "ModelInfer")
+
+
 def test_raw_inputs_get_raw_outputs_and_others_get_contents(predictor: Predictor) -> None:
     raw = ask(predictor, "ModelInfer", rpc(raw=[b"\x02\0\0\0w1"]))
     plain = ask(predictor, "ModelInfer", rpc())

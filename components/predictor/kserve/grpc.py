@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_interceptor.server import AsyncServerInterceptor
 from kserve.constants.constants import GRPC_CONTENT_DATATYPE_MAPPINGS
 from kserve.protocol.dataplane import DataPlane
@@ -73,20 +74,31 @@ def create(
         PlatformError: the port is taken.
     """
     server = grpc.aio.server(
-        interceptors=(_Counting(service.metrics), _Errors()),
+        interceptors=interceptors(service),
         options=[
             ("grpc.max_send_message_length", max_message),
             ("grpc.max_receive_message_length", max_message),
             ("grpc.so_reuseport", 0),
         ],
     )
-    servicer = _Servicer(dataplane, extension, service)
-    add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    attach(server, dataplane, extension, service)
     try:
         server.add_insecure_port(f"{host}:{port}")
     except RuntimeError as error:
         raise PlatformError(f"gRPC cannot listen on {host}:{port}: choose another port") from error
     return server
+
+
+def interceptors(service: Service) -> tuple[Any, ...]:
+    """What stands before every call, the outermost first."""
+    return _Counting(service.metrics), _Errors(), _Decoding()
+
+
+def attach(
+    server: Any, dataplane: DataPlane, extension: ModelRepositoryExtension, service: Service
+) -> None:
+    """Let ``server`` answer the calls of the protocol; see `create` for the others."""
+    add_GRPCInferenceServiceServicer_to_server(_Servicer(dataplane, extension, service), server)
 
 
 class _Servicer(InferenceServicer):  # type: ignore[misc]  # KServe ships no types
@@ -210,6 +222,33 @@ def _answer(answer: Any, raw: bool) -> Any:
             values = [v if isinstance(v, bytes) else str(v).encode() for v in values]
         getattr(described.contents, GRPC_CONTENT_DATATYPE_MAPPINGS[tensor.datatype]).extend(values)
     return response
+
+
+class _Decoding(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # gRPC ships no types
+    """Decodes messages behind the other interceptors.
+
+    So one that is none is counted and answered as the client's fault, where gRPC itself would call
+    it an unknown error of the server.
+    """
+
+    async def intercept_service(self, continuation: Callable[..., Any], details: Any) -> Any:
+        """The handler of a call, which takes the message as bytes."""
+        handler = await continuation(details)
+        if handler is None:
+            return None
+
+        async def call(message: bytes, context: Any) -> Any:
+            try:
+                request = handler.request_deserializer(message)
+            except DecodeError as error:
+                raise InputError(
+                    f"the message is none of {details.method}: it does not decode"
+                ) from error
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            call, response_serializer=handler.response_serializer
+        )
 
 
 class _Errors(ExceptionToStatusInterceptor):  # type: ignore[misc]  # KServe ships no types

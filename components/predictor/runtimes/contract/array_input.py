@@ -7,6 +7,7 @@ from components.errors import ArtifactError, InputError
 from components.predictor.model import Spec
 from components.predictor.runtimes.contract.form import UNNAMED
 from components.predictor.runtimes.contract.kinds import Scalar
+from components.predictor.runtimes.contract.scalars import check_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +58,10 @@ class Input:
         import numpy as np
 
         if self.dtype.kind == "O":
+            try:
+                check_json(given)
+            except ValueError as error:
+                raise InputError(f"row {row} of {self.called} {error}") from error
             array = np.empty((), dtype=object)
             array[()] = given
             return array if not self.shape else self._object(given, row)

@@ -13,6 +13,7 @@ from components.predictor.runtimes.contract.scalars import (
     DATATYPES,
     INTEGERS,
     READERS,
+    check_json,
     read_datetime,
     shown,
 )
@@ -226,13 +227,14 @@ class MapOf(Kind):
 
 
 class Anything(Kind):
-    """MLflow's AnyType: whatever JSON can say."""
+    """MLflow's AnyType: whatever JSON can say, in numbers of 64 bits."""
 
     name = "value of any type"
     is_json = True
 
     def value(self, given: Any) -> Any:
         """See `Kind`."""
+        check_json(given)
         return given
 
     def null(self, required: bool) -> Any:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+MAX_DEPTH = 100
+"""Of lists and records within each other, where a signature sets no limit."""
 INTEGERS = {"integer": 31, "long": 63}
 """Bits without the sign."""
 _LARGEST_FLOAT32 = 3.4028235677973366e38
@@ -101,6 +103,21 @@ def read_datetime(given: Any) -> Any:
         f"holds {shown(given)}, which is no datetime between 1678 and 2261: "
         "send ISO 8601, such as 2024-05-01T13:00:00Z"
     )
+
+
+def check_json(given: Any, depth: int = 0) -> None:
+    """Refuse what no answer could hold, though JSON can say it, in a value of any form.
+
+    Raises:
+        ValueError: a whole number beyond 64 bits, or lists and records nested too deeply.
+    """
+    if isinstance(given, int) and not -(1 << 63) <= given < 1 << 64:
+        raise ValueError(f"holds {shown(given)}, which is beyond 64 bits")
+    if isinstance(given, list | dict):
+        if depth == MAX_DEPTH:
+            raise ValueError(f"is nested more than {MAX_DEPTH} deep")
+        for part in given.values() if isinstance(given, dict) else given:
+            check_json(part, depth + 1)
 
 
 def shown(given: Any) -> str:

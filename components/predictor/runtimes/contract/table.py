@@ -10,6 +10,7 @@ from components.errors import InputError
 from components.predictor.model import Spec, Tensor
 from components.predictor.runtimes.contract.form import UNNAMED
 from components.predictor.runtimes.contract.kinds import Kind, Scalar
+from components.predictor.runtimes.contract.scalars import check_json
 from components.predictor.runtimes.rows import nested, require, text_of, values_of
 
 if TYPE_CHECKING:
@@ -245,6 +246,7 @@ class Table:
         if isinstance(value, bytes):
             value = text_of(value, UNNAMED)
         try:
+            check_json(value)
             self._check(value)
         except ValueError as error:
             raise InputError(f"row {number} {error}") from error
