@@ -143,11 +143,7 @@ def _opened(description: Description) -> Opened:
     loader = pyfunc.get("loader_module")
     known = _FORMATS.get(loader) if isinstance(loader, str) else None
     if known is None:
-        what = "unpickles or imports what stands in the model"
-        raise _Refused(
-            f"loader {loader!r} is none of those that run no code: it may be one that"
-            f" {what}, which can run any code"
-        )
+        raise _Refused(f"loader {loader!r} is none of those that are known to run no code")
     _refuse_keys("the file", description.content, _TOP_LEVEL)
     if description.content.get("is_signature_from_type_hint"):
         raise _Refused("its signature is a type hint of code")

@@ -7,8 +7,8 @@ import msgspec
 
 from components import dataset
 from components.endpoint import Endpoint
+from components.evaluation.apart import score_apart
 from components.evaluation.result import EvaluationResult, Scores, assess
-from components.evaluation.scoring import score
 from components.requirements import mismatches
 
 __all__ = ["EvaluationResult", "evaluate"]
@@ -38,7 +38,7 @@ def evaluate(
     data = data.sample(criteria.dataset.rows)
 
     def scores(bundle: Path) -> Scores:
-        return score(bundle, endpoint.serving, data, criteria.latency.concurrency)
+        return score_apart(bundle, endpoint.serving, data, criteria.latency.concurrency)
 
     found = assess(
         criteria,

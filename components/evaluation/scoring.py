@@ -19,7 +19,7 @@ from components.predictor.model import ModelFailure
 if TYPE_CHECKING:
     from components.predictor.service import Service
 
-_DEADLINE = 60.0
+DEADLINE = 60.0
 """Seconds for one row; the latency criterion, not a deadline, judges a slow model."""
 
 
@@ -105,7 +105,7 @@ async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
             "--model-name=evaluation",
             "--model-version=0",
             *arguments(serving),
-            f"--deadline={_DEADLINE}",
+            f"--deadline={DEADLINE}",
         ]
     )
     service = Service(settings.model_name, settings.model_version)
@@ -120,7 +120,7 @@ async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
         yield service
     finally:
         engine.close()
-        await asyncio.to_thread(engine.join, _DEADLINE)
+        await asyncio.to_thread(engine.join, DEADLINE)
 
 
 def _label(prediction: Any) -> Any:

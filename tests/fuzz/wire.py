@@ -171,7 +171,9 @@ def _message(draw: Random, fuzzed: Fuzzed) -> bytes:
         field = FIELDS[tensor.datatype]
         if draw.random() < 0.1:
             field = draw.choice(list(FIELDS.values()))
-        with suppress(TypeError, ValueError, OverflowError):  # of what protobuf itself does not take
+        with suppress(
+            TypeError, ValueError, OverflowError
+        ):  # of what protobuf itself does not take
             getattr(given.contents, field).extend(values)
     message: bytes = request.SerializeToString()
     return mutate.content(draw, message) if draw.random() < 0.4 else message
