@@ -20,6 +20,9 @@ _MEND = (
     " or set serving.allow_pickle: true"
 )
 
+_LONGEST = 500
+"""Characters of what is said of a file that may hold anything."""
+
 _TOP_LEVEL = frozenset(
     {
         "artifact_path",
@@ -107,7 +110,7 @@ def opened(folder: Path, description: Description) -> Opened:
     try:
         return _opened(description)
     except _Refused as error:
-        raise ArtifactError(f"{folder}: {error}: {_MEND}") from None
+        raise ArtifactError(f"{folder}: {str(error)[:_LONGEST]}: {_MEND}") from None
 
 
 def refuse_code(folder: Path, description: Description) -> Opened:

@@ -160,7 +160,8 @@ def _refuse_path(folder: Path, key: tuple[str, ...], value: str, known: Containe
 
 
 def _said(folder: Path, key: tuple[str, ...], value: str, what: str) -> str:
-    return f"{folder}: {NAME} names {value!r} as {'.'.join(key)}, {what}: save the model again"
+    named = f"{value!r:.300} as {'.'.join(key):.300}"
+    return f"{folder}: {NAME} names {named}, {what}: save the model again"
 
 
 def _leaves(value: str) -> bool:

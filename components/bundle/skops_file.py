@@ -17,6 +17,8 @@ from components.errors import ArtifactError
 
 SCHEMA = "schema.json"
 _MAX_SCHEMA_BYTES = 512 * 1024 * 1024
+_LONGEST = 300
+"""Characters of a name that is looked at and shown."""
 _MAX_FILE_BYTES = 32 * 1024 * 1024 * 1024
 
 NAMES: frozenset[str] = frozenset[str]().union(*BY_LOADER.values())
@@ -40,13 +42,14 @@ def refuse_code(path: Path) -> None:
         raise ArtifactError(
             f"{path.name} is no skops file that can be read: {said}: save the model again"
         ) from error
-    if schema.get("protocol") != PROTOCOL:
+    if (protocol := schema.get("protocol")) != PROTOCOL:
         raise ArtifactError(
-            f"{path.name} is a skops file of protocol {schema.get('protocol')!r}, not {PROTOCOL}:"
+            f"{path.name} is a skops file of protocol {protocol!r:.20}, not {PROTOCOL}:"
             " save the model again with the skops that is installed here"
         )
     for node in _nodes(schema):
-        loader, name = node["__loader__"], f"{node.get('__module__')}.{node.get('__class__')}"
+        loader = node["__loader__"][:_LONGEST]
+        name = f"{node.get('__module__')}.{node.get('__class__')}"[:_LONGEST]
         if loader not in BY_LOADER:
             raise ArtifactError(
                 f"{path.name} holds {name} by skops' {loader}, which can call any code: {_MEND}"

@@ -168,7 +168,6 @@ _PARTS: Mapping[str, str] = {
     ),
     "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
     "sklearn.cluster._bisect_k_means": "_BisectingTree",
-    "sklearn.compose._column_transformer": "_RemainderColsList",
     "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
     "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
@@ -309,7 +308,15 @@ BY_LOADER: Mapping[str, frozenset[str]] = {
     "SparseMatrixNode": _names(_SPARSE),
     "TreeNode": frozenset({"sklearn.tree._tree.Tree"}),
     "TupleNode": frozenset({"builtins.tuple", "sklearn.impute._iterative._ImputerTriplet"}),
-    "TypeNode": frozenset({"builtins.bool", "builtins.float", "builtins.int", "builtins.str"})
+    "TypeNode": frozenset(
+        {
+            "builtins.bool",
+            "builtins.float",
+            "builtins.int",
+            "builtins.str",
+            "collections.OrderedDict",
+        }
+    )
     | _names(_SCALARS),
 }
 """What each loader may make. Others are refused whatever they name: skops' nodes for bound methods,
