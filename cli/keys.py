@@ -4,6 +4,8 @@ import json
 
 import click
 
+from components.printing import say
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
@@ -22,7 +24,7 @@ def list_clients(as_json: bool) -> None:
     from components.platform import connect
 
     clients = connect().gateway.clients()
-    click.echo(json.dumps(clients) if as_json else "\n".join(clients))
+    say(json.dumps(clients) if as_json else "\n".join(clients))
 
 
 @command.command()
@@ -31,7 +33,7 @@ def show(client: str) -> None:
     """Print the key of CLIENT, and nothing else: a secret."""
     from components.platform import connect
 
-    click.echo(connect().gateway.key(client))
+    say(connect().gateway.key(client))
 
 
 @command.command()
@@ -41,7 +43,7 @@ def add(client: str) -> None:
     from components.platform import connect
 
     connect().gateway.add(client)
-    click.echo(f"{client}: has a key; 'sluice keys show {client}' prints it")
+    say(f"{client}: has a key; 'sluice keys show {client}' prints it")
 
 
 @command.command()
@@ -51,7 +53,7 @@ def rotate(client: str) -> None:
     from components.platform import connect
 
     connect().gateway.rotate(client)
-    click.echo(f"{client}: has a new key; 'sluice keys show {client}' prints it")
+    say(f"{client}: has a new key; 'sluice keys show {client}' prints it")
 
 
 @command.command()
@@ -61,4 +63,4 @@ def revoke(client: str) -> None:
     from components.platform import connect
 
     connect().gateway.revoke(client)
-    click.echo(f"{client}: has no key any more")
+    say(f"{client}: has no key any more")

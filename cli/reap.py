@@ -4,6 +4,8 @@ import time
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 @click.option("--every", type=float, help="Seconds between passes; one watch only if absent.")
@@ -24,15 +26,15 @@ def command(every: float | None) -> None:
         try:
             reaper = reaper or Reaper(connect())
             for line in reaper.run():
-                click.echo(line)
+                say(line)
             if every is None:
                 time.sleep(reaper.longest_lease())
                 for line in reaper.run():
-                    click.echo(line)
+                    say(line)
         except SluiceError as error:
             if every is None:
                 raise
-            click.echo(f"next pass tries again: {error}", err=True)
+            say(f"next pass tries again: {error}", err=True)
         if every is None:
             return
         time.sleep(every)

@@ -4,6 +4,8 @@ import json
 
 import click
 
+from components.printing import printable, say
+
 
 @click.command()
 @click.argument("source", metavar="MODEL_DIR")
@@ -29,7 +31,7 @@ def command(source: str, model: str, allow_pickle: bool, as_json: bool) -> None:
     server = register.client(connect().registry.url)
     own = register.register_own(server, source, model, allow_pickle)
     if as_json:
-        click.echo(
+        say(
             json.dumps(
                 {
                     "model": model,
@@ -40,7 +42,7 @@ def command(source: str, model: str, allow_pickle: bool, as_json: bool) -> None:
             )
         )
         return
-    click.echo(f"{model} {own.version}: registered; 'sluice release' takes --version {own.version}")
+    say(f"{model} {own.version}: registered; 'sluice release' takes --version {own.version}")
     for note in (own.refused, *own.notes):
         if note:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {printable(note)}", err=True)
