@@ -13,6 +13,7 @@ from typing import Any
 from components.bundle import skops_file
 from components.bundle.mlmodel import NAME, PYFUNC, Description
 from components.errors import ArtifactError
+from components.printing import printable
 from components.registry.names import LOADER_MODULE
 
 _MEND = (
@@ -110,7 +111,7 @@ def opened(folder: Path, description: Description) -> Opened:
     try:
         return _opened(description)
     except _Refused as error:
-        raise ArtifactError(f"{folder}: {str(error)[:_LONGEST]}: {_MEND}") from None
+        raise ArtifactError(f"{folder}: {printable(str(error)[:_LONGEST])}: {_MEND}") from None
 
 
 def refuse_code(folder: Path, description: Description) -> Opened:

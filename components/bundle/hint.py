@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from components.errors import ArtifactError
+from components.printing import printable
 
 _PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".cloudpickle", ".pt", ".pth"})
 _CODE_SUFFIXES = frozenset({".py", ".pyc", ".so", ".dll", ".dylib", ".pth"})
@@ -38,9 +39,9 @@ def executable_kind(path: Path) -> str | None:
                 with archive.open(member) as file:
                     inner = _content_kind(file.read(_TEXT_PICKLE_BYTES))
                 if inner or (inner := _named_kind(member.filename)):
-                    return f"contains {member.filename}, which {inner}"
+                    return f"contains {printable(member.filename[:300])}, which {inner}"
     except Exception as error:  # zlib, LZMA and bz2 have errors of their own, structures others
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = printable(" ".join(str(error).split())[:300]) or type(error).__name__
         raise ArtifactError(
             f"{path.name} is an archive that cannot be read: {said}: save the model again"
         ) from error

@@ -15,6 +15,7 @@ import yaml
 
 from components.errors import ArtifactError
 from components.files import read_limited
+from components.printing import printable
 
 NAME = "MLmodel"
 PYFUNC = "python_function"
@@ -108,7 +109,7 @@ def read(folder: Path) -> Description:
         found = _Loader(text).get_single_data()
     # Besides its own errors PyYAML lets through what a value's constructor raises.
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError) as error:
-        said = " ".join(str(error).split())[:300]
+        said = printable(" ".join(str(error).split())[:300])
         raise ArtifactError(
             f"{folder}: no MLflow pyfunc model: {NAME} is not readable: {said}: save the model"
             " again"
@@ -160,7 +161,7 @@ def _refuse_path(folder: Path, key: tuple[str, ...], value: str, known: Containe
 
 
 def _said(folder: Path, key: tuple[str, ...], value: str, what: str) -> str:
-    named = f"{value!r:.300} as {'.'.join(key):.300}"
+    named = printable(f"{value!r:.300} as {'.'.join(key):.300}")
     return f"{folder}: {NAME} names {named}, {what}: save the model again"
 
 

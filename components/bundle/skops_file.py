@@ -14,6 +14,7 @@ from typing import Any
 
 from components.bundle.skops_types import BY_LOADER, PROTOCOL
 from components.errors import ArtifactError
+from components.printing import printable
 
 SCHEMA = "schema.json"
 _MAX_SCHEMA_BYTES = 512 * 1024 * 1024
@@ -38,7 +39,7 @@ def refuse_code(path: Path) -> None:
     except ArtifactError:
         raise
     except Exception as error:  # zlib, LZMA and bz2 have errors of their own, JSON others
-        said = " ".join(str(error).split())[:300] or type(error).__name__
+        said = printable(" ".join(str(error).split())[:300]) or type(error).__name__
         raise ArtifactError(
             f"{path.name} is no skops file that can be read: {said}: save the model again"
         ) from error
@@ -48,8 +49,8 @@ def refuse_code(path: Path) -> None:
             " save the model again with the skops that is installed here"
         )
     for node in _nodes(schema):
-        loader = node["__loader__"][:_LONGEST]
-        name = f"{node.get('__module__')}.{node.get('__class__')}"[:_LONGEST]
+        loader = printable(node["__loader__"][:_LONGEST])
+        name = printable(f"{node.get('__module__')}.{node.get('__class__')}"[:_LONGEST])
         if loader not in BY_LOADER:
             raise ArtifactError(
                 f"{path.name} holds {name} by skops' {loader}, which can call any code: {_MEND}"

@@ -506,3 +506,25 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("yaml-tag", _yaml),
 )
 """Every way. None may run where pickles are not allowed."""
+
+
+def _honest(flavor: str, data: str, content: bytes) -> Callable[[Path, Path], None]:
+    def make(folder: Path, _: Path) -> None:
+        (folder / data).write_bytes(content)
+        pyfunc = {"loader_module": f"mlflow.{flavor}", "data": data, "code": None}
+        describe(folder, {"python_function": pyfunc, flavor: {"data": data, "code": None}})
+
+    return make
+
+
+def _honest_skops(folder: Path, _: Path) -> None:
+    write_skops(folder, node("ObjectNode", "sklearn.pipeline.Pipeline"), [])
+
+
+HONEST = (
+    _honest("onnx", "model.onnx", b""),
+    _honest("xgboost", "model.json", b"{}"),
+    _honest("lightgbm", "model.lgb", b"tree\n"),
+    _honest_skops,
+)
+"""Folders that are taken, though no library reads them."""
