@@ -35,7 +35,6 @@ _PATH_KEYS = frozenset(
         "env",
         "extra_files",
         "model_binary",
-        "model_code_path",
         "model_data",
         "model_dir",
         "model_path",
@@ -53,6 +52,8 @@ _PATH_KEYS = frozenset(
     }
 )
 """Keys of MLflow's flavours below which every text is a path to open."""
+_BY_NAME = "model_code_path"
+"""Where the file lay when it was saved; MLflow opens the one of its name beside `MLmodel`."""
 _EXAMPLE_PATHS = ("artifact_path", "serving_input_path")
 _NO_PATHS = frozenset({"uri", "model_config", "prompt_template"})
 """Where an artifact came from, and what is handed to the model as it is."""
@@ -142,7 +143,9 @@ def refuse_outside(folder: Path, description: Description, names: Iterable[str])
     for key, value in _texts(folder, description.flavors):
         if _NO_PATHS.intersection(key):
             continue
-        if _PATH_KEYS.intersection(key):
+        if _BY_NAME in key:
+            _refuse_path(folder, key, PurePosixPath(value).name, known)
+        elif _PATH_KEYS.intersection(key):
             _refuse_path(folder, key, value, known)
         elif _leaves(value):
             raise ArtifactError(_said(folder, key, value, "which leads out of the model's folder"))

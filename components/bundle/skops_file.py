@@ -18,8 +18,6 @@ from components.printing import printable
 
 SCHEMA = "schema.json"
 _MAX_SCHEMA_BYTES = 512 * 1024 * 1024
-_LONGEST = 300
-"""Characters of a name that is looked at and shown."""
 _MAX_FILE_BYTES = 32 * 1024 * 1024 * 1024
 
 NAMES: frozenset[str] = frozenset[str]().union(*BY_LOADER.values())
@@ -49,16 +47,12 @@ def refuse_code(path: Path) -> None:
             " save the model again with the skops that is installed here"
         )
     for node in _nodes(schema):
-        loader = printable(node["__loader__"][:_LONGEST])
-        name = printable(f"{node.get('__module__')}.{node.get('__class__')}"[:_LONGEST])
-        if loader not in BY_LOADER:
+        loader, name = node["__loader__"], f"{node.get('__module__')}.{node.get('__class__')}"
+        if name not in BY_LOADER.get(loader, ()):
+            asked = printable(f"skops' {loader:.100} for {name:.300}")
             raise ArtifactError(
-                f"{path.name} holds {name} by skops' {loader}, which can call any code: {_MEND}"
-            )
-        if name not in BY_LOADER[loader]:
-            raise ArtifactError(
-                f"{path.name} asks skops' {loader} for {name}, which is not on Sluice's list of"
-                f" what runs no code: {_MEND}"
+                f"{path.name} asks {asked}, which is not on Sluice's list of what runs no code:"
+                f" {_MEND}"
             )
 
 

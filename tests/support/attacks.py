@@ -502,6 +502,8 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("predict-fn", _keyed(predict_fn="get_raw_model")),
     Attack("python-model", _keyed(python_model="evil/__init__.py")),
     Attack("artifacts-outside", _keyed(artifacts={"a": {"path": "../x", "uri": "x"}})),
+    Attack("artifacts-code-outside", _keyed(model_code_path="evil/..")),
+    Attack("artifacts-code-elsewhere", _keyed(model_code_path="/etc/hostname")),
     Attack("env-outside", _keyed(env={"conda": "/etc/hostname"})),
     Attack("yaml-tag", _yaml),
 )
