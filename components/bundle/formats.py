@@ -14,7 +14,7 @@ from components.bundle import skops_file
 from components.bundle.mlmodel import NAME, PYFUNC, Description
 from components.errors import ArtifactError
 from components.printing import printable
-from components.registry.names import LOADER_MODULE
+from components.registry.names import FORMER_LOADER_MODULE, LOADER_MODULE
 
 _MEND = (
     "save the model as skops (mlflow.sklearn, serialization_format='skops') or ONNX (mlflow.onnx),"
@@ -247,6 +247,8 @@ def _own(pyfunc: Mapping[str, Any], _: Mapping[str, Any]) -> Opened:
     return Opened("", "own")
 
 
+_TEXTS = _Format("sluice_text_classifier", frozenset({"onnxruntime", "tokenizers"}), _own)
+
 _FORMATS: Mapping[str, _Format] = {
     "mlflow.sklearn": _Format(
         "sklearn",
@@ -268,7 +270,6 @@ _FORMATS: Mapping[str, _Format] = {
         ),
         _lightgbm,
     ),
-    LOADER_MODULE: _Format(
-        "sluice_text_classifier", frozenset({"onnxruntime", "tokenizers"}), _own
-    ),
+    LOADER_MODULE: _TEXTS,
+    FORMER_LOADER_MODULE: _TEXTS,
 }
