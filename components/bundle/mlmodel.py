@@ -20,10 +20,13 @@ from components.printing import printable
 NAME = "MLmodel"
 PYFUNC = "python_function"
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """A signature of some ten thousand columns."""
 _MAX_NODES = 20_000
 _MAX_DEPTH = 50
+_TEXT = "tag:yaml.org,2002:str"
+_LONGEST_NUMBER = 100
+"""Characters; the time to read one in base 60, which YAML has, grows with their square."""
 
 _PATH_KEYS = frozenset(
     {
@@ -81,9 +84,13 @@ class _Loader(yaml.SafeLoader):
         if self._nodes > _MAX_NODES or self._depth > _MAX_DEPTH:
             raise yaml.YAMLError("it has more parts than any model's")
         try:
-            return super().compose_node(parent, index)
+            node = super().compose_node(parent, index)
         finally:
             self._depth -= 1
+        is_text = not isinstance(node, yaml.ScalarNode) or node.tag == _TEXT
+        if not is_text and len(node.value) > _LONGEST_NUMBER:
+            raise yaml.YAMLError("it has a number or a date that is longer than any")
+        return node
 
     def flatten_mapping(self, node: Any) -> None:
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
