@@ -1,5 +1,6 @@
 """`MLmodel` is read with an end to what a file may ask of its reader."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,7 @@ def _multiplying() -> str:
     """Each name stands for nine of the one before."""
     nine = ", ".join(["*{}"] * 9)
     names = "abcdefghij"
-    lines = [
-        f"{new}: &{new} {{k: [{nine.replace('{}', old)}]}}"
-        for old, new in zip(names, names[1:], strict=False)
-    ]
+    lines = [f"{new}: &{new} {{k: [{nine.replace('{}', old)}]}}" for old, new in pairwise(names)]
     return "\n".join(["a: &a x", *lines, "flavors: {f: *j}"])
 
 
