@@ -87,8 +87,8 @@ class _Loader(yaml.SafeLoader):
             node = super().compose_node(parent, index)
         finally:
             self._depth -= 1
-        is_text = not isinstance(node, yaml.ScalarNode) or node.tag == _TEXT
-        if not is_text and len(node.value) > _LONGEST_NUMBER:
+        scalar = node if isinstance(node, yaml.ScalarNode) and node.tag != _TEXT else None
+        if scalar and len(scalar.value) > _LONGEST_NUMBER:
             raise yaml.YAMLError("it has a number or a date that is longer than any")
         return node
 
