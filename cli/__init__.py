@@ -4,6 +4,7 @@ A platform adds its own (`up`, `down`, `status`, `doctor`): see `components.plug
 """
 
 import importlib
+import os
 import sys
 from types import ModuleType
 
@@ -11,6 +12,7 @@ import click
 
 from components import plugins
 from components.errors import InputError, SluiceError
+from components.printing import say
 
 COMMANDS = {
     "validate": "check endpoint files",
@@ -68,7 +70,7 @@ def _tables() -> list[tuple[str, dict[str, str]]]:
     try:
         package = _platform()
     except InputError as error:
-        click.echo(f"sluice: {error}", err=True)
+        say(f"sluice: {error}", err=True)
         package = None
     brought = package.COMMANDS if package else {}
     theirs = {name: said for name, said in brought.items() if name not in COMMANDS}
@@ -88,8 +90,12 @@ def sluice() -> None:
 
 def main() -> None:
     """Entry point: errors of ours become one line and exit code 1."""
+    # What a command writes is its user's alone, in a home that others may enter, too.
+    os.umask(0o077)
+    # No process that it starts imports from the folder where the user stands: it may be a model's.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         sluice()
     except (SluiceError, OSError) as error:  # OSError: a full disk, a folder that may not be read
-        click.echo(f"sluice: {error}", err=True)
+        say(f"sluice: {error}", err=True)
         sys.exit(1)

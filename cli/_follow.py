@@ -10,8 +10,8 @@ import click
 
 from components.errors import Unreachable
 from components.judge import Verdict
+from components.printing import printable
 from components.record import Line, Record
-from components.report import formatting
 from components.report.line import describe
 
 POLL_S = 0.3
@@ -49,7 +49,7 @@ class _View:
         self._said: tuple[tuple[str, ...], float] = ((), 0.0)
 
     def show(self, line: Line, first: Line) -> None:
-        text = formatting.printable(describe(line))
+        text = printable(describe(line))
         if not text:
             return
         text = f"{_clock(line, first)}  {text}"

@@ -4,6 +4,8 @@ import json
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 @click.argument("endpoint", nargs=-1, required=True)
@@ -23,4 +25,4 @@ def command(endpoint: tuple[str, ...], as_json: bool) -> None:
     for named in endpoint:
         found = _endpoint.apply(platform, named)
         said = {"endpoint": found.name, "model": found.model}
-        click.echo(json.dumps(said) if as_json else f"{found.name}: applied (model {found.model})")
+        say(json.dumps(said) if as_json else f"{found.name}: applied (model {found.model})")

@@ -13,6 +13,7 @@ import click
 
 from cli._numbers import Finite
 from components.errors import InputError
+from components.printing import printable, say
 
 if TYPE_CHECKING:
     from components.judge import Policy, Poll
@@ -112,7 +113,6 @@ def command(
     from components.backtest.polls import preflight_of, read_polls, versions
     from components.judge import judge
     from components.report import verdict as shown
-    from components.report.formatting import printable
 
     if (polls_file is None) == (url is None):
         raise click.UsageError("give either --polls FILE or --prometheus URL")
@@ -128,21 +128,21 @@ def command(
     except InputError as error:
         if not as_json:
             raise
-        click.echo(json.dumps(shown.refused_as_json("unreadable_poll", str(error))))
+        say(json.dumps(shown.refused_as_json("unreadable_poll", str(error))))
         sys.exit(EXIT_CODES["ERROR"])
     if who.guessed:
         named = printable(f"judging version {who.candidate} against {who.champion}")
-        click.echo(f"{named}: --champion and --candidate say otherwise", err=True)
+        say(f"{named}: --champion and --candidate say otherwise", err=True)
     before = preflight_of(settings.policy, polls, who.champion)
     if before and not before.ok:
         if not as_json:
             raise InputError(before.text)
-        click.echo(json.dumps(shown.refused_as_json("p95_undecidable", before.text)))
+        say(json.dumps(shown.refused_as_json("p95_undecidable", before.text)))
         sys.exit(EXIT_CODES["ERROR"])
     verdict = judge(settings.policy, who.champion, who.candidate, polls)
     if as_json:
         found = shown.as_json(settings.policy, verdict, who.champion, who.candidate, len(polls))
-        click.echo(json.dumps(found))
+        say(json.dumps(found))
     else:
         from rich.console import Console
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.printing import say
+
 if TYPE_CHECKING:
     from components.gateway import Role
 
@@ -26,11 +28,8 @@ def list_clients(as_json: bool) -> None:
     from components.platform import connect
 
     clients = connect().gateway.clients()
-    if as_json:
-        click.echo(json.dumps(clients))
-        return
-    for client, role in clients.items():
-        click.echo(f"{client}  {role}")
+    lines = [f"{client}  {role}" for client, role in clients.items()]
+    say(json.dumps(clients) if as_json else "\n".join(lines))
 
 
 @command.command()
@@ -39,7 +38,7 @@ def show(client: str) -> None:
     """Print the key of CLIENT, and nothing else: a secret."""
     from components.platform import connect
 
-    click.echo(connect().gateway.key(client))
+    say(connect().gateway.key(client))
 
 
 @command.command()
@@ -55,7 +54,7 @@ def add(client: str, role: "Role") -> None:
     from components.platform import connect
 
     connect().gateway.add(client, role)
-    click.echo(f"{client}: has a key; 'sluice keys show {client}' prints it")
+    say(f"{client}: has a key; 'sluice keys show {client}' prints it")
 
 
 @command.command()
@@ -65,7 +64,7 @@ def rotate(client: str) -> None:
     from components.platform import connect
 
     connect().gateway.rotate(client)
-    click.echo(f"{client}: has a new key; 'sluice keys show {client}' prints it")
+    say(f"{client}: has a new key; 'sluice keys show {client}' prints it")
 
 
 @command.command()
@@ -75,4 +74,4 @@ def revoke(client: str) -> None:
     from components.platform import connect
 
     connect().gateway.revoke(client)
-    click.echo(f"{client}: has no key any more")
+    say(f"{client}: has no key any more")

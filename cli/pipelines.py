@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from components.printing import say
+
 
 @click.group()
 def command() -> None:
@@ -30,11 +32,11 @@ def compile_(check: bool) -> None:
         if not check:
             target.parent.mkdir(parents=True, exist_ok=True)
             compiler.compile_release(watched, target)
-            click.echo(f"{target.relative_to(Path.cwd())}: written")
+            say(f"{target.relative_to(Path.cwd())}: written")
             continue
         with tempfile.TemporaryDirectory() as folder:
             fresh = Path(folder, target.name)
             compiler.compile_release(watched, fresh)
             if not target.exists() or compiler.structure(fresh) != compiler.structure(target):
                 raise InputError(f"{target} is out of date: run 'sluice pipelines compile'")
-        click.echo(f"{target.name}: up to date")
+        say(f"{target.name}: up to date")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from components.printing import say
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data" / "banking77"
 CACHE = REPOSITORY / ".cache" / "models"
@@ -42,16 +44,16 @@ def command(data: Path, cache: Path, as_json: bool) -> None:
     platform = connect()
     began = time.monotonic()
 
-    def say(line: str) -> None:
-        click.echo(f"{time.monotonic() - began:5.1f} s  {line}", err=as_json)
+    def tell(line: str) -> None:
+        say(f"{time.monotonic() - began:5.1f} s  {line}", err=as_json)
 
-    versions = prepare(platform, cache, data, say)
+    versions = prepare(platform, cache, data, tell)
     if as_json:
-        click.echo(json.dumps([asdict(version) for version in versions]))
+        say(json.dumps([asdict(version) for version in versions]))
         return
     for version in versions:
         accuracy, rows = version.metrics["held_out_accuracy"], version.metrics["held_out_rows"]
-        click.echo(
+        say(
             f"{version.model} {version.version} ({version.name}): held-out accuracy "
             f"{accuracy:.4f} on {rows:.0f} rows{'' if version.new else ', was there already'}"
         )

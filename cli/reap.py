@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cli._numbers import Finite
+from components.printing import say
 
 
 @click.command()
@@ -33,22 +34,22 @@ def command(every: float | None, log_file: Path | None) -> None:
     from components.release.reaper import Reaper
 
     log = _log_to(log_file) if log_file else None
-    say = log.info if log else click.echo
+    tell = log.info if log else say
     reaper: Reaper | None = None
     while True:
         try:
             reaper = reaper or Reaper(connect())
             for line in reaper.run():
-                say(line)
+                tell(line)
             if every is None:
                 time.sleep(reaper.longest_lease())
                 for line in reaper.run():
-                    say(line)
+                    tell(line)
         except Exception as error:
             if every is None:
                 raise
             # Whatever it meets, it must be there for the next release: nobody may restart it.
-            say(f"next pass tries again: {error}")
+            tell(f"next pass tries again: {error}")
             if log and not isinstance(error, SluiceError | OSError):
                 log.exception("this was not foreseen")
         if every is None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from components.printing import printable, say
+
 if TYPE_CHECKING:
     from components.record import Record
     from pipelines.engines.contract import Engine, Result
@@ -83,10 +85,10 @@ def _outcome(record: Record, result: Result) -> dict[str, Any]:
 
 def _print(release_id: str, found: dict[str, Any], engine_log: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"release": release_id, **found}))
+        say(json.dumps({"release": release_id, **found}))
         return
     from components.report import formatting
 
-    click.echo(f"{formatting.OUTCOMES[found['outcome']]}: {found['reason']}")
+    say(f"{formatting.OUTCOMES[found['outcome']]}: {printable(found['reason'])}")
     if found["outcome"] == "error":
-        click.echo(f"engine log: {engine_log}", err=True)
+        say(f"engine log: {engine_log}", err=True)

@@ -5,6 +5,8 @@ import time
 
 import click
 
+from components.printing import printable, say
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -24,7 +26,7 @@ def command(as_json: bool) -> None:
         try:
             found.append(fold(Record(platform.records, release_id, platform.clock).lines()))
         except InputError as error:
-            click.echo(f"damaged: {error}", err=True)
+            say(f"damaged: {printable(str(error))}", err=True)
     for state in sorted(found, key=lambda state: state.started_at):
         row = {
             "release": state.release_id,
@@ -36,8 +38,8 @@ def command(as_json: bool) -> None:
             "reason": state.reason,
         }
         if as_json:
-            click.echo(json.dumps(row))
+            say(json.dumps(row))
         else:
-            click.echo(f"{row['started']}  {row['outcome']:<11}  {row['release']}")
+            say(f"{row['started']}  {row['outcome']:<11}  {row['release']}")
             if state.reason:
-                click.echo(f"{'':21}{state.reason}")
+                say(f"{'':21}{printable(state.reason)}")

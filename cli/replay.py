@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.errors import InputError
+from components.printing import printable, say
 
 if TYPE_CHECKING:
     from components.backtest.replay import Replay
@@ -50,7 +51,7 @@ def command(release: str, policy_file: Path | None, as_json: bool) -> None:
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     if as_json:
-        click.echo(json.dumps({"lines": len(lines), "head": lines[-1].hash, **result.to_json()}))
+        say(json.dumps({"lines": len(lines), "head": lines[-1].hash, **result.to_json()}))
     else:
         _print(where, len(lines), result, policy_file)
     if result.difference is not None:
@@ -58,20 +59,19 @@ def command(release: str, policy_file: Path | None, as_json: bool) -> None:
 
 
 def _print(where: str, lines: int, result: Replay, policy_file: Path | None) -> None:
-    from components.report.formatting import printable
 
-    click.echo(f"{where}: intact, {lines} lines, {result.polls} polls")
+    say(f"{where}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:
-        click.echo(
+        say(
             printable(f"not reproduced: {result.difference}")
             if result.difference
             else f"reproduced: {result.verdicts} verdicts"
         )
     if not result.complete:
-        click.echo("the record has no end: the release is not over, or its last lines are missing")
+        say("the record has no end: the release is not over, or its last lines are missing")
     for step, at in result.passed:
-        click.echo(f"{step:g} % passed at {at:g} s")
+        say(f"{step:g} % passed at {at:g} s")
     if result.decided is not None:
         by = f"by {policy_file}" if policy_file else "decided"
-        click.echo(f"{by}: {result.decided.decision} at {result.decided.at:g} s")
-        click.echo(f"  {printable(result.decided.text)}")
+        say(f"{by}: {result.decided.decision} at {result.decided.at:g} s")
+        say(f"  {printable(result.decided.text)}")

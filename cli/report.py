@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 @click.argument("release")
@@ -35,4 +37,4 @@ def command(release: str, out: Path | None, as_json: bool) -> None:
         out.write_text(page, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out}: {error.strerror}: choose another file by --out") from error
-    click.echo(json.dumps({"report": str(out)}) if as_json else str(out))
+    say(json.dumps({"report": str(out)}) if as_json else str(out))

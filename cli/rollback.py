@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 import click
 
+from components.printing import printable, say
+
 
 @click.command()
 @click.argument("endpoint")
@@ -25,11 +27,11 @@ def command(endpoint: str, reason: str, as_json: bool) -> None:
     platform = connect()
     done = roll_back(platform, _endpoint.under_way(platform, endpoint), reason)
     if as_json:
-        click.echo(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
         return
     shares = ", ".join(f"version {v} {w}%" for v, w in done.weights.items()) or "no route"
-    click.echo(f"in force: {shares}")
+    say(f"in force: {shares}")
     if done.outcome:
-        click.echo(f"{done.release_id}: {done.outcome}: {done.reason}")
+        say(f"{done.release_id}: {done.outcome}: {printable(done.reason)}")
     else:
-        click.echo(f"{done.release_id}: its record follows: {done.reason}", err=True)
+        say(f"{done.release_id}: its record follows: {printable(done.reason)}", err=True)

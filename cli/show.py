@@ -2,6 +2,8 @@
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 @click.argument("release")
@@ -21,7 +23,7 @@ def command(release: str, as_json: bool) -> None:
 
         from components.report.summary import summary
 
-        click.echo(json.dumps(summary(timeline) | {"record": where}))
+        say(json.dumps(summary(timeline) | {"record": where}))
         return
     from rich.console import Console
 

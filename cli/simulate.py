@@ -10,6 +10,7 @@ import click
 
 from cli._simulate_options import scenario_options
 from components.errors import InputError
+from components.printing import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -112,14 +113,14 @@ def command(
             {"name": entry.name, **result(run), "promises": promises(entry, run)}
             for entry, run in done
         ]
-        click.echo(json.dumps({"title": title, "kept": kept, "results": results}))
+        say(json.dumps({"title": title, "kept": kept, "results": results}))
     elif scenarios:
         _print(tables.many(done), tables.below_many(releases, seed))
     else:
         run = done[0][1]
         on = extended(run) if run.summary("sluice").held else None
         if as_json:
-            click.echo(json.dumps(result(run, on)))
+            say(json.dumps(result(run, on)))
         else:
             _print(tables.one(run), tables.below_one(run, on))
     if not kept:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli._numbers import Finite
+from components.printing import say
 
 if TYPE_CHECKING:
     from components.load.sender import Outcome
@@ -89,7 +90,7 @@ def command(  # noqa: PLR0917 (click passes by name)
         bodies = bodies_for(chosen, platform.files.read, seed, long_messages=mix == "production")
         uvloop.run(_until_stopped(lambda stop: send(url, headers, times, bodies, note, stop=stop)))
     summary = summarise(outcomes)
-    click.echo(summary.model_dump_json() if as_json else table(summary))
+    say(summary.model_dump_json() if as_json else table(summary))
 
 
 async def _until_stopped(sending: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:

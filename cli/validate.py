@@ -7,6 +7,7 @@ import click
 
 from components import endpoint
 from components.errors import InputError
+from components.printing import say
 
 
 @click.command()
@@ -20,15 +21,15 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
     if schema:
         from components import schemas
 
-        click.echo(schemas.text("endpoint"), nl=False)
+        say(schemas.text("endpoint"), nl=False)
         return
     wrong = 0
     for file in files or sorted(Path("endpoints").glob("*.yaml")):
         try:
             found = endpoint.load(file)
             endpoint.refuse_undecidable(found)
-            click.echo(f"{file}: ok: {found.name} serves {found.model}")
+            say(f"{file}: ok: {found.name} serves {found.model}")
         except InputError as error:
             wrong += 1
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
     sys.exit(1 if wrong else 0)

@@ -6,10 +6,9 @@ from pathlib import Path
 import msgspec
 
 from components import dataset
-from components.bundle import METADATA
-from components.endpoint import Endpoint, Serving
+from components.endpoint import Endpoint
+from components.evaluation.apart import score_apart
 from components.evaluation.result import EvaluationResult, assess
-from components.evaluation.scoring import score, score_champion
 from components.requirements import mismatches
 
 __all__ = ["EvaluationResult", "evaluate"]
@@ -37,27 +36,16 @@ def evaluate(
     criteria = endpoint.evaluation
     data = dataset.read(read, criteria.dataset.uri, criteria.dataset.target)
     data = data.sample(criteria.dataset.rows)
-
-    serving, clients = endpoint.serving, criteria.latency.concurrency
-    champion = None
-    if champion_bundle:
-        served_as = _served_as(champion_bundle, serving)
-        champion = score_champion(champion_bundle, served_as, data, clients)
-    known = champion.clients if champion else None
-    candidate = score(candidate_bundle, serving, data, clients, known)
+    scored = score_apart(
+        candidate_bundle, endpoint.serving, data, criteria.latency.concurrency, champion_bundle
+    )
     found = assess(
         criteria,
         data.targets,
-        candidate,
-        champion,
+        scored.candidate,
+        scored.champion,
         dataset=data.uri,
         dataset_digest=data.digest,
-        inputs=candidate.inputs,
+        inputs=scored.inputs,
     )
     return msgspec.structs.replace(found, warnings=(*found.warnings, *mismatches(candidate_bundle)))
-
-
-def _served_as(bundle: Path, serving: Serving) -> Serving:
-    """How the champion is opened: the file may be meant for a model of another kind by now."""
-    fits = serving.runtime == "mlflow" or (bundle / METADATA).is_file()
-    return serving if fits else serving.model_copy(update={"runtime": "mlflow"})

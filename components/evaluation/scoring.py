@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from components.bundle import METADATA
 from components.dataset import Dataset
 from components.endpoint import Serving
 from components.errors import ArtifactError, InputError, SluiceError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from components.predictor.runtimes import Runtime
     from components.predictor.service import Service
 
-_DEADLINE = 60.0
+DEADLINE = 60.0
 """Seconds for one row; the latency criterion, not a deadline, judges a slow model."""
 
 
@@ -55,6 +56,11 @@ class Scored(Scores, frozen=True, kw_only=True):
     """None where nobody can ask it."""
     inputs: InputsResult | None
     """Whether it takes what another one's clients send; None if none are given."""
+
+    @property
+    def scores(self) -> Scores:
+        """Its answers alone."""
+        return Scores(self.right, self.latencies_ms, self.failed, self.first_failure)
 
 
 def score(
@@ -90,17 +96,29 @@ def score_champion(bundle: Path, serving: Serving, data: Dataset, concurrency: i
     and must not be in the way of every candidate for ever.
     """
     try:
-        return asyncio.run(_score(bundle, serving, data, concurrency, None, champion=True))
+        served_as = _served_as(bundle, serving)
+        return asyncio.run(_score(bundle, served_as, data, concurrency, None, champion=True))
     except ArtifactError as error:
-        rows = range(len(data.rows))
-        return Scored(
-            right=(False,) * len(rows),
-            latencies_ms=(),
-            failed=tuple(rows),
-            first_failure=_said(error),
-            clients=None,
-            inputs=None,
-        )
+        return unanswered(data, _said(error))
+
+
+def unanswered(data: Dataset, why: str) -> Scored:
+    """A version that answered no row."""
+    rows = range(len(data.rows))
+    return Scored(
+        right=(False,) * len(rows),
+        latencies_ms=(),
+        failed=tuple(rows),
+        first_failure=why,
+        clients=None,
+        inputs=None,
+    )
+
+
+def _served_as(bundle: Path, serving: Serving) -> Serving:
+    """How the champion is opened: the file may be meant for a model of another kind by now."""
+    fits = serving.runtime == "mlflow" or (bundle / METADATA).is_file()
+    return serving if fits else serving.model_copy(update={"runtime": "mlflow"})
 
 
 async def _score(
@@ -231,7 +249,7 @@ async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
             "--model-name=evaluation",
             "--model-version=0",
             *arguments(serving),
-            f"--deadline={_DEADLINE}",
+            f"--deadline={DEADLINE}",
         ]
     )
     service = Service(settings.model_name, settings.model_version)
@@ -246,7 +264,7 @@ async def _opened(bundle: Path, serving: Serving) -> "AsyncIterator[Service]":
         yield service
     finally:
         engine.close()
-        await asyncio.to_thread(engine.join, _DEADLINE)
+        await asyncio.to_thread(engine.join, DEADLINE)
 
 
 def _label(prediction: Any) -> Any:

@@ -40,3 +40,6 @@ LOADER_MODULE = "components.registry.flavor"
 It may never change, wherever the code goes: stored artifacts carry it, a manifest protects them
 from being rewritten, and MLflow imports exactly this name to load them.
 """
+
+FORMER_LOADER_MODULE = "components.training.flavor"
+"""The same, of text classifiers that were registered before it moved."""

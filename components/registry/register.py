@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
-from components.bundle import verify, write_manifest
-from components.errors import ArtifactError, InputError, PlatformError
+from components.bundle import mlmodel, write_manifest
+from components.errors import InputError, PlatformError
 from components.model_name import refuse_model_name
 from components.registry.files import check_upload, fetch, refuse_lost_names
 from components.registry.names import (
@@ -26,10 +26,18 @@ from components.registry.names import (
 )
 from components.requirements import mismatches
 
+if TYPE_CHECKING:
+    from components.predictor.trial import Trial
+
 _UNNAMEABLE = re.compile(r"[/:.%\"']")
 """What MLflow takes in a registered model's name, or not, but never in a logged model's."""
 _DIGEST_CHARACTERS = 32
 """MLflow keeps at most 36 characters of a data set's digest."""
+_NO_MODEL = "no MLflow model: write one with mlflow.<flavor>.save_model(model, folder)"
+_NOT_TRIED = (
+    "it was not opened to see whether it can be served, since that runs its code:"
+    " 'sluice register --allow-pickle' does so"
+)
 
 
 @dataclass(frozen=True)
@@ -157,12 +165,13 @@ class Own:
 
     version: str
     refused: str
-    """Why it is served only where the endpoint's file allows a pickle; empty if it holds none."""
+    """Why it is served only where the endpoint's file allows a pickle; empty if it runs no code."""
     notes: tuple[str, ...] = ()
-    """What the model asks of its environment and does not find in this one."""
+    """What else its user should know: it was not tried, files look like code, its environment is
+    not this one."""
 
 
-def register_own(server: Any, source: str, model: str) -> Own:
+def register_own(server: Any, source: str, model: str, allow_pickle: bool = False) -> Own:
     """Register an MLflow model of a user's own, with a manifest, as a new version of ``model``.
 
     Args:
@@ -170,6 +179,7 @@ def register_own(server: Any, source: str, model: str) -> Own:
         source: the folder that ``mlflow.<flavor>.save_model`` wrote, or an address; see
             `registry.files.fetch`.
         model: name of the registered model, which is made if there is none.
+        allow_pickle: see whether it can be served even if opening it runs code of its own.
 
     Raises:
         InputError: the name is none for a model, or the source is no MLflow model with a signature
@@ -183,11 +193,11 @@ def register_own(server: Any, source: str, model: str) -> Own:
     refuse_model_name(model)
     with tempfile.TemporaryDirectory() as temporary:
         folder = fetch(server, source, Path(temporary, "model"))
-        description = _described(folder, source)
         refuse_lost_names(folder)
-        refused = _refused(folder)
-        notes = tuple(mismatches(folder))
-        _refuse_unservable(folder, source)
+        trial = examine(folder, source, allow_pickle)
+        description = _described(folder, source)
+        untried = () if trial.tried else (_NOT_TRIED,)
+        notes = (*untried, *trial.hints, *mismatches(folder))
         try:
             run_id, logged = _begin(server, REGISTERED_EXPERIMENT, model, model, {})
             _identified(description, run_id, logged).save(str(folder / "MLmodel"))
@@ -195,46 +205,52 @@ def register_own(server: Any, source: str, model: str) -> Own:
             version = _publish(server, model, run_id, logged, tags={MANIFEST_TAG: digest})
         except MlflowException as error:
             raise PlatformError(f"{model}: MLflow refused: {error}") from error
-    return Own(version, refused, notes)
+    return Own(version, trial.refused, notes)
 
 
-def _described(folder: Path, source: str) -> Any:
-    """What the file `MLmodel` says."""
-    from mlflow.models import Model
+def examine(folder: Path, source: str, allow_pickle: bool) -> "Trial":
+    """Open the model in ``folder`` and ask it its own example, as the predictor will.
 
-    try:
-        found = Model.load(str(folder))
-    except Exception as error:  # whatever stands in the file
-        raise InputError(
-            f"{source}: no MLflow model: write one with mlflow.<flavor>.save_model(model, folder)"
-        ) from error
-    if "python_function" not in found.flavors:
-        raise InputError(f"{source}: the model has no python_function flavor: it cannot be served")
-    if found.signature is None:
-        raise InputError(f"{source}: the model has no signature: save it with signature=...")
-    return found
+    All of it happens in another process and from a copy, and none of it without ``allow_pickle``
+    if it would run code of the model's.
 
+    Args:
+        folder: the model's files.
+        source: what errors call it.
+        allow_pickle: see `register_own`.
 
-def _refuse_unservable(folder: Path, source: str) -> None:
-    """Open the model and ask it its own example, as the predictor will: from a copy."""
+    Raises:
+        InputError: it is no MLflow model.
+        ArtifactError: it cannot be served, or holds a symbolic link, a special file or too many
+            files.
+    """
     from components.predictor.private_copy import fill, room_for
     from components.predictor.trial import refuse_unservable
 
     try:
+        if not (folder / mlmodel.NAME).is_file():
+            raise InputError(_NO_MODEL)
+        found = mlmodel.read(folder)
+        if mlmodel.PYFUNC not in found.flavors:
+            raise InputError("the model has no python_function flavor: it cannot be served")
+        if found.content.get("signature") is None:
+            raise InputError("the model has no signature: save it with signature=...")
+        write_manifest(folder)
         with room_for(folder) as room:
-            refuse_unservable(fill(room, folder))
-    except ArtifactError as error:
-        raise ArtifactError(f"{source}: {error}") from error
+            return refuse_unservable(fill(room, folder), allow_pickle)
+    except InputError as error:
+        said = str(error).removeprefix(f"{folder}: ")
+        raise type(error)(f"{source}: {said}") from error
 
 
-def _refused(folder: Path) -> str:
-    """Why an endpoint that allows no pickle refuses the files; empty if it does not."""
-    digest = write_manifest(folder)
+def _described(folder: Path, source: str) -> Any:
+    """What the file `MLmodel` says, as MLflow has it."""
+    from mlflow.models import Model
+
     try:
-        verify(folder, digest, allow_pickle=False)
-    except ArtifactError as error:
-        return str(error).removeprefix(f"{folder}: ")
-    return ""
+        return Model.load(str(folder))
+    except Exception as error:  # whatever stands in the file
+        raise InputError(f"{source}: {_NO_MODEL}") from error
 
 
 def _begin(

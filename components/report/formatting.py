@@ -51,11 +51,6 @@ def budget(shares: Mapping[str, float]) -> str:
     return f"false rollback: at most {100 * sum(shares.values()):.3g}% of releases ({spent})"
 
 
-def printable(text: str) -> str:
-    """Text of others without any character that a terminal would obey."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def count(value: float) -> str:
     """A count with thousands set apart."""
     return f"{value:,.0f}"

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.judge import budget
+from components.printing import printable
 from components.report import formatting, line
 from components.report.scorecard import Bar, evaluation, scorecard
 from components.report.timeline import Timeline, p95
@@ -40,7 +41,7 @@ def show(console: Console, timeline: Timeline, record: str) -> None:
 
 def _plain(text: str, style: str = "") -> Text:
     """Text from the record: no markup, and no character that a terminal would obey."""
-    return Text(formatting.printable(text), style)
+    return Text(printable(text), style)
 
 
 def _head(timeline: Timeline) -> RenderableType:

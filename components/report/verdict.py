@@ -8,13 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from components.judge import Code, Evidence, Policy, Verdict, budget
+from components.printing import printable
 from components.report import formatting
 
 
 def show(console: Console, policy: Policy, verdict: Verdict, champion: str, candidate: str) -> None:
     """Print the verdict with its evidence."""
     # Names of versions and sources are whatever the polls say: text, never markup.
-    said = Text(formatting.printable(f" at {verdict.at:g} s: {verdict.text}"))
+    said = Text(printable(f" at {verdict.at:g} s: {verdict.text}"))
     console.print(Text(verdict.decision, "bold") + said)
     if verdict.evidence is None:
         return
@@ -55,7 +56,7 @@ def _arms(evidence: Evidence, champion: str, candidate: str) -> Table:
         ("production", champion, evidence.champion),
     ):
         p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
-        name = Text(formatting.printable(f"{role} {version}"))
+        name = Text(printable(f"{role} {version}"))
         counts = (arm.requests, arm.errors, arm.unanswered, arm.refused)
         table.add_row(name, *(f"{count:.0f}" for count in counts), p95)
     return table

@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -21,10 +23,10 @@ def command(as_json: bool) -> None:
 
     findings = doctor.examine(find_home())
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings]))
+        say(json.dumps([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
-            click.echo(f"{'bad ' if finding.fix else 'ok  '} {finding.what}: {finding.found}")
+            say(f"{'bad ' if finding.fix else 'ok  '} {finding.what}: {finding.found}")
             if finding.fix:
-                click.echo(f"     fix: {finding.fix}")
+                say(f"     fix: {finding.fix}")
     sys.exit(1 if any(finding.fix for finding in findings) else 0)

@@ -2,6 +2,8 @@
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 def command() -> None:
@@ -14,4 +16,4 @@ def command() -> None:
 
     home = find_home()
     lifecycle.down(home)
-    click.echo(f"the platform in {home.path} is down")
+    say(f"the platform in {home.path} is down")

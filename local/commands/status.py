@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.printing import say
+
 if TYPE_CHECKING:
     from local.lifecycle import Health
 
@@ -28,12 +30,12 @@ def command(as_json: bool) -> None:
     healthy = bool(lines) and all(line.state == "ok" for line in lines)
     if as_json:
         servers = [asdict(line) | {"log": str(line.log)} for line in lines]
-        click.echo(json.dumps({"home": str(home.path), "healthy": healthy, "servers": servers}))
+        say(json.dumps({"home": str(home.path), "healthy": healthy, "servers": servers}))
     elif lines:
         _show(lines)
-        click.echo(f"logs: {home.logs}/<name>.log")
+        say(f"logs: {home.logs}/<name>.log")
     else:
-        click.echo(f"no platform in {home.path}: run 'sluice up'")
+        say(f"no platform in {home.path}: run 'sluice up'")
     sys.exit(0 if healthy else 1)
 
 

@@ -4,6 +4,8 @@ import time
 
 import click
 
+from components.printing import say
+
 
 @click.command()
 def command() -> None:
@@ -19,8 +21,8 @@ def command() -> None:
 
     home = find_home()
     began = time.monotonic()
-    kept = lifecycle.up(home, click.echo)
-    click.echo(f"the platform in {home.path} is up after {time.monotonic() - began:.1f} s")
-    click.echo(f"  gateway     {envoy_server.url(kept)}  (client keys: {home.keys})")
-    click.echo(f"  MLflow      {mlflow_server.url(kept)}")
-    click.echo(f"  Prometheus  {prometheus_server.url(kept)}")
+    kept = lifecycle.up(home, say)
+    say(f"the platform in {home.path} is up after {time.monotonic() - began:.1f} s")
+    say(f"  gateway     {envoy_server.url(kept)}  (client keys: {home.keys})")
+    say(f"  MLflow      {mlflow_server.url(kept)}")
+    say(f"  Prometheus  {prometheus_server.url(kept)}")

@@ -214,7 +214,11 @@ def test_a_pickle(prepared: Platform, tmp_path: Path) -> None:
     text = path.read_text().replace(MODEL, "pickled")
     path.write_text(text.replace("runtime: text-classifier", "runtime: mlflow"))
     done = sluice("release", str(path), "--version", "1")
-    one_line(done, 1, "model.pkl is a pickle by its name, which can run any code")
+    one_line(
+        done,
+        1,
+        "model.pkl is a pickle by its MLmodel (serialization_format: cloudpickle), which can",
+    )
     assert "serving.allow_pickle: true" in done.stdout
 
 

@@ -9,11 +9,13 @@ from mlflow.types import ColSpec, Schema
 
 from components.dataset import Dataset
 from components.endpoint import Endpoint, Execution, Queue, Serving
-from components.errors import InputError
+from components.errors import ArtifactError, InputError
 from components.evaluation import evaluate
+from components.evaluation.apart import score_apart
 from components.evaluation.scoring import _label, _same, score
 from components.platform.memory import World
 from components.predictor.runtimes import open_model
+from tests.support import pyfuncs
 from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.zoo.case import X, function
@@ -257,3 +259,23 @@ def test_what_calibration_raises_is_the_model_s_and_one_clear_line(
     monkeypatch.setattr("components.predictor.server.calibrate", broken)
     with pytest.raises(InputError, match="cannot be run: RuntimeError: no such kernel"):
         score(bundle, SERVING, data, concurrency=1)
+
+
+@pytest.mark.slow
+def test_a_model_that_takes_its_process_down_is_refused_in_one_line(tmp_path: Path) -> None:
+    crash = "return __import__('ctypes').string_at(0)"
+    folder = pyfuncs.save(tmp_path / "model", crash, columns={"x": "double"})
+    data = Dataset("file:///rows.csv", "0" * 64, ({"x": "1"},), ("a",))
+    serving = Serving(runtime="mlflow", allow_pickle=True)
+    with pytest.raises(ArtifactError, match=r"scored: the library .* crashed \(SIGSEGV\)$"):
+        score_apart(folder, serving, data, concurrency=1)
+
+
+def test_an_error_in_the_other_process_is_the_same_error(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "bundle")
+    data = Dataset("file:///rows.csv", "0" * 64, ({"words": "w1"},), ("red",))
+    with pytest.raises(InputError, match="no column 'text', which the model needs: it has words"):
+        score_apart(bundle, SERVING, data, concurrency=2)
+    (bundle / "model.onnx").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="not a graph that can be loaded"):
+        score_apart(bundle, SERVING, data, concurrency=2)

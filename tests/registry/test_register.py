@@ -172,6 +172,7 @@ def test_a_model_that_holds_a_pickle_says_so_when_it_is_registered(
     own = register.register_own(server, str(source), "own-pickle")
     assert "model.pkl is a pickle" in own.refused
     assert "serving.allow_pickle" in own.refused
+    assert "sluice register --allow-pickle" in own.notes[0]
     server.delete_registered_model("own-pickle")
 
 
@@ -198,5 +199,5 @@ def test_what_cannot_be_served_is_not_registered(server: Any, tmp_path: Path) ->
         warnings.simplefilter("ignore")  # MLflow warns of pickles
         function("m", lambda d: [{1}] * len(d), example=X).save(tmp_path / "m")
     with pytest.raises(InputError, match=r"m: the model cannot be served: .*no JSON form"):
-        register.register_own(server, str(tmp_path / "m"), "own-nothing")
+        register.register_own(server, str(tmp_path / "m"), "own-nothing", allow_pickle=True)
     assert server.search_model_versions("name = 'own-nothing'") == []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from components.bundle import formats, manifest, mlmodel
 from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
 from components.load.mix import row_bodies
@@ -22,7 +23,6 @@ from components.predictor.runtimes.contract.form import Form
 from components.predictor.runtimes.contract.gaps import learn_gaps
 from components.predictor.runtimes.contract.outputs import Outputs
 from components.predictor.runtimes.contract.plain import Whole, difference, joined, plain, split
-from components.predictor.runtimes.contract.trust import refuse_code
 from components.predictor.runtimes.signature import Parameters, read_form, read_saved_example
 
 log = logging.getLogger("sluice.predictor")
@@ -73,21 +73,25 @@ class Pyfunc:
         """The model in ``folder``, after some predictions on its input example.
 
         Raises:
-            ArtifactError: it cannot be loaded, would run code and ``allow_pickle`` is false, or
-                fails on its own example.
+            ArtifactError: it cannot be loaded, names a path outside of ``folder``, would run code
+                and ``allow_pickle`` is false, or fails on its own example.
         """
-        if not allow_pickle:
-            refuse_code(folder)
-        # MLflow's own switch refuses skops as well, whose types are checked above.
-        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "true"
+        description = mlmodel.read(folder)
+        names = [name for name, _ in manifest.files(folder)]
+        mlmodel.refuse_outside(folder, description, names)
+        # MLflow's own switch refuses skops as well, whose types are checked here.
+        unpickles = allow_pickle or formats.refuse_code(folder, description).kind == "skops"
+        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "true" if unpickles else "false"
         # As MLflow's server does: a type hint then takes dates and bytes as JSON has them.
         os.environ["_MLFLOW_IS_IN_SERVING_ENVIRONMENT"] = "true"
         import mlflow.pyfunc
 
         try:
-            model = mlflow.pyfunc.load_model(str(folder))
+            # Without warnings: for them it follows the files that requirements.txt includes.
+            model = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
         except Exception as error:  # a flavour may raise anything
-            raise ArtifactError(f"{folder}: MLflow cannot load it: {error}") from error
+            said = " ".join(str(error).split())[:500] or type(error).__name__
+            raise ArtifactError(f"{folder}: MLflow cannot load it: {said}") from error
         return cls(model, read_form(folder, model), folder)
 
     @staticmethod

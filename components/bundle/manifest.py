@@ -1,22 +1,19 @@
-"""A model's files as they are served: a folder with a manifest, and perhaps a `bundle.json`.
+"""The manifest of a model's files, and the file `bundle.json` that some models have.
 
-The folder is the MLflow model directory as downloaded. `MANIFEST.json` names every other file with
-its size and SHA-256; the manifest's own SHA-256 is kept apart from the files (the version's tag
-``sluice.manifest``), so that neither a file nor the manifest can be changed alone.
+`MANIFEST.json` names every other file with its size and SHA-256; the manifest's own SHA-256 is
+kept apart from the files (the version's tag ``sluice.manifest``), so that neither a file nor the
+manifest can be changed alone.
 """
 
 import hashlib
 import json
-import pickletools
-import warnings
-import zipfile
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from components.bundle import formats, mlmodel
 from components.errors import ArtifactError, first_fault
 from components.files import read_limited
 from components.models import Strict
@@ -26,11 +23,6 @@ METADATA = "bundle.json"
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_METADATA_BYTES = 1024 * 1024
 MAX_FILES = 1000
-
-_PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib", ".cloudpickle", ".pt", ".pth"})
-_CODE_SUFFIXES = frozenset({".py", ".pyc", ".so", ".dll", ".dylib", ".pth"})
-_TEXT_PICKLE_BYTES = 64 * 1024
-_PICKLE_CALLS = frozenset({"GLOBAL", "INST", "REDUCE", "BUILD", "OBJ"})
 
 
 class FileEntry(Strict):
@@ -86,13 +78,14 @@ def write_manifest(folder: Path) -> str:
     """Write `MANIFEST.json` over every other file below ``folder``; return its SHA-256 in hex.
 
     Raises:
-        ArtifactError: the folder holds a symbolic link, a special file or too many files.
+        ArtifactError: the folder holds a symbolic link, a special file, too many files, or one
+            whose name cannot be printed.
     """
-    files = {
+    entries = {
         name: FileEntry(sha256=_sha256(path), bytes=path.stat().st_size)
-        for name, path in _files(folder)
+        for name, path in files(folder)
     }
-    manifest = Manifest(schema=1, files=files)
+    manifest = Manifest(schema=1, files=entries)
     content = json.dumps(manifest.model_dump(by_alias=True), indent=1, sort_keys=True).encode()
     (folder / MANIFEST).write_bytes(content)
     return hashlib.sha256(content).hexdigest()
@@ -105,13 +98,13 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
         folder: the bundle.
         expected: the manifest's own SHA-256 as kept in the registry; None when there is no
             registry to ask, which proves the files consistent but not authentic.
-        allow_pickle: accept files that run code when they are loaded.
+        allow_pickle: accept a model that runs code of its own when it is loaded.
 
     Raises:
         Altered: a file has other bytes than it was registered with.
         ArtifactError: the manifest is missing or is another one; a file is missing, cut off or was
-            added; a path leaves the folder; there is a symbolic link; or a file holds a
-            pickle or program code and ``allow_pickle`` is false.
+            added; a path leaves the folder; there is a symbolic link; or ``allow_pickle`` is false
+            and the model would not be loaded by one of `formats`.
     """
     content = _read_small(
         folder / MANIFEST,
@@ -126,7 +119,7 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
         raise ArtifactError(f"{folder}/{MANIFEST}: {first_fault(error)}") from error
     for name in manifest.files:
         _reject_escape(folder, name)
-    present = dict(_files(folder))
+    present = dict(files(folder))
     _reject_difference(folder, set(manifest.files), set(present))
     for name, entry in sorted(manifest.files.items()):
         path = present[name]
@@ -137,73 +130,27 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
             )
         if _sha256(path) != entry.sha256:
             raise Altered(f"{folder}: {name} does not match its checksum: it was altered")
-        if not allow_pickle and (kind := executable_kind(path)):
-            raise ArtifactError(
-                f"{folder}: {name} {kind}, which can run any code: save the model in another "
-                "format (ONNX, safetensors, skops), or set serving.allow_pickle: true"
-            )
+    if mlmodel.NAME in manifest.files:
+        description = mlmodel.read(folder)
+        mlmodel.refuse_outside(folder, description, manifest.files)
+        if not allow_pickle and mlmodel.PYFUNC in description.flavors:
+            formats.opened(folder, description)
 
 
-def executable_kind(path: Path) -> str | None:
-    """Why loading the file at ``path`` could run code, or None.
+def files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every regular file below ``folder`` but the manifest, by its name in the manifest.
 
-    Looks at the name and at the content, so that a renamed pickle is found as well: binary pickles
-    by their magic, textual ones by parsing, NumPy object arrays, and archives by their members.
+    Raises:
+        ArtifactError: see `write_manifest`.
     """
-    with path.open("rb") as file:
-        head = file.read(_TEXT_PICKLE_BYTES)
-    kind = _named_kind(path.name) or _content_kind(head)
-    if kind or not zipfile.is_zipfile(path):
-        return kind
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as file:
-                    inner = _content_kind(file.read(_TEXT_PICKLE_BYTES))
-                if inner or (inner := _named_kind(member.filename)):
-                    return f"contains {member.filename}, which {inner}"
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ArtifactError(f"{path}: an archive that cannot be read: {error}") from error
-    return None
-
-
-def _named_kind(name: str) -> str | None:
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _PICKLE_SUFFIXES:
-        return "is a pickle by its name"
-    return "is program code" if suffix in _CODE_SUFFIXES else None
-
-
-def _content_kind(head: bytes) -> str | None:
-    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "is a pickle"
-    if head.startswith(b"\x93NUMPY") and b"'|O'" in head[:256]:
-        return "is an array of pickled objects"
-    return "is a pickle" if _is_text_pickle(head) else None
-
-
-def _is_text_pickle(head: bytes) -> bool:
-    """True when ``head`` is a pickle of protocol 0 or 1, which has no magic, and calls something.
-
-    Every pickle that can run code names a callable; ordinary text fails to parse within a few
-    opcodes.
-    """
-    names = set()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # bytes of any file may look like an odd escape
-            for opcode, _, _ in pickletools.genops(BytesIO(head)):
-                names.add(opcode.name)
-    except (ValueError, IndexError, UnicodeDecodeError):
-        return bool(names & {"REDUCE", "OBJ", "INST"} and names & _PICKLE_CALLS)
-    return bool(names & _PICKLE_CALLS)
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every regular file below ``folder`` but the manifest, by its name in the manifest."""
     count = 0
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        if not name.isprintable():
+            raise ArtifactError(
+                f"{folder}: the name {name!r} has characters that cannot be printed: rename the"
+                " file and save the model again"
+            )
         if path.is_symlink():
             raise ArtifactError(f"{folder}: {name} is a symbolic link: copy the file itself")
         if path.is_dir() or name == MANIFEST:
