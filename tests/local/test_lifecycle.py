@@ -188,7 +188,7 @@ def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(up: Home) 
         *credentials.client_keys(up).values(),
         credentials.postgres_password(up),
         credentials.s3_keys(up)[1],
-        *re.findall('key = "([^/]+)"', (up.private / "security.toml").read_text()),
+        *re.findall('key = "([^/"]+)"', (up.private / "security.toml").read_text()),
     ]
     assert len(secrets) >= 8
     shown = [
