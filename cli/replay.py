@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from components.backtest.replay import Replay
 
 NOT_REPRODUCED = 5
+SHOWN = 20
+"""Findings that are printed: after one false line thousands may not follow."""
 
 
 @click.command()
@@ -53,7 +55,7 @@ def command(release: str, policy_file: Path | None, as_json: bool) -> None:
         click.echo(json.dumps({"lines": len(lines), "head": lines[-1].hash, **result.to_json()}))
     else:
         _print(where, len(lines), result, policy_file)
-    if result.difference is not None:
+    if result.findings:
         sys.exit(NOT_REPRODUCED)
 
 
@@ -62,11 +64,12 @@ def _print(where: str, lines: int, result: Replay, policy_file: Path | None) -> 
 
     click.echo(f"{where}: intact, {lines} lines, {result.polls} polls")
     if policy_file is None:
-        click.echo(
-            printable(f"not reproduced: {result.difference}")
-            if result.difference
-            else f"reproduced: {result.verdicts} verdicts"
-        )
+        if not result.findings:
+            click.echo(f"reproduced: {result.verdicts} verdicts")
+        for finding in result.findings[:SHOWN]:
+            click.echo(printable(f"not reproduced: {finding.text}"))
+        if len(result.findings) > SHOWN:
+            click.echo(f"and {len(result.findings) - SHOWN} more: --json lists them")
     if not result.complete:
         click.echo("the record has no end: the release is not over, or its last lines are missing")
     for step, at in result.passed:

@@ -7,11 +7,12 @@ import msgspec
 
 from components import dataset
 from components.endpoint import Endpoint
+from components.evaluation.recheck import deviations
 from components.evaluation.result import EvaluationResult, Scores, assess
 from components.evaluation.scoring import score
 from components.requirements import mismatches
 
-__all__ = ["EvaluationResult", "evaluate"]
+__all__ = ["EvaluationResult", "deviations", "evaluate"]
 
 
 def evaluate(

@@ -88,6 +88,18 @@ def hash_of(raw: bytes) -> str:
     return hashlib.sha256(raw[:begin] + raw[begin + len(b',"hash":""') + 64 :]).hexdigest()
 
 
+def as_written(seq: int, kind: str, at: float, body: bytes, prev: str) -> str | None:
+    """The hash of such a line as `link` writes it; None if it writes the body otherwise.
+
+    JSON may say the same in other bytes, or two things at once where a key stands twice.
+    """
+    if _encoder.encode(msgspec.json.decode(body)) != body:
+        return None
+    return hashlib.sha256(
+        _encoder.encode(_Content(seq, kind, at, msgspec.Raw(body), prev))
+    ).hexdigest()
+
+
 def verify(links: Sequence[Link], hashes: Sequence[str], source: str, after: Link | None) -> None:
     """Check that ``links`` follow ``after`` (None: begin the record) and each other.
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
+from pydantic import ValidationError
 
 from components.endpoint import Endpoint
-from components.errors import InputError
+from components.errors import InputError, first_fault
 from components.evaluation.result import EvaluationResult
 from components.judge import Forecast, Policy, Poll, Sample, Verdict
 
@@ -48,11 +49,31 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The judge's policy.
 
         Raises:
-            pydantic.ValidationError: it is not one.
+            InputError: it is not one.
         """
-        if self.policy:
+        if not self.policy:
+            return self.endpoint_settings().release.policy()
+        try:
             return Policy.model_validate(self.policy)
-        return Endpoint.model_validate(self.settings).release.policy()
+        except ValidationError as error:
+            raise self._refused("policy", error) from error
+
+    def endpoint_settings(self) -> Endpoint:
+        """The endpoint's file as it was.
+
+        Raises:
+            InputError: this version knows no such settings.
+        """
+        try:
+            return Endpoint.model_validate(self.settings)
+        except ValidationError as error:
+            raise self._refused("settings", error) from error
+
+    def _refused(self, what: str, error: ValidationError) -> InputError:
+        return InputError(
+            f"record of {self.release_id}: line 1: its {what} are none of this version:"
+            f" {first_fault(error)}: read it with the Sluice that wrote it"
+        )
 
 
 class EvaluationSkipped(msgspec.Struct, frozen=True, kw_only=True):

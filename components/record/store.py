@@ -151,6 +151,16 @@ def parse(content: bytes, source: str, *, whole: bool = False) -> list[Line]:
     ]
 
 
+def is_as_written(line: Line, before: Line | None) -> bool:
+    """Whether the line's bytes are those that a record writes for what it says.
+
+    The chain alone allows members beside the six, other spaces, and keys that stand twice, which
+    other readers may understand otherwise.
+    """
+    prev = before.hash if before else chain.FIRST
+    return chain.as_written(line.seq, line.kind, line.at, line.content, prev) == line.hash
+
+
 def read(path: Path, *, whole: bool = False) -> list[Line]:
     """Every line of the record in the file ``path``; see `parse`.
 

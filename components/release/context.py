@@ -15,7 +15,7 @@ from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, Platform, connect
-from components.record import Ended, Outcome, Record, of, refuse_newer
+from components.record import Ended, Noted, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
 from components.release import results
 from components.release.lease import HeldLease, acquire, this_process
@@ -139,9 +139,9 @@ class Release:
         )
         return acquire(self.platform.leases, self.clock, wanted)
 
-    def end(self, outcome: Outcome, reason: str) -> results.Ended:
-        """Write the release's end."""
-        self.record.append(Ended(outcome, reason))
+    def end(self, outcome: Outcome, reason: str, *before: Noted) -> results.Ended:
+        """Write the release's end, together with what led to it."""
+        self.record.append(*before, Ended(outcome, reason))
         return results.Ended(outcome=outcome, reason=reason)
 
     def copy_record(self, state: ReleaseState) -> bool:

@@ -1,11 +1,12 @@
 """Ending a release: promote, roll back, finalize."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
+from components.judge import Decision
 from components.platform import Lease
-from components.record import AliasSet, Outcome, WeightsSet
+from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release.context import RECORD_FILE, Release, records_failure
 from components.release.lease import HeldLease
@@ -18,6 +19,18 @@ from components.release.watching import poll
 REGISTRY_TIMEOUT_S = 60.0
 """How long a promotion waits for the registry before production gets its traffic back."""
 REGISTRY_RETRY_S = 1.0
+
+BY_HAND = "rollback_asked"
+"""Event before an end that a person asked for; its detail is the end's reason."""
+PROMOTION_NOT_RECORDED = "promotion not recorded: "
+"""So begins the reason of a promotion that was taken back."""
+OUTCOMES: Mapping[Decision, Outcome] = {
+    "PROMOTE": "promoted",
+    "ROLLBACK": "rolled_back",
+    "HOLD": "held",
+    "ERROR": "error",
+}
+"""How a release ends by its final verdict."""
 
 
 @records_failure
@@ -62,14 +75,18 @@ def promote(release: Release) -> Ended:
     except SluiceError as error:
         held.renew(restore=state.way_back)
         return restore_champion(
-            release, release.state(), held, "error", f"promotion not recorded: {error}"
+            release, release.state(), held, "error", f"{PROMOTION_NOT_RECORDED}{error}"
         )
     release.record.append(AliasSet(alias=names.CHAMPION, version=state.candidate))
-    reason = {
+    return release.end("promoted", reason_to_promote(state.kind))
+
+
+def reason_to_promote(kind: ReleaseKind) -> str:
+    """Why a release of this kind ends promoted."""
+    return {
         "first": "the first version of this endpoint meets the promotion criteria",
         "unchanged": "this version was the champion already",
-    }.get(state.kind, "every watched step found it safe")
-    return release.end("promoted", reason)
+    }.get(kind, "every watched step found it safe")
 
 
 def _record_promotion(release: Release, state: ReleaseState) -> None:
@@ -107,7 +124,7 @@ def rollback(release: Release, reason: str = "") -> Ended:
         return Ended(outcome=state.outcome, reason=state.reason)
     held = release.hold(state, to_end=True)
     if said := reason or held.lease.reason:
-        return restore_champion(release, state, held, "rolled_back", said)
+        return restore_champion(release, state, held, "rolled_back", said, by_hand=True)
     return restore_champion(release, state, held, *outcome_of(state))
 
 
@@ -116,8 +133,7 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
     if state.evaluation and not state.evaluation.passed:
         return "rolled_back", "; ".join(state.evaluation.reasons)
     if state.verdict and state.verdict.final and state.verdict.decision != "PROMOTE":
-        ended: dict[str, Outcome] = {"ROLLBACK": "rolled_back", "HOLD": "held"}
-        return ended.get(state.verdict.decision, "error"), state.why
+        return OUTCOMES[state.verdict.decision], state.why
     if state.failure:
         return "error", state.failure
     if state.passed:
@@ -126,7 +142,13 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
 
 
 def restore_champion(
-    release: Release, state: ReleaseState, held: HeldLease, outcome: Outcome, reason: str
+    release: Release,
+    state: ReleaseState,
+    held: HeldLease,
+    outcome: Outcome,
+    reason: str,
+    *,
+    by_hand: bool = False,
 ) -> Ended:
     """Give production its traffic back, take back what a promotion may have written, and end."""
     held.renew()
@@ -147,7 +169,7 @@ def restore_champion(
         raise
     except SluiceError as error:
         release.record.note("registry_unreachable", str(error))
-    return release.end(outcome, reason)
+    return release.end(outcome, reason, *([Noted(BY_HAND, reason)] if by_hand else []))
 
 
 def _mark_return(release: Release, state: ReleaseState, outcome: Outcome) -> None:

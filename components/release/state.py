@@ -1,6 +1,6 @@
 """Where a release stands: a fold over its decision record, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,7 +106,8 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
     """The state after ``lines``.
 
     Raises:
-        InputError: the record does not begin as a release's does.
+        InputError: the record does not begin as a release's does, or holds what this version does
+            not understand.
     """
     head = record.opened(lines)
     if not head.settings:
@@ -115,7 +116,7 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
         )
     state = ReleaseState(
         release_id=head.release_id,
-        endpoint=Endpoint.model_validate(head.settings),
+        endpoint=head.endpoint_settings(),
         candidate=head.candidate,
         champion=head.champion,
         kind=head.release_kind,
@@ -140,10 +141,7 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
                 changes["passed"] = (*state.passed, state.percent)
         case record.Fetched(files=files):
             changes = {
-                "files": tuple(
-                    StoredVersion(state.model, version, found["digest"], found["uri"])
-                    for version, found in files.items()
-                )
+                "files": tuple(_stored(state, version, found) for version, found in files.items())
             }
         case record.Deployed():
             changes = {"deployed": True}
@@ -154,3 +152,13 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
         case record.Ended(outcome=outcome, reason=reason):
             changes = {"outcome": outcome, "reason": reason}
     return replace(state, **changes)
+
+
+def _stored(state: ReleaseState, version: str, found: Mapping[str, str]) -> StoredVersion:
+    try:
+        return StoredVersion(state.model, version, found["digest"], found["uri"])
+    except KeyError as error:
+        raise InputError(
+            f"the record of {state.release_id} has no {error} of version {version}'s files: start a"
+            " new release"
+        ) from error
