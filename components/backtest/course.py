@@ -21,6 +21,7 @@ from components.release.ending import (
     outcome_of,
     reason_to_promote,
 )
+from components.release.evaluating import ALREADY_CHAMPION
 from components.release.state import fold
 
 _NOTED_BY_HAND = 3
@@ -90,6 +91,8 @@ class Course:
             case Poll():
                 if not self.deployed or not self.watched:
                     yield "a poll of a release in which nothing is watched yet"
+                if set(body.sources) != {self.head.champion, self.head.candidate}:
+                    yield f"counters of {_versions(body.sources)}: both versions are read, no other"
             case Verdict():
                 yield from self._judged(body)
             case record.Fetched():
@@ -109,13 +112,15 @@ class Course:
     def _evaluated(self, body: EvaluationResult | EvaluationSkipped) -> Iterator[str]:
         unchanged = self.head.release_kind == "unchanged"
         if isinstance(body, EvaluationSkipped):
-            if not unchanged or not body.passed or body.reasons:
+            if not unchanged or body != EvaluationSkipped(skipped=ALREADY_CHAMPION):
                 yield "a skipped evaluation of a version that is not the champion already"
         else:
             if unchanged:
                 yield "an evaluation of the champion itself"
             beside = self.head.champion is not None
             yield from deviations(self.endpoint.evaluation, body, beside=beside)
+        if not record.of(self.taken, record.Fetched):
+            yield "an evaluation before the files were fetched"
         self.evaluation = body
 
     def _judged(self, body: Verdict) -> Iterator[str]:
@@ -135,8 +140,8 @@ class Course:
         if set(body.files) != wanted:
             yield f"files of {_versions(body.files)} were fetched, not of {_versions(wanted)}"
         for version, stored in body.files.items():
-            if not {"digest", "uri"} <= stored.keys():
-                yield f"the files of version {version} have no digest or no address"
+            if stored.keys() != {"digest", "uri"}:
+                yield f"the files of version {version} have not a digest and an address alone"
 
     def _deployed(self, body: record.Deployed) -> Iterator[str]:
         wanted = tuple(v for v in (self.head.champion, self.head.candidate) if v)
@@ -197,6 +202,8 @@ class Course:
     def _promoted(self, reason: str) -> Iterator[str]:
         if self.weights != self.everything:
             yield f"it ends promoted, the split in force is {_shown(self.weights)}"
+        if not self.deployed:
+            yield "it ends promoted, and was not deployed"
         if not self.aliased:
             yield "it ends promoted, and the alias champion was not moved"
         if self.blocked:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from components.backtest.finding import Finding
 from components.judge import Poll, Verdict
-from components.record import SCHEMA, Line, Opened, ReleaseKind, Unknown, is_as_written
+from components.record import SCHEMA, Line, Opened, ReleaseKind, Unknown, is_as_written, is_whole
 
 _NO_POLICY = 2
 """From this schema on the policy stands in the settings alone."""
@@ -17,7 +17,6 @@ def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
     """What is wrong with the lines' form."""
     yield from _head(head)
     before: Line | None = None
-    rule = 0
     for number, line in enumerate(lines, start=1):
         if not is_as_written(line, before):
             yield Finding(number, "its bytes are not as Sluice writes them")
@@ -27,12 +26,13 @@ def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
         elif others := line.unknown_fields():
             said = f"a {line.kind} line of schema {head.schema} has no {', '.join(sorted(others))}"
             yield Finding(number, said, _LATER)
+        elif head.schema == SCHEMA and not is_whole(line):
+            yield Finding(
+                number, f"its members are not those of a {line.kind} line of schema {SCHEMA}"
+            )
         if isinstance(line.body, Verdict):
             if not (before and isinstance(before.body, Poll)):
                 yield Finding(number, "a verdict that does not follow its poll")
-            if line.body.rule < rule:
-                yield Finding(number, f"rule {line.body.rule} after rule {rule} of the judge")
-            rule = line.body.rule
         before = line
     yield from _unjudged(lines, head)
 
@@ -69,9 +69,9 @@ def _head_faults(head: Opened) -> Iterator[str]:
         )
     if head.schema >= _NO_POLICY and head.policy:
         yield f"schema {head.schema} has no policy beside the settings"
+    if head.schema >= _NO_POLICY and not (head.settings and head.run_id):
+        yield f"schema {head.schema} has settings and a run in MLflow"
     if not head.settings:
-        if head.schema >= _NO_POLICY:
-            yield "it has no settings"
         return
     settings = head.endpoint_settings()
     if (head.endpoint, head.model) != (settings.name, settings.model):

@@ -42,10 +42,16 @@ class Replay(msgspec.Struct, frozen=True):
         return {**msgspec.to_builtins(self), "difference": self.difference}
 
 
-def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
+def replay(
+    lines: Sequence[Line], policy: Policy | None = None, release_id: str | None = None
+) -> Replay:
     """Feed the record's polls to the judge again, and hold every line against what comes out.
 
-    With another `policy` nothing is compared: `decided` is what it would have decided, and when.
+    Args:
+        lines: the record.
+        policy: another policy. Nothing is compared then: `decided` is what it would have decided,
+            and when.
+        release_id: whose record it is to be, where that is known.
 
     Raises:
         InputError: the lines are no release's record.
@@ -79,6 +85,9 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
             verdicts += 1
             findings += _differences(line.body, line.content, number, again)
     if policy is None:
+        if release_id not in {None, head.release_id}:
+            said = f"it is the record of {head.release_id}, and stands as that of {release_id}"
+            findings.append(Finding(1, said))
         findings += form.findings(lines, head)
         findings += course.findings(lines, head)
     return Replay(

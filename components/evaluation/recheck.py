@@ -159,22 +159,20 @@ def _classes(
 
 
 def _outcome(criteria: Criteria, found: EvaluationResult) -> Iterator[str]:
-    wanted = list(unmet(criteria, found).values())
+    wanted = unmet(criteria, found)
     if found.passed != (not wanted):
-        said = "; ".join(wanted) or "every criterion is met"
+        said = "; ".join(wanted.values()) or "every criterion is met"
         yield f"passed is {str(found.passed).lower()}: by its figures {said}"
-    if not _begin(found.reasons, wanted) or len(found.reasons) != len(wanted):
-        yield f"its reasons are {list(found.reasons)}, by its figures {wanted}"
-    warned = weakened(criteria, found)
-    if not _begin(found.warnings[: len(warned)], warned):
-        yield f"its warnings are {list(found.warnings)}, by its figures {warned}"
-
-
-def _begin(texts: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Each text begins with the words that are wanted; what a model said itself may follow."""
-    return len(texts) >= len(wanted) and all(
-        text.startswith(words) for text, words in zip(texts, wanted, strict=False)
-    )
+    said_so = [
+        # What a model that failed said itself follows.
+        text.startswith(f"{words}: ") if name in {"failures", "champion"} else text == words
+        for text, (name, words) in zip(found.reasons, wanted.items(), strict=False)
+    ]
+    if len(found.reasons) != len(wanted) or not all(said_so):
+        yield f"its reasons are {list(found.reasons)}, by its figures {list(wanted.values())}"
+    for text in weakened(criteria, found):
+        if not any(warning.startswith(f"{text}: ") for warning in found.warnings):
+            yield f"it does not warn that {text}"
 
 
 def _whole(share: float, rows: int) -> int | None:

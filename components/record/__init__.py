@@ -19,7 +19,7 @@ from components.record.lines import (
     refuse_newer,
     schema,
 )
-from components.record.store import Record, is_as_written, of, opened, parse, read
+from components.record.store import Record, is_as_written, is_whole, of, opened, parse, read
 
 __all__ = [
     "SCHEMA",
@@ -39,6 +39,7 @@ __all__ = [
     "Unknown",
     "WeightsSet",
     "is_as_written",
+    "is_whole",
     "of",
     "opened",
     "parse",

@@ -88,6 +88,11 @@ def hash_of(raw: bytes) -> str:
     return hashlib.sha256(raw[:begin] + raw[begin + len(b',"hash":""') + 64 :]).hexdigest()
 
 
+def encode(body: object) -> bytes:
+    """A body's bytes as `link` writes them."""
+    return _encoder.encode(body)
+
+
 def as_written(seq: int, kind: str, at: float, body: bytes, prev: str) -> str | None:
     """The hash of such a line as `link` writes it; None if it writes the body otherwise.
 

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from components.errors import InputError
 from components.files import read_limited
 from components.platform.clock import Clock
 from components.platform.contract import Records
 from components.record import chain, lines
 from components.record.chain import Link
-from components.record.lines import Body, Line, Noted, Opened
+from components.record.lines import Body, Line, Noted, Opened, Unknown
 
 MAX_BYTES = 1024**3
 """30 days of polls, 15 s apart, with one source a version are about 630 MB."""
@@ -159,6 +161,12 @@ def is_as_written(line: Line, before: Line | None) -> bool:
     """
     prev = before.hash if before else chain.FIRST
     return chain.as_written(line.seq, line.kind, line.at, line.content, prev) == line.hash
+
+
+def is_whole(line: Line) -> bool:
+    """Whether the body has every member of this version's form, and no other, at every depth."""
+    content, typed = msgspec.json.decode(line.content), chain.encode(line.body)
+    return isinstance(line.body, Unknown) or bool(content == msgspec.json.decode(typed))
 
 
 def read(path: Path, *, whole: bool = False) -> list[Line]:
