@@ -12,19 +12,27 @@ def command(release: str, as_json: bool) -> None:
     Example: sluice show banking77-v2-20261118-094640-000
     """
     from cli import _record
+    from components.report.formatting import printable
     from components.report.timeline import timeline_of
 
     where, lines = _record.find(release)
     timeline = timeline_of(lines)
+    ended = timeline.state.outcome is not None and not _record.is_file(release)
+    checked = _record.checked(lines) if ended else None
     if as_json:
         import json
 
         from components.report.summary import summary
 
-        click.echo(json.dumps(summary(timeline) | {"record": where}))
+        said = {"anchor": checked.said} if checked else {}
+        click.echo(json.dumps(summary(timeline) | {"record": where} | said))
         return
     from rich.console import Console
 
     from components.report import terminal
 
     terminal.show(Console(highlight=False), timeline, where)
+    if checked:
+        click.echo(printable(f"  {checked.said}"))
+        for finding in checked.findings:
+            click.echo(printable(f"  {finding.text}"))

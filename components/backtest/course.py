@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from components import record
-from components.backtest.finding import Finding
 from components.endpoint import Endpoint
 from components.evaluation import EvaluationResult, deviations
 from components.judge import Poll, Verdict
 from components.record import Ended, EvaluationSkipped, Line, Opened
+from components.record.finding import Finding
 from components.registry import names
 from components.release.ending import (
     BY_HAND,

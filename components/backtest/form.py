@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from components.backtest.finding import Finding
 from components.judge import Poll, Verdict
 from components.record import SCHEMA, Line, Opened, ReleaseKind, Unknown, is_as_written, is_whole
+from components.record.finding import Finding
 
 _NO_POLICY = 2
 """From this schema on the policy stands in the settings alone."""
@@ -30,9 +30,8 @@ def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
             yield Finding(
                 number, f"its members are not those of a {line.kind} line of schema {SCHEMA}"
             )
-        if isinstance(line.body, Verdict):
-            if not (before and isinstance(before.body, Poll)):
-                yield Finding(number, "a verdict that does not follow its poll")
+        if isinstance(line.body, Verdict) and not (before and isinstance(before.body, Poll)):
+            yield Finding(number, "a verdict that does not follow its poll")
         before = line
     yield from _unjudged(lines, head)
 

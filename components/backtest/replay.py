@@ -8,9 +8,9 @@ import msgspec
 
 from components import record
 from components.backtest import course, form
-from components.backtest.finding import Finding
 from components.judge import RULE, RULES, Policy, Poll, Verdict
 from components.record import Ended, Line
+from components.record.finding import Finding
 
 DIGITS = 12
 """Significant digits of evidence that must agree: other machines' `log` may differ in the last."""

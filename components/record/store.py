@@ -169,6 +169,11 @@ def is_whole(line: Line) -> bool:
     return isinstance(line.body, Unknown) or bool(content == msgspec.json.decode(typed))
 
 
+def hashes(content: bytes) -> list[str]:
+    """The hash of each line of a record's copy, made from the line's bytes."""
+    return [chain.hash_of(raw) for raw in content.split(b"\n") if raw]
+
+
 def read(path: Path, *, whole: bool = False) -> list[Line]:
     """Every line of the record in the file ``path``; see `parse`.
 

@@ -17,7 +17,7 @@ from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, Platform, connect
 from components.record import Ended, Noted, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
-from components.release import results
+from components.release import anchor, results
 from components.release.lease import HeldLease, acquire, this_process
 from components.release.state import ReleaseState, fold
 
@@ -151,15 +151,12 @@ class Release:
             True if MLflow has it.
         """
         try:
-            self.platform.registry.log_artifact(state.run_id, RECORD_FILE, self.record.content())
+            content = self.record.content()
+            anchor.copy(self.platform.registry, state.release_id, state.run_id, content)
         except SluiceError as error:
             self.record.note("mirror_failed", str(error))
             return False
         return True
-
-
-RECORD_FILE = "record.jsonl"
-"""The record's name among the artifacts of the release's run in MLflow."""
 
 
 @contextmanager

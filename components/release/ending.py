@@ -8,7 +8,8 @@ from components.judge import Decision
 from components.platform import Lease
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
-from components.release.context import RECORD_FILE, Release, records_failure
+from components.release import anchor
+from components.release.context import Release, records_failure
 from components.release.lease import HeldLease
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
@@ -244,13 +245,13 @@ def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
 
 
 def report_end(release: Release, state: ReleaseState) -> None:
-    """Tell the registry how a release ended, and copy its record there; may be repeated.
+    """Tell the registry how a release ended, copy its record there and anchor it; may be repeated.
 
     Raises:
-        SluiceError: the registry did not take it.
+        SluiceError: the registry did not take it, or has another record of this release.
     """
     registry = release.platform.registry
     if state.outcome and state.outcome != "promoted":
         _mark_return(release, state, state.outcome)
     registry.end_run(state.run_id, "FAILED" if state.outcome == "error" else "FINISHED")
-    registry.log_artifact(state.run_id, RECORD_FILE, release.record.content())
+    anchor.keep(registry, release.record.lines(), release.record.content())

@@ -19,7 +19,7 @@ from components.errors import InputError, SluiceError
 from components.record import Line, chain
 from components.release import operating
 from tests.support.records import chained
-from tests.support.worlds import NAME, begin, quick
+from tests.support.worlds import NAME, Scene, begin, quick
 
 Forged = list[tuple[str, float, Any]]
 
@@ -51,15 +51,17 @@ def honest(road: str) -> tuple[Line, ...]:
     found.passed = road != "refused"
     found.world.behave("2", error_rate=0.5 if road == "rolled back" else 0.0)
     if road == "by hand":
-        found.world.clock.after(
-            20, lambda: operating.roll_back(found.world.platform, NAME, "wrong labels")
-        )
+        found.world.clock.after(20, lambda: ask_for_the_way_back(found))
     if road == "failed":
         found.world.away("serving")
     with suppress(SluiceError):
         found.walk("1" if road in {"first", "unchanged"} else "2", "r")
     found.recover()
     return tuple(found.record("r"))
+
+
+def ask_for_the_way_back(found: Scene) -> None:
+    operating.roll_back(found.world.platform, NAME, "wrong labels")
 
 
 ROADS = ("promoted", "rolled back", "refused", "by hand", "failed", "first", "unchanged")

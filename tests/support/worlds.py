@@ -24,7 +24,8 @@ from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
 from components.registry import names
 from components.release import deploying, ending, evaluating, opening, shifting, watching
-from components.release.context import RECORD_FILE, Release, opened
+from components.release.anchor import RECORD_FILE
+from components.release.context import Release, opened
 from components.release.reaper import Reaper
 from components.release.results import Ended
 from components.release.state import ReleaseState, fold
