@@ -9,13 +9,16 @@ named, and a reader needs to know nothing of what the lines say.
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from components.errors import InputError
 
 FIRST = "0" * 64
+
+_YEAR_10000 = 253_402_300_800.0
+"""In seconds since the epoch: no calendar has a date for it."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -25,7 +28,7 @@ class Link(msgspec.Struct, frozen=True):
 
     seq: int
     kind: str
-    at: float
+    at: Annotated[float, msgspec.Meta(ge=0, lt=_YEAR_10000)]
     """Seconds since the epoch."""
     body: msgspec.Raw
     prev: str

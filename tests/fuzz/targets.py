@@ -1,6 +1,6 @@
 """Every target; a module that has some gives them as `TARGETS`."""
 
-from tests.fuzz import wire
+from tests.fuzz import files, wire
 from tests.fuzz.run import Target
 
-TARGETS: dict[str, Target] = {target.name: target for target in (*wire.TARGETS,)}
+TARGETS: dict[str, Target] = {target.name: target for target in (*wire.TARGETS, *files.TARGETS)}
