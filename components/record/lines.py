@@ -19,7 +19,8 @@ from components.judge import Forecast, Policy, Poll, Sample, Verdict
 SCHEMA = 3
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
 settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
-refused, unanswered or sent once more, and when a source began."""
+refused, unanswered or sent once more, and when a source began; an end that a person
+asked for stands together with an event that says so."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
