@@ -17,7 +17,7 @@ from components.judge import Poll
 from components.platform import SystemClock
 from components.platform.objects import ObjectRecords
 from components.record import Noted, Record, chain
-from tests.support.records import write, written
+from tests.support.records import chained, write, written
 
 
 @pytest.fixture
@@ -106,6 +106,13 @@ def test_what_json_cannot_hold_is_refused(number: float) -> None:
         written([(0.0, (Poll(number, {}, {}),))])
     with pytest.raises(InputError, match="NaN or infinity"):
         chain.link(0, "poll", 0.0, {"deep": [{"t": number}]}, chain.FIRST)
+
+
+@pytest.mark.parametrize("at", [-1.0, 1e300])
+def test_a_time_that_no_calendar_has_is_no_line_s(path: Path, at: float) -> None:
+    path.write_bytes(chained([("event", at, {"event": "x", "detail": ""})]))
+    with pytest.raises(InputError, match=r"record\.jsonl:1: not a line of a decision record"):
+        record.read(path)
 
 
 def test_an_absent_record_is_one_line(path: Path) -> None:
