@@ -195,9 +195,8 @@ class Course:
             yield f"the release ends {body.outcome}, the split in force is {_shown(self.weights)}"
         if not self._follows(body):
             outcome, reason = outcome_of(fold(self.taken))
-            yield f"it ends {body.outcome} ({body.reason}): what is recorded leads to {outcome}" + (
-                f" ({reason})"
-            )
+            said = f"it ends {body.outcome} ({body.reason})"
+            yield f"{said}: what is recorded leads to {outcome} ({reason})"
 
     def _promoted(self, reason: str) -> Iterator[str]:
         if self.weights != self.everything:

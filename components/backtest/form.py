@@ -63,9 +63,8 @@ def _head_faults(head: Opened) -> Iterator[str]:
         yield f"there is no schema {head.schema}"
     wanted = _kind_of(head)
     if head.release_kind not in wanted:
-        yield f"a release of version {head.candidate} beside {head.champion or 'none'} is not" + (
-            f" {head.release_kind!r} but {' or '.join(wanted)}"
-        )
+        who = f"version {head.candidate} beside {head.champion or 'none'}"
+        yield f"a release of {who} is {' or '.join(wanted)}, not {head.release_kind}"
     if head.schema >= _NO_POLICY and head.policy:
         yield f"schema {head.schema} has no policy beside the settings"
     if head.schema >= _NO_POLICY and not (head.settings and head.run_id):
@@ -74,9 +73,8 @@ def _head_faults(head: Opened) -> Iterator[str]:
         return
     settings = head.endpoint_settings()
     if (head.endpoint, head.model) != (settings.name, settings.model):
-        yield f"endpoint {head.endpoint} of model {head.model}: its settings are those of" + (
-            f" {settings.name} of {settings.model}"
-        )
+        whose = f"{settings.name} of model {settings.model}"
+        yield f"endpoint {head.endpoint} of model {head.model} has the settings of {whose}"
     if head.policy and head.judged_by() != settings.release.policy():
         yield "its policy is not that of its settings"
 
