@@ -13,6 +13,7 @@ from components.evaluation.result import (
     weakened,
 )
 
+_MOST_ROWS = 2**53
 _TOLERANCE = 1e-9
 """Relative; shares and p values are quotients and sums of few terms."""
 
@@ -50,7 +51,7 @@ def _criteria(criteria: Criteria, found: EvaluationResult) -> Iterator[str]:
 
 
 def _figures(found: EvaluationResult) -> Iterator[str]:
-    if found.rows < 1 or not 0 <= found.failures <= found.rows:
+    if not 1 <= found.rows <= _MOST_ROWS or not 0 <= found.failures <= found.rows:
         yield f"{found.failures} failures in {found.rows} rows"
         return
     answered = found.rows - found.failures
@@ -115,7 +116,7 @@ def _discordant(
 
 
 def _p(name: str, recorded: float, lost: int, gained: int) -> Iterator[str]:
-    if min(lost, gained) < 0:
+    if min(lost, gained) < 0 or lost + gained > _MOST_ROWS:
         return
     again = regression_p(lost, gained)
     if not math.isclose(recorded, again, rel_tol=_TOLERANCE):

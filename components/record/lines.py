@@ -5,6 +5,7 @@ readers keep it and show it. Only `replay` and a resumed release must understand
 refuse a record whose schema is newer (`refuse_newer`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -174,6 +175,9 @@ _KIND_OF: Mapping[type, str] = {
     each: kind for kind, type_ in _KINDS.items() for each in (get_args(type_) or (type_,))
 } | {EvaluationSkipped: "evaluation"}
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _KINDS.items()}
+_BEYOND = 2**63
+_LONG = re.compile(rb"\d{19}")
+"""What every number beyond has, and hardly any other."""
 _SKIPPED = msgspec.json.Decoder(EvaluationSkipped)
 
 
@@ -219,6 +223,8 @@ def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
     Raises:
         InputError: the line has not the form of its kind, and the record is not of a later schema.
     """
+    if _LONG.search(content) and _is_beyond(msgspec.json.decode(content)):
+        raise InputError(f"{where}: a whole number of more than 64 bits: nothing counts so far")
     try:
         if kind in _DECODERS:
             body: Body = _DECODERS[kind].decode(content)
@@ -232,6 +238,15 @@ def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
         if kind == "poll":
             return _poll_of_a_later_schema(content)
     return Unknown(kind, msgspec.json.decode(content))
+
+
+def _is_beyond(value: Any) -> bool:
+    """Whether a whole number anywhere in it has more than 64 bits."""
+    if isinstance(value, dict):
+        return any(map(_is_beyond, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_beyond, value))
+    return isinstance(value, int) and not -_BEYOND <= value < _BEYOND
 
 
 def _decoded(

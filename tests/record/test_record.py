@@ -145,3 +145,15 @@ def test_two_writers_at_once_leave_one_whole_chain(tmp_path: Path) -> None:
     for name in ("a", "b"):
         notes = [note for note in record.of(found.lines(), Noted) if note.event == name]
         assert [note.detail for note in notes] == [str(number) for number in range(20)]
+
+
+def test_a_whole_number_that_nothing_counts_is_refused_with_its_line(path: Path) -> None:
+    body = {"action": "set_weights", "applied_s": 0.1, "weights": {"1": 10**400}}
+    path.write_bytes(chained([("event", 1.0, {"event": "x", "detail": "1" * 40})]))
+    assert len(record.read(path)) == 1
+    text = b'{"at":1.0,"body":%s,"hash":"' % json.dumps(body, separators=(",", ":")).encode()
+    rest = b'","kind":"action","prev":"%s","seq":0}' % (b"0" * 64)
+    hashed = hashlib.sha256(text.removesuffix(b',"hash":"') + rest[1:]).hexdigest().encode()
+    path.write_bytes(text + hashed + rest + b"\n")
+    with pytest.raises(InputError, match=r"record\.jsonl:1: a whole number of more than 64 bits"):
+        record.read(path)
