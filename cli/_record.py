@@ -1,9 +1,17 @@
 """Find the decision record that a command's argument names."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.errors import InputError, SluiceError
-from components.record import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.record import Line
+    from components.release.anchor import Checked
 
 
 def find(release: str, *, whole: bool = False) -> tuple[str, list[Line]]:
@@ -19,9 +27,7 @@ def find(release: str, *, whole: bool = False) -> tuple[str, list[Line]]:
     """
     from components import record
 
-    path = Path(release)
-    if path.is_dir():
-        path /= "record.jsonl"
+    path = _file(release)
     if path.is_file():
         return str(path), record.read(path, whole=whole)
     if path.suffix == ".jsonl":
@@ -29,12 +35,40 @@ def find(release: str, *, whole: bool = False) -> tuple[str, list[Line]]:
     return release, _stored(release)
 
 
+def is_file(release: str) -> bool:
+    """Whether ``release`` names a file, and no id."""
+    return _file(release).is_file()
+
+
+def checked(lines: Sequence[Line]) -> Checked:
+    """What the platform's registry says of a record; one that is not up says nothing.
+
+    Raises:
+        InputError: the lines are no release's record, or the key of signatures cannot be used.
+    """
+    from components.errors import PlatformError
+    from components.platform import connect
+    from components.release import anchor
+
+    try:
+        registry = connect().registry
+    except PlatformError as error:
+        return anchor.Checked(f"not held against its anchor: {error}")
+    return anchor.check(registry, lines)
+
+
+def _file(release: str) -> Path:
+    path = Path(release)
+    return path / "record.jsonl" if path.is_dir() else path
+
+
 def _stored(release_id: str) -> list[Line]:
     """The record in the platform's store, else its copy in MLflow."""
     from components import record
     from components.platform import connect
     from components.registry import names
-    from components.release.context import RECORD_FILE, refuse_bad_id
+    from components.release.anchor import RECORD_FILE
+    from components.release.context import refuse_bad_id
 
     refuse_bad_id(release_id)
     platform = connect()

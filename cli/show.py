@@ -2,7 +2,7 @@
 
 import click
 
-from components.printing import say
+from components.printing import printable, say
 
 
 @click.command()
@@ -18,15 +18,22 @@ def command(release: str, as_json: bool) -> None:
 
     where, lines = _record.find(release)
     timeline = timeline_of(lines)
+    ended = timeline.state.outcome is not None and not _record.is_file(release)
+    checked = _record.checked(lines) if ended else None
     if as_json:
         import json
 
         from components.report.summary import summary
 
-        say(json.dumps(summary(timeline) | {"record": where}))
+        said = {"anchor": checked.said} if checked else {}
+        say(json.dumps(summary(timeline) | {"record": where} | said))
         return
     from rich.console import Console
 
     from components.report import terminal
 
     terminal.show(Console(highlight=False), timeline, where)
+    if checked:
+        say(printable(f"  {checked.said}"))
+        for finding in checked.findings:
+            say(printable(f"  {finding.text}"))

@@ -22,6 +22,8 @@ from components.model_name import ModelName
 from components.models import Strict
 
 MAX_FILE_BYTES = 64 * 1024
+MAX_FAULTS = 20
+"""Told of one file: who wrote more begins with these."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SHORTEST_S, _LONGEST_S = 0.001, 366 * 24 * 3600.0
@@ -231,6 +233,8 @@ def parse(text: str, source: str) -> Endpoint:
             f"{source}:{document.line(place)}: {describe(place, said)}"
             for place, said in faults(error)
         ]
+        if len(found) > MAX_FAULTS:
+            found[MAX_FAULTS:] = [f"{source}: and {len(found) - MAX_FAULTS} more"]
         raise InputError("\n".join(found)) from error
 
 

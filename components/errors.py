@@ -63,6 +63,12 @@ def first_fault(error: ValidationError) -> str:
     return describe(*faults(error)[0])
 
 
+_LONGEST = 500
+"""Characters of a key or of what is said of it: both may quote what somebody wrote."""
+
+
 def describe(place: tuple[int | str, ...], said: str) -> str:
     """One of `faults` in words."""
-    return f"{'.'.join(map(str, place))}: {said}" if place else said
+    words = [*map(str, place), said]
+    *where, said = (word if len(word) <= _LONGEST else f"{word[:_LONGEST]}..." for word in words)
+    return f"{'.'.join(where)}: {said}" if where else said

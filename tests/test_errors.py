@@ -27,3 +27,7 @@ def test_a_fault_of_the_whole_names_no_key() -> None:
 def test_every_fault_is_told() -> None:
     found = faults(refused(watches="30m", judge={"error_rate": 2}))
     assert [describe(*fault).split(":")[0] for fault in found] == ["judge.error_rate", "watches"]
+
+
+def test_what_somebody_wrote_is_quoted_in_bounded_length() -> None:
+    assert len(describe(("a", "k" * 5000), "'" + "x" * 50_000 + "' is no duration")) < 1100

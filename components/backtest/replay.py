@@ -1,16 +1,16 @@
-"""Judging a decision record again: every verdict must come out as it was recorded."""
+"""Judging a decision record again, and holding all of it against what comes out."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from components import record
-from components.errors import InputError, first_fault
+from components.backtest import course, form
 from components.judge import RULE, RULES, Policy, Poll, Verdict
 from components.record import Ended, Line
+from components.record.finding import Finding
 
 DIGITS = 12
 """Significant digits of evidence that must agree: other machines' `log` may differ in the last."""
@@ -23,8 +23,8 @@ class Replay(msgspec.Struct, frozen=True):
     polls: int
     verdicts: int
     """Recorded verdicts that were compared."""
-    difference: str | None
-    """The first that differs, with its line number (from 1); None if all were reproduced."""
+    findings: tuple[Finding, ...]
+    """What does not follow, by line; empty if the record holds."""
     passed: tuple[tuple[float, float], ...]
     """Percent and seconds of each step that was passed."""
     decided: Verdict | None
@@ -32,27 +32,33 @@ class Replay(msgspec.Struct, frozen=True):
     complete: bool
     """The record has its `end` line."""
 
+    @property
+    def difference(self) -> str | None:
+        """The first finding in one line, with its line number (from 1)."""
+        return self.findings[0].text if self.findings else None
+
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
-        body: dict[str, Any] = msgspec.to_builtins(self)
-        return body
+        return {**msgspec.to_builtins(self), "difference": self.difference}
 
 
-def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
-    """Feed the record's polls to the judge again.
+def replay(
+    lines: Sequence[Line], policy: Policy | None = None, release_id: str | None = None
+) -> Replay:
+    """Feed the record's polls to the judge again, and hold every line against what comes out.
 
-    With another `policy` nothing is compared: `decided` is what it would have decided, and when.
+    Args:
+        lines: the record.
+        policy: another policy. Nothing is compared then: `decided` is what it would have decided,
+            and when.
+        release_id: whose record it is to be, where that is known.
 
     Raises:
         InputError: the lines are no release's record.
     """
     head = record.opened(lines)
     record.refuse_newer(head, "replay")
-    try:
-        used = policy or head.judged_by()
-    except ValidationError as error:
-        said = first_fault(error)
-        raise InputError(f"line 1: no 'release' line that can be judged again: {said}") from error
+    used = policy or head.judged_by()
     named = {line.body.rule for line in lines if isinstance(line.body, Verdict)}
     rules = sorted(named & set(RULES)) if policy is None else []
     # A release that went on under a newer Sluice has verdicts of two rules, each over all polls.
@@ -64,7 +70,7 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
     polls = verdicts = 0
     passed: dict[float, float] = {}
     newest: Verdict | None = None
-    difference = None
+    findings: list[Finding] = []
     for number, line in enumerate(lines, start=1):
         if isinstance(line.body, Poll):
             for rule, state in states.items():
@@ -77,35 +83,44 @@ def replay(lines: Sequence[Line], policy: Policy | None = None) -> Replay:
                 break
         elif isinstance(line.body, Verdict) and policy is None:
             verdicts += 1
-            difference = difference or _difference(line.body, line.content, number, again)
+            findings += _differences(line.body, line.content, number, again)
+    if policy is None:
+        if release_id not in {None, head.release_id}:
+            said = f"it is the record of {head.release_id}, and stands as that of {release_id}"
+            findings.append(Finding(1, said))
+        findings += form.findings(lines, head)
+        findings += course.findings(lines, head)
     return Replay(
         release_id=head.release_id,
         polls=polls,
         verdicts=verdicts,
-        difference=difference,
+        findings=tuple(sorted(findings, key=lambda found: found.line)),
         passed=tuple(passed.items()),
         decided=newest,
         complete=any(isinstance(line.body, Ended) for line in lines),
     )
 
 
-def _difference(
+def _differences(
     recorded: Verdict, content: bytes, number: int, again: Mapping[int, Verdict]
-) -> str | None:
-    """Where the verdict differs from the one that its own rule gives; None if nowhere."""
+) -> list[Finding]:
+    """Where the verdict differs from the one that its own rule gives; empty if nowhere."""
     if not again:
-        return f"line {number}: a verdict without a poll before it"
+        return [Finding(number, "a verdict without a poll before it")]
     if recorded.rule not in again:
-        return (
-            f"line {number}: judged by rule {recorded.rule} of the judge, this is rule {RULE}:"
-            " replay it with the Sluice that recorded it, or see with --policy what this rule"
-            " decides"
-        )
+        return [
+            Finding(
+                number,
+                f"judged by rule {recorded.rule} of the judge, this is rule {RULE}",
+                "replay it with the Sluice that recorded it, or see with --policy what this rule"
+                " decides",
+            )
+        ]
     where = _unequal(msgspec.json.decode(content), again[recorded.rule].to_json(), "")
     if where is None:
-        return None
+        return []
     key, was, now = where
-    return f"line {number}: {key or 'verdict'} is recorded as {was}, now {now}"
+    return [Finding(number, f"{key or 'verdict'} is recorded as {was}, now {now}")]
 
 
 def _unequal(recorded: Any, again: Any, key: str) -> tuple[str, Any, Any] | None:

@@ -8,10 +8,11 @@ import msgspec
 from components import dataset
 from components.endpoint import Endpoint
 from components.evaluation.apart import score_apart
+from components.evaluation.recheck import deviations
 from components.evaluation.result import EvaluationResult, assess
 from components.requirements import mismatches
 
-__all__ = ["EvaluationResult", "evaluate"]
+__all__ = ["EvaluationResult", "deviations", "evaluate"]
 
 
 def evaluate(

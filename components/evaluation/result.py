@@ -153,89 +153,118 @@ def assess(
         dataset_digest: SHA-256 of that file.
         inputs: whether the candidate takes what the champion takes; None at a first release.
     """
-    latency = _latency(candidate)
-    reasons = []
-    if candidate.accuracy < criteria.accuracy.min:
-        reasons.append(
-            f"accuracy {candidate.accuracy:.4f} is below the baseline {criteria.accuracy.min:.4f}"
-        )
-    if candidate.failures:
-        reasons.append(
-            f"{candidate.failures} of {len(targets)} held-out rows got no answer: "
-            f"{candidate.first_failure}"
-        )
-    if latency.p95_ms is not None and latency.p95_ms >= criteria.latency.p95_ms:
-        reasons.append(
-            f"p95 {latency.p95_ms:.0f} ms is not under {criteria.latency.p95_ms:.0f} ms "
-            f"with {criteria.latency.concurrency} clients"
-        )
-    warnings: list[str] = []
-    if inputs:
-        _judge_inputs(criteria, inputs, reasons, warnings)
     compared: dict[str, Any] = {}
     if champion is not None:
         rows = sorted(set(range(len(targets))) - set(champion.failed))
         lost, gained = _discordant(champion, candidate, rows)
-        p = regression_p(lost, gained)
-        if p < criteria.regression.alpha:
-            reasons.append(
-                f"accuracy {candidate.accuracy:.4f} is a regression from the champion's "
-                f"{champion.accuracy:.4f}: {lost} answers lost and {gained} gained, "
-                f"exact McNemar p = {p:.2g} < {criteria.regression.alpha:g}"
-            )
-        if champion.failures:
-            said = (
-                f"the champion did not answer {champion.failures} of {len(targets)} held-out "
-                f"rows: {champion.first_failure}"
-            )
-            if champion.failures > criteria.regression.unanswered * len(targets):
-                reasons.append(
-                    f"{said}; too few are left to show that there is no regression: fix the data "
-                    "set, or set evaluation.regression.unanswered: 1 to replace a broken champion"
-                )
-            else:
-                warnings.append(f"{said}; the regression test is on the other {len(rows)}")
         compared = {
             "champion_accuracy": champion.accuracy,
             "champion_failures": champion.failures,
             "champion_latency": _latency(champion),
             "lost": lost,
             "gained": gained,
-            "regression_p": p,
+            "regression_p": regression_p(lost, gained),
             "classes": _classes(targets, champion, candidate),
         }
-    return EvaluationResult(
-        passed=not reasons,
-        reasons=tuple(reasons),
-        warnings=tuple(warnings),
+    found = EvaluationResult(
+        passed=True,
+        reasons=(),
         dataset=dataset,
         dataset_digest=dataset_digest,
         rows=len(targets),
         accuracy=candidate.accuracy,
         accuracy_min=criteria.accuracy.min,
         failures=candidate.failures,
-        latency=latency,
+        latency=_latency(candidate),
         latency_max_p95_ms=criteria.latency.p95_ms,
         concurrency=criteria.latency.concurrency,
         regression_alpha=criteria.regression.alpha,
         inputs=inputs,
         **compared,
     )
+    reasons, warnings = unmet(criteria, found), weakened(criteria, found)
+    if "failures" in reasons:
+        reasons["failures"] += f": {candidate.first_failure}"
+    if champion and "champion" in reasons:
+        reasons["champion"] += (
+            f": {champion.first_failure}; too few are left to show that there is no regression: fix"
+            " the data set, or set evaluation.regression.unanswered: 1 to replace a broken champion"
+        )
+    if champion and warnings:
+        warnings = [
+            f"{said}: {champion.first_failure}; the regression test is on the other {len(rows)}"
+            for said in warnings
+        ]
+    return msgspec.structs.replace(
+        found,
+        passed=not reasons,
+        reasons=tuple(reasons.values()),
+        warnings=(*noticeable(criteria, found), *warnings),
+    )
 
 
-def _judge_inputs(
-    criteria: Criteria, inputs: InputsResult, reasons: list[str], warnings: list[str]
-) -> None:
-    if inputs.refused:
-        said = f"it refuses what the champion takes: {inputs.refused}"
-        if criteria.allow_narrower_inputs:
-            warnings.append(f"{said}; evaluation.allow_narrower_inputs lets it pass")
-        else:
-            reasons.append(
-                f"{said}; if no client sends that any more, set "
-                "evaluation.allow_narrower_inputs: true"
-            )
-    warnings += [f"clients may notice: {note}" for note in inputs.notes]
+def unmet(criteria: Criteria, found: EvaluationResult) -> dict[str, str]:
+    """The criteria that the figures do not meet, in words, by a name of each.
+
+    What a model raised is no figure: it follows the words in `EvaluationResult.reasons`.
+    """
+    said = {}
+    if found.accuracy < criteria.accuracy.min:
+        said["accuracy"] = (
+            f"accuracy {found.accuracy:.4f} is below the baseline {criteria.accuracy.min:.4f}"
+        )
+    if found.failures:
+        said["failures"] = f"{found.failures} of {found.rows} held-out rows got no answer"
+    p95 = found.latency.p95_ms
+    if p95 is not None and p95 >= criteria.latency.p95_ms:
+        said["latency"] = (
+            f"p95 {p95:.0f} ms is not under {criteria.latency.p95_ms:.0f} ms "
+            f"with {criteria.latency.concurrency} clients"
+        )
+    if found.inputs and found.inputs.refused and not criteria.allow_narrower_inputs:
+        said["inputs"] = (
+            f"{_refused(found.inputs)}; if no client sends that any more, set "
+            "evaluation.allow_narrower_inputs: true"
+        )
+    p = found.regression_p
+    if p is not None and p < criteria.regression.alpha:
+        said["regression"] = (
+            f"accuracy {found.accuracy:.4f} is a regression from the champion's "
+            f"{found.champion_accuracy or 0:.4f}: {found.lost} answers lost and {found.gained} "
+            f"gained, exact McNemar p = {p:.2g} < {criteria.regression.alpha:g}"
+        )
+    if _too_few_compared(criteria, found):
+        said["champion"] = _unanswered(found)
+    return said
+
+
+def weakened(criteria: Criteria, found: EvaluationResult) -> list[str]:
+    """What weakens the criteria without failing them, as far as the figures say."""
+    fails = _too_few_compared(criteria, found)
+    return [_unanswered(found)] if found.champion_failures and not fails else []
+
+
+def noticeable(criteria: Criteria, found: EvaluationResult) -> list[str]:
+    """What the champion's clients may notice without failing the criteria."""
+    if not found.inputs:
+        return []
+    said = [f"clients may notice: {note}" for note in found.inputs.notes]
+    if found.inputs.refused and criteria.allow_narrower_inputs:
+        lets = "evaluation.allow_narrower_inputs lets it pass"
+        said.insert(0, f"{_refused(found.inputs)}; {lets}")
+    return said
+
+
+def _refused(inputs: InputsResult) -> str:
+    return f"it refuses what the champion takes: {inputs.refused}"
+
+
+def _too_few_compared(criteria: Criteria, found: EvaluationResult) -> bool:
+    return (found.champion_failures or 0) > criteria.regression.unanswered * found.rows
+
+
+def _unanswered(found: EvaluationResult) -> str:
+    return f"the champion did not answer {found.champion_failures} of {found.rows} held-out rows"
 
 
 def _latency(scores: Scores) -> LatencyResult:

@@ -19,7 +19,7 @@ from components.record.lines import (
     refuse_newer,
     schema,
 )
-from components.record.store import Record, of, opened, parse, read
+from components.record.store import Record, hashes, is_as_written, is_whole, of, opened, parse, read
 
 __all__ = [
     "SCHEMA",
@@ -38,6 +38,9 @@ __all__ = [
     "ReleaseKind",
     "Unknown",
     "WeightsSet",
+    "hashes",
+    "is_as_written",
+    "is_whole",
     "of",
     "opened",
     "parse",

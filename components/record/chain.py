@@ -9,13 +9,16 @@ named, and a reader needs to know nothing of what the lines say.
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from components.errors import InputError
 
 FIRST = "0" * 64
+
+_YEAR_10000 = 253_402_300_800.0
+"""In seconds since the epoch: no calendar has a date for it."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -25,7 +28,7 @@ class Link(msgspec.Struct, frozen=True):
 
     seq: int
     kind: str
-    at: float
+    at: Annotated[float, msgspec.Meta(ge=0, lt=_YEAR_10000)]
     """Seconds since the epoch."""
     body: msgspec.Raw
     prev: str
@@ -86,6 +89,23 @@ def hash_of(raw: bytes) -> str:
     # Quotes inside of a string are escaped, so the last such bytes are the line's own member.
     begin = raw.rfind(b',"hash":"')
     return hashlib.sha256(raw[:begin] + raw[begin + len(b',"hash":""') + 64 :]).hexdigest()
+
+
+def encode(body: object) -> bytes:
+    """A body's bytes as `link` writes them."""
+    return _encoder.encode(body)
+
+
+def as_written(seq: int, kind: str, at: float, body: bytes, prev: str) -> str | None:
+    """The hash of such a line as `link` writes it; None if it writes the body otherwise.
+
+    JSON may say the same in other bytes, or two things at once where a key stands twice.
+    """
+    if _encoder.encode(msgspec.json.decode(body)) != body:
+        return None
+    return hashlib.sha256(
+        _encoder.encode(_Content(seq, kind, at, msgspec.Raw(body), prev))
+    ).hexdigest()
 
 
 def verify(links: Sequence[Link], hashes: Sequence[str], source: str, after: Link | None) -> None:

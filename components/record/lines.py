@@ -5,13 +5,15 @@ readers keep it and show it. Only `replay` and a resumed release must understand
 refuse a record whose schema is newer (`refuse_newer`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
+from pydantic import ValidationError
 
 from components.endpoint import Endpoint
-from components.errors import InputError
+from components.errors import InputError, first_fault
 from components.evaluation.result import EvaluationResult
 from components.identity import Identity
 from components.judge import Forecast, Policy, Poll, Sample, Verdict
@@ -19,7 +21,8 @@ from components.judge import Forecast, Policy, Poll, Sample, Verdict
 SCHEMA = 3
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
 settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
-refused, unanswered or sent once more, and when a source began."""
+refused, unanswered or sent once more, and when a source began; an end that a person
+asked for stands together with an event that says so."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -60,11 +63,31 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The judge's policy.
 
         Raises:
-            pydantic.ValidationError: it is not one.
+            InputError: it is not one.
         """
-        if self.policy:
+        if not self.policy:
+            return self.endpoint_settings().release.policy()
+        try:
             return Policy.model_validate(self.policy)
-        return Endpoint.model_validate(self.settings).release.policy()
+        except ValidationError as error:
+            raise self._refused("policy", error) from error
+
+    def endpoint_settings(self) -> Endpoint:
+        """The endpoint's file as it was.
+
+        Raises:
+            InputError: this version knows no such settings.
+        """
+        try:
+            return Endpoint.model_validate(self.settings)
+        except ValidationError as error:
+            raise self._refused("settings", error) from error
+
+    def _refused(self, what: str, error: ValidationError) -> InputError:
+        return InputError(
+            f"record of {self.release_id}: line 1: its {what} are none of this version:"
+            f" {first_fault(error)}: read it with the Sluice that wrote it"
+        )
 
 
 class EvaluationSkipped(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +187,9 @@ _KIND_OF: Mapping[type, str] = {
     each: kind for kind, type_ in _KINDS.items() for each in (get_args(type_) or (type_,))
 } | {EvaluationSkipped: "evaluation"}
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _KINDS.items()}
+_BEYOND = 2**63
+_LONG = re.compile(rb"\d{19}")
+"""What every number beyond has, and hardly any other."""
 _SKIPPED = msgspec.json.Decoder(EvaluationSkipped)
 
 
@@ -209,6 +235,8 @@ def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
     Raises:
         InputError: the line has not the form of its kind, and the record is not of a later schema.
     """
+    if _LONG.search(content) and _is_beyond(msgspec.json.decode(content)):
+        raise InputError(f"{where}: a whole number of more than 64 bits: nothing counts so far")
     try:
         if kind in _DECODERS:
             body: Body = _DECODERS[kind].decode(content)
@@ -222,6 +250,15 @@ def decode(kind: str, content: bytes, schema: int, where: str) -> Body:
         if kind == "poll":
             return _poll_of_a_later_schema(content)
     return Unknown(kind, msgspec.json.decode(content))
+
+
+def _is_beyond(value: Any) -> bool:
+    """Whether a whole number anywhere in it has more than 64 bits."""
+    if isinstance(value, dict):
+        return any(map(_is_beyond, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_beyond, value))
+    return isinstance(value, int) and not -_BEYOND <= value < _BEYOND
 
 
 def _decoded(

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from components.errors import InputError
 from components.files import read_limited
 from components.platform.clock import Clock
 from components.platform.contract import Records
 from components.record import chain, lines
 from components.record.chain import Link
-from components.record.lines import Body, Line, Noted, Opened
+from components.record.lines import Body, Line, Noted, Opened, Unknown
 
 MAX_BYTES = 1024**3
 """30 days of polls, 15 s apart, with one source a version are about 630 MB."""
@@ -149,6 +151,27 @@ def parse(content: bytes, source: str, *, whole: bool = False) -> list[Line]:
         Line(link.seq, link.at, _body(link, schema, source), link.hash, bytes(link.body))
         for link in links
     ]
+
+
+def is_as_written(line: Line, before: Line | None) -> bool:
+    """Whether the line's bytes are those that a record writes for what it says.
+
+    The chain alone allows members beside the six, other spaces, and keys that stand twice, which
+    other readers may understand otherwise.
+    """
+    prev = before.hash if before else chain.FIRST
+    return chain.as_written(line.seq, line.kind, line.at, line.content, prev) == line.hash
+
+
+def is_whole(line: Line) -> bool:
+    """Whether the body has every member of this version's form, and no other, at every depth."""
+    content, typed = msgspec.json.decode(line.content), chain.encode(line.body)
+    return isinstance(line.body, Unknown) or bool(content == msgspec.json.decode(typed))
+
+
+def hashes(content: bytes) -> list[str]:
+    """The hash of each line of a record's copy, made from the line's bytes."""
+    return [chain.hash_of(raw) for raw in content.split(b"\n") if raw]
 
 
 def read(path: Path, *, whole: bool = False) -> list[Line]:

@@ -29,6 +29,11 @@ VERSION_TAG = "sluice.version"
 METRIC_PREFIX = "sluice."
 """Before the name of a figure of the evaluation that is written as a version's tag."""
 
+RECORD_TAG = "sluice.record"
+"""Of a version, before a release's id: number and hash of the end of that release's record."""
+SIGNATURE_TAG = "sluice.signature"
+"""Of a version, before a release's id: the signature of the tag above."""
+
 RELEASES_EXPERIMENT = "sluice-releases"
 """Experiment that holds a run for each release."""
 REGISTERED_EXPERIMENT = "sluice-registered"

@@ -15,9 +15,9 @@ from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, ModelRegistry, Platform, connect
-from components.record import Ended, Outcome, Record, of, refuse_newer
+from components.record import Ended, Noted, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
-from components.release import results
+from components.release import anchor, results
 from components.release.lease import HeldLease, acquire, this_process
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience, patient
 from components.release.state import ReleaseState, fold
@@ -147,9 +147,9 @@ class Release:
         )
         return acquire(self.platform.leases, self.clock, wanted)
 
-    def end(self, outcome: Outcome, reason: str) -> results.Ended:
-        """Write the release's end."""
-        self.record.append(Ended(outcome, reason))
+    def end(self, outcome: Outcome, reason: str, *before: Noted) -> results.Ended:
+        """Write the release's end, together with what led to it."""
+        self.record.append(*before, Ended(outcome, reason))
         return results.Ended(outcome=outcome, reason=reason)
 
     def copy_record(self, state: ReleaseState) -> bool:
@@ -159,15 +159,12 @@ class Release:
             True if MLflow has it.
         """
         try:
-            self.platform.registry.log_artifact(state.run_id, RECORD_FILE, self.record.content())
+            content = self.record.content()
+            anchor.copy(self.platform.registry, state.release_id, state.run_id, content)
         except SluiceError as error:
             self.record.note("mirror_failed", str(error))
             return False
         return True
-
-
-RECORD_FILE = "record.jsonl"
-"""The record's name among the artifacts of the release's run in MLflow."""
 
 
 @contextmanager

@@ -1,13 +1,16 @@
 """Ending a release: promote, roll back, finalize."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from components.errors import InputError, LeaseHeld, SluiceError
+from components.judge import Decision
 from components.platform import Lease
-from components.record import AliasSet, Outcome, WeightsSet
+from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
-from components.release.context import RECORD_FILE, Release, records_failure
+from components.release import anchor
+from components.release.context import Release, records_failure
 from components.release.lease import HeldLease
 from components.release.marking import mark_promotion, mark_return
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience
@@ -16,6 +19,18 @@ from components.release.results import Ended
 from components.release.shifting import blocks_promotion, put_in_force
 from components.release.state import ReleaseState
 from components.release.watching import poll
+
+BY_HAND = "rollback_asked"
+"""Event before an end that a person asked for; its detail is the end's reason."""
+PROMOTION_NOT_RECORDED = "promotion not recorded: "
+"""So begins the reason of a promotion that was taken back."""
+OUTCOMES: Mapping[Decision, Outcome] = {
+    "PROMOTE": "promoted",
+    "ROLLBACK": "rolled_back",
+    "HOLD": "held",
+    "ERROR": "error",
+}
+"""How a release ends by its final verdict."""
 
 
 @records_failure
@@ -62,15 +77,19 @@ def promote(release: Release) -> Ended:
     except SluiceError as error:
         held.renew(restore=state.way_back)
         return restore_champion(
-            release, release.state(), held, "error", f"promotion not recorded: {error}"
+            release, release.state(), held, "error", f"{PROMOTION_NOT_RECORDED}{error}"
         )
     if marked:
         release.record.append(AliasSet(alias=names.CHAMPION, version=state.released.version))
-    reason = {
+    return release.end("promoted", reason_to_promote(state.kind))
+
+
+def reason_to_promote(kind: ReleaseKind) -> str:
+    """Why a release of this kind ends promoted."""
+    return {
         "first": "the first version of this endpoint meets the promotion criteria",
         "unchanged": "this version was the champion already",
-    }.get(state.kind, "every watched step found it safe")
-    return release.end("promoted", reason)
+    }.get(kind, "every watched step found it safe")
 
 
 def rollback(release: Release, reason: str = "") -> Ended:
@@ -85,7 +104,7 @@ def rollback(release: Release, reason: str = "") -> Ended:
         return Ended(outcome=state.outcome, reason=state.reason)
     held = release.hold(state, to_end=True)
     if said := reason or held.lease.reason:
-        return restore_champion(release, state, held, "rolled_back", said)
+        return restore_champion(release, state, held, "rolled_back", said, by_hand=True)
     return restore_champion(release, state, held, *outcome_of(state))
 
 
@@ -94,8 +113,7 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
     if state.evaluation and not state.evaluation.passed:
         return "rolled_back", "; ".join(state.evaluation.reasons)
     if state.verdict and state.verdict.final and state.verdict.decision != "PROMOTE":
-        ended: dict[str, Outcome] = {"ROLLBACK": "rolled_back", "HOLD": "held"}
-        return ended.get(state.verdict.decision, "error"), state.why
+        return OUTCOMES[state.verdict.decision], state.why
     if state.failure:
         return "error", state.failure
     if state.passed:
@@ -104,7 +122,13 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
 
 
 def restore_champion(
-    release: Release, state: ReleaseState, held: HeldLease, outcome: Outcome, reason: str
+    release: Release,
+    state: ReleaseState,
+    held: HeldLease,
+    outcome: Outcome,
+    reason: str,
+    *,
+    by_hand: bool = False,
 ) -> Ended:
     """Give production its traffic back, take back what a promotion may have written, and end."""
     held.renew()
@@ -125,7 +149,7 @@ def restore_champion(
         raise
     except SluiceError as error:
         release.record.note("registry_unreachable", str(error))
-    return release.end(outcome, reason)
+    return release.end(outcome, reason, *([Noted(BY_HAND, reason)] if by_hand else []))
 
 
 def finalize(release: Release) -> Ended:
@@ -181,13 +205,13 @@ def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
 
 
 def report_end(release: Release, state: ReleaseState) -> None:
-    """Tell the registry how a release ended, and copy its record there; may be repeated.
+    """Tell the registry how a release ended, copy its record there and anchor it; may be repeated.
 
     Raises:
-        SluiceError: the registry did not take it.
+        SluiceError: the registry did not take it, or has another record of this release.
     """
     registry = release.registry
     if state.outcome and state.outcome != "promoted":
         mark_return(release, state, state.outcome)
     registry.end_run(state.run_id, "FAILED" if state.outcome == "error" else "FINISHED")
-    registry.log_artifact(state.run_id, RECORD_FILE, release.record.content())
+    anchor.keep(registry, release.record.lines(), release.record.content())

@@ -9,6 +9,9 @@ from components.release.marking import registered
 from components.release.results import Evaluated
 from components.release.state import ReleaseState
 
+ALREADY_CHAMPION = "already champion"
+"""Why a version is not evaluated."""
+
 
 @records_failure
 def evaluate(release: Release) -> Evaluated:
@@ -29,7 +32,7 @@ def evaluate(release: Release) -> Evaluated:
 
 def _evaluate(release: Release, state: ReleaseState) -> None:
     if state.kind == "unchanged":
-        release.record.append(EvaluationSkipped(skipped="already champion"))
+        release.record.append(EvaluationSkipped(skipped=ALREADY_CHAMPION))
         return
     platform = release.platform
     with ends_release_on_input_error(release), release.hold(state).kept():

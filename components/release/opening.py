@@ -10,7 +10,7 @@ from components.endpoint import Endpoint, refuse_undecidable
 from components.errors import ArtifactError, InputError, SluiceError
 from components.identity import Identity
 from components.platform import ModelRegistry, ModelVersion, StoredVersion, Weights
-from components.record import SCHEMA, Opened, ReleaseKind
+from components.record import SCHEMA, Opened, ReleaseKind, signature
 from components.record import Fetched as FetchedLine
 from components.registry import names
 from components.release.context import Release, ends_release_on_input_error, records_failure
@@ -49,6 +49,7 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
 
 
 def _begin(release: Release, endpoint: Endpoint, version: str) -> None:
+    signature.key()  # one that cannot be used is found before anything is touched
     # The lease comes first: whoever is refused leaves nothing behind, and a release that is killed
     # before its record begins leaves a lease, which the reaper gives back.
     held = release.take_lease(endpoint, release.platform.traffic.weights(endpoint.name))

@@ -120,7 +120,8 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
     """The state after ``lines``.
 
     Raises:
-        InputError: the record does not begin as a release's does.
+        InputError: the record does not begin as a release's does, or holds what this version does
+            not understand.
     """
     head = record.opened(lines)
     if not head.settings:
@@ -129,7 +130,7 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
         )
     state = ReleaseState(
         release_id=head.release_id,
-        endpoint=Endpoint.model_validate(head.settings),
+        endpoint=head.endpoint_settings(),
         candidate=head.candidate,
         champion=head.champion,
         kind=head.release_kind,
@@ -156,15 +157,7 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
                 changes["passed"] = (*state.passed, state.percent)
         case record.Fetched(files=files):
             changes = {
-                "files": {
-                    name: StoredVersion(
-                        state.identity(name).model,
-                        state.identity(name).version,
-                        found["digest"],
-                        found["uri"],
-                    )
-                    for name, found in files.items()
-                }
+                "files": {name: _stored(state, name, found) for name, found in files.items()}
             }
         case record.Deployed():
             changes = {"deployed": True}
@@ -175,3 +168,14 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
         case record.Ended(outcome=outcome, reason=reason):
             changes = {"outcome": outcome, "reason": reason}
     return replace(state, **changes)
+
+
+def _stored(state: ReleaseState, version: str, found: Mapping[str, str]) -> StoredVersion:
+    identity = state.identity(version)
+    try:
+        return StoredVersion(identity.model, identity.version, found["digest"], found["uri"])
+    except KeyError as error:
+        raise InputError(
+            f"the record of {state.release_id} has no {error} of version {version}'s files: start a"
+            " new release"
+        ) from error

@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import msgspec
+
 from components import record
+from components.errors import InputError
 from components.evaluation import EvaluationResult
 from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
@@ -25,6 +28,13 @@ from components.record import (
 )
 from components.release.state import ReleaseState, fold
 
+_LARGEST = 2.0**53
+"""Up to here a double counts by ones."""
+_SHORTEST_S = 0.001
+"""No two polls of a release are nearer."""
+_LONGEST_S = 1e9
+"""Thirty years."""
+
 ACTIONS = (Fetched, Deployed, WeightsSet, AliasSet, Unknown)
 
 
@@ -37,7 +47,7 @@ class Span(NamedTuple):
     @property
     def per_second(self) -> float:
         """Requests per second."""
-        return self.growth.requests / self.seconds
+        return self.growth.requests / max(self.seconds, _SHORTEST_S)
 
     @property
     def error_rate(self) -> float | None:
@@ -215,6 +225,7 @@ def _points(
         if not isinstance(line.body, Poll) or line.body.t <= counted.t:
             continue
         poll = line.body
+        _refuse_uncounted(line.seq + 1, poll)
         began = max(counted.t, 0.0)
         share = _share(state, poll)
         counted, delta = ingest(policy, counted, poll, share)
@@ -227,6 +238,21 @@ def _points(
                 read_at[version] = poll.t
         points.append(Point(began, poll.t, share, spans[0], spans[1], verdict=None))
     return tuple(points), counted.ledger.edges
+
+
+def _refuse_uncounted(number: int, poll: Poll) -> None:
+    """Refuse what no counter and no clock can have shown: no axis reaches so far.
+
+    Raises:
+        InputError: names the line.
+    """
+    for sample in (each for sources in poll.sources.values() for each in sources.values()):
+        fields = msgspec.structs.asdict(sample) if sample else {}
+        counters = [*fields.pop("buckets", {}).values(), *fields.values()]
+        if any(abs(count) > _LARGEST for count in counters if count is not None):
+            raise InputError(f"line {number}: a counter beyond {_LARGEST:g}: none counts so far")
+    if poll.t > _LONGEST_S:
+        raise InputError(f"line {number}: a poll after {poll.t:g} s: no release lasts so long")
 
 
 def _share(state: ReleaseState, poll: Poll) -> float:

@@ -1,5 +1,6 @@
 """One file a lease, changed under a lock (`components.platform.Leases`)."""
 
+import math
 import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -67,12 +68,21 @@ class FileLeases:
 def _read(path: Path) -> Lease | None:
     content = read_json(path)
     try:
-        return None if content is None else msgspec.convert(content["lease"], Lease | None)
+        lease = None if content is None else msgspec.convert(content["lease"], Lease | None)
+        if lease and not _is_possible(lease):
+            raise TypeError("its length or its split is none")
+        return lease
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise InputError(
             f"{path}: not a lease of this version of Sluice ({error}): when none of its releases"
             " runs, remove the file"
         ) from error
+
+
+def _is_possible(lease: Lease) -> bool:
+    """A length that ends, for one that does not is never silent; and shares in percent."""
+    shares = lease.restore.values()
+    return 0 < lease.seconds < math.inf and all(0 <= share <= 100 for share in shares)
 
 
 def _holder(path: Path) -> str | None:

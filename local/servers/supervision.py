@@ -23,7 +23,17 @@ from local.servers.program import Program
 MARK = "SLUICE_SUPERVISED_HOME"
 """Environment variable by which every process of a platform is found again, orphans included."""
 
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER", "LD_LIBRARY_PATH")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "LD_LIBRARY_PATH",
+    "SLUICE_RECORD_KEY",
+)
 
 
 @dataclass(frozen=True)

@@ -183,3 +183,9 @@ def test_the_largest_numbers_are_taken() -> None:
     text = GOOD.replace("watch: 30m", "watch: 720h\n  lease: 24h")
     text = text.replace("release:", "gateway: {requests_per_second: 2147483647}\nrelease:")
     assert endpoint.parse(text, "e.yaml").release.watch == endpoint.seconds("720h")
+
+
+def test_a_file_with_many_faults_tells_of_the_first() -> None:
+    many = GOOD.replace("steps: [10, 50, 100]", f"steps: [{', '.join('x' * 300)}]")
+    *first, last = refused(many).splitlines()
+    assert (len(first), last) == (20, "e.yaml: and 280 more")

@@ -17,7 +17,7 @@ from components.judge import Poll
 from components.platform import SystemClock
 from components.platform.objects import ObjectRecords
 from components.record import Noted, Record, chain
-from tests.support.records import write, written
+from tests.support.records import chained, write, written
 
 
 @pytest.fixture
@@ -108,6 +108,13 @@ def test_what_json_cannot_hold_is_refused(number: float) -> None:
         chain.link(0, "poll", 0.0, {"deep": [{"t": number}]}, chain.FIRST)
 
 
+@pytest.mark.parametrize("at", [-1.0, 1e300])
+def test_a_time_that_no_calendar_has_is_no_line_s(path: Path, at: float) -> None:
+    path.write_bytes(chained([("event", at, {"event": "x", "detail": ""})]))
+    with pytest.raises(InputError, match=r"record\.jsonl:1: not a line of a decision record"):
+        record.read(path)
+
+
 def test_an_absent_record_is_one_line(path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         record.read(path)
@@ -138,3 +145,15 @@ def test_two_writers_at_once_leave_one_whole_chain(tmp_path: Path) -> None:
     for name in ("a", "b"):
         notes = [note for note in record.of(found.lines(), Noted) if note.event == name]
         assert [note.detail for note in notes] == [str(number) for number in range(20)]
+
+
+def test_a_whole_number_that_nothing_counts_is_refused_with_its_line(path: Path) -> None:
+    body = {"action": "set_weights", "applied_s": 0.1, "weights": {"1": 10**400}}
+    path.write_bytes(chained([("event", 1.0, {"event": "x", "detail": "1" * 40})]))
+    assert len(record.read(path)) == 1
+    text = b'{"at":1.0,"body":%s,"hash":"' % json.dumps(body, separators=(",", ":")).encode()
+    rest = b'","kind":"action","prev":"%s","seq":0}' % (b"0" * 64)
+    hashed = hashlib.sha256(text.removesuffix(b',"hash":"') + rest[1:]).hexdigest().encode()
+    path.write_bytes(text + hashed + rest + b"\n")
+    with pytest.raises(InputError, match=r"record\.jsonl:1: a whole number of more than 64 bits"):
+        record.read(path)

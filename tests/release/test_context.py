@@ -14,7 +14,8 @@ from components.evaluation.result import EvaluationResult
 from components.platform.memory import Killed, World
 from components.record import Ended, Line, Noted, Record, of
 from components.release import context, deploying, evaluating, opening
-from components.release.context import ENGINE, RECORD_FILE, opened, refuse_bad_id
+from components.release.anchor import RECORD_FILE
+from components.release.context import ENGINE, opened, refuse_bad_id
 from components.release.lease import this_process
 from tests.support.endpoints import endpoint
 from tests.support.present import present

@@ -31,8 +31,8 @@ def test_what_passes_goes_beside_the_champion() -> None:
     assert evaluate(found) == Evaluated(
         strategy="canary", reason="canary: the promotion criteria hold"
     )
-    assert of(found.record("r"), EvaluationResult) == [scores()]
-    numbers = scores().numbers()
+    assert of(found.record("r"), EvaluationResult) == [scores(beside=True)]
+    numbers = scores(beside=True).numbers()
     entry = found.world.registry.version(MODEL, "2")
     assert found.world.registry.runs[found.state("r").run_id].metrics == numbers
     assert found.world.registry.model_metrics[entry.model_id] == numbers

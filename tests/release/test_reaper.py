@@ -1,15 +1,18 @@
 """The dead-man's switch: two phases, of which the first needs leases and traffic only."""
 
+import msgspec
 import obstore
 import pytest
 
-from components.errors import LeaseHeld, Unreachable
+from components.errors import InputError, LeaseHeld, Unreachable
 from components.platform import Lease
 from components.platform.memory import Killed
-from components.record import Noted, of
+from components.record import Noted, of, parse
 from components.release import deploying, evaluating, opening, operating, shifting
 from components.release.reaper import GRACE_S, Reaper
+from components.release.state import fold
 from tests.support.present import present
+from tests.support.records import chained
 from tests.support.worlds import MODEL, NAME, Scene, quick
 
 LEASE_S = 60.0
@@ -206,6 +209,32 @@ def test_a_damaged_lease_stops_no_other_endpoint_s_end(dead: Scene) -> None:
     assert dead.weights == {"1": 100}
     assert dead.one_version("r") == "error"
     assert reaper.run() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("settings", {"name": "x"}), ("settings", {}), ("schema", 99), ("candidate", None)],
+)
+def test_a_record_of_another_version_stops_no_other_release_s_end(
+    dead: Scene, name: str, other: object
+) -> None:
+    told = [(each.kind, each.at, msgspec.json.decode(each.content)) for each in dead.record("r")]
+    told[0][2].update({name: other, "release_id": "aa"})
+    obstore.put(dead.world.store, f"records/aa/{0:012d}", chained(told))
+    obstore.put(dead.world.store, "pending/aa", b"")
+    reaper = Reaper(dead.world.platform)
+    (said,) = reaper.run()
+    assert said.startswith("aa: record not copied: ")
+    dead.world.clock.sleep(LEASE_S)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.one_version("r") == "error"
+
+
+def test_a_fetch_without_a_digest_is_one_line(dead: Scene) -> None:
+    told = [(each.kind, each.at, msgspec.json.decode(each.content)) for each in dead.record("r")]
+    told[1][2]["files"]["2"].pop("digest")
+    with pytest.raises(InputError, match="has no 'digest' of version 2's files: start a new"):
+        fold(parse(chained(told), "r"))
 
 
 def test_a_release_whose_lease_was_removed_is_ended(dead: Scene) -> None:

@@ -234,7 +234,7 @@ def test_a_record_is_all_that_a_release_s_state_is() -> None:
     found.walk("2", "r")
     state = fold(found.record("r"))
     assert (state.candidate, state.champion, state.kind) == ("2", "1", "canary")
-    assert state.evaluation == scores()
+    assert state.evaluation == scores(beside=True)
     assert state.weights == {"2": 100}
     assert state.deployed
     assert state.promoting

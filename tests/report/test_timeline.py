@@ -1,5 +1,6 @@
 """A record as numbers over time: nothing is lost, nothing is guessed."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 
 from components import record
 from components.errors import InputError
-from components.judge import Poll
+from components.judge import Growth, Poll, Sample
 from components.report.pooling import merged_span, pooled, trailing
-from components.report.timeline import Timeline, p95, timeline_of
+from components.report.timeline import Span, Timeline, p95, timeline_of
 from tests.support.present import present
 from tests.support.records import Recorder
 
@@ -138,3 +139,22 @@ def test_a_line_of_the_wrong_form_is_one_clear_error(
     with pytest.raises(InputError) as caught:
         timeline_of(written.lines())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("t", "requests", "said"),
+    [(30.0, 1e308, "a counter beyond 9.0072e"), (1e300, 10.0, "a poll after 1e.300 s")],
+)
+def test_what_no_counter_and_no_clock_shows_is_refused_with_its_line(
+    new_record: NewRecord, t: float, requests: float, said: str
+) -> None:
+    recorder = new_record()
+    sample = Sample(requests=requests, errors=0.0, buckets={"+Inf": 1.0})
+    number = len(recorder.lines()) + 1
+    recorder.append(Poll(t, {"1": 90.0, "2": 10.0}, {"1": {"envoy": sample}, "2": {}}))
+    with pytest.raises(InputError, match=f"line {number}: {said}"):
+        timeline_of(recorder.lines())
+
+
+def test_polls_that_are_nearer_than_any_have_a_rate_that_can_be_drawn() -> None:
+    assert math.isfinite(Span(Growth(requests=2.0**53), 1e-310).per_second)

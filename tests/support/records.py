@@ -8,14 +8,9 @@ from obstore.store import MemoryStore
 from components.judge import Policy, Poll, begin, observe
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
-from components.record import SCHEMA, Body, Ended, Line, Opened, Outcome, Record, chain
+from components.record import SCHEMA, Body, Ended, Line, Opened, Record, chain
+from components.release.ending import OUTCOMES
 
-OUTCOMES: dict[str, Outcome] = {
-    "PROMOTE": "promoted",
-    "ROLLBACK": "rolled_back",
-    "HOLD": "held",
-    "ERROR": "error",
-}
 STARTED_AT = 1_795_000_000.0
 
 

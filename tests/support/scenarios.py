@@ -23,9 +23,10 @@ from components.record import (
     Opened,
     WeightsSet,
 )
+from components.release.ending import OUTCOMES
 from tests.support.endpoints import endpoint_settings
 from tests.support.polls import Arm
-from tests.support.records import OUTCOMES, Recorder
+from tests.support.records import Recorder
 
 FORECAST = ForecastMade(
     budget={"errors": 0.002, "p95": 0.0075, "split": 0.0005},

@@ -16,7 +16,7 @@ from components.backtest.replay import replay
 from components.endpoint import Endpoint
 from components.errors import SluiceError
 from components.evaluation import EvaluationResult
-from components.evaluation.result import LatencyResult
+from components.evaluation.result import Scores, assess
 from components.judge import Sample
 from components.metrics import Reading
 from components.platform import Lease, Metrics, RouteLimits, Traffic, Weights
@@ -24,11 +24,12 @@ from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
 from components.registry import names
 from components.release import deploying, ending, evaluating, opening, shifting, watching
-from components.release.context import RECORD_FILE, Release, opened
+from components.release.anchor import RECORD_FILE
+from components.release.context import Release, opened
 from components.release.reaper import Reaper
 from components.release.results import Ended
 from components.release.state import ReleaseState, fold
-from tests.support.endpoints import endpoint_settings
+from tests.support.endpoints import endpoint, endpoint_settings
 from tests.support.present import present
 
 NAME, MODEL = "demo", "demo"
@@ -44,21 +45,20 @@ QUICK: dict[str, Any] = {"steps": [10, 100], "watch": "60s", "poll": "15s", "lea
 QUICK_RPS = 250.0
 
 
-def scores(passed: bool = True) -> EvaluationResult:
-    """An evaluation's result, good or bad."""
-    return EvaluationResult(
-        passed=passed,
-        reasons=() if passed else ("accuracy 0.1000 is below the baseline 0.5000",),
+ROWS = 100
+
+
+def scores(passed: bool = True, *, beside: bool = False) -> EvaluationResult:
+    """An evaluation's result, good or bad; ``beside`` a champion that answers as well."""
+    right = tuple(row < (0.9 if passed else 0.1) * ROWS for row in range(ROWS))
+    scored = Scores(right=right, latencies_ms=(1.0,) * 50 + (2.0,) * 48 + (3.0,) * 2)
+    return assess(
+        endpoint(NAME).evaluation,
+        ["any"] * ROWS,
+        scored,
+        scored if beside else None,
         dataset="file:///none.csv",
         dataset_digest="0" * 64,
-        rows=100,
-        accuracy=0.9 if passed else 0.1,
-        accuracy_min=0.5,
-        failures=0,
-        latency=LatencyResult(requests=100, p50_ms=1.0, p95_ms=2.0, p99_ms=3.0),
-        latency_max_p95_ms=200.0,
-        concurrency=4,
-        regression_alpha=0.05,
     )
 
 
@@ -127,9 +127,9 @@ class Scene:
         champion: Path | None,
         read: Callable[[str, int], bytes],
     ) -> EvaluationResult:
-        return (
-            self.score(endpoint, candidate, champion, read) if self.score else scores(self.passed)
-        )
+        if self.score:
+            return self.score(endpoint, candidate, champion, read)
+        return scores(self.passed, beside=champion is not None)
 
     def record(self, release_id: str) -> list[Line]:
         """The release's lines."""
@@ -259,7 +259,7 @@ class Scene:
         if not lines:
             assert release_id not in world.platform.records.releases()
             return None
-        assert replay(lines).difference is None
+        assert replay(lines).findings == ()
         state = fold(lines)
         production = state.candidate if state.outcome == "promoted" else state.champion
         split = {production: 100} if production else {}

@@ -2,10 +2,11 @@
 
 import errno
 import json
+import math
 import os
 import tempfile
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,17 @@ OLD = {
 }
 
 
+ENDLESS = asdict(NEW) | {"endpoint": "old", "seconds": math.inf}
+NO_SPLIT = asdict(NEW) | {"endpoint": "old", "restore": {"1": -5}}
+NO_TIME = asdict(NEW) | {"endpoint": "old", "seconds": math.nan}
+
+
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"token": 3}', json.dumps({"token": 4, "lease": OLD})]
+    "content",
+    [
+        *("", "{", "[]", '{"token": 3}'),
+        *(json.dumps({"token": 4, "lease": it}) for it in (OLD, ENDLESS, NO_SPLIT, NO_TIME)),
+    ],
 )
 def test_a_damaged_lease_is_named_and_does_not_hide_the_others(
     leases: FileLeases, content: str

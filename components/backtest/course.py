@@ -1,0 +1,283 @@
+"""A release's course, held against its verdicts and its policy.
+
+Every split, every alias and the end must be what the steps of a release (`components.release`)
+write after what stands before it in the record.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from components import record
+from components.endpoint import Endpoint
+from components.evaluation import EvaluationResult, deviations
+from components.judge import Poll, Verdict
+from components.record import Ended, EvaluationSkipped, Line, Opened
+from components.record.finding import Finding
+from components.registry import names
+from components.release.ending import (
+    BY_HAND,
+    OUTCOMES,
+    PROMOTION_NOT_RECORDED,
+    outcome_of,
+    reason_to_promote,
+)
+from components.release.evaluating import ALREADY_CHAMPION
+from components.release.state import fold
+
+_NOTED_BY_HAND = 3
+"""From this schema on an operator's reason stands in an event before the end."""
+_STORED_FILES = 2
+"""From this schema on a fetch says what it fetched."""
+
+
+@dataclass
+class Course:
+    """Where a release stands after the lines taken so far."""
+
+    head: Opened
+    endpoint: Endpoint
+    evaluation: EvaluationResult | EvaluationSkipped | None = None
+    deployed: bool = False
+    weights: dict[str, int] | None = None
+    """The split in force by the record; None: as the release found it."""
+    passed: set[float] = field(default_factory=set)
+    verdict: Verdict | None = None
+    aliased: bool = False
+    """The alias `champion` was moved since the candidate got all of the traffic."""
+    given: bool = False
+    """The candidate was given all of the traffic at some time."""
+    taken: list[Line] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def way_back(self) -> dict[str, int]:
+        """The split of production before the release."""
+        return {self.head.champion: 100} if self.head.champion else {}
+
+    @property
+    def everything(self) -> dict[str, int]:
+        """The split of a promotion."""
+        return {self.head.candidate: 100}
+
+    @property
+    def watched(self) -> bool:
+        """The candidate is watched beside a champion."""
+        return self.head.release_kind in {"canary", "re-release"}
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The watched percentages."""
+        return tuple(step for step in self.endpoint.release.steps if step < 100 and self.watched)
+
+    @property
+    def blocked(self) -> bool:
+        """The judge has said that the candidate is to get no more."""
+        return (
+            self.verdict is not None and self.verdict.final and self.verdict.decision != "PROMOTE"
+        )
+
+    def split(self, percent: float) -> dict[str, float]:
+        """The split of a watched step."""
+        return {str(self.head.champion): 100 - percent, self.head.candidate: percent}
+
+    def take(self, line: Line) -> Iterator[str]:
+        """Add a line; what of it does not follow from those before, in words."""
+        body = line.body
+        if self.ended and not isinstance(body, record.Noted):
+            yield f"{_a(line.kind)} line after the end of the release"
+        match body:
+            case EvaluationResult() | EvaluationSkipped():
+                yield from self._evaluated(body)
+            case Poll():
+                if not self.deployed or not self.watched:
+                    yield "a poll of a release in which nothing is watched yet"
+                if set(body.sources) != {self.head.champion, self.head.candidate}:
+                    yield f"counters of {_versions(body.sources)}: both versions are read, no other"
+            case Verdict():
+                yield from self._judged(body)
+            case record.Fetched():
+                yield from self._fetched(body)
+            case record.Deployed():
+                yield from self._deployed(body)
+            case record.WeightsSet():
+                yield from self._shifted(body)
+            case record.AliasSet():
+                yield from self._aliased(body)
+            case Ended():
+                yield from self._ended(body)
+            case Opened() if self.taken:
+                yield "a second 'release' line"
+        self.taken.append(line)
+
+    def _evaluated(self, body: EvaluationResult | EvaluationSkipped) -> Iterator[str]:
+        unchanged = self.head.release_kind == "unchanged"
+        if isinstance(body, EvaluationSkipped):
+            if not unchanged or body != EvaluationSkipped(skipped=ALREADY_CHAMPION):
+                yield "a skipped evaluation of a version that is not the champion already"
+        else:
+            if unchanged:
+                yield "an evaluation of the champion itself"
+            beside = self.head.champion is not None
+            yield from deviations(self.endpoint.evaluation, body, beside=beside)
+        if not record.of(self.taken, record.Fetched):
+            yield "an evaluation before the files were fetched"
+        self.evaluation = body
+
+    def _judged(self, body: Verdict) -> Iterator[str]:
+        # A final verdict is given again at every later poll, whatever the split is by then.
+        if body.decision == "PROMOTE" and body.step not in self.passed:
+            if self.weights != self.split(body.step):
+                yield f"PROMOTE at {body.step:g} %, the split in force is {_shown(self.weights)}"
+            self.passed.add(body.step)
+        self.verdict = body
+
+    def _fetched(self, body: record.Fetched) -> Iterator[str]:
+        if body.version != self.head.candidate:
+            yield f"version {body.version} was fetched, {self.head.candidate} is released"
+        wanted = {self.head.candidate, self.head.champion} - {None}
+        if self.head.schema < _STORED_FILES:
+            wanted = set()
+        if set(body.files) != wanted:
+            yield f"files of {_versions(body.files)} were fetched, not of {_versions(wanted)}"
+        for version, stored in body.files.items():
+            if stored.keys() != {"digest", "uri"}:
+                yield f"the files of version {version} have not a digest and an address alone"
+
+    def _deployed(self, body: record.Deployed) -> Iterator[str]:
+        wanted = tuple(v for v in (self.head.champion, self.head.candidate) if v)
+        if body.versions != wanted:
+            yield f"versions {_versions(body.versions)} were deployed, not {_versions(wanted)}"
+        yield from self._unevaluated("deployed")
+        self.deployed = True
+
+    def _unevaluated(self, done: str) -> Iterator[str]:
+        if self.evaluation is None or not self.evaluation.passed:
+            yield f"{done} without a passed evaluation"
+
+    def _shifted(self, body: record.WeightsSet) -> Iterator[str]:
+        back = body.weights == self.way_back
+        waiting = [step for step in self.steps if step not in self.passed]
+        if body.weights == self.everything and not (back and self.steps):
+            yield from self._unevaluated("all traffic given")
+            if waiting:
+                yield f"all traffic given, and {waiting[0]} % was not passed"
+        elif not back and (not waiting or body.weights != self.split(waiting[0])):
+            wanted = self.split(waiting[0]) if waiting else self.everything
+            yield f"the split {_shown(body.weights)} follows from no verdict: {_shown(wanted)} does"
+        if not back and self.blocked:
+            yield f"traffic given to the candidate after the verdict {self._said()}"
+        if not back and not self.deployed:
+            yield "traffic given to a candidate that was not deployed"
+        if body.applied_s < 0:
+            yield f"the split was in force after {body.applied_s} s"
+        self.weights, self.aliased = body.weights, False
+        self.given = self.given or body.weights == self.everything
+
+    def _aliased(self, body: record.AliasSet) -> Iterator[str]:
+        where = f"alias {body.alias} of version {body.version}"
+        if body.alias not in {names.CHAMPION, names.CANDIDATE}:
+            yield f"{where}: no release sets it"
+        if body.version != self.head.candidate:
+            yield f"{where}: version {self.head.candidate} is released"
+        if body.alias == names.CHAMPION:
+            if self.weights != self.everything:
+                yield f"{where}, the split in force is {_shown(self.weights)}"
+            self.aliased = True
+        elif not self.steps or self.weights != self.split(self.steps[0]):
+            yield f"{where}, the split in force is {_shown(self.weights)}"
+
+    def _ended(self, body: Ended) -> Iterator[str]:
+        self.ended = True
+        if body.outcome == "promoted":
+            yield from self._promoted(body.reason)
+            return
+        if self.weights is not None and self.weights != self.way_back:
+            yield f"the release ends {body.outcome}, the split in force is {_shown(self.weights)}"
+        if not self._follows(body):
+            outcome, reason = outcome_of(fold(self.taken))
+            said = f"it ends {body.outcome} ({body.reason})"
+            yield f"{said}: what is recorded leads to {outcome} ({reason})"
+
+    def _promoted(self, reason: str) -> Iterator[str]:
+        if self.weights != self.everything:
+            yield f"it ends promoted, the split in force is {_shown(self.weights)}"
+        if not self.deployed:
+            yield "it ends promoted, and was not deployed"
+        if not self.aliased:
+            yield "it ends promoted, and the alias champion was not moved"
+        if self.blocked:
+            yield f"it ends promoted, and the newest verdict is {self._said()}"
+        wanted = reason_to_promote(self.head.release_kind)
+        if reason != wanted:
+            yield f"it ends promoted ({reason}): the reason of this kind of release is {wanted!r}"
+
+    def _follows(self, body: Ended) -> bool:
+        """The end is one that the lines before it lead to, by the judge, a fault or a person."""
+        state = fold(self.taken)
+        noted = record.of(self.taken, record.Noted)
+        failures = ["", *(each.detail for each in noted if each.event == "step_failed")]
+        ended = (body.outcome, body.reason)
+        if any(outcome_of(replace(state, failure=failure)) == ended for failure in failures):
+            return True
+        if body.outcome == "rolled_back":
+            if self.head.schema < _NOTED_BY_HAND:
+                held = self.verdict is not None and self.verdict.decision in {"HOLD", "ERROR"}
+                return not (self.blocked and held)
+            return record.Noted(BY_HAND, body.reason) in noted
+        if body.outcome != "error" or self.blocked:
+            return False
+        if self.given and body.reason.startswith(PROMOTION_NOT_RECORDED):
+            return True
+        # What was refused before anything was deployed is said in the end alone.
+        refused = self.evaluation is not None and not self.evaluation.passed
+        return not self.deployed and not refused
+
+    def _said(self) -> str:
+        return f"{self.verdict.decision} at {self.verdict.at:g} s" if self.verdict else "none"
+
+
+def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
+    """What of each line does not follow from those before it.
+
+    Of a record without settings, as the first schema has them, only the outcome is known.
+
+    Raises:
+        InputError: the settings are none of this version.
+    """
+    if not head.settings:
+        yield from _outcome_alone(lines)
+        return
+    course = Course(head, fold(lines[:1]).endpoint)
+    for number, line in enumerate(lines, start=1):
+        for said in course.take(line):
+            yield Finding(number, said)
+
+
+def _outcome_alone(lines: Sequence[Line]) -> Iterator[Finding]:
+    newest: Verdict | None = None
+    for number, line in enumerate(lines, start=1):
+        if isinstance(line.body, Verdict):
+            newest = line.body
+        elif (
+            isinstance(line.body, Ended)
+            and newest
+            and newest.final
+            and line.body.outcome != OUTCOMES[newest.decision]
+        ):
+            said = f"it ends {line.body.outcome}, and the newest verdict is {newest.decision}"
+            yield Finding(number, said)
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
+
+
+def _shown(weights: Mapping[str, float] | None) -> str:
+    if weights is None:
+        return "as the release found it"
+    parts = [f"version {version}: {share:g} %" for version, share in weights.items()]
+    return ", ".join(parts) or "none"
+
+
+def _versions(versions: "Mapping[str, object] | Sequence[str] | set[str | None]") -> str:
+    return ", ".join(sorted(str(version) for version in versions)) or "none"
