@@ -22,6 +22,7 @@ from components.release.ending import (
     reason_to_promote,
 )
 from components.release.evaluating import ALREADY_CHAMPION
+from components.release.marking import ALIAS_KEPT
 from components.release.state import fold
 
 _NOTED_BY_HAND = 3
@@ -79,6 +80,18 @@ class Course:
     def split(self, percent: float) -> dict[str, float]:
         """The split of a watched step."""
         return {str(self.head.champion): 100 - percent, self.head.candidate: percent}
+
+    def opened(self) -> Iterator[str]:
+        """What of the first line does not fit together, in words."""
+        known = self.head.versions
+        wanted = {each for each in (self.head.candidate, self.head.champion) if each}
+        if known and known.keys() != wanted:
+            yield f"it says what {_versions(known)} are, not what {_versions(wanted)} are"
+        for name, version in known.items():
+            if name not in {version.version, version.full_name}:
+                yield f"version {name} is called neither {version.version} nor {version.full_name}"
+        if known and self.head.identity(self.head.candidate).model != self.head.model:
+            yield f"its candidate is of another model than {self.head.model}"
 
     def take(self, line: Line) -> Iterator[str]:
         """Add a line; what of it does not follow from those before, in words."""
@@ -142,6 +155,9 @@ class Course:
         for version, stored in body.files.items():
             if stored.keys() != {"digest", "uri"}:
                 yield f"the files of version {version} have not a digest and an address alone"
+            known = self.head.identity(version).digest
+            if known and stored.get("digest") != known:
+                yield f"version {version} was fetched with the digest {stored.get('digest')}"
 
     def _deployed(self, body: record.Deployed) -> Iterator[str]:
         wanted = tuple(v for v in (self.head.champion, self.head.candidate) if v)
@@ -177,8 +193,9 @@ class Course:
         where = f"alias {body.alias} of version {body.version}"
         if body.alias not in {names.CHAMPION, names.CANDIDATE}:
             yield f"{where}: no release sets it"
-        if body.version != self.head.candidate:
-            yield f"{where}: version {self.head.candidate} is released"
+        released = self.head.identity(self.head.candidate).version
+        if body.version != released:
+            yield f"{where}: version {released} is released"
         if body.alias == names.CHAMPION:
             if self.weights != self.everything:
                 yield f"{where}, the split in force is {_shown(self.weights)}"
@@ -203,7 +220,8 @@ class Course:
             yield f"it ends promoted, the split in force is {_shown(self.weights)}"
         if not self.deployed:
             yield "it ends promoted, and was not deployed"
-        if not self.aliased:
+        kept = any(noted.event == ALIAS_KEPT for noted in record.of(self.taken, record.Noted))
+        if not self.aliased and not kept:
             yield "it ends promoted, and the alias champion was not moved"
         if self.blocked:
             yield f"it ends promoted, and the newest verdict is {self._said()}"
@@ -248,6 +266,8 @@ def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
         yield from _outcome_alone(lines)
         return
     course = Course(head, fold(lines[:1]).endpoint)
+    for said in course.opened():
+        yield Finding(1, said)
     for number, line in enumerate(lines, start=1):
         for said in course.take(line):
             yield Finding(number, said)
@@ -279,5 +299,5 @@ def _shown(weights: Mapping[str, float] | None) -> str:
     return ", ".join(parts) or "none"
 
 
-def _versions(versions: "Mapping[str, object] | Sequence[str] | set[str | None]") -> str:
+def _versions(versions: "Mapping[str, object] | Sequence[str] | set[str] | set[str | None]") -> str:
     return ", ".join(sorted(str(version) for version in versions)) or "none"

@@ -3,11 +3,12 @@
 Neither is ever replaced by what differs: whoever finds a difference says so, and changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from components import record
 from components.errors import InputError, SluiceError, Unreachable
+from components.identity import Identity
 from components.platform import ModelRegistry
 from components.record import Ended, Fetched, Line, signature
 from components.record.finding import Finding
@@ -36,16 +37,30 @@ def keep(registry: ModelRegistry, lines: Sequence[Line], content: bytes) -> None
     """
     head, value = record.opened(lines), value_of(lines)
     wanted = {} if value is None else _tags(head.release_id, value)
-    present = registry.version(head.model, head.candidate).tags
+    ours = head.identity(head.candidate)
+    present = _tags_of(registry, ours)
+    if present is None:  # deleted, or registered anew: there is no version to anchor it at
+        copy(registry, head.release_id, head.run_id, content)
+        return
     for tag, said in wanted.items():
         if present.get(tag, said) != said:
             raise InputError(
                 f"the record of {head.release_id} is not the one that the tag {tag} of"
-                f" {head.model} version {head.candidate} names: {_DIFFERS}"
+                f" {ours.model} version {ours.version} names: {_DIFFERS}"
             )
     copy(registry, head.release_id, head.run_id, content)
     if missing := {tag: said for tag, said in wanted.items() if tag not in present}:
-        registry.tag_version(head.model, head.candidate, missing)
+        registry.tag_version(ours.model, ours.version, missing)
+
+
+def _tags_of(registry: ModelRegistry, version: Identity) -> Mapping[str, str] | None:
+    """The tags of a version; None if the registry has it no more."""
+    try:
+        tags = registry.version(version.model, version.version).tags
+    except InputError:
+        return None
+    gone = version.digest and tags.get(names.MANIFEST_TAG) != version.digest
+    return None if gone else tags
 
 
 def copy(registry: ModelRegistry, release_id: str, run_id: str, content: bytes) -> None:
@@ -91,8 +106,12 @@ def check(registry: ModelRegistry, lines: Sequence[Line]) -> Checked:
         InputError: the lines are no release's record, or the key cannot be used.
     """
     head, key = record.opened(lines), signature.key()
+    ours = head.identity(head.candidate)
+    where = f"{ours.model} version {ours.version}"
     try:
-        tags = registry.version(head.model, head.candidate).tags
+        tags = _tags_of(registry, ours)
+        if tags is None:
+            return Checked(f"{where} is not in the registry any more, which had its anchor")
         found = [*_run(registry, lines), *_files(registry, lines), *_copy(registry, lines)]
     except Unreachable as error:
         return Checked(f"not held against its anchor: {error}")
@@ -100,7 +119,6 @@ def check(registry: ModelRegistry, lines: Sequence[Line]) -> Checked:
         return Checked("not held against its anchor", findings=(_first(f"{error}"),))
     value = tags.get(f"{names.RECORD_TAG}.{head.release_id}")
     signed = tags.get(f"{names.SIGNATURE_TAG}.{head.release_id}")
-    where = f"{head.model} version {head.candidate}"
     if value != value_of(lines) and value is not None:
         said = f"{where} was anchored with the end {value}, this record has {value_of(lines)}"
         return Checked("not the record that was anchored", findings=(*found, _last(lines, said)))
@@ -133,7 +151,11 @@ def _files(registry: ModelRegistry, lines: Sequence[Line]) -> Iterator[Finding]:
     head = record.opened(lines)
     for number, line in enumerate(lines, start=1):
         for version, stored in line.body.files.items() if isinstance(line.body, Fetched) else ():
-            digest = registry.version(head.model, version).tags.get(names.MANIFEST_TAG)
+            is_ = head.identity(version)
+            tags = _tags_of(registry, is_)
+            if tags is None:
+                continue  # deleted since
+            digest = tags.get(names.MANIFEST_TAG)
             if stored.get("digest") != digest:
                 said = f"version {version} was registered with the digest {digest}"
                 yield Finding(number, f"{said}, recorded is {stored.get('digest')}")

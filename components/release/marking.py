@@ -13,6 +13,9 @@ from components.registry import names
 from components.release.context import Release
 from components.release.state import ReleaseState
 
+ALIAS_KEPT = "alias_kept"
+"""Event of an alias that somebody else moved: it stays where it is."""
+
 
 def identity_of(model: str, entry: ModelVersion) -> Identity:
     """What a registered version of ``model`` is."""
@@ -116,5 +119,5 @@ def _move(release: Release, alias: str, ours: Identity, found: str | None) -> bo
             return True
     has = registry.alias(ours.model, alias)
     detail = f"alias {alias} is on version {has}, where somebody else set it: it stays there"
-    release.record.note("alias_kept", detail)
+    release.record.note(ALIAS_KEPT, detail)
     return False

@@ -171,8 +171,8 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
 
 
 def _stored(state: ReleaseState, version: str, found: Mapping[str, str]) -> StoredVersion:
-    identity = state.identity(version)
     try:
+        identity = state.identity(version)
         return StoredVersion(identity.model, identity.version, found["digest"], found["uri"])
     except KeyError as error:
         raise InputError(

@@ -163,8 +163,11 @@ def test_files_that_were_altered_end_the_release() -> None:
 
 def test_a_pickle_is_refused_unless_the_endpoint_allows_it() -> None:
     found = quick()
-    found.world.register(MODEL, {"model.pkl": b"\x80\x04."})
-    with pytest.raises(ArtifactError, match=r"pickle|pkl"):
+    described = (
+        b"flavors: {python_function: {loader_module: mlflow.sklearn, model_path: model.pkl}}"
+    )
+    found.world.register(MODEL, {"MLmodel": described, "model.pkl": b"."})
+    with pytest.raises(ArtifactError, match="allow_pickle"):
         fetch(found, "3")
     found.finalize("r")
     assert found.state("r").outcome == "error"
