@@ -1,12 +1,17 @@
 """What the gateway's counters mean, the same in Python and in PromQL."""
 
+import math
 import re
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import pytest
 
 from components import gateway
-from components.gateway import EDGES_US, milliseconds
+from components.gateway import EDGES_US, PER_MS, milliseconds
+from components.judge import undecidable
+from components.judge.latency import deciding
+from tests.support.present import present
 
 CODES = range(1000)
 GRPC = (None, *range(20))
@@ -91,17 +96,26 @@ def test_every_edge_lies_on_a_border_of_envoys_bins() -> None:
     assert all(len(str(edge).rstrip("0")) <= 2 for edge in EDGES_US)
 
 
-def test_every_edge_up_to_thirty_seconds_has_another_thirty_percent_above_it() -> None:
-    for edge in EDGES_US:
-        partner = next((other for other in EDGES_US if other >= 1.3 * edge), None)
-        if edge <= 30_000_000:
-            assert partner is not None
-            assert partner / edge < 1.354
-    assert (EDGES_US[0], EDGES_US[-1]) == (1000, 41_000_000)
+@pytest.mark.parametrize("ratio", [1.2, 1.25, 1.3, 1.4, 1.5, 1.6, 1.75, 2, 2.5, 3, 4, 5, 10])
+def test_the_usual_p95_ratios_are_decided_wherever_the_p95_lies(ratio: float) -> None:
+    edges = (*(edge / PER_MS for edge in EDGES_US), math.inf)
+    assert undecidable(edges[:-1], ratio) == ""
+    for p95 in (1.05 * 1.03**power for power in range(350)):
+        if 1.05 * p95 * ratio > edges[-2]:
+            break
+        # Lognormal, as latencies are: 5 % are slower than the p95.
+        beyond = [NormalDist(math.log(p95) - 0.5 * 1.645, 0.5).cdf(math.log(e)) for e in edges]
+        pair = present(deciding(edges, [1e6 * share for share in beyond], ratio))
+        assert 0.99 * ratio < edges[pair.v] / edges[pair.u] < 1.051 * ratio
+        assert 1 / 1.3 < edges[pair.u] / p95 < 1.3
+
+
+def test_the_edges_are_not_too_many_for_a_gateway() -> None:
+    assert (EDGES_US[0], EDGES_US[-1], len(EDGES_US)) == (1000, 39_000_000, 121)
 
 
 @pytest.mark.parametrize(
-    ("edge", "written"), [("1000", "1"), ("1300", "1.3"), ("41000000", "41000"), ("+Inf", "+Inf")]
+    ("edge", "written"), [("1000", "1"), ("1300", "1.3"), ("39000000", "39000"), ("+Inf", "+Inf")]
 )
 def test_edges_are_written_in_milliseconds(edge: str, written: str) -> None:
     assert milliseconds(edge) == written
