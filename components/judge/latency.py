@@ -70,8 +70,8 @@ def deciding(edges: tuple[float, ...], counts: Sequence[float], ratio: float) ->
     """The pair that decides the ratio at the p95 of `counts` (cumulative), or None.
 
     It is that of the deciding edge whose exceedance is nearest 5 %. None if the p95 lies too far
-    from it: its exceedance is not about 5 %, and the deciding edges on both sides of the p95 are
-    further apart than the ratio.
+    from it: its exceedance is not about 5 %, and the deciding edges on both sides of the p95 (below
+    the first and above the last: the edges) are further apart than the ratio.
     """
     found, total = pairs(edges, ratio), counts[-1]
     if not found:
@@ -81,8 +81,10 @@ def deciding(edges: tuple[float, ...], counts: Sequence[float], ratio: float) ->
     nearest = min(beside, key=lambda one: abs(1 - counts[one.u] / total - TAIL))
     if abs(1 - counts[nearest.u] / total - TAIL) <= NEAR_TAIL * TAIL:
         return nearest
-    narrow = 0 < at < len(found) and edges[beside[1].u] <= edges[beside[0].u] * ratio * RATIO_SLACK
-    return nearest if narrow else None
+    low, high = p95_bucket(edges, counts)
+    low = edges[found[at - 1].u] if at else low
+    high = edges[found[at].u] if at < len(found) else high
+    return nearest if high <= low * ratio * RATIO_SLACK else None
 
 
 def decides_everywhere(edges: tuple[float, ...], ratio: float) -> bool:
