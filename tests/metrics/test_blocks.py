@@ -43,12 +43,17 @@ class Exposition:
         self._lines.setdefault(name, []).append(f"{name}{{{said}}} {value} {START + EVERY * at}")
 
     def gateway(
-        self, target: Labels, polls: range = range(POLLS), n: Count = usual, began: float = -900
+        self,
+        target: Labels,
+        polls: range = range(POLLS),
+        n: Count = usual,
+        began: float | None = -900,
     ) -> None:
-        """One gateway, whose process began so many seconds after `START`."""
+        """One gateway, whose process began so many seconds after `START`; None: it does not say."""
         for at in polls:
             self.add("up", target, at, 1)
-            self.add("envoy_server_uptime", target, at, EVERY * at - began)
+            if began is not None:
+                self.add("envoy_server_uptime", target, at, EVERY * at - began)
             for version in "12":
                 named = target | {"cluster": f"demo-v{version}"}
                 count = n(version, at)
@@ -116,8 +121,9 @@ def test_a7_a_target_that_two_jobs_scrape_is_counted_once(
     assert present(verdict.evidence).candidate.requests == 240
 
 
+@pytest.mark.parametrize("days", [-3 * 86400.0, None])
 def test_a10_the_first_reading_of_a_gateway_that_is_up_for_days_is_no_beginning(
-    tmp_path: Path,
+    tmp_path: Path, days: float | None
 ) -> None:
     def old(version: str, at: int) -> int:
         return (6000 if version == "2" else 200000) + usual(version, at)
@@ -125,7 +131,6 @@ def test_a10_the_first_reading_of_a_gateway_that_is_up_for_days_is_no_beginning(
     exposed = Exposition()
     exposed.gateway(GW)
     # Read until 20 minutes before, and again from the third poll on.
-    days = -3 * 86400.0
     exposed.gateway(GW | {"instance": "gw:2"}, range(-120, -80), old, days)
     exposed.gateway(GW | {"instance": "gw:2"}, range(3, POLLS), old, days)
     with prometheus(tmp_path, exposed) as url:
