@@ -115,7 +115,7 @@ def test_the_usual_p95_ratios_are_decided_wherever_the_p95_lies(ratio: float) ->
             break
         # Lognormal, as latencies are: 5 % are slower than the p95.
         beyond = [NormalDist(math.log(p95) - 0.5 * 1.645, 0.5).cdf(math.log(e)) for e in edges]
-        pair = present(deciding(edges, [1e6 * share for share in beyond], ratio))
+        pair = present(deciding(edges, tuple(1e6 * share for share in beyond), ratio))
         assert 0.99 * ratio < edges[pair.v] / edges[pair.u] < 1.051 * ratio
         assert 1 / 1.3 < edges[pair.u] / p95 < 1.3
 

@@ -66,7 +66,8 @@ def pairs(edges: tuple[float, ...], ratio: float) -> tuple[Pair, ...]:
     return tuple([one for one in found if one is not None])
 
 
-def deciding(edges: tuple[float, ...], counts: Sequence[float], ratio: float) -> Pair | None:
+@lru_cache(maxsize=2)
+def deciding(edges: tuple[float, ...], counts: Buckets, ratio: float) -> Pair | None:
     """The pair that decides the ratio at the p95 of `counts` (cumulative), or None.
 
     It is that of the deciding edge whose exceedance is nearest 5 %. None if the p95 lies too far
