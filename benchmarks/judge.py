@@ -1,6 +1,6 @@
 """How long one poll takes to judge and a day's record to replay: `python -m benchmarks.judge`.
 
-80 buckets, two versions, one to three sources each; one core, the process's own CPU time.
+The gateway's buckets, two versions, one to three sources each; one core, the process's CPU time.
 """
 
 import random
@@ -14,6 +14,7 @@ from obstore.store import MemoryStore
 
 from components import record
 from components.backtest.replay import replay
+from components.gateway import EDGES_US, milliseconds
 from components.judge import Policy, Poll, Sample, begin, observe
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
@@ -21,7 +22,7 @@ from components.record import SCHEMA, Opened, Record
 
 POLLS = 5_760
 SOURCES = ("a", "b", "c")
-EDGES = (*(f"{1.3 ** (k / 2):.6g}" for k in range(79)), "+Inf")
+EDGES = (*(milliseconds(str(edge)) for edge in EDGES_US), "+Inf")
 POLICY = Policy(watch_s=1e9)
 
 

@@ -77,16 +77,16 @@ def command(
 
     Example: sluice simulate --rps 0.5 --errors 0.03
     """
+    from components import gateway
     from components.judge import undecidable
     from components.simulation import tables
     from components.simulation.polls import poll_lines
     from components.simulation.result import command_line, promises, result
     from components.simulation.run import extended, holds, simulate
     from components.simulation.scenario import Entry, peer_settings, policy, scenario, table
-    from components.simulation.traffic import EDGE_RATIO
 
     judged = policy(error_rate=error_rate, p95_ratio=p95_ratio, false_rollback=false_rollback)
-    said = undecidable([EDGE_RATIO**power for power in range(40)], p95_ratio)
+    said = undecidable([edge / gateway.PER_MS for edge in gateway.EDGES_US], p95_ratio)
     if said:
         raise InputError(f"--p95-ratio: {said}")
     if scenarios:

@@ -85,9 +85,13 @@ _GRPC, _ASIDE = "-grpc", "-aside"
 
 STATS_PREFIX, REQUESTS, LATENCY = "sluice", "requests", "latency"
 """What the gateway's own access log counts: requests, and latencies in microseconds..."""
-CLUSTER, CODE, GRPC_STATUS, FLAGS = "cluster", "code", "grpc", "flags"
-"""...by the backend's name, and requests by HTTP status, gRPC status (none for REST) and how the
-exchange ended (Envoy's response flags) as well."""
+CLUSTER, CODE, GRPC_STATUS, FLAGS, WHOLE = "cluster", "code", "grpc", "flags", "whole"
+"""...by the backend's name, and requests by HTTP status, gRPC status (none for REST), how the
+exchange ended (Envoy's response flags), and whether the version had sent its whole answer."""
+CLIENT = "client"
+"""...and whose key it was."""
+MORE_PARTS = ("route", "version")
+"""Labels by which a gateway elsewhere breaks the same counter down further."""
 REQUESTS_SERIES = f"envoy_{STATS_PREFIX}_{REQUESTS}"
 LATENCY_SERIES = f"envoy_{STATS_PREFIX}_{LATENCY}_bucket"
 RATE_LIMITED_SERIES = "envoy_http_local_rate_limit_rate_limited"
@@ -114,7 +118,9 @@ NO_ANSWER = 0
 """The HTTP status, in the log, of a request that ended before an answer had begun."""
 CUT_OFF = frozenset({"DC", "DR", "DT", "LR", "SI", "UC", "UPE", "UR", "UT"})
 """Flags of an answer that had begun and did not end: the client gave up, or a reset or a deadline
-cut it off."""
+cut it off. Where the version had sent all of it, that is nobody's fault but the client's."""
+IS_WHOLE = "has(response.backend_latency)"
+"""Whether the version has sent its whole answer, in the access log's own language (CEL)."""
 _CLIENTS_CLASS = 4
 
 COUNTED = (
@@ -127,19 +133,25 @@ ANSWERED = (
     f"({COUNTED}) && response.code > {NO_ANSWER}"
     f" && (response.code < {_CLIENTS_CLASS}00 || response.code >= {FAILED_CLASS}00)"
     f" && !(response.grpc_status in {sorted(REFUSED_GRPC)} && response.code == 200)"
+    f" && (response.code >= {FAILED_CLASS}00 || {IS_WHOLE})"
 )
 """Whose latency counts, likewise: not what was refused, which says nothing of how long work takes.
 What was never answered has none; `components.judge` takes it for slower than any."""
+TOOK = "%COMMON_DURATION(DS_RX_END:DS_TX_BEG:us)%"
+"""The latency, as the access log writes it: from the request's last byte to the answer's first, so
+that a client that sends or reads slowly is no version's latency."""
 
 
-def is_unanswered(code: int, flags: str = "") -> bool:
-    """Whether no answer came, or not all of it."""
-    return code == NO_ANSWER or (code // 100 in (2, 3) and bool(CUT_OFF & set(flags.split(","))))
+def is_unanswered(code: int, flags: str = "", whole: str = "") -> bool:
+    """Whether no answer came, or not all of it; ``whole`` is "yes", "no", or empty if unknown."""
+    if code // 100 not in (2, 3):
+        return code == NO_ANSWER
+    return whole == "no" or (not whole and bool(CUT_OFF & set(flags.split(","))))
 
 
-def is_failed(code: int, grpc: int | None = None, flags: str = "") -> bool:
+def is_failed(code: int, grpc: int | None = None, flags: str = "", whole: str = "") -> bool:
     """Whether a request that ended with these statuses counts as failed."""
-    return code // 100 == FAILED_CLASS or grpc in FAILED_GRPC or is_unanswered(code, flags)
+    return code // 100 == FAILED_CLASS or grpc in FAILED_GRPC or is_unanswered(code, flags, whole)
 
 
 def is_clients_fault(code: int, grpc: int | None = None) -> bool:
@@ -158,7 +170,8 @@ def _any(codes: Iterable[object]) -> str:
 
 UNANSWERED: tuple[tuple[str, ...], ...] = (
     (f'{CODE}=~"{NO_ANSWER}"',),
-    (f'{CODE}=~"[23].."', f'{FLAGS}=~"(.*,)?({_any(sorted(CUT_OFF))})(,.*)?"'),
+    (f'{CODE}=~"[23].."', f'{WHOLE}=~"no"'),
+    (f'{CODE}=~"[23].."', f'{FLAGS}=~"(.*,)?({_any(sorted(CUT_OFF))})(,.*)?"', f'{WHOLE}=~""'),
 )
 """`is_unanswered` as matchers of `REQUESTS_SERIES`: a series must meet all of one group."""
 FAILED: tuple[tuple[str, ...], ...] = (
@@ -200,22 +213,26 @@ def is_users_rest(name: str) -> bool:
     return not name.endswith((_GRPC, _ASIDE))
 
 
-_DIGITS = (10, 12, 13, 16, 17, 21, 23, 28, 31, 37, 41, 49, 55, 66, 74, 89)
+_DIGITS = (
+    *(10, 11, 12, 13, 15, 16, 19, 20, 23, 25, 29, 31, 32, 36, 39, 40, 45, 49, 51, 58, 60, 66, 74),
+    *(77, 80, 91),
+)
 
 EDGES_US: tuple[int, ...] = tuple(
     edge
     for scale in (100, 1000, 10_000, 100_000, 1_000_000)
     for digit in _DIGITS
-    if (edge := digit * scale) <= 41_000_000
+    if 1000 <= (edge := digit * scale) <= 40_000_000
 )
-"""The edges of the gateway's latency histogram: microseconds, from 1 ms to 41 s.
+"""The edges of the gateway's latency histogram: microseconds, from 1 ms to 40 s.
 
 Envoy keeps a latency in a bin of two significant digits and counts a bin below an edge only when
-all of it lies below: an edge inside a bin is silently rounded down, by up to 9 %. The judge holds
-the share of answers slower than u against the share slower than v = 1.3 u, so a ladder of ratio
-sqrt(1.3), rounded that way, has pairs from 1.22 to 1.36, and a ratio under 1.3 accuses good
-versions. These edges lie on the bins' own borders, and each has another 1.300 to 1.353 times as
-high: the tightest that two digits allow with 16 edges in a decade.
+all of it lies below: an edge inside a bin is silently rounded down, by up to 9 %. So edges are
+borders of bins. The judge holds the share of answers slower than u against the share slower than
+v, which for a p95 ratio r must lie between r u and 1.05 r u. These digits are the fewest found (as
+an integer programme) with which, for r of 1.2, 1.25, 1.3, 1.5, 1.75, 2 and 3, edges u that have
+such a v lie at most 1.3 times apart, so that one is near any p95. Any r from 1.48 to 10 comes with
+them. Between two borders under 20 there is no ratio of 1.1, so that one cannot be asked for.
 """
 
 

@@ -43,13 +43,13 @@ def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeStat
     if not delta.shared:
         return _advance_past(state, combine(state.pending[1], champion))
     state = _bet_limit(policy, state, candidate, delta.candidate_polls)
-    ours, theirs = state.step_requests
+    ours, theirs = state.step_totals
     asked = state.pending[0].asked + candidate.asked
     state = msgspec.structs.replace(
         state,
         candidate_total=combine(state.candidate_total, candidate),
         champion_total=combine(state.champion_total, champion),
-        step_requests=(ours + candidate.asked, theirs + champion.asked),
+        step_totals=(combine(ours, candidate), combine(theirs, champion)),
         # Going by the champion's, so many requests should the candidate have had.
         due=0.0 if asked else state.due + _due(state, champion),
     )

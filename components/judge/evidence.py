@@ -135,13 +135,6 @@ def log_not_started(polls: int) -> float:
     return _LOG_NOT_FIRST + (polls - 1) * _LOG_NOT_YET if polls else 0.0
 
 
-def log_add(a: float, b: float) -> float:
-    """Log of exp(a) + exp(b) without overflow."""
-    if a < b:
-        a, b = b, a
-    return a if b == -inf else a + log1p(exp(b - a))
-
-
 def log_sum(logs: Sequence[float]) -> float:
     """Log of the sum of exp(logs) without overflow."""
     high = max(logs)
@@ -171,10 +164,12 @@ def wager(process: EProcess, grid: Grid, log_bets: Sequence[float]) -> EProcess:
     """The process after one more informative poll t: W_k <- (W_k + w_k w_t) e_k."""
     wealth, polls = process
     start = log_start(polls)
-    grown = [
-        log_add(log_wealth, start + log_weight) + bet
-        for log_wealth, log_weight, bet in zip(wealth, grid.log_weights, log_bets, strict=True)
-    ]
+    grown = []
+    for log_wealth, log_weight, bet in zip(wealth, grid.log_weights, log_bets, strict=True):
+        # The log of a sum without overflow; a start's weight is never zero.
+        more = start + log_weight
+        high, low = (log_wealth, more) if log_wealth > more else (more, log_wealth)
+        grown.append(high + log1p(exp(low - high)) + bet)
     return EProcess(tuple(grown), polls + 1)
 
 

@@ -3,6 +3,8 @@
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from components.judge.constants import (
@@ -57,34 +59,48 @@ def pair(edges: Sequence[float], u: int, ratio: float) -> Pair | None:
     return Pair(u, v, bisect_right(edges, at_most) - 1)
 
 
-def deciding(edges: Sequence[float], counts: Sequence[float], ratio: float) -> Pair | None:
-    """The pair at the p95 of `counts` (cumulative), or None when it cannot decide the ratio."""
-    u = p95_edge(edges, counts)
-    return pair(edges, u, ratio) if bucket_ratio(edges, counts, u) <= ratio * RATIO_SLACK else None
+@lru_cache(maxsize=16)
+def pairs(edges: tuple[float, ...], ratio: float) -> tuple[Pair, ...]:
+    """The pairs of all edges that can decide the ratio, rising."""
+    found = (pair(edges, u, ratio) for u in range(len(edges) - 1))
+    return tuple([one for one in found if one is not None])
 
 
-def bucket_ratio(edges: Sequence[float], counts: Sequence[float], u: int) -> float:
-    """How far the p95 of `counts` may lie from where it is taken for, as a ratio.
+@lru_cache(maxsize=2)
+def deciding(edges: tuple[float, ...], counts: Buckets, ratio: float) -> Pair | None:
+    """The pair that decides the ratio at the p95 of `counts` (cumulative), or None.
 
-    1 if edge `u`, the nearest, has about 5 % beyond it; else what the p95's bucket spans, which is
-    infinite for the first and the last.
+    It is that of the deciding edge whose exceedance is nearest 5 %. None if the p95 lies too far
+    from it: its exceedance is not about 5 %, and the deciding edges on both sides of the p95 (below
+    the first and above the last: the edges) are further apart than the ratio.
     """
-    total = counts[-1]
-    if abs(1 - counts[u] / total - TAIL) <= NEAR_TAIL * TAIL:
-        return 1.0
-    at = bisect_left(counts, (1 - TAIL) * total)
-    return edges[at] / edges[at - 1] if at else math.inf
+    found, total = pairs(edges, ratio), counts[-1]
+    if not found:
+        return None
+    at = bisect_left(found, (1 - TAIL) * total, key=lambda one: counts[one.u])
+    beside = found[max(at - 1, 0) : at + 1]
+    nearest = min(beside, key=lambda one: abs(1 - counts[one.u] / total - TAIL))
+    if abs(1 - counts[nearest.u] / total - TAIL) <= NEAR_TAIL * TAIL:
+        return nearest
+    low, high = p95_bucket(edges, counts)
+    low = edges[found[at - 1].u] if at else low
+    high = edges[found[at].u] if at < len(found) else high
+    return nearest if high <= low * ratio * RATIO_SLACK else None
+
+
+def decides_everywhere(edges: tuple[float, ...], ratio: float) -> bool:
+    """Whether the ratio is decided wherever the p95 lies, from the lowest edge to the top."""
+    found = [edges[one.u] for one in pairs(edges, ratio)]
+    if not found:
+        return False
+    spans = pairwise((edges[0], *found, edges[-2] / ratio))
+    return all(high <= low * ratio * RATIO_SLACK * (1 + _ROUNDING) for low, high in spans)
 
 
 def p95_bucket(edges: Sequence[float], counts: Sequence[float]) -> tuple[float, float]:
     """The edges in ms between which the p95 of `counts` (cumulative) lies."""
     at = bisect_left(counts, (1 - TAIL) * counts[-1])
     return (edges[at - 1] if at else 0.0), edges[at]
-
-
-def ratio_at(edges: Sequence[float], u: int, ratio: float) -> float:
-    """The smallest p95 ratio of at least `ratio` that edge `u` can decide; infinite if none."""
-    return edges[bisect_left(edges, ratio * edges[u] * (1 - _ROUNDING))] / edges[u]
 
 
 def remember(recent: Buckets, newer: Buckets) -> Buckets:

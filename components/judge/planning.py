@@ -1,8 +1,7 @@
 """Before a release: can the buckets decide the rule, and how soon is each fault seen?"""
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from components.judge.constants import (
     P95_RATIOS,
     P95_SAFE_RATIOS,
     PRIOR_RATE,
-    RATIO_SLACK,
     SAFE_FRACTIONS,
     Grid,
 )
@@ -31,6 +29,8 @@ from components.judge.policy import Policy
 
 ERROR_FAULTS = (0.5, 0.05, 0.03)
 P95_FAULTS = (2.0, 1.5)
+_STEP = 0.01
+"""Between the p95 ratios that a refusal tries."""
 _MAX_COUNTS = 400
 """Beyond so many requests a poll's error share is taken at its mean."""
 
@@ -79,81 +79,50 @@ def preflight(policy: Policy, buckets: Mapping[str, float]) -> Preflight:
     edges, counts = edges_of(buckets)
     if not edges:
         return Preflight(False, math.inf, "production has no latency histogram: no p95 to compare")
-    if counts[-1] >= MIN_TAIL_PAST:
-        at = latency.p95_edge(edges, counts)
-        wide = latency.bucket_ratio(edges, counts, at)
-        if wide > policy.p95_ratio * RATIO_SLACK:
-            return _wide(policy, edges, counts, wide)
-        ratio = latency.ratio_at(edges, at, policy.p95_ratio)
-        where = f"at production's p95 (edge {edges[at]:.4g} ms)"
+    known = counts[-1] >= MIN_TAIL_PAST
+    if known:
+        low, high = latency.p95_bucket(edges, counts)
+        where = f"at production's p95, between {low:.4g} and {high:.4g} ms"
     else:
-        below = [u for u in range(len(edges) - 1) if edges[u] * policy.p95_ratio <= edges[-2]]
-        ratio = max((latency.ratio_at(edges, u, policy.p95_ratio) for u in below), default=math.inf)
         where = "everywhere in the histogram"
-    if ratio <= policy.p95_ratio * RATIO_SLACK:
+
+    def decided(ratio: float) -> float | None:
+        if not known:
+            return ratio if latency.decides_everywhere(edges, ratio) else None
+        pair = latency.deciding(edges, counts, ratio)
+        return edges[pair.v] / edges[pair.u] if pair else None
+
+    ratio = decided(policy.p95_ratio)
+    if ratio is not None:
         return Preflight(True, ratio, f"the buckets decide a p95 ratio of {ratio:.3g} {where}")
-    if ratio == math.inf:
-        text = f"no bucket edge lies {policy.p95_ratio:g} times beyond production's p95"
-    else:
-        text = f"the buckets can decide a p95 ratio of {ratio:.3g} {where}"
-    return Preflight(
-        False,
-        ratio,
-        f"{text}, {_advice(policy, '')}",
-    )
-
-
-def _wide(
-    policy: Policy, edges: Sequence[float], counts: Sequence[float], wide: float
-) -> Preflight:
-    """The p95 may lie anywhere in a bucket that spans the ratio `wide`."""
-    low, high = latency.p95_bucket(edges, counts)
-    can = "no p95 ratio"
-    if wide < math.inf:
-        at = latency.p95_edge(edges, counts)
-        wide = latency.ratio_at(edges, at, wide / RATIO_SLACK)
-        can = f"a p95 ratio of {wide:.3g}"
+    can = next(filter(None, map(decided, _ratios(policy.p95_ratio))), math.inf)
+    said = f"a p95 ratio of {can:.3g}" if can < math.inf else "no p95 ratio"
     text = (
-        f"the buckets can decide {can}: production's p95 lies between {low:.4g} and {high:.4g} ms"
+        f"the buckets can decide {said} {where}, the policy asks for {policy.p95_ratio:g}: add"
+        f" edges whose ratio is {math.sqrt(policy.p95_ratio):.3f} there, or ask for more"
     )
-    return Preflight(False, wide, f"{text}, {_advice(policy, ' there')}")
+    return Preflight(False, can, text)
 
 
-def _advice(policy: Policy, where: str) -> str:
-    return (
-        f"the policy asks for {policy.p95_ratio:g}: add edges whose ratio is"
-        f" {math.sqrt(policy.p95_ratio):.3f}{where}, or ask for more"
-    )
-
-
-def deciding_ratios(edges: Sequence[float], ratio: float) -> tuple[float, ...]:
-    """Which p95 ratios these finite edges decide wherever the p95 lies, nearest `ratio` first.
-
-    Tried are the steps of 0.01 up to 10; empty edges decide none.
-    """
-
-    def decides(asked: float) -> bool:
-        below = [u for u in range(len(edges)) if edges[u] * asked <= edges[-1]]
-        listed = [*edges, math.inf]
-        found = [latency.ratio_at(listed, u, asked) for u in below]
-        spans = [b / a for a, b in pairwise(edges)]
-        return bool(found) and max(*found, *spans) <= asked * RATIO_SLACK
-
-    steps = [step / 100 for step in range(101, 1001)]
-    return tuple(sorted(filter(decides, {*steps, ratio}), key=lambda one: abs(one - ratio)))
+def _ratios(least: float) -> Iterator[float]:
+    """The ratios in steps of 0.01 from above `least` up to the highest that may be asked."""
+    first = math.floor(least / _STEP + 1e-6) + 1
+    return (round(step * _STEP, 2) for step in range(first, round(10 / _STEP) + 1))
 
 
 def undecidable(edges: Sequence[float], ratio: float) -> str:
     """Why these finite edges cannot decide the p95 ratio wherever the p95 lies; empty if they can.
 
-    Names the ratios that they can.
+    Names the ratios that they can, in steps of 0.01.
     """
-    found = deciding_ratios(edges, ratio)
-    if ratio in found:
+    whole = (*edges, math.inf)
+    if latency.decides_everywhere(whole, ratio):
         return ""
     spans: list[list[float]] = []
-    for one in sorted(found):
-        if spans and one - spans[-1][1] < 0.015:
+    for one in _ratios(1.0):
+        if not latency.decides_everywhere(whole, one):
+            continue
+        if spans and one - spans[-1][1] < _STEP * 1.5:
             spans[-1][1] = one
         else:
             spans.append([one, one])
@@ -238,7 +207,7 @@ def _tail(policy: Policy, buckets: Mapping[str, float]) -> _Tail | None:
     edges, counts = edges_of(buckets)
     if not edges or counts[-1] < MIN_TAIL_PAST:
         return None
-    pair = latency.pair(edges, latency.p95_edge(edges, counts), policy.p95_ratio)
+    pair = latency.deciding(edges, counts, policy.p95_ratio)
     return _Tail(edges, counts, pair) if pair else None
 
 

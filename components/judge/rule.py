@@ -97,8 +97,10 @@ def _hold(
     return Verdict("HOLD", False, state.t, state.share, None, reasons, evidence, RULE)
 
 
-def _arm(state: JudgeState, total: Growth) -> Arm:
-    p95 = latency.p95_ms(state.ledger.edges, total.buckets)
+def _arm(policy: Policy, state: JudgeState, total: Growth, step: Growth) -> Arm:
+    # The plain rule compares p95s over all that was counted.
+    counted = total if policy.method == "threshold" else step
+    p95 = latency.p95_ms(state.ledger.edges, counted.buckets)
     return Arm(
         total.requests,
         total.errors,
@@ -114,7 +116,7 @@ def _p95(policy: Policy, state: JudgeState) -> P95 | None:
     pair, edges = edge_pair(policy, state), state.ledger.edges
     if pair is None:
         return None
-    ours, theirs = state.candidate_total, state.champion_total
+    ours, theirs = state.step_totals
     return P95(
         champion_edge_ms=edges[pair.u],
         candidate_edge_ms=edges[pair.v],
@@ -132,10 +134,11 @@ def _evidence(policy: Policy, state: JudgeState) -> Evidence:
     shares = budget.split(policy.false_rollback)
     errors, promotion = -math.log(shares.errors), -math.log(policy.false_promotion)
     total = Count(state.candidate_total.errors, state.candidate_total.requests)
-    ours, theirs = state.step_requests
+    ours, theirs = state.step_totals
+    asked = ours.asked + theirs.asked
     return Evidence(
-        candidate=_arm(state, state.candidate_total),
-        champion=_arm(state, state.champion_total),
+        candidate=_arm(policy, state, state.candidate_total, ours),
+        champion=_arm(policy, state, state.champion_total, theirs),
         limit=Test(log_e(state.limit), errors, state.limit_spoke),
         relative=Test(log_e(state.relative), errors, state.relative_spoke),
         latency=Test(log_e(state.latency), -math.log(shares.p95)),
@@ -143,8 +146,8 @@ def _evidence(policy: Policy, state: JudgeState) -> Evidence:
         safe=Test(log_safety(total, policy.error_rate, SAFE_FRACTIONS), promotion),
         p95_safe=Test(log_e(state.p95_safe), promotion),
         p95=_p95(policy, state),
-        observed_share=100 * ours / (ours + theirs) if ours + theirs else None,
-        step_requests=ours,
+        observed_share=100 * ours.asked / asked if asked else None,
+        step_requests=ours.asked,
         watched_s=state.t - state.step_began,
         refused=Test(log_e(state.refused), -math.log(shares.refused)),
     )

@@ -63,8 +63,8 @@ class JudgeState(msgspec.Struct, frozen=True):
     champion_total: Growth = NOTHING
     correlations: tuple[float, float] = (PRIOR_CORRELATION, 1.0)
     """Sum and number of the polls' estimates of how the champion's latencies hang together."""
-    step_requests: tuple[float, float] = (0.0, 0.0)
-    """Requests of candidate and champion in this step."""
+    step_totals: tuple[Growth, Growth] = (NOTHING, NOTHING)
+    """Counts of candidate and champion in this step: another step may have had another load."""
     due: float = 0.0
     """Requests that the candidate should have had since its last."""
     fault: str | None = None
@@ -161,7 +161,7 @@ def ingest(
         candidate_read_at=read_at,
         # The weights are in force since the poll before.
         step_began=(poll.t if state.t < 0 else state.t) if changed else state.step_began,
-        step_requests=(0.0, 0.0) if changed else state.step_requests,
+        step_totals=(NOTHING, NOTHING) if changed else state.step_totals,
         due=0.0 if changed else state.due,
         ledger=ledger,
         champion_seen=state.champion_seen or champion.read,

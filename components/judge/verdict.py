@@ -70,7 +70,8 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
     latencies: float
     """Answers whose latency is known."""
     p95_ms: float | None
-    """Read from the histogram; None while it is empty, and beyond its highest edge."""
+    """Of this step (`method: threshold`: of all), read from the histogram; None while it is empty,
+    and beyond its highest edge."""
     refused: float = 0.0
     """Requests that it refused as the client's fault; not among the others."""
     unanswered: float = 0.0
@@ -90,9 +91,9 @@ class P95(msgspec.Struct, frozen=True):
     champion_edge_ms: float
     candidate_edge_ms: float
     champion_slower: float | None
-    """Share of the champion's answers slower than its edge, while both were watched."""
+    """Share of the champion's answers of this step that were slower than its edge."""
     candidate_slower: float | None
-    """Share of the candidate's answers slower than its edge."""
+    """Share of the candidate's, likewise."""
     safe_ratio: float
     """The p95 ratio that promotion asks to be ruled out."""
 

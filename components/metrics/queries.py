@@ -197,7 +197,10 @@ def _requests(groups: Iterable[tuple[str, ...]]) -> tuple[Series, ...]:
 SLUICE = Queries(
     backends=gateway.users_backends,
     cluster=gateway.CLUSTER,
-    parts=(gateway.CODE, gateway.GRPC_STATUS, gateway.FLAGS),
+    parts=(
+        *(gateway.CODE, gateway.GRPC_STATUS, gateway.FLAGS, gateway.WHOLE),
+        *(gateway.CLIENT, *gateway.MORE_PARTS),
+    ),
     requests=Series(gateway.REQUESTS_SERIES, gateway.REQUEST),
     failed=_requests(gateway.FAILED),
     refused=_requests(gateway.CLIENTS_FAULT),

@@ -33,12 +33,17 @@ class Past:
 
 
 class Recent:
-    """The champion's latencies that predict its next: `components.judge.latency.remember`."""
+    """The champion's latencies that predict its next: `components.judge.latency.remember`.
 
-    def __init__(self, history: Arm) -> None:
+    Of the histogram's edges only those at the indices `edges` are kept, which rise; an edge's
+    number is its place among them.
+    """
+
+    def __init__(self, history: Arm, edges: Ints) -> None:
         scale = _history_scale(history)
+        self._edges = edges
         self.answers = history.requests[:, 0] * scale
-        self.below = (history.requests - history.slower[:, 0]) * scale[:, None]
+        self.below = (history.requests - history.slower[:, 0, edges]) * scale[:, None]
         """Answers at most as slow as each edge."""
 
     def add(self, answers: Floats, slower: Floats) -> None:
@@ -47,21 +52,27 @@ class Recent:
         kept = np.clip(room, 1 - 1 / constants.RECENT_POLLS, 1.0)
         kept[answers == 0] = 1.0
         self.answers = kept * self.answers + answers
-        self.below = kept[:, None] * self.below + (answers[:, None] - slower)
+        self.below = kept[:, None] * self.below + (answers[:, None] - slower[:, self._edges])
 
-    def spans(self, edges_ms: Floats, u: Ints) -> Floats:
-        """`components.judge.latency.bucket_ratio` of each release."""
+    def _at(self) -> Ints:
+        """The number of the first edge that has the p95 below it."""
+        return np.asarray((self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1))
+
+    def spans(self, edges_ms: Floats, edge: Ints) -> Floats:
+        """How far the p95 may lie from an edge, as a ratio; see `components.judge.latency`.
+
+        1 where about 5 % are beyond it; else what lies between the edges on both sides of the p95.
+        """
         total = np.maximum(self.answers, 1)
-        near = self._off(u) * self.answers / total <= constants.NEAR_TAIL * constants.TAIL
-        at = (self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1)
+        near = self._off(edge) * self.answers / total <= constants.NEAR_TAIL * constants.TAIL
+        at = self._at()
         upper = np.append(edges_ms, np.inf)[at]
         lower = edges_ms[np.maximum(at - 1, 0)]
         return np.where(near, 1.0, np.where(at > 0, upper / lower, np.inf))
 
     def p95_edge(self) -> Ints:
-        """Index of the edge whose exceedance is nearest 5 %, for the next poll."""
-        at = (self.below < (1 - constants.TAIL) * self.answers[:, None]).sum(axis=1)
-        at = np.minimum(at, self.below.shape[1] - 1)
+        """The number of the edge whose exceedance is nearest 5 %, for the next poll."""
+        at = np.minimum(self._at(), self.below.shape[1] - 1)
         before = np.maximum(at - 1, 0)
         return np.asarray(np.where(self._off(at) < self._off(before), at, before))
 

@@ -99,14 +99,15 @@ def effective(count: Counts, correlation: Floats) -> Counts:
 
 
 class _Pairs:
-    """The champion's edge u and the candidate's edge v, for every u; see `latency.pair`."""
+    """The pairs of edges that can decide the ratio; see `latency.pairs`. May be none."""
 
     def __init__(self, edges_ms: Floats, ratio: float) -> None:
-        self.edges = [*edges_ms.tolist(), math.inf]
-        pairs = [latency.pair(self.edges, u, ratio) for u in range(len(edges_ms))]
-        self.decidable = np.array([pair is not None for pair in pairs])
-        self.v = np.array([pair.v if pair else 0 for pair in pairs])
-        self.safe = np.array([pair.safe if pair else 0 for pair in pairs])
+        found = latency.pairs((*edges_ms.tolist(), math.inf), ratio)
+        self.any = bool(found)
+        columns = found or (latency.Pair(0, 0, 0),)
+        self.u, self.v, self.safe = (
+            np.array([getattr(pair, name) for pair in columns]) for name in ("u", "v", "safe")
+        )
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class Releases:
         releases, polls = traffic.candidate.requests.shape
         self._traffic, self._policy = traffic, policy
         self._pairs = _Pairs(traffic.edges_ms, policy.p95_ratio)
-        self._past, self._recent = Past(traffic.history), Recent(traffic.history)
+        self._past, self._recent = Past(traffic.history), Recent(traffic.history, self._pairs.u)
         self._past_refused = Past(traffic.history, refused=True)
         self.limit = EProcesses(releases, constants.LIMIT_FRACTIONS, polls)
         self.relative = EProcesses(releases, constants.ERROR_RATIOS, polls)
@@ -219,12 +220,12 @@ class Releases:
             Counts(candidate.errors, answers), Counts(champion.errors, champion_answers)
         )
         self._bet_refused(candidate, champion)
-        u = self._recent.p95_edge()
+        pair = self._recent.p95_edge()
         self._bet_latency(
-            u,
-            Counts(_beyond(candidate.slower, self._pairs.v[u]), answers),
-            Counts(_beyond(candidate.slower, self._pairs.safe[u]), answers),
-            Counts(_beyond(champion.slower, u), champion_answers),
+            pair,
+            Counts(_beyond(candidate.slower, self._pairs.v[pair]), answers),
+            Counts(_beyond(candidate.slower, self._pairs.safe[pair]), answers),
+            Counts(_beyond(champion.slower, self._pairs.u[pair]), champion_answers),
         )
         # The first counts after a change of weights are of a mixture and say nothing of the split.
         asked = candidate.asked + champion.asked
@@ -255,10 +256,10 @@ class Releases:
         self.relative.wager((candidate.trials > 0) & (champion.trials > 0), bets)
         self._relative_spoke |= self.relative.log_e() >= -np.log(self._needed.errors)
 
-    def _bet_latency(self, u: Ints, candidate: Counts, safe: Counts, champion: Counts) -> None:
-        known = self._known(u)
+    def _bet_latency(self, pair: Ints, candidate: Counts, safe: Counts, champion: Counts) -> None:
+        known = self._known(pair)
         comparable = known & (candidate.trials > 0) & (champion.trials > 0)
-        rate, (sum_, number) = self._recent.tail(u), self._correlations
+        rate, (sum_, number) = self._recent.tail(pair), self._correlations
         correlation = np.maximum(sum_ / number, 0.0)
         ours, theirs = effective(candidate, correlation), effective(champion, correlation)
         self.latency.wager(comparable, two_sample_bets(ours, theirs, rate, constants.P95_RATIOS))
@@ -280,12 +281,12 @@ class Releases:
         bets = binomial_bets(candidate, odds_times(share, factors), odds_times(share, tolerated))
         self.split.wager((candidate.trials > 0) & ~starved, bets)
 
-    def _known(self, u: Ints) -> Bools:
+    def _known(self, pair: Ints) -> Bools:
         """Where the edges around the p95 are known and can decide the ratio."""
         enough = self._recent.answers >= constants.MIN_TAIL_PAST
         slack = self._policy.p95_ratio * constants.RATIO_SLACK
-        narrow = self._recent.spans(self._traffic.edges_ms, u) <= slack
-        return np.asarray(self._pairs.decidable[u] & enough & narrow)
+        narrow = self._recent.spans(self._traffic.edges_ms[self._pairs.u], pair) <= slack
+        return np.asarray(self._pairs.any & enough & narrow)
 
     def bad(self) -> Bools:
         """Where the candidate is to be rolled back."""

@@ -2,7 +2,7 @@
 
 Requests arrive as a Poisson process. Failures are binomial, or beta-binomial in each poll when
 they come in bursts. Latencies are lognormal and are kept as the gateway keeps them: as counts
-beyond histogram edges whose ratio is sqrt(1.3).
+beyond the gateway's own histogram edges.
 """
 
 import math
@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from components import gateway
 from components.simulation.scenario import Scenario
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-EDGE_RATIO = math.sqrt(1.3)
-"""Of neighbouring histogram edges, so that 1.3 maps an edge onto an edge."""
 LATENCY_SIGMA = 0.5
 """Standard deviation of the logarithm of a latency."""
 MEDIAN_MS = 60.0
-"""Lower end of the champion's median. Each release draws its own, within one edge ratio, so that
-the p95 falls anywhere between two edges."""
+"""Lower end of the champion's median. Each release draws its own, at most `MEDIAN_SPREAD` times
+that, so that the p95 falls anywhere between two edges, where they lie densest and where not."""
+MEDIAN_SPREAD = 1.6
 HISTORY_S = 3600.0
 """The champion's counters have run for this long when a release begins."""
 _TAIL_Z = (0.0, 4.0)
@@ -63,12 +63,12 @@ class Traffic:
 
 def edges_ms(scenario: Scenario) -> Floats:
     """The histogram edges in ms that the tails of both versions can reach, then and now."""
-    shifts = (0.0, math.log(scenario.latency_ratio), math.log(scenario.earlier_ratio))
-    low = math.log(MEDIAN_MS) + min(shifts) + _TAIL_Z[0] * LATENCY_SIGMA
-    high = math.log(MEDIAN_MS * EDGE_RATIO) + max(shifts) + _TAIL_Z[1] * LATENCY_SIGMA
-    step = math.log(EDGE_RATIO)
-    powers = np.arange(math.floor(low / step), math.ceil(high / step) + 1, dtype=np.float64)
-    return np.asarray(EDGE_RATIO**powers, dtype=np.float64)
+    shifts = (1.0, scenario.latency_ratio, scenario.earlier_ratio)
+    low = MEDIAN_MS * min(shifts) * math.exp(_TAIL_Z[0] * LATENCY_SIGMA)
+    high = MEDIAN_MS * MEDIAN_SPREAD * max(shifts) * math.exp(_TAIL_Z[1] * LATENCY_SIGMA)
+    found = np.array(gateway.EDGES_US) / gateway.PER_MS
+    first, last = np.searchsorted(found, low) - 1, np.searchsorted(found, high)
+    return np.asarray(found[max(first, 0) : last + 1])
 
 
 class _Faults(NamedTuple):
@@ -138,7 +138,7 @@ def generate(scenario: Scenario, rng: np.random.Generator, releases: int) -> Tra
     history_mean = scenario.rps * HISTORY_S * champion_odds * day[:, :1]
 
     edges = edges_ms(scenario)
-    log_median = math.log(MEDIAN_MS) + math.log(EDGE_RATIO) * rng.uniform(size=(releases, 1))
+    log_median = math.log(MEDIAN_MS) + math.log(MEDIAN_SPREAD) * rng.uniform(size=(releases, 1))
     slowed = np.where(faulty, math.log(scenario.latency_ratio), 0.0)
 
     def beyond(slowdown: Floats) -> Floats:

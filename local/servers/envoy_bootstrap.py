@@ -120,11 +120,16 @@ def counting() -> list[dict[str, Any]]:
     code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
     grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
     flags = {"name": gateway.FLAGS, "value_format": "%RESPONSE_FLAGS%"}
-    requests = {"name": gateway.REQUESTS, "tags": [cluster, code, grpc, flags]}
+    whole = {
+        "name": gateway.WHOLE,
+        "value_format": f'%CEL({gateway.IS_WHOLE} ? "yes" : "no")%',
+    }
+    client = {"name": gateway.CLIENT, "value_format": f"%REQ({gateway.CLIENT_HEADER})%"}
+    requests = {"name": gateway.REQUESTS, "tags": [cluster, code, grpc, flags, whole, client]}
     latency = {
         "stat": {"name": gateway.LATENCY, "tags": [cluster]},
         "unit": "Microseconds",
-        "value_format": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
+        "value_format": gateway.TOOK,
     }
     return [
         _log(gateway.COUNTED, counters=[{"stat": requests, "value_fixed": 1}]),

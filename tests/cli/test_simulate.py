@@ -183,6 +183,6 @@ def test_the_polls_of_one_release_are_the_judges_input(tmp_path: Path) -> None:
 
 
 def test_a_p95_ratio_that_the_histogram_cannot_decide_is_refused() -> None:
-    refused = run("--p95-ratio", "1.2", "--releases", "2")
+    refused = run("--p95-ratio", "1.1", "--releases", "2")
     assert isinstance(refused.exception, InputError)
     assert "it can decide" in str(refused.exception)

@@ -296,3 +296,24 @@ def test_a_poll_after_a_step_s_end_is_no_new_verdict() -> None:
     passed = [verdict for verdict in found if verdict.decision == "PROMOTE"]
     assert [verdict.at for verdict in passed] == [300]
     assert [reason.code for reason in found[-1].reasons] == ["passed"]
+
+
+def test_the_words_are_of_this_step_and_not_of_a_busier_one_before() -> None:
+    # At 10 % everything was slow; at 50 % the candidate alone is.
+    policy = Policy(steps=(10, 50, 100), watch_s=300)
+    state, last = begin(policy, "1", "2"), None
+    for i in range(200):
+        share = 10.0 if i <= 20 else 50.0
+        weights = {"1": 100.0 - share, "2": share} if i else {"1": 100.0}
+        calm = max(0, i - 20)
+        busy = min(i, 20)
+        theirs = s(20000 + 675 * busy + 375 * calm, 0, 675 * busy)
+        ours = s(75 * busy + 375 * calm, 0, 75 * busy + 375 * calm)
+        poll = Poll(15.0 * i, weights, {"1": {"gw": theirs}, "2": {"gw": ours}})
+        state, last = observe(policy, state, poll)
+        if last.final:
+            break
+    found = present(present(present(last).evidence).p95)
+    assert present(last).decision == "ROLLBACK"
+    assert present(found.champion_slower) < 0.06
+    assert present(present(last).evidence).champion.p95_ms == pytest.approx(100, rel=0.01)

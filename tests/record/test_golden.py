@@ -2,6 +2,7 @@
 
 Beside each record stand what that version's `sluice replay --json`, `sluice show --json` and
 `sluice report` said of it. Only the record's path differs, which all but `replay` repeat.
+Records of the judge's rule 4, which releases on the memory platform wrote, have `replay` alone.
 """
 
 import json
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from cli import sluice
 from components import record, schemas
-from components.judge import Verdict
+from components.judge import Poll, Verdict
 from components.record import EvaluationSkipped, Fetched, Opened, Unknown, of
 from components.release.state import fold
 from tests.support.schema import faults
@@ -23,6 +24,7 @@ FOLDER = Path(__file__).parent / "golden" / "2026-11-26"
 RECORDS = sorted(FOLDER.glob("*.jsonl"))
 THERE = "/tmp/oldgold"  # noqa: S108  where that version read them
 IDS = [path.stem for path in RECORDS]
+OF_RULE_4 = sorted(FOLDER.with_name("rule-4").glob("*.jsonl"))
 
 
 def run(*arguments: str) -> str:
@@ -42,7 +44,7 @@ def test_a_first_release_a_promotion_and_a_rollback_are_kept() -> None:
     assert outcomes == {("first", "promoted"), ("canary", "promoted"), ("canary", "rolled_back")}
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=IDS)
+@pytest.mark.parametrize("path", RECORDS + OF_RULE_4, ids=lambda path: path.stem)
 def test_the_verdicts_are_the_same(path: Path) -> None:
     found: dict[str, Any] = json.loads(run("replay", str(path), "--json"))
     assert found == {**json.loads(then(path, "replay.json")), "findings": []}
@@ -88,3 +90,18 @@ def test_what_a_line_of_the_first_schema_lacks_has_its_default() -> None:
     assert of(lines, EvaluationSkipped) == []
     rules = {verdict.rule for path in RECORDS for verdict in of(record.read(path), Verdict)}
     assert rules == {3}
+
+
+def test_records_of_rule_4_name_it_and_hold_what_it_counts() -> None:
+    lines = [line for path in OF_RULE_4 for line in record.read(path)]
+    assert {verdict.rule for verdict in of(lines, Verdict)} == {4}
+    read = [
+        sample
+        for poll in of(lines, Poll)
+        for sources in poll.sources.values()
+        for sample in sources.values()
+        if sample is not None
+    ]
+    assert any(sample.refused for sample in read)
+    assert any(sample.unanswered for sample in read)
+    assert len({sample.born for sample in read}) > 1

@@ -303,3 +303,28 @@ def test_who_was_suspended_gives_back_no_traffic_that_is_another_s_by_now() -> N
     assert found.weights == {"3": 100}
     found.recover()
     assert found.one_version("r2") == "promoted"
+
+
+@pytest.mark.parametrize(
+    ("fault", "found_by"),
+    [({"given_up": 0.1}, {"error_rate", "p95"}), ({"refused": 1.0}, {"refused"})],
+)
+def test_a_version_that_leaves_its_clients_without_an_answer_is_turned_back(
+    fault: dict[str, float], found_by: set[str]
+) -> None:
+    found = quick()
+    found.world.behave("2", **fault)
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert codes(found) & found_by
+
+
+def test_failures_of_an_earlier_canary_are_not_this_one_s_though_the_gateway_restarts() -> None:
+    found = quick()
+    found.world.behave("2", error_rate=0.3)
+    assert found.walk("2", "before").outcome == "rolled_back"
+    found.world.behave("2")
+    shifted(found)
+    found.world.clock.after(20, lambda: found.world.restart_proxy("gateway"))
+    assert watch(found).verdict == "PROMOTE"
+    last = of(found.record("r"), Verdict)[-1]
+    assert present(last.evidence).candidate.errors < 10

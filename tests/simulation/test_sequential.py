@@ -95,7 +95,7 @@ def test_a_version_within_its_limits_keeps_to_the_false_rollback_budget(
         ({"errors": 0.05, "rps": 0.5, "minutes": 9}, 0.5),
         ({"errors": 0.03, "rps": 0.5}, 0.75),
         ({"errors": 0.05, "burst": 0.3, "minutes": 12}, 0.5),
-        ({"latency_ratio": 1.5, "minutes": 2}, 0.5),
+        ({"latency_ratio": 1.5, "minutes": 3}, 0.5),
         ({"latency_ratio": 1.5}, 1.0),
         ({"latency_ratio": 2, "rps": 0.5, "minutes": 2}, 0.5),
     ],

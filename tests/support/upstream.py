@@ -1,7 +1,8 @@
 """The upstream of the gateway under test: answers as the request's own headers tell it.
 
-``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200) and
-``x-test-sleep`` in seconds; gRPC: the same as metadata, with a gRPC status code (default 0).
+``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200), and in
+seconds ``x-test-sleep`` before the answer and ``x-test-stall`` within it; gRPC: the first two as
+metadata, with a gRPC status code (default 0).
 """
 
 import json
@@ -24,7 +25,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(int(self.headers.get("x-test-status", 200)))
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[:1])
+        time.sleep(float(self.headers.get("x-test-stall", 0)))
+        self.wfile.write(body[1:])
 
     do_GET = do_HEAD = do_POST  # noqa: N815 (the names are http.server's)
 

@@ -39,6 +39,10 @@ class Behaviour:
     """The median of a lognormal distribution."""
     sigma: float = 0.5
     """Of the logarithm of the latency."""
+    refused: float = 0.0
+    """Share of requests that are refused as the client's fault."""
+    given_up: float = 0.0
+    """Share of the others that get no answer before their clients give up."""
 
 
 DOWN = Behaviour(error_rate=1.0, latency_ms=1.0, sigma=0.1)
@@ -54,42 +58,60 @@ def _below(behaviour: Behaviour) -> npt.NDArray[np.float64]:
 
 @dataclass
 class Counter:
-    """What one source counted of one version."""
+    """What one source counted of one version; floats carry their fraction on."""
 
-    due: float = 0.0
-    """Requests, with the fraction that is carried on."""
-    requests: int = 0
+    born: float | None = None
+    """When its process began, in seconds since the epoch."""
+    asked: float = 0.0
+    refused: float = 0.0
+    unanswered: float = 0.0
     failed: float = 0.0
-    """Errors, with the fraction that is carried on."""
+    """Answered with an error."""
     slots: npt.NDArray[np.int64] = field(
         default_factory=lambda: np.zeros(len(EDGES_MS) + 1, dtype=np.int64)
     )
     """Answers between two edges, the last one above all."""
 
     def add(self, requests: float, behaviour: Behaviour) -> bool:
-        """Count answers of that behaviour; whether at least one more of them failed."""
-        self.due += requests
-        added = floor(self.due + _CARRY) - self.requests
-        before = self.errors
-        if added:
-            quantiles = (np.arange(self.requests, self.requests + added) + 0.5) * _GOLDEN % 1.0
-            slots = np.searchsorted(_below(behaviour), quantiles, side="right")
-            self.slots = self.slots + np.bincount(slots, minlength=len(self.slots))
-            self.requests += added
-            self.failed += added * behaviour.error_rate
+        """Count requests that meet that behaviour; whether at least one more of them failed."""
+        asked, answered, before = _whole(self.asked), self.answered, self.errors
+        self.asked += requests
+        added = _whole(self.asked) - asked
+        refused = added * behaviour.refused
+        self.refused += refused
+        self.unanswered += (added - refused) * behaviour.given_up
+        self.failed += (added - refused) * (1 - behaviour.given_up) * behaviour.error_rate
+        quantiles = (np.arange(answered, self.answered) + 0.5) * _GOLDEN % 1.0
+        slots = np.searchsorted(_below(behaviour), quantiles, side="right")
+        self.slots = self.slots + np.bincount(slots, minlength=len(self.slots))
         return self.errors > before
+
+    @property
+    def answered(self) -> int:
+        """Requests whose latency is known."""
+        return _whole(self.asked) - _whole(self.refused) - _whole(self.unanswered)
 
     @property
     def errors(self) -> int:
         """Failed requests."""
-        return min(floor(self.failed + _CARRY), self.requests)
+        return min(_whole(self.failed), self.answered) + _whole(self.unanswered)
 
     def sample(self) -> Sample:
         """The counters as they are read."""
         counts = self.slots.cumsum().astype(float).tolist()
+        refused = float(_whole(self.refused))
         return Sample(
-            float(self.requests), float(self.errors), dict(zip(EDGE_NAMES, counts, strict=True))
+            _whole(self.asked) - refused,
+            float(self.errors),
+            dict(zip(EDGE_NAMES, counts, strict=True)),
+            refused=refused,
+            unanswered=float(_whole(self.unanswered)),
+            born=self.born,
         )
+
+
+def _whole(count: float) -> int:
+    return floor(count + _CARRY)
 
 
 class Users:
@@ -116,6 +138,7 @@ class Users:
         self._proxies = proxies
         self._ready = ready
         self._settled = clock.monotonic()
+        self._began = dict.fromkeys(proxies.names, clock.time())
 
     def settle(self) -> None:
         """Count what was asked since the last time, by what has been true since then."""
@@ -135,7 +158,7 @@ class Users:
     def count(self, endpoint: str, version: str, source: str, requests: float) -> bool:
         """Count requests of one version; whether one more of them failed."""
         sources = self.counters.setdefault((endpoint, version), {})
-        counter = sources.setdefault(source, Counter())
+        counter = sources.setdefault(source, self._counter(source))
         behaviour = self.behaviours.get(version, Behaviour())
         return counter.add(requests, behaviour if self._ready(endpoint, version) else DOWN)
 
@@ -146,14 +169,19 @@ class Users:
     def restart(self, proxy: str) -> None:
         """Let the counters of a proxy begin at zero again."""
         self.settle()
+        self._began[proxy] = self._clock.time()
         for sources in self.counters.values():
             for source in sources:
                 if source.startswith(f"{proxy}/"):
-                    sources[source] = Counter()
+                    sources[source] = self._counter(source)
+
+    def _counter(self, source: str) -> Counter:
+        return Counter(self._began.get(source.partition("/")[0]))
 
     def read(self, endpoint: str, version: str) -> dict[str, Sample]:
         """The counters of a version by source; every proxy has a source for REST."""
-        found = {f"{proxy}/rest": Counter() for proxy in self._proxies.names}
+        names = [f"{proxy}/rest" for proxy in self._proxies.names]
+        found = {source: self._counter(source) for source in names}
         found |= self.counters.get((endpoint, version), {})
         return {source: counter.sample() for source, counter in sorted(found.items())}
 

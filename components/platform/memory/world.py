@@ -146,6 +146,8 @@ class World:
         error_rate: float = Behaviour.error_rate,
         latency_ms: float = Behaviour.latency_ms,
         sigma: float = Behaviour.sigma,
+        refused: float = Behaviour.refused,
+        given_up: float = Behaviour.given_up,
     ) -> None:
         """Let the version answer so, from now on, at every endpoint.
 
@@ -154,9 +156,12 @@ class World:
             error_rate: the share of requests that fail.
             latency_ms: the median of a lognormal; the p95 is exp(1.645 ``sigma``) times as long.
             sigma: the standard deviation of the latency's logarithm.
+            refused: the share of requests that it refuses as the client's fault.
+            given_up: the share of the others whose clients give up before an answer.
         """
         self._settle()
-        self._users.behaviours[version] = Behaviour(error_rate, latency_ms, sigma)
+        behaviour = Behaviour(error_rate, latency_ms, sigma, refused, given_up)
+        self._users.behaviours[version] = behaviour
 
     def users(self, endpoint: str, per_second: float, protocol: str = "rest") -> None:
         """Let so many users ask the endpoint each second, from now on; 0 ends it."""
