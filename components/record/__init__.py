@@ -3,6 +3,7 @@
 from components.record.lines import (
     SCHEMA,
     AliasSet,
+    BaselineSet,
     Body,
     Deployed,
     Ended,
@@ -24,6 +25,7 @@ from components.record.store import Record, of, opened, parse, read
 __all__ = [
     "SCHEMA",
     "AliasSet",
+    "BaselineSet",
     "Body",
     "Deployed",
     "Ended",

@@ -3,9 +3,11 @@
 import math
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
 from components import bundle
+from components.arms import version_of
 from components.endpoint import Endpoint, refuse_undecidable
 from components.errors import ArtifactError, InputError, SluiceError
 from components.platform import ModelVersion, StoredVersion, Weights
@@ -113,9 +115,11 @@ def champion_of(
         alias: the version with the alias `champion`.
         routed: the endpoint's split before the release; empty without a route.
     """
-    champion = alias
-    if routed and alias not in routed:
-        champion = max(routed, key=lambda version: routed[version])
+    champion, shares = alias, Counter[str]()
+    for arm, share in routed.items():
+        shares[version_of(arm)] += share
+    if routed and alias not in shares:
+        champion = max(shares, key=lambda version: shares[version])
     if champion is None or (champion == candidate.version and not routed):
         return None, "first"
     if champion == candidate.version:

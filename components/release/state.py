@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from components import record
+from components.arms import baseline_of
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.evaluation.result import EvaluationResult
@@ -30,6 +31,9 @@ class ReleaseState:
     files: tuple[StoredVersion, ...] | None = None
     """The verified files of candidate and champion, once they are fetched."""
     evaluation: EvaluationResult | EvaluationSkipped | None = None
+    baseline: str | None = None
+    """The arm that the candidate is compared with at steps below 50%; empty: production itself;
+    None: not decided."""
     deployed: bool = False
     weights: dict[str, int] | None = None
     """The split that was last put in force by this release."""
@@ -73,6 +77,21 @@ class ReleaseState:
         """True when the candidate is watched beside the champion."""
         return self.kind in {"canary", "re-release"}
 
+    def split(self, percent: int) -> dict[str, int]:
+        """The split that gives the candidate ``percent`` of the traffic, and its baseline as much.
+
+        From half of the traffic on production is asked no more than the candidate is: it needs no
+        baseline.
+        """
+        if not self.baseline or 2 * percent >= 100:
+            return self.split_without_baseline(percent)
+        champion = str(self.champion)
+        return {champion: 100 - 2 * percent, self.baseline: percent, self.candidate: percent}
+
+    def split_without_baseline(self, percent: int) -> dict[str, int]:
+        """The split between production and the candidate alone."""
+        return {str(self.champion): 100 - percent, self.candidate: percent}
+
     @property
     def why(self) -> str:
         """The newest verdict's reasons, in one line."""
@@ -87,6 +106,11 @@ class ReleaseState:
     def way_back(self) -> dict[str, int]:
         """The split that gives production its traffic back; empty: there was no production."""
         return {self.champion: 100} if self.champion else {}
+
+    @property
+    def temporary(self) -> tuple[str, ...]:
+        """The arms that a release which ends without promotion leaves nothing of."""
+        return (self.candidate, *([baseline_of(self.champion)] if self.champion else ()))
 
     def stored(self, version: str) -> StoredVersion:
         """Where the verified files of a version are.
@@ -145,6 +169,8 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
                     for version, found in files.items()
                 )
             }
+        case record.BaselineSet(arm=arm):
+            changes = {"baseline": arm}
         case record.Deployed():
             changes = {"deployed": True}
         case record.WeightsSet(weights=weights):

@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from components import bundle
-from components.endpoint import Endpoint
+from components.arms import version_of
+from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
-from components.platform import Files, Readiness, StoredVersion
+from components.platform import Files, Readiness, Room, StoredVersion
 from components.predictor.arguments import arguments
-from local import predictors
+from components.predictor.scheduling.cores import available_cores
+from local import predictors, room
 from local.files import last_lines, locked, read_json, replace_json
 from local.gateway import admin, discovery
 from local.home import Home
@@ -39,7 +41,7 @@ def program(endpoint: Endpoint, backend: Backend, folder: Path) -> Program:
         "components.predictor",
         f"--bundle={folder}",
         f"--model-name={endpoint.name}",
-        f"--model-version={backend.version}",
+        f"--model-version={version_of(backend.version)}",
         "--host=127.0.0.1",
         f"--http-port={backend.http_port}",
         f"--grpc-port={backend.grpc_port}",
@@ -67,6 +69,8 @@ class _Kept:
     """How many bytes its log had when it was created."""
     leaving: bool = False
     """It is being deleted: no request may be sent there."""
+    cpu: str = Resources().cpu
+    """What its endpoint's file says that it may use: `room` counts it."""
 
     @property
     def name(self) -> str:
@@ -97,20 +101,27 @@ class LocalServing:
         file = self._file(kept.backend.endpoint, kept.backend.version)
         replace_json(file, asdict(kept))
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start (or keep) a predictor of the version and make it known to the gateway.
+
+        Args:
+            endpoint: whose.
+            stored: the version's files.
+            name: what the version is called there; its number if empty.
 
         Raises:
             ArtifactError: the version's files are missing or were altered.
-            PlatformError: users are served other files under the same version.
+            PlatformError: users are served other files under the same name.
             Unreachable: the files' store does not answer, or the platform is not up.
         """
         with locked(self._copies):
-            before = self._read(endpoint.name, stored.version)
+            name = name or stored.version
+            before = self._read(endpoint.name, name)
             if before:
                 self._refuse_other_files(before, stored)
                 lost.end_if_lost(self.home, before.backend)
-            kept = self._new(endpoint, stored, before.backend if before else None)
+            backend = before.backend if before else self._new_backend(endpoint.name, name)
+            kept = self._new(endpoint, stored, backend)
             folder = self._copy(stored)
             self._write(kept)
         supervision.write_program(self.home, program(endpoint, kept.backend, folder))
@@ -135,19 +146,21 @@ class LocalServing:
                 " their own"
             )
 
-    def _new(self, endpoint: Endpoint, stored: StoredVersion, backend: Backend | None) -> _Kept:
-        if backend is None:
-            known = [each for each, _ in predictors.known(self.home)]
-            taken = [port for each in known for port in (each.http_port, each.grpc_port)]
-            taken += ports.kept(self.home).values()
-            backend = Backend(endpoint.name, stored.version, *ports.choose(2, taken))
-        log = self.home.logs / f"{program_name(endpoint.name, stored.version)}.log"
+    def _new_backend(self, endpoint: str, version: str) -> Backend:
+        known = [each for each, _ in predictors.known(self.home)]
+        taken = [port for each in known for port in (each.http_port, each.grpc_port)]
+        taken += ports.kept(self.home).values()
+        return Backend(endpoint, version, *ports.choose(2, taken))
+
+    def _new(self, endpoint: Endpoint, stored: StoredVersion, backend: Backend) -> _Kept:
+        log = self.home.logs / f"{program_name(backend.endpoint, backend.version)}.log"
         return _Kept(
             backend,
             stored,
             deadline=endpoint.serving.queue.deadline,
             created=time.time(),
             log_from=log.stat().st_size if log.exists() else 0,
+            cpu=endpoint.serving.resources.cpu,
         )
 
     def _share(self, backend: Backend) -> int:
@@ -188,6 +201,19 @@ class LocalServing:
     def _write_targets(self) -> None:
         with locked(self.home.path / "targets.lock"):
             prometheus_server.write_targets(self.home, predictors.backends(self.home))
+
+    def room(self, endpoint: Endpoint) -> Room:
+        """Whether one predictor more of the endpoint has room on this machine now."""
+        return room.room(
+            [kept.cpu for kept in self._all()],
+            endpoint.serving.resources,
+            available_cores(),
+            room.free_memory(),
+        )
+
+    def _all(self) -> list[_Kept]:
+        contents = [read_json(path) for path in self.home.serving.glob("*.json")]
+        return [msgspec.convert(each, _Kept) for each in contents if each is not None]
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it.

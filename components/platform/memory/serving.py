@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from components.endpoint import Endpoint
 from components.errors import PlatformError
-from components.platform.contract import Readiness, StoredVersion
+from components.platform.contract import Readiness, Room, StoredVersion
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
 from components.platform.waiting import wait_for
@@ -48,18 +48,19 @@ class MemoryServing:
 
     def __init__(self, clock: ManualClock, proxies: Proxies, settle: Callable[[], None]) -> None:
         self.starts: dict[str, Start] = {}
-        """By version; what is not named is ready at once."""
+        """By arm; what is not named is ready at once."""
+        self.has_room = Room(False, "a memory platform has room where a test says so")
         self._clock = clock
         self._proxies = proxies
         self._settle = settle
         self._predictors: dict[tuple[str, str], Predictor] = {}
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion) -> None:
+    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start a predictor, or keep the one that is there.
 
         Not one that failed, that was ready and is not any more, or that has other files.
         """
-        key = (endpoint.name, stored.version)
+        key = (endpoint.name, name or stored.version)
         old = self._predictors.get(key)
         whole = old and old.readiness.state != "failed" and old.readiness != LOST
         if old and old.stored == stored and whole:
@@ -67,7 +68,7 @@ class MemoryServing:
             return
         self._settle()
         new = self._predictors[key] = Predictor(endpoint, stored)
-        start = self.starts.get(stored.version, Start())
+        start = self.starts.get(key[1], Start())
 
         def started() -> None:
             if new.readiness.state == "starting":
@@ -78,6 +79,10 @@ class MemoryServing:
             self._clock.after(start.after_s, started)
         else:
             started()
+
+    def room(self, endpoint: Endpoint) -> Room:
+        """What `has_room` says."""
+        return self.has_room
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor can answer, and if not, why not."""
@@ -104,7 +109,7 @@ class MemoryServing:
         del self._predictors[endpoint, version]
 
     def versions(self, endpoint: str) -> list[str]:
-        """The versions that have a predictor now, ready or not."""
+        """The arms that have a predictor now, ready or not."""
         return [version for name, version in self._predictors if name == endpoint]
 
     def url(self, endpoint: str, version: str) -> str:
