@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from components import record
+from components import judge, record
 from components.evaluation import EvaluationResult
 from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
@@ -54,19 +54,26 @@ class Point:
     share: float
     """Percent of traffic asked for the candidate."""
     champion: Span | None
-    """None where it was not read."""
+    """Of the arm that the candidate was compared with; None where it was not read."""
     candidate: Span | None
     verdict: Verdict | None
     """The newest in the interval."""
     polls: int = 1
+    baseline: bool = False
+    """That arm is the champion's baseline."""
+    production: Span | None = None
+    """Of production beside a baseline; None where there was none, and where it was not read."""
 
     @property
     def observed(self) -> float | None:
         """Percent of requests that the candidate got."""
-        if self.champion is None or self.candidate is None:
-            return None
-        ours, theirs = self.candidate.growth.requests, self.champion.growth.requests
-        return 100 * ours / (ours + theirs) if ours + theirs else None
+        spans = [self.candidate, self.champion, *([self.production] if self.baseline else [])]
+        counts = [span.growth.requests for span in spans if span]
+        return _first_percent(counts) if len(counts) == len(spans) else None
+
+
+def _first_percent(counts: Sequence[float]) -> float | None:
+    return 100 * counts[0] / sum(counts) if sum(counts) else None
 
 
 @dataclass(frozen=True)
@@ -85,14 +92,17 @@ class Step:
     began: float
     ended: float
     champion: Growth
+    """Of the arm that the candidate was compared with."""
     candidate: Growth
     verdict: Verdict | None
+    production: Growth | None = None
+    """Of production beside a baseline."""
 
     @property
     def observed(self) -> float | None:
         """Percent of requests that the candidate got."""
-        total = self.candidate.requests + self.champion.requests
-        return 100 * self.candidate.requests / total if total else None
+        arms = (self.candidate, self.champion, self.production or Growth())
+        return _first_percent([arm.requests for arm in arms])
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,7 @@ class Timeline:
             champion=total(step.champion for step in self.steps),
             candidate=total(step.candidate for step in self.steps),
             verdict=self.steps[-1].verdict,
+            production=total(step.production for step in self.steps if step.production),
         )
 
 
@@ -216,22 +227,32 @@ def _points(
             continue
         poll = line.body
         began = max(counted.t, 0.0)
-        share = _share(state, poll)
-        counted, delta = ingest(policy, counted, poll, share)
-        spans: list[Span | None] = []
-        for version, interval in (("champion", delta.champion), ("candidate", delta.candidate)):
-            since = read_at.get(version)
+        split = judge.split_of(counted, poll) or judge.Split(0.0, 0.0, baseline=False)
+        counted, delta = ingest(policy, counted, poll, split)
+        spans: dict[str, Span | None] = {}
+        for arm, interval in (
+            ("production", delta.production),
+            ("baseline", delta.champion),
+            ("candidate", delta.candidate),
+        ):
+            since = read_at.get(arm)
             seen = interval.read and since is not None
-            spans.append(Span(interval.growth, poll.t - (since or 0.0)) if seen else None)
+            spans[arm] = Span(interval.growth, poll.t - (since or 0.0)) if seen else None
             if interval.read:
-                read_at[version] = poll.t
-        points.append(Point(began, poll.t, share, spans[0], spans[1], verdict=None))
+                read_at[arm] = poll.t
+        points.append(
+            Point(
+                began,
+                poll.t,
+                split.share,
+                spans["baseline" if split.baseline else "production"],
+                spans["candidate"],
+                verdict=None,
+                baseline=split.baseline,
+                production=spans["production"] if split.baseline else None,
+            )
+        )
     return tuple(points), counted.ledger.edges
-
-
-def _share(state: ReleaseState, poll: Poll) -> float:
-    total = sum(poll.weights.values())
-    return 100 * poll.weights.get(state.candidate, 0.0) / total if total else 0.0
 
 
 def total(growths: Iterable[Growth]) -> Growth:
@@ -259,9 +280,16 @@ def _steps(points: Sequence[Point]) -> tuple[Step, ...]:
                 champion=total(p.champion.growth for p in inside if p.champion),
                 candidate=total(p.candidate.growth for p in inside if p.candidate),
                 verdict=next(reversed(decided or verdicts), None),
+                production=_production(inside),
             )
         )
     return tuple(steps)
+
+
+def _production(points: Sequence[Point]) -> Growth | None:
+    """What production did beside a baseline; None without one."""
+    beside = [point for point in points if point.baseline]
+    return total(p.production.growth for p in beside if p.production) if beside else None
 
 
 def _splits(state: ReleaseState, lines: Sequence[Line]) -> tuple[Split, ...]:
