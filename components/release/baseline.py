@@ -4,7 +4,8 @@ It is a comfort, not a condition: where it cannot be had, or is lost, the candid
 production itself, and the record says why.
 """
 
-import msgspec
+from collections.abc import Mapping
+from typing import TypeVar
 
 from components import judge
 from components.arms import baseline_of
@@ -20,6 +21,8 @@ AGAIN_S = 2.0
 _POLL_S = 0.2
 
 _NEVER_S = 1e9
+
+_Value = TypeVar("_Value")
 
 
 def decide(release: Release, state: ReleaseState) -> str:
@@ -39,7 +42,7 @@ def _planned(release: Release, state: ReleaseState) -> tuple[bool, str]:
     asked = state.endpoint.release.baseline
     if asked is False:
         return False, "the endpoint's file says so"
-    if 2 * state.watched_steps[0] >= 100:
+    if 2 * state.endpoint.release.steps[0] >= 100:
         return False, "at every step production is asked no more than the candidate"
     if asked:
         return True, "the endpoint's file says so"
@@ -94,8 +97,8 @@ class Check:
         self._policy = policy.model_copy(
             update={"method": "sequential", "p95_ratio": 10.0, "watch_s": _NEVER_S}
         )
-        self._arms = str(state.champion), str(state.baseline)
-        self._judged = judge.begin(self._policy, *self._arms)
+        self._names = {str(state.champion): "production", str(state.baseline): "the baseline"}
+        self._judged = judge.begin(self._policy, *self._names.values())
         self.fault = ""
         """Why the baseline is to be given up; empty: it is not."""
         for poll in state.polls:
@@ -103,11 +106,7 @@ class Check:
 
     def take(self, poll: Poll) -> None:
         """Look at one poll more."""
-        mine = msgspec.structs.replace(
-            poll,
-            weights={arm: share for arm, share in poll.weights.items() if arm in self._arms},
-            sources={arm: found for arm, found in poll.sources.items() if arm in self._arms},
-        )
+        mine = Poll(poll.t, self._renamed(poll.weights), self._renamed(poll.sources))
         self._judged, verdict = judge.observe(self._policy, self._judged, mine)
         if verdict.decision == "ROLLBACK" and verdict.evidence is not None:
             found, production = verdict.evidence.candidate, verdict.evidence.champion
@@ -115,3 +114,7 @@ class Check:
                 f"{found.errors:.0f} of its {found.requests:.0f} requests failed,"
                 f" {production.errors:.0f} of production's {production.requests:.0f}"
             )
+
+    def _renamed(self, by_arm: Mapping[str, _Value]) -> dict[str, _Value]:
+        """What is said of these two arms, by names that the judge takes for two versions'."""
+        return {self._names[arm]: said for arm, said in by_arm.items() if arm in self._names}
