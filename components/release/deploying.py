@@ -148,12 +148,14 @@ def _snapshot(release: Release, state: ReleaseState) -> Snapshot | None:
     )
 
 
-def forecast_of(policy: Policy, before: Snapshot, now: Snapshot) -> Forecast:
+def forecast_of(
+    policy: Policy, before: Snapshot, now: Snapshot, *, baseline: bool = False
+) -> Forecast:
     """How soon each fault would be seen, and safety shown, at the traffic between two snapshots."""
     seconds = max(now.at - before.at, 1e-9)
     per_second = max(0.0, now.requests - before.requests) / seconds
     error_rate = now.errors / now.requests if now.requests else 0.0
-    return judge.eta(policy, per_second, error_rate, now.buckets)
+    return judge.eta(policy, per_second, error_rate, now.buckets, baseline=baseline)
 
 
 def _forecast(release: Release, state: ReleaseState, before: Snapshot | None) -> None:
@@ -171,5 +173,5 @@ def _forecast(release: Release, state: ReleaseState, before: Snapshot | None) ->
         detail = "production's counters could be read only once: no rate of traffic, no forecast"
         release.record.note("not_foreseen", f"{detail}; {checked.text}")
         return
-    plan = forecast_of(policy, before, now)
+    plan = forecast_of(policy, before, now, baseline=bool(state.baseline))
     release.record.append(ForecastMade(**msgspec.structs.asdict(plan), preflight=checked.text))

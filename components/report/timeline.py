@@ -14,6 +14,7 @@ from components.evaluation import EvaluationResult
 from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
     AliasSet,
+    BaselineSet,
     Deployed,
     EvaluationSkipped,
     Fetched,
@@ -25,7 +26,7 @@ from components.record import (
 )
 from components.release.state import ReleaseState, fold
 
-ACTIONS = (Fetched, Deployed, WeightsSet, AliasSet, Unknown)
+ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Unknown)
 
 
 class Span(NamedTuple):
@@ -166,6 +167,13 @@ class Timeline:
         """The newest verdict on shared traffic."""
         shared = [ruling.verdict for ruling in self.rulings if 0 < ruling.verdict.step < 100]
         return shared[-1] if shared else None
+
+    @property
+    def compared(self) -> str:
+        """Whom the candidate was compared with, in the order of the steps."""
+        watched = [point for point in self.points if 0 < point.share < 100]
+        found = dict.fromkeys("the baseline" if p.baseline else "production" for p in watched)
+        return ", then ".join(found) or "production"
 
     @property
     def exposed(self) -> Step | None:
