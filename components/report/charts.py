@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from components.report import formatting, plot
+from components.report.events import Event
 from components.report.evidence_charts import against, safety
 from components.report.frame import Figure, Key, Tick, columns, framed
 from components.report.plot import Area, Scale
 from components.report.pooling import pooled, trailing
-from components.report.timeline import Event, Point, Span, Timeline, p95
+from components.report.timeline import Point, Span, Timeline, p95
 
 POINTS = 240
 """Points in a plot, at most about; more polls are pooled."""

@@ -20,11 +20,11 @@ from components.record import (
     Fetched,
     ForecastMade,
     Line,
-    Noted,
     Unknown,
     WeightsSet,
 )
 from components.release.state import ReleaseState, fold
+from components.report.events import Event, events_of
 
 ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Unknown)
 
@@ -104,17 +104,6 @@ class Step:
         """Percent of requests that the candidate got."""
         arms = (self.candidate, self.champion, self.production or Growth())
         return _first_percent([arm.requests for arm in arms])
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened besides the plan; equal neighbours are one event."""
-
-    name: str
-    detail: str
-    first: float
-    last: float
-    times: int
 
 
 @dataclass(frozen=True)
@@ -215,7 +204,7 @@ def timeline_of(lines: Sequence[Line]) -> Timeline:
         steps=_steps(points),
         splits=_splits(state, lines),
         rulings=_rulings(points),
-        events=_events(state, lines),
+        events=events_of(lines),
         actions=_actions(state, lines, ACTIONS),
         later=_actions(state, lines, (Unknown,)),
     )
@@ -338,19 +327,6 @@ def _actions(
         return newer and bool(line.unknown_fields())
 
     return tuple(Action(line.at - state.started_at, line) for line in lines if shown(line))
-
-
-def _events(state: ReleaseState, lines: Sequence[Line]) -> tuple[Event, ...]:
-    events: list[Event] = []
-    for line in lines:
-        if not isinstance(line.body, Noted):
-            continue
-        name, detail, t = line.body.event, line.body.detail, line.at - state.started_at
-        if events and (events[-1].name, events[-1].detail) == (name, detail):
-            events[-1] = replace(events[-1], last=t, times=events[-1].times + 1)
-        else:
-            events.append(Event(name, detail, t, t, 1))
-    return tuple(events)
 
 
 def p95(edges: Sequence[float], growth: Growth) -> float | None:

@@ -160,6 +160,10 @@ class Releases:
         self._traffic, self._policy = traffic, policy
         self._pairs = _Pairs(traffic.edges_ms, policy.p95_ratio)
         self._past, self._recent = Past(traffic.history), Recent(traffic.history)
+        if traffic.scenario.baseline:
+            self._recent.fade()
+        self._answers = np.zeros(releases)
+        """Latencies of the arm that is compared with."""
         self._past_refused = Past(traffic.history, refused=True)
         self.limit = EProcesses(releases, constants.LIMIT_FRACTIONS, polls)
         self.relative = EProcesses(releases, constants.ERROR_RATIOS, polls)
@@ -195,7 +199,7 @@ class Releases:
         )
         candidate = self._waiting[0].plus(ours, poll)
         champion = self._waiting[1].plus(theirs, poll)
-        share = self._traffic.scenario.share / 100
+        share = self._traffic.scenario.paired
         due = (theirs.requests + theirs.refused)[:, poll] * share / (1 - share)
         self.due = np.where(candidate.asked > 0, 0.0, self.due + due)
         waits = self._stand_still(candidate, champion) & (self._waited < constants.STILL_POLLS)
@@ -208,7 +212,7 @@ class Releases:
 
     def _stand_still(self, candidate: "_Pending", champion: "_Pending") -> Bools:
         """One version has counted nothing though requests were due."""
-        odds = self._traffic.scenario.share / (100 - self._traffic.scenario.share)
+        odds = self._traffic.scenario.paired / (1 - self._traffic.scenario.paired)
         ours = (candidate.asked == 0) & (champion.asked * odds >= constants.STARVED_NATS)
         theirs = (champion.asked == 0) & (candidate.asked / odds >= constants.STARVED_NATS)
         return np.asarray(ours | theirs)
@@ -267,12 +271,15 @@ class Releases:
         )
         self.p95_safe.wager(comparable, bets)
         telling = comparable & (champion.trials > 1)
+        if self._traffic.scenario.baseline:
+            telling &= self._answers >= constants.MIN_TAIL_PAST
+        self._answers += np.where(comparable, champion.trials, 0.0)
         found = intra_poll_correlations(champion, rate, self._recent.answers)
         sum_ += np.where(telling, found, 0.0)
         number += telling
 
     def _bet_split(self, candidate: Counts) -> None:
-        share = self._traffic.scenario.share / 100
+        share = self._traffic.scenario.paired
         due = (candidate.trials - candidate.hits) * share / (1 - share)
         starved = (candidate.hits == 0) & (due >= constants.STARVED_NATS)
         factors = np.array(constants.SPLIT_FACTORS.values)
