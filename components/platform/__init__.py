@@ -9,8 +9,6 @@ from components.platform.contract import (
     Lease,
     Leases,
     Metrics,
-    ModelRegistry,
-    ModelVersion,
     Platform,
     Readiness,
     Records,
@@ -21,6 +19,7 @@ from components.platform.contract import (
     Traffic,
     Weights,
 )
+from components.platform.model_registry import ModelRegistry, ModelVersion
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
 

@@ -17,6 +17,7 @@ from components.endpoint import Endpoint
 from components.metrics import Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
+from components.platform.model_registry import ModelRegistry
 
 Weights = Mapping[str, int]
 """Traffic share in percent by the arms present (`components.arms`: mostly versions); the values sum
@@ -272,62 +273,6 @@ class Endpoints(Protocol):
 
     def names(self) -> list[str]:
         """Every endpoint."""
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version of a model."""
-
-    model: str
-    version: str
-    run_id: str
-    model_id: str
-    """The logged model behind the version; empty for versions made before MLflow 3."""
-    tags: Mapping[str, str]
-
-
-class ModelRegistry(Protocol):
-    """As much of MLflow as a release needs. Each call may raise `Unreachable`."""
-
-    @property
-    def url(self) -> str:
-        """The server's base URL, for MLflow's own clients."""
-
-    def version(self, model: str, version: str) -> ModelVersion:
-        """The version's entry; InputError if there is none."""
-
-    def alias(self, model: str, alias: str) -> str | None:
-        """The version that carries ``alias``, or None; InputError if there is no such model."""
-
-    def set_alias(self, model: str, alias: str, version: str) -> None:
-        """Move ``alias`` to ``version``."""
-
-    def delete_alias(self, model: str, alias: str) -> None:
-        """Take ``alias`` away; harmless when no version carries it."""
-
-    def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
-        """Set tags of a version; values are written as text."""
-
-    def download(self, model: str, version: str, folder: Path) -> None:
-        """Copy the version's files into ``folder``; ArtifactError if they cannot be taken."""
-
-    def find_run(self, experiment: str, tag: str, value: str) -> str | None:
-        """The id of the run in ``experiment`` whose ``tag`` has ``value``, or None."""
-
-    def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
-        """A new run in the experiment of that name; its id."""
-
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float], model_id: str = "") -> None:
-        """Write metrics to a run and, where given, to the logged model."""
-
-    def end_run(self, run_id: str, status: str) -> None:
-        """Close a run; ``status`` is FINISHED, FAILED or KILLED."""
-
-    def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
-        """Store ``content`` as the run's artifact ``path``, replacing what was there."""
-
-    def artifact(self, run_id: str, path: str) -> bytes | None:
-        """The content of the run's artifact ``path``, or None."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlparse
 import httpx
 
 from components.errors import ArtifactError, InputError, PlatformError, Unreachable
-from components.platform.contract import ModelVersion
+from components.platform.model_registry import ModelVersion
 
 MAX_ARTIFACT_BYTES = 4 * 1024**3
 MAX_ARTIFACT_FILES = 1000

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from components.errors import ArtifactError, InputError
-from components.platform.contract import ModelVersion
+from components.platform.model_registry import ModelVersion
 from components.registry.names import REGISTERED_EXPERIMENT
 
 _STATUSES = frozenset({"RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"})
