@@ -47,3 +47,10 @@ def test_a_release_under_way_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(SluiceError, match="release r is under way: 'sluice rollback demo'"):
         demo.begin_again(found.world.platform)
     assert found.weights == {"1": 100}
+
+
+@pytest.mark.parametrize(
+    ("p95_ms", "rps"), [(None, 80), (4.0, 80), (10.0, 80), (16.0, 50), (27.0, 30), (900.0, 30)]
+)
+def test_a_slow_machine_is_asked_less(p95_ms: float | None, rps: int) -> None:
+    assert demo.affordable(p95_ms) == rps
