@@ -103,6 +103,9 @@ class Evaluation(Strict):
     accuracy: Accuracy
     latency: Latency = Latency(p95_ms=200, concurrency=4)
     regression: Regression = Regression(alpha=0.05)
+    allow_narrower_inputs: bool = False
+    """Let a candidate pass that refuses what the champion takes: a column that it newly requires,
+    a type that holds less, a parameter that is gone."""
 
 
 class Resources(Strict):

@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 
 from components import dataset
-from components.endpoint import Endpoint
-from components.evaluation.result import EvaluationResult, Scores, assess
-from components.evaluation.scoring import score
+from components.bundle import METADATA
+from components.endpoint import Endpoint, Serving
+from components.evaluation.result import EvaluationResult, assess
+from components.evaluation.scoring import score, score_champion
 from components.requirements import mismatches
 
 __all__ = ["EvaluationResult", "evaluate"]
@@ -29,23 +30,34 @@ def evaluate(
         read: the bytes at an address, at most so many (`components.platform.Files.read`).
 
     Raises:
-        InputError: the data set is missing, malformed, or does not fit the model.
-        ArtifactError: a bundle cannot be loaded.
+        InputError: the data set is missing, malformed, or does not fit the candidate.
+        ArtifactError: the candidate cannot be loaded.
         PlatformError: the object store refused or did not answer.
     """
     criteria = endpoint.evaluation
     data = dataset.read(read, criteria.dataset.uri, criteria.dataset.target)
     data = data.sample(criteria.dataset.rows)
 
-    def scores(bundle: Path) -> Scores:
-        return score(bundle, endpoint.serving, data, criteria.latency.concurrency)
-
+    serving, clients = endpoint.serving, criteria.latency.concurrency
+    champion = None
+    if champion_bundle:
+        served_as = _served_as(champion_bundle, serving)
+        champion = score_champion(champion_bundle, served_as, data, clients)
+    known = champion.clients if champion else None
+    candidate = score(candidate_bundle, serving, data, clients, known)
     found = assess(
         criteria,
         data.targets,
-        scores(candidate_bundle),
-        scores(champion_bundle) if champion_bundle else None,
+        candidate,
+        champion,
         dataset=data.uri,
         dataset_digest=data.digest,
+        inputs=candidate.inputs,
     )
     return msgspec.structs.replace(found, warnings=(*found.warnings, *mismatches(candidate_bundle)))
+
+
+def _served_as(bundle: Path, serving: Serving) -> Serving:
+    """How the champion is opened: the file may be meant for a model of another kind by now."""
+    fits = serving.runtime == "mlflow" or (bundle / METADATA).is_file()
+    return serving if fits else serving.model_copy(update={"runtime": "mlflow"})

@@ -10,6 +10,31 @@ from components.evaluation.mcnemar import holm, regression_p
 from components.quantiles import nearest_rank
 
 
+class InputsResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the candidate takes what the champion's clients send, and what they get for it."""
+
+    narrower: tuple[str, ...] = ()
+    """What the candidate's signature refuses of that which the champion's takes."""
+    asked: int = 0
+    """How many requests of the champion's clients the candidate was asked, besides its own: the
+    champion's input example, and held-out rows as the champion takes them."""
+    unanswered: int = 0
+    first_failure: str = ""
+    notes: tuple[str, ...] = ()
+    """Columns that do nothing any more, and how the outputs differ: no criterion."""
+
+    @property
+    def refused(self) -> str:
+        """What the champion's clients lose, in words; empty if nothing."""
+        said = list(self.narrower)
+        if self.unanswered:
+            said.append(
+                f"{self.unanswered} of {self.asked} requests that the champion answers got no"
+                f" answer: {self.first_failure}"
+            )
+        return "; ".join(said)
+
+
 class Scores(msgspec.Struct, frozen=True):
     """One version's answers to the held-out rows, in their order."""
 
@@ -82,6 +107,8 @@ class EvaluationResult(msgspec.Struct, frozen=True, kw_only=True):
     regression_p: float | None = None
     regression_alpha: float
     classes: tuple[ClassResult, ...] = ()
+    inputs: InputsResult | None = None
+    """None without a champion, and in records that were written before it was looked at."""
 
     def numbers(self) -> dict[str, float]:
         """The figures that are written to the version in the registry, by metric name."""
@@ -113,6 +140,7 @@ def assess(
     *,
     dataset: str,
     dataset_digest: str,
+    inputs: InputsResult | None = None,
 ) -> EvaluationResult:
     """Hold the promotion criteria against the scores.
 
@@ -123,6 +151,7 @@ def assess(
         champion: the champion's scores on the same rows; None at a first release.
         dataset: where the rows came from.
         dataset_digest: SHA-256 of that file.
+        inputs: whether the candidate takes what the champion takes; None at a first release.
     """
     latency = _latency(candidate)
     reasons = []
@@ -141,6 +170,8 @@ def assess(
             f"with {criteria.latency.concurrency} clients"
         )
     warnings: list[str] = []
+    if inputs:
+        _judge_inputs(criteria, inputs, reasons, warnings)
     compared: dict[str, Any] = {}
     if champion is not None:
         rows = sorted(set(range(len(targets))) - set(champion.failed))
@@ -187,8 +218,24 @@ def assess(
         latency_max_p95_ms=criteria.latency.p95_ms,
         concurrency=criteria.latency.concurrency,
         regression_alpha=criteria.regression.alpha,
+        inputs=inputs,
         **compared,
     )
+
+
+def _judge_inputs(
+    criteria: Criteria, inputs: InputsResult, reasons: list[str], warnings: list[str]
+) -> None:
+    if inputs.refused:
+        said = f"it refuses what the champion takes: {inputs.refused}"
+        if criteria.allow_narrower_inputs:
+            warnings.append(f"{said}; evaluation.allow_narrower_inputs lets it pass")
+        else:
+            reasons.append(
+                f"{said}; if no client sends that any more, set "
+                "evaluation.allow_narrower_inputs: true"
+            )
+    warnings += [f"clients may notice: {note}" for note in inputs.notes]
 
 
 def _latency(scores: Scores) -> LatencyResult:

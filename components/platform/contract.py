@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
+from components.identity import Identity
 from components.metrics import Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
@@ -33,6 +34,11 @@ class StoredVersion:
     digest: str
     """SHA-256 of the manifest, in hexadecimal: with model and number it names what is served."""
     uri: str
+
+    @property
+    def identity(self) -> Identity:
+        """What the version is, wherever its files are."""
+        return Identity(self.model, self.version, self.digest)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,11 @@ class Lease:
 
 
 class Serving(Protocol):
-    """Model versions as running predictors, one an arm; ``version`` may be any arm."""
+    """Model versions as running predictors, one an arm.
+
+    ``version`` is a version's name at its endpoint (`components.identity`), or its baseline's
+    (`components.arms`): what routes and counters call it.
+    """
 
     def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start (or keep) a predictor of the version whose verified files are ``stored``.
@@ -97,8 +107,8 @@ class Serving(Protocol):
         Args:
             endpoint: whose.
             stored: the files.
-            name: of the version there, or of its baseline; its number if empty. Users are told of
-                the version, never that it was a baseline's predictor that answered.
+            name: the version's name there, or its baseline's; its number if empty. Users are told
+                of the version, never that it was a baseline's predictor that answered.
         """
 
     def room(self, endpoint: Endpoint) -> Room:
@@ -106,6 +116,9 @@ class Serving(Protocol):
 
         What does not fit may be created all the same.
         """
+
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from: the one to ask what serves. None: nobody knows."""
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference."""

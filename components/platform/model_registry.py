@@ -37,6 +37,13 @@ class ModelRegistry(Protocol):
     def delete_alias(self, model: str, alias: str) -> None:
         """Take ``alias`` away; harmless when no version carries it."""
 
+    def swap_alias(self, model: str, alias: str, expected: str | None, new: str | None) -> bool:
+        """Move ``alias`` from ``expected`` to ``new`` (None: no version), if it is still there.
+
+        Returns:
+            True if it was; False if another version carries it, which keeps it.
+        """
+
     def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
         """Set tags of a version; values are written as text."""
 

@@ -13,6 +13,7 @@ import msgspec
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.evaluation.result import EvaluationResult
+from components.identity import Identity
 from components.judge import Forecast, Policy, Poll, Sample, Verdict
 
 SCHEMA = 3
@@ -35,14 +36,25 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     endpoint: str
     model: str
     candidate: str
+    """What the version is called at the endpoint: its number, unless another one's is the same."""
     champion: str | None
     release_kind: ReleaseKind = msgspec.field(default="canary", name="path")
     run_id: str = ""
     """The release's own run in MLflow."""
     settings: dict[str, Any] = {}
     """The endpoint's file, with every default filled in."""
+    versions: dict[str, Identity] = {}
+    """What candidate and champion are, by their names here."""
+    aliases: dict[str, str] | None = None
+    """Which versions of the model had the aliases `candidate` and `champion` at the beginning.
+
+    Absent in records that were written before it was looked at."""
     policy: dict[str, Any] = {}
     """Of schema 1, whose records may lack the settings."""
+
+    def identity(self, name: str) -> Identity:
+        """What the version called ``name`` is, as far as the record says."""
+        return self.versions.get(name) or Identity(self.model, name, "")
 
     def judged_by(self) -> Policy:
         """The judge's policy.

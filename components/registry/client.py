@@ -80,6 +80,20 @@ class Registry:
         body = {"name": model, "alias": alias}
         self._call("DELETE", "mlflow/registered-models/alias", json=body)
 
+    def swap_alias(self, model: str, alias: str, expected: str | None, new: str | None) -> bool:
+        """Move ``alias`` from ``expected`` to ``new`` (None: no version), if it is still there.
+
+        MLflow has no compare-and-swap: what somebody sets between the look and the write that
+        follows at once is overwritten.
+        """
+        if self.alias(model, alias) != expected:
+            return False
+        if new is None and expected is not None:
+            self.delete_alias(model, alias)
+        elif new is not None and new != expected:
+            self.set_alias(model, alias, new)
+        return True
+
     def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
         """Set tags of a version; values are written as text."""
         for key, value in tags.items():

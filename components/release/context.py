@@ -14,11 +14,12 @@ from components import failure
 from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
-from components.platform import Clock, Lease, Platform, connect
+from components.platform import Clock, Lease, ModelRegistry, Platform, connect
 from components.record import Ended, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
 from components.release import results
 from components.release.lease import HeldLease, acquire, this_process
+from components.release.patience import REGISTRY_TIMEOUT_S, Patience, patient
 from components.release.state import ReleaseState, fold
 
 log = logging.getLogger("sluice.release")
@@ -79,12 +80,19 @@ class Release:
     """The holder is an engine's run, whose steps know each other by it."""
     scratch: Path
     """An empty folder of this process; nothing in it is expected by another."""
+    patience: Patience
+    """With the registry."""
     score: Score = _score
 
     @property
     def clock(self) -> Clock:
         """The platform's clock."""
         return self.platform.clock
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """The platform's registry, waited for; what need not be now asks the platform's own."""
+        return patient(self.platform.registry, self.patience)
 
     def state(self) -> ReleaseState:
         """Where the release stands.
@@ -163,8 +171,15 @@ RECORD_FILE = "record.jsonl"
 
 
 @contextmanager
-def opened(release_id: str, platform: Platform | None = None) -> Iterator[Release]:
+def opened(
+    release_id: str, platform: Platform | None = None, patience_s: float = REGISTRY_TIMEOUT_S
+) -> Iterator[Release]:
     """The release as this process sees it: the platform in use, and a scratch folder.
+
+    Args:
+        release_id: the release.
+        platform: default: the one in use.
+        patience_s: how long a registry that is away is waited for, in all.
 
     Raises:
         InputError: the id could not name a release.
@@ -180,6 +195,7 @@ def opened(release_id: str, platform: Platform | None = None) -> Iterator[Releas
                 holder=engine or this_process(),
                 engine=bool(engine),
                 scratch=Path(scratch),
+                patience=Patience(used.clock, patience_s),
             )
     except SluiceError as error:
         failure.leave(error)

@@ -63,7 +63,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             # deployed, and to apply that is to restart it under all of the traffic.
             ready = serving.readiness(name, version).state == "ready"
             if version != state.champion or not ready:
-                serving.create(state.endpoint, state.stored(version))
+                serving.create(state.endpoint, state.stored(version), version)
         # As late as the candidate, so that neither is warmer.
         arm = baseline.decide(release, state) if state.watched else ""
         if arm:

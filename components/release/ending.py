@@ -1,24 +1,22 @@
 """Ending a release: promote, roll back, finalize."""
 
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
-from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
+from components.errors import InputError, LeaseHeld, SluiceError
 from components.platform import Lease
 from components.record import AliasSet, Outcome, WeightsSet
 from components.registry import names
 from components.release.context import RECORD_FILE, Release, records_failure
 from components.release.lease import HeldLease
+from components.release.marking import mark_promotion, mark_return
+from components.release.patience import REGISTRY_TIMEOUT_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
 from components.release.shifting import blocks_promotion
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 from components.release.watching import poll
-
-REGISTRY_TIMEOUT_S = 60.0
-"""How long a promotion waits for the registry before production gets its traffic back."""
-REGISTRY_RETRY_S = 1.0
 
 
 @records_failure
@@ -48,16 +46,18 @@ def promote(release: Release) -> Ended:
             if blocks_promotion(poll(release)):
                 return restore_champion(release, state, held, *outcome_of(release.state()))
         put_in_force(release, state, held, everything)
-    # From here on the way back is forward: whoever finds this lease silent completes the promotion.
+    # From here on the way back is forward: whoever finds this lease silent completes the promotion,
+    # and waits for the registry as long as anybody.
     held.renew(restore=everything)
+    release = replace(release, patience=Patience(release.clock, REGISTRY_TIMEOUT_S))
 
-    def record() -> None:
+    def mark() -> bool:
         held.renew()  # at each try: another process may have ended the release meanwhile
-        _record_promotion(release, state)
+        return mark_promotion(release, state)
 
     try:
         with held.kept():
-            _retry_while_unreachable(release, record)
+            marked = release.patience.wait_for(mark)
     except LeaseHeld:
         raise
     except SluiceError as error:
@@ -65,35 +65,13 @@ def promote(release: Release) -> Ended:
         return restore_champion(
             release, release.state(), held, "error", f"promotion not recorded: {error}"
         )
-    release.record.append(AliasSet(alias=names.CHAMPION, version=state.candidate))
+    if marked:
+        release.record.append(AliasSet(alias=names.CHAMPION, version=state.released.version))
     reason = {
         "first": "the first version of this endpoint meets the promotion criteria",
         "unchanged": "this version was the champion already",
     }.get(state.kind, "every watched step found it safe")
     return release.end("promoted", reason)
-
-
-def _record_promotion(release: Release, state: ReleaseState) -> None:
-    """Tags first; the alias `champion` last, because that is what others go by."""
-    registry = release.platform.registry
-    tags = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: "promoted"}
-    if state.champion and state.champion != state.candidate:
-        tags[names.PREVIOUS_CHAMPION_TAG] = state.champion
-    registry.tag_version(state.model, state.candidate, tags)
-    registry.delete_alias(state.model, names.CANDIDATE)
-    registry.set_alias(state.model, names.CHAMPION, state.candidate)
-
-
-def _retry_while_unreachable(release: Release, call: Callable[[], None]) -> None:
-    clock = release.clock
-    deadline = clock.monotonic() + REGISTRY_TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except Unreachable:
-            if clock.monotonic() > deadline:
-                raise
-        clock.sleep(REGISTRY_RETRY_S)
 
 
 def rollback(release: Release, reason: str = "") -> Ended:
@@ -143,31 +121,12 @@ def restore_champion(
             release.record.append(WeightsSet(weights=asked, applied_s=round(applied, 4)))
     try:
         with held.kept():
-            _mark_return(release, state, outcome)
+            mark_return(release, state, outcome)
     except LeaseHeld:
         raise
     except SluiceError as error:
         release.record.note("registry_unreachable", str(error))
     return release.end(outcome, reason)
-
-
-def _mark_return(release: Release, state: ReleaseState, outcome: Outcome) -> None:
-    """Take back what a promotion that did not come to its end may have written; may be repeated."""
-    registry = release.platform.registry
-    tags = registry.version(state.model, state.candidate).tags
-    # The tags are written before the alias: without them the alias is another endpoint's work.
-    marked = (tags.get(names.RELEASE_TAG), tags.get(names.OUTCOME_TAG))
-    promoted = marked == (state.release_id, "promoted")
-    if registry.alias(state.model, names.CANDIDATE) == state.candidate:
-        registry.delete_alias(state.model, names.CANDIDATE)
-    if promoted and registry.alias(state.model, names.CHAMPION) == state.candidate:
-        if state.champion:
-            registry.set_alias(state.model, names.CHAMPION, state.champion)
-        else:
-            registry.delete_alias(state.model, names.CHAMPION)
-    if marked != (state.release_id, outcome):
-        ended = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: outcome}
-        registry.tag_version(state.model, state.candidate, ended)
 
 
 def finalize(release: Release) -> Ended:
@@ -231,8 +190,8 @@ def report_end(release: Release, state: ReleaseState) -> None:
     Raises:
         SluiceError: the registry did not take it.
     """
-    registry = release.platform.registry
+    registry = release.registry
     if state.outcome and state.outcome != "promoted":
-        _mark_return(release, state, state.outcome)
+        mark_return(release, state, state.outcome)
     registry.end_run(state.run_id, "FAILED" if state.outcome == "error" else "FINISHED")
     registry.log_artifact(state.run_id, RECORD_FILE, release.record.content())

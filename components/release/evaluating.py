@@ -1,8 +1,11 @@
 """Evaluating: is the candidate good enough to meet users?"""
 
+from pathlib import Path
+
 from components.record import EvaluationSkipped
 from components.registry import names
 from components.release.context import Release, ends_release_on_input_error, records_failure
+from components.release.marking import registered
 from components.release.results import Evaluated
 from components.release.state import ReleaseState
 
@@ -30,20 +33,22 @@ def _evaluate(release: Release, state: ReleaseState) -> None:
         return
     platform = release.platform
     with ends_release_on_input_error(release), release.hold(state).kept():
-        folders = {}
-        for version in dict.fromkeys(v for v in (state.candidate, state.champion) if v):
-            folders[version] = release.scratch / f"evaluate-{version}"
-            platform.files.get(state.stored(version), folders[version])
-        result = release.score(
-            state.endpoint,
-            folders[state.candidate],
-            folders[state.champion] if state.champion else None,
-            platform.files.read,
-        )
+        candidate = _copied(release, state, state.candidate)
+        # One whose files are lost cannot be compared (`opening.fetch`).
+        there = state.champion if state.champion in (state.files or {}) else None
+        champion = _copied(release, state, there) if there else None
+        result = release.score(state.endpoint, candidate, champion, platform.files.read)
         numbers = result.numbers()
-        entry = platform.registry.version(state.model, state.candidate)
-        platform.registry.log_metrics(state.run_id, numbers, entry.model_id)
+        entry = registered(release.registry, state.released)
+        release.registry.log_metrics(state.run_id, numbers, entry.model_id)
         tags = {f"{names.METRIC_PREFIX}{key}": value for key, value in numbers.items()}
-        platform.registry.tag_version(state.model, state.candidate, tags)
+        release.registry.tag_version(entry.model, entry.version, tags)
         release.record.append(result)
         release.copy_record(state)
+
+
+def _copied(release: Release, state: ReleaseState, name: str) -> Path:
+    """The files of the version of that name, in a folder of this step."""
+    folder = release.scratch / f"evaluate-{name}"
+    release.platform.files.get(state.stored(name), folder)
+    return folder

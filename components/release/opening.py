@@ -10,12 +10,14 @@ from components import bundle
 from components.arms import version_of
 from components.endpoint import Endpoint, refuse_undecidable
 from components.errors import ArtifactError, InputError, SluiceError
-from components.platform import ModelVersion, StoredVersion, Weights
+from components.identity import Identity
+from components.platform import ModelRegistry, ModelVersion, StoredVersion, Weights
 from components.record import SCHEMA, Opened, ReleaseKind
 from components.record import Fetched as FetchedLine
 from components.registry import names
 from components.release.context import Release, ends_release_on_input_error, records_failure
 from components.release.lease import HeldLease
+from components.release.marking import identity_of, registered
 from components.release.results import Fetched
 from components.release.state import ReleaseState
 
@@ -42,9 +44,8 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
     held = release.hold(state)
     if state.files is None:
         with ends_release_on_input_error(release), held.kept():
-            wanted = dict.fromkeys(v for v in (state.candidate, state.champion) if v)
-            stored = [_store(release, state, each) for each in wanted]
-        files = {each.version: {"digest": each.digest, "uri": each.uri} for each in stored}
+            stored = _store_all(release, state)
+        files = {name: {"digest": its.digest, "uri": its.uri} for name, its in stored.items()}
         release.record.append(FetchedLine(version=state.candidate, files=files))
     return Fetched(candidate=state.candidate, champion=state.champion or "", kind=state.kind)
 
@@ -62,29 +63,29 @@ def _begin(release: Release, endpoint: Endpoint, version: str) -> None:
 
 
 def _open_record(release: Release, held: HeldLease, endpoint: Endpoint, version: str) -> None:
-    registry = release.platform.registry
+    registry = release.registry
     named = version or registry.alias(endpoint.model, names.CANDIDATE)
     if named is None:
         raise InputError(
             f"model {endpoint.model} has no alias 'candidate': set it, or name a --version"
         )
     entry = registry.version(endpoint.model, named)
-    alias = registry.alias(endpoint.model, names.CHAMPION)
-    champion, kind = champion_of(entry, alias, release.platform.traffic.weights(endpoint.name))
-    release_id = release.record.release_id
-    run_id = registry.find_run(
-        names.RELEASES_EXPERIMENT, names.RELEASE_TAG, release_id
-    ) or registry.create_run(
-        names.RELEASES_EXPERIMENT,
-        release_id,
-        {
-            names.RELEASE_TAG: release_id,
-            names.ENDPOINT_TAG: endpoint.name,
-            names.VERSION_TAG: entry.version,
-        },
-    )
-    # An endpoint without a route has nothing to go back to, whatever the alias says.
+    aliases = _aliases(registry, endpoint.model)
+    # What serves is asked what serves; the registry, who is to be released.
     routed = release.platform.traffic.weights(endpoint.name)
+    served = _served(release, endpoint, routed)
+    marked = _registered(registry, endpoint.model, aliases.get(names.CHAMPION))
+    candidate = identity_of(endpoint.model, entry)
+    name = candidate.name_among(served)
+    known = {**served, name: candidate}
+    alias = None
+    if marked:
+        alias = marked.name_among(served)
+        known[alias] = marked
+    champion, kind = champion_of(entry, alias, routed, name)
+    release_id = release.record.release_id
+    run_id = release.patience.wait_for(lambda: _run(release, endpoint, entry.version))
+    # An endpoint without a route has nothing to go back to, whatever the alias says.
     held.renew(restore={champion: 100} if champion and routed else {})
     release.record.append(
         Opened(
@@ -92,17 +93,63 @@ def _open_record(release: Release, held: HeldLease, endpoint: Endpoint, version:
             release_id=release_id,
             endpoint=endpoint.name,
             model=endpoint.model,
-            candidate=entry.version,
+            candidate=name,
             champion=champion,
             release_kind=kind,
             run_id=run_id,
             settings=endpoint.model_dump(mode="json"),
+            versions={each: known[each] for each in (name, champion) if each},
+            aliases=aliases,
         )
     )
 
 
+def _aliases(registry: ModelRegistry, model: str) -> dict[str, str]:
+    found = {alias: registry.alias(model, alias) for alias in (names.CANDIDATE, names.CHAMPION)}
+    return {alias: version for alias, version in found.items() if version is not None}
+
+
+def _run(release: Release, endpoint: Endpoint, version: str) -> str:
+    """The release's own run; one that an earlier try made is used."""
+    registry, release_id = release.platform.registry, release.record.release_id
+    found = registry.find_run(names.RELEASES_EXPERIMENT, names.RELEASE_TAG, release_id)
+    return found or registry.create_run(
+        names.RELEASES_EXPERIMENT,
+        release_id,
+        {
+            names.RELEASE_TAG: release_id,
+            names.ENDPOINT_TAG: endpoint.name,
+            names.VERSION_TAG: version,
+        },
+    )
+
+
+def _registered(registry: ModelRegistry, model: str, version: str | None) -> Identity | None:
+    """What the registry has of that number; None for nothing, though an alias may name it."""
+    if version is None:
+        return None
+    try:
+        return identity_of(model, registry.version(model, version))
+    except InputError:
+        return None
+
+
+def _served(release: Release, endpoint: Endpoint, routed: Weights) -> dict[str, Identity]:
+    """What every version is that has a share or a predictor, by name; most traffic first."""
+    serving, name = release.platform.serving, endpoint.name
+    found = sorted({*routed, *serving.versions(name)}, key=lambda v: (-routed.get(v, 0), v))
+    served = {}
+    for version in found:
+        stored = serving.stored(name, version)
+        known = stored.identity if stored else None
+        # A predictor that does not say what it was made from is what the registry takes it for.
+        known = known or _registered(release.registry, endpoint.model, version)
+        served[version] = known or Identity(endpoint.model, version, "")
+    return served
+
+
 def champion_of(
-    candidate: ModelVersion, alias: str | None, routed: Weights
+    candidate: ModelVersion, alias: str | None, routed: Weights, name: str = ""
 ) -> tuple[str | None, ReleaseKind]:
     """The champion and the way to go.
 
@@ -112,33 +159,55 @@ def champion_of(
 
     Args:
         candidate: the version to release.
-        alias: the version with the alias `champion`.
+        alias: what the version with the alias `champion` is called at the endpoint.
         routed: the endpoint's split before the release; empty without a route.
+        name: what the candidate is called there; its number if empty.
     """
-    champion, shares = alias, Counter[str]()
+    name, champion = name or candidate.version, alias
+    shares = Counter[str]()
     for arm, share in routed.items():
         shares[version_of(arm)] += share
     if routed and alias not in shares:
         champion = max(shares, key=lambda version: shares[version])
-    if champion is None or (champion == candidate.version and not routed):
+    if champion is None or (champion == name and not routed):
         return None, "first"
-    if champion == candidate.version:
+    if champion == name:
         return champion, "unchanged"
     return champion, "re-release" if names.RELEASE_TAG in candidate.tags else "canary"
 
 
-def _store(release: Release, state: ReleaseState, version: str) -> StoredVersion:
+class _Lost(ArtifactError):
+    """The files of a version that serves are nowhere."""
+
+
+def _store_all(release: Release, state: ReleaseState) -> dict[str, StoredVersion]:
+    """Candidate and champion, by name; a champion whose files are lost may have to be left out."""
+    stored = {state.candidate: _store(release, state, state.candidate)}
+    if state.champion and state.champion not in stored:
+        try:
+            stored[state.champion] = _store(release, state, state.champion)
+        except _Lost as error:
+            if state.endpoint.evaluation.regression.unanswered < 1:
+                raise
+            release.record.note("champion_not_compared", str(error))
+    return stored
+
+
+def _store(release: Release, state: ReleaseState, name: str) -> StoredVersion:
     """The version's verified files in the platform's store, taken from the registry if need be.
 
     Raises:
         ArtifactError: the registry has not the files that were registered, or the endpoint refuses
             them; or somebody altered the store's copy, which a person should know. It was replaced:
             the same release works again.
+        InputError: the registry has the version no more.
     """
-    registry, files = release.platform.registry, release.platform.files
-    digest = registry.version(state.model, version).tags.get(names.MANIFEST_TAG)
-    stored = files.find(state.model, version, digest) if digest else None
-    folder = release.scratch / f"fetch-{version}"
+    files, version = release.platform.files, state.identity(name)
+    if not version.digest:  # a record of an earlier Sluice, or files that nothing vouches for
+        entry = release.registry.version(version.model, version.version)
+        version = identity_of(version.model, entry)
+    stored = files.find(version.model, version.version, version.digest) if version.digest else None
+    folder = release.scratch / f"fetch-{name}"
     altered: bundle.Altered | None = None
     if stored:
         try:
@@ -146,25 +215,43 @@ def _store(release: Release, state: ReleaseState, version: str) -> StoredVersion
         except ArtifactError as error:
             altered = error if isinstance(error, bundle.Altered) else None
             stored = None
-            shutil.rmtree(folder, ignore_errors=True)
     if not stored:
-        registry.download(state.model, version, folder)
-    _verify(folder, digest, state, version)
-    stored = stored or files.put(state.model, version, digest or "", folder)
+        _refuse_lost(release, state, name)
+        release.patience.wait_for(lambda: _download(release, version, folder))
+    _verify(folder, version, state)
+    stored = stored or files.put(version.model, version.version, version.digest, folder)
     if altered:
         raise ArtifactError(f"{altered}; now it is fetched from the registry anew: release again")
     return stored
 
 
-def _verify(folder: Path, digest: str | None, state: ReleaseState, version: str) -> None:
+def _refuse_lost(release: Release, state: ReleaseState, name: str) -> None:
+    version = state.identity(name)
     try:
-        bundle.verify(folder, digest, state.endpoint.serving.allow_pickle)
+        registered(release.registry, version)
+    except InputError as error:
+        if name != state.champion:
+            raise
+        raise _Lost(
+            f"version {name} serves, and its files are in neither the store nor the registry"
+            f" ({error}): set evaluation.regression.unanswered: 1 to replace it uncompared"
+        ) from error
+
+
+def _download(release: Release, version: Identity, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    release.platform.registry.download(version.model, version.version, folder)
+
+
+def _verify(folder: Path, version: Identity, state: ReleaseState) -> None:
+    try:
+        bundle.verify(folder, version.digest or None, state.endpoint.serving.allow_pickle)
     except bundle.Altered as error:
         raise ArtifactError(f"{error} in the registry: register the model again") from error
-    if digest is None:
+    if not version.digest:
         raise ArtifactError(
-            f"{state.model} version {version} has no tag '{names.MANIFEST_TAG}', so its files have"
-            " no checksum: register it with 'sluice register'"
+            f"{version.model} version {version.version} has no tag '{names.MANIFEST_TAG}', so its"
+            " files have no checksum: register it with 'sluice register'"
         )
 
 

@@ -43,7 +43,7 @@ def roll_back(platform: Platform, endpoint: str, reason: str) -> RolledBack:
     give_back(platform, held, f"{this_process()}: {reason}", reason)
     weights = platform.traffic.weights(endpoint)
     try:
-        with opened(lease.release_id, platform) as release:
+        with opened(lease.release_id, platform, patience_s=0) as release:
             ended = ending.finalize(release)
     except SluiceError as error:
         return RolledBack(lease.release_id, weights, "", str(error))

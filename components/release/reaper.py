@@ -96,7 +96,7 @@ class Reaper:
         release_id = held.lease.release_id
         try:
             held.renew()
-            with opened(release_id, self._platform) as release:
+            with opened(release_id, self._platform, patience_s=0) as release:
                 if not release.record.exists():
                     held.release()
                     said = "lease without a record given back"
@@ -132,7 +132,7 @@ class Reaper:
         # A record that grows is not read at each pass.
         for release_id in set(pending) - under_way:
             try:
-                with opened(release_id, self._platform) as release:
+                with opened(release_id, self._platform, patience_s=0) as release:
                     if not release.record.exists():
                         continue  # its first line is being written
                     state = release.state()

@@ -2,10 +2,9 @@
 
 from components.errors import InputError, Unreachable
 from components.judge import Verdict
-from components.record import AliasSet
-from components.registry import names
 from components.release import baseline, watching
 from components.release.context import Release, records_failure
+from components.release.marking import mark_candidate
 from components.release.results import Shifted
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
@@ -62,10 +61,10 @@ def blocks_promotion(verdict: Verdict) -> bool:
 
 
 def _mark_candidate(release: Release, state: ReleaseState) -> None:
-    """Mark the version that has canary traffic; a registry that is away must not stop a watch."""
+    """Mark the version that has canary traffic; a registry that fails must not stop a watch."""
     try:
-        release.platform.registry.set_alias(state.model, names.CANDIDATE, state.candidate)
+        mark_candidate(release, state)
     except Unreachable as error:
         release.record.note("registry_unreachable", str(error))
-    else:
-        release.record.append(AliasSet(alias=names.CANDIDATE, version=state.candidate))
+    except InputError as error:
+        release.record.note("registry_refused", str(error))

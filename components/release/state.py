@@ -1,7 +1,7 @@
 """Where a release stands: a fold over its decision record, and nothing else."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components import record
@@ -9,6 +9,7 @@ from components.arms import baseline_of
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.evaluation.result import EvaluationResult
+from components.identity import Identity
 from components.judge import Poll, Verdict
 from components.platform import StoredVersion
 from components.record import EvaluationSkipped, Line, Outcome, ReleaseKind
@@ -21,15 +22,20 @@ class ReleaseState:
     release_id: str
     endpoint: Endpoint
     candidate: str
+    """Its name at the endpoint (`components.identity`), as the champion's."""
     champion: str | None
     kind: ReleaseKind
     run_id: str
     """The release's own run in MLflow."""
     started_at: float
     """Seconds since the epoch."""
+    versions: Mapping[str, Identity] = field(default_factory=dict)
+    """What candidate and champion are, by name."""
+    aliases: Mapping[str, str] | None = None
+    """Which versions of the model had which alias when the release began, if that is known."""
     schema: int = record.SCHEMA
-    files: tuple[StoredVersion, ...] | None = None
-    """The verified files of candidate and champion, once they are fetched."""
+    files: Mapping[str, StoredVersion] | None = None
+    """The verified files of candidate and champion by name, once they are fetched."""
     evaluation: EvaluationResult | EvaluationSkipped | None = None
     baseline: str | None = None
     """The arm that the candidate is compared with at steps below 50%; empty: production itself;
@@ -112,15 +118,23 @@ class ReleaseState:
         """The arms that a release which ends without promotion leaves nothing of."""
         return (self.candidate, *([baseline_of(self.champion)] if self.champion else ()))
 
+    def identity(self, version: str) -> Identity:
+        """What the version of that name is."""
+        return self.versions[version]
+
+    @property
+    def released(self) -> Identity:
+        """What the candidate is."""
+        return self.identity(self.candidate)
+
     def stored(self, version: str) -> StoredVersion:
-        """Where the verified files of a version are.
+        """Where the verified files of the version of that name are.
 
         Raises:
             InputError: they were not fetched.
         """
-        for found in self.files or ():
-            if found.version == version:
-                return found
+        if found := (self.files or {}).get(version):
+            return found
         raise InputError(
             f"release {self.release_id} has not fetched version {version}: start a new release"
         )
@@ -145,6 +159,8 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
         kind=head.release_kind,
         run_id=head.run_id,
         started_at=lines[0].at,
+        versions={each: head.identity(each) for each in (head.candidate, head.champion) if each},
+        aliases=head.aliases,
         schema=head.schema,
     )
     for line in lines[1:]:
@@ -164,10 +180,15 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
                 changes["passed"] = (*state.passed, state.percent)
         case record.Fetched(files=files):
             changes = {
-                "files": tuple(
-                    StoredVersion(state.model, version, found["digest"], found["uri"])
-                    for version, found in files.items()
-                )
+                "files": {
+                    name: StoredVersion(
+                        state.identity(name).model,
+                        state.identity(name).version,
+                        found["digest"],
+                        found["uri"],
+                    )
+                    for name, found in files.items()
+                }
             }
         case record.BaselineSet(arm=arm):
             changes = {"baseline": arm}

@@ -33,7 +33,11 @@ def describe(line: Line) -> str:
 def _known(line: Line) -> str:
     match line.body:
         case Opened() as head:
-            beside = f"beside champion {head.champion}" if head.champion else "no champion yet"
+            beside = "no champion yet"
+            if head.champion:
+                model = head.identity(head.champion).model
+                other = "" if model == head.model else f" of {model}"
+                beside = f"beside champion {head.champion}{other}"
             return f"release {head.release_id}: {head.model} {head.candidate}, {beside}"
         case EvaluationSkipped(skipped=why):
             return f"evaluation: skipped: {why}"

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from components.evaluation.result import InputsResult
 from components.judge import P95_MARGIN, Evidence, Test, Verdict
 from components.report import formatting
 from components.report.timeline import Timeline
@@ -94,6 +95,8 @@ def evaluation(timeline: Timeline) -> tuple[Row, ...]:
     if found.regression_p is not None:
         rule = f"exact McNemar p = {found.regression_p:.2g}, at least {found.regression_alpha:g}"
         rows.append(Row("Right alone", f"{found.gained}", f"{found.lost}", rule))
+    if found.inputs is not None:
+        rows.append(_inputs(found.inputs))
     return (
         *rows,
         Row(
@@ -109,6 +112,12 @@ def evaluation(timeline: Timeline) -> tuple[Row, ...]:
             f"under {formatting.ms(found.latency_max_p95_ms)}, {found.concurrency} at a time",
         ),
     )
+
+
+def _inputs(found: InputsResult) -> Row:
+    lost = f"{found.unanswered} of {found.asked} refused"
+    said = f"{lost}; {len(found.narrower)} inputs narrower" if found.narrower else lost
+    return Row("Production's requests", said, "-", "none refused, no input narrower")
 
 
 def _bar(label: str, test: Test, kind: str) -> Bar:

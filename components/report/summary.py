@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from components.judge import Growth
+from components.release.state import ReleaseState
 from components.report import formatting
 from components.report.timeline import Step, Timeline, p95
 
@@ -18,6 +19,7 @@ def summary(timeline: Timeline) -> dict[str, Any]:
         "model": state.model,
         "candidate": state.candidate,
         "champion": state.champion,
+        **_identities(state),
         "outcome": state.outcome or "under way",
         "reason": state.reason or state.why,
         "headline": formatting.headline(timeline),
@@ -37,7 +39,7 @@ def summary(timeline: Timeline) -> dict[str, Any]:
             }
             for step in timeline.steps
         ],
-        "evaluation": msgspec.to_builtins(state.evaluation),
+        "evaluation": _evaluation(state),
         "events": [
             {
                 "event": e.name,
@@ -57,6 +59,19 @@ def summary(timeline: Timeline) -> dict[str, Any]:
 def _beside(timeline: Timeline, step: Step) -> dict[str, Any]:
     """Production, where `champion` is its baseline."""
     return {} if step.production is None else {"production": _arm(timeline, step.production)}
+
+
+def _identities(state: ReleaseState) -> dict[str, Any]:
+    """What candidate and champion are, by name, if the record says it."""
+    known = {name: its for name, its in state.versions.items() if its.digest}
+    return {"versions": msgspec.to_builtins(known)} if known else {}
+
+
+def _evaluation(state: ReleaseState) -> Any:
+    found = msgspec.to_builtins(state.evaluation)
+    if found and found.get("inputs", ...) is None:
+        del found["inputs"]  # it was not looked at
+    return found
 
 
 def _later(timeline: Timeline) -> dict[str, Any]:

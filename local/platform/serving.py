@@ -138,12 +138,12 @@ class LocalServing:
         return self.home.path / "bundles.lock"
 
     def _refuse_other_files(self, before: _Kept, now: StoredVersion) -> None:
-        served = before.stored.digest if before.stored else now.digest
-        if served != now.digest and self._share(before.backend):
+        served = before.stored.identity if before.stored else now.identity
+        if served != now.identity and self._share(before.backend):
             raise PlatformError(
-                f"{before.backend.endpoint} version {now.version} serves users from other files"
-                f" ({served[:12]}, not {now.digest[:12]}): register the new ones as a version of"
-                " their own"
+                f"{before.backend.endpoint} version {before.backend.version} serves users from"
+                f" other files ({served.model} {served.digest[:12]}, not {now.model}"
+                f" {now.digest[:12]}): register the new ones as a version of their own"
             )
 
     def _new_backend(self, endpoint: str, version: str) -> Backend:
@@ -214,6 +214,11 @@ class LocalServing:
     def _all(self) -> list[_Kept]:
         contents = [read_json(path) for path in self.home.serving.glob("*.json")]
         return [msgspec.convert(each, _Kept) for each in contents if each is not None]
+
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from; None without one."""
+        kept = self._read(endpoint, version)
+        return kept.stored if kept else None
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it.

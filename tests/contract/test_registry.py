@@ -79,6 +79,20 @@ def test_an_alias_is_one_version_s_until_it_is_moved_or_taken_away(
     assert registry.alias(model, "other") == "2"
 
 
+def test_an_alias_that_somebody_has_moved_is_not_swapped(
+    registry: ModelRegistry, model: str
+) -> None:
+    assert not registry.swap_alias(model, "swapped", "1", "2")
+    assert registry.swap_alias(model, "swapped", None, "1")
+    assert not registry.swap_alias(model, "swapped", None, "2")
+    assert not registry.swap_alias(model, "swapped", "2", None)
+    assert registry.alias(model, "swapped") == "1"
+    assert registry.swap_alias(model, "swapped", "1", "2")
+    assert registry.swap_alias(model, "swapped", "2", None)
+    assert registry.swap_alias(model, "swapped", None, None)
+    assert registry.alias(model, "swapped") is None
+
+
 def test_tags_are_written_as_text_beside_those_that_are_there(
     registry: ModelRegistry, model: str
 ) -> None:

@@ -1,5 +1,7 @@
 """Model versions as running predictors."""
 
+from dataclasses import replace
+
 import pytest
 
 from components.endpoint import Endpoint
@@ -96,6 +98,24 @@ def test_a_version_that_has_nothing_may_be_deleted_under_traffic(
     serving.delete(fresh.name, "2")
     assert serving.versions(fresh.name) == ["1"]
     assert {rig.ask(fresh.name).version for _ in range(20)} == {"1"}
+
+
+def test_two_versions_of_one_number_serve_side_by_side(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    assert serving.stored(fresh.name, "1") is None
+    first = rig.stored(fresh, "1")
+    other = replace(first, model="another")
+    serving.create(fresh, first)
+    serving.create(fresh, other, "1-0a1b2c3d")
+    assert sorted(serving.versions(fresh.name)) == ["1", "1-0a1b2c3d"]
+    assert serving.stored(fresh.name, "1") == first
+    assert serving.stored(fresh.name, "1-0a1b2c3d") == other
+    rig.wait_ready(fresh.name, "1")
+    rig.split(fresh.name, {"1": 100})
+    with pytest.raises(PlatformError, match="serves users from other files"):
+        serving.create(fresh, other)
+    assert serving.stored(fresh.name, "1") == first
 
 
 def test_names_are_told_apart(rig: Rig, serving: Serving) -> None:

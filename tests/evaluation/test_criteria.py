@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.endpoint import Evaluation, Regression
 from components.evaluation.mcnemar import holm, regression_p
-from components.evaluation.result import EvaluationResult, Scores, assess
+from components.evaluation.result import EvaluationResult, InputsResult, Scores, assess
 
 CRITERIA = Evaluation.model_validate(
     {
@@ -167,3 +167,32 @@ def test_a_model_that_answers_nothing_has_no_latency_and_does_not_pass() -> None
     assert result.latency.p95_ms is None
     assert "evaluation.p95_ms" not in result.numbers()
     assert msgspec.json.decode(msgspec.json.encode(result), type=EvaluationResult) == result
+
+
+REFUSED = InputsResult(narrower=("column 'age' is integer now, it was long",), notes=("a note",))
+
+
+def with_inputs(inputs: InputsResult, **file: bool) -> EvaluationResult:
+    criteria = CRITERIA.model_copy(update=file)
+    rows = scores("1" * 10)
+    return assess(
+        criteria, ["a"] * 10, rows, rows, dataset="d", dataset_digest="0" * 64, inputs=inputs
+    )
+
+
+def test_a_candidate_that_takes_less_than_the_champion_does_not_pass() -> None:
+    found = with_inputs(REFUSED)
+    assert not found.passed
+    (reason,) = found.reasons
+    assert reason.startswith("it refuses what the champion takes: column 'age' is integer now")
+    assert found.warnings == ("clients may notice: a note",)
+    asked = with_inputs(InputsResult(asked=3, unanswered=1, first_failure="why"))
+    assert "1 of 3 requests that the champion answers got no answer: why" in asked.reasons[0]
+    assert with_inputs(InputsResult(asked=3)).passed
+
+
+def test_the_endpoint_s_file_may_let_it_pass_and_the_record_says_so() -> None:
+    found = with_inputs(REFUSED, allow_narrower_inputs=True)
+    assert found.passed
+    assert found.warnings[0].endswith("evaluation.allow_narrower_inputs lets it pass")
+    assert found.inputs == REFUSED

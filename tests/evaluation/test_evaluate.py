@@ -115,6 +115,7 @@ def test_what_the_candidate_does_not_find_in_its_environment_is_a_warning(tmp_pa
     path.write_text("\n".join(["text,label", *lines]) + "\n")
     result = evaluate(endpoint(path.as_uri()), bundle, None, World().platform.files.read)
     assert result.passed
+    assert result.inputs is None
     (warning,) = result.warnings
     assert warning.startswith("the model asks for numpy==1.0.0, here is")
 

@@ -9,7 +9,8 @@ from components.platform.memory import Killed
 from components.record import AliasSet, WeightsSet, of
 from components.registry import names
 from components.release import deploying, ending, evaluating, opening, shifting, watching
-from components.release.ending import REGISTRY_TIMEOUT_S, outcome_of
+from components.release.ending import outcome_of
+from components.release.patience import REGISTRY_TIMEOUT_S
 from components.release.results import Ended
 from tests.release.test_state import state, verdict
 from tests.support.present import present
@@ -47,7 +48,7 @@ def test_a_promotion_moves_the_traffic_first_and_the_aliases_then() -> None:
     assert promote(found).outcome == "promoted"
     calls = found.world.faults.calls[before:]
     assert calls.index("traffic.wait_in_force") < calls.index("registry.tag_version")
-    assert calls.index("registry.tag_version") < calls.index("registry.set_alias")
+    assert calls.index("registry.tag_version") < calls.index("registry.swap_alias")
     assert of(found.record("r"), AliasSet)[-1] == AliasSet(alias="champion", version="2")
     assert present(found.lease).restore == {"2": 100}
     found.finalize("r")
@@ -101,7 +102,7 @@ def test_a_registry_that_is_back_in_time_sees_the_version_promoted() -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["asked", "done"])
-@pytest.mark.parametrize("call", ["registry", "registry.set_alias", "registry.tag_version"])
+@pytest.mark.parametrize("call", ["registry", "registry.swap_alias", "registry.tag_version"])
 def test_a_registry_that_stays_away_gives_the_champion_its_traffic_back(
     call: str, after: bool
 ) -> None:
@@ -126,7 +127,7 @@ def test_a_registry_that_is_away_for_long_is_told_the_end_by_the_reaper_once() -
     promote(found)
     found.finalize("r")
     lines = len(found.record("r"))
-    said = found.reap(900)
+    said = found.reap(800)
     assert len(found.record("r")) == lines, "a record that is over does not grow"
     assert len(said) == 1
     assert "record not copied: registry." in said[0]
@@ -137,7 +138,7 @@ def test_a_registry_that_is_away_for_long_is_told_the_end_by_the_reaper_once() -
 
 def test_a_first_promotion_that_the_registry_did_not_take_leaves_no_route() -> None:
     found = begin()
-    found.world.faults.fail("registry.set_alias", after=True)
+    found.world.faults.fail("registry.swap_alias", after=True)
     ended = found.walk("1", "r")
     assert ended.outcome == "error"
     assert found.weights == {}

@@ -9,6 +9,7 @@ from components.record import Opened, of
 from components.registry import names
 from components.release import opening
 from components.release.opening import champion_of, new_release_id
+from components.release.patience import REGISTRY_TIMEOUT_S
 from components.release.results import Fetched
 from tests.support.present import present
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick
@@ -178,9 +179,10 @@ def test_files_that_are_stored_are_not_downloaded_again() -> None:
 
 def test_a_fetch_that_was_interrupted_goes_on() -> None:
     found = quick()
-    found.world.faults.fail("registry.download", times=1)
+    found.world.faults.fail("registry.download", for_s=REGISTRY_TIMEOUT_S + 1)
     with pytest.raises(Unreachable):
         fetch(found)
+    found.world.faults.clear()
     assert found.state("r").files is None
     assert found.events("r") == ["step_failed"]
     fetch(found)

@@ -71,7 +71,8 @@ def test_a_first_release_has_nothing_to_go_back_to() -> None:
 
 def test_each_line_adds_what_it_says() -> None:
     files = {"2": {"digest": "d", "uri": "u"}}
-    assert state(Fetched(version="2", files=files)).files == (StoredVersion("demo", "2", "d", "u"),)
+    stored = {"2": StoredVersion("demo", "2", "d", "u")}
+    assert state(Fetched(version="2", files=files)).files == stored
     assert state(scores(False)).evaluation == scores(False)
     assert state(EvaluationSkipped(skipped="why")).evaluation == EvaluationSkipped(skipped="why")
     assert state(Deployed(versions=("1", "2"))).deployed
@@ -111,7 +112,7 @@ def test_a_step_that_the_endpoint_does_not_have_is_named(stage: int) -> None:
 def test_files_that_were_not_fetched_are_named() -> None:
     with pytest.raises(InputError, match="has not fetched version 2: start a new release"):
         state().stored("2")
-    found = replace(state(), files=(StoredVersion("demo", "2", "d", "u"),))
+    found = replace(state(), files={"2": StoredVersion("demo", "2", "d", "u")})
     assert found.stored("2").uri == "u"
 
 

@@ -56,6 +56,7 @@ class Faults:
         self._clock = clock
         self._faults: list[_Fault] = []
         self._known: set[str] = set()
+        self._before: dict[int, Callable[[], object]] = {}
         self._lock = threading.Lock()
 
     def fail(
@@ -91,6 +92,13 @@ class Faults:
         with self._lock:
             self._faults.append(_Fault(what, error, said, after, skip, times, until, holds))
 
+    def before(self, number: int, do: Callable[[], object]) -> None:
+        """Let others ``do`` something just before the call of that number (`calls`) does its work.
+
+        What ``do`` calls is not counted unless it calls the platform.
+        """
+        self._before[number] = do
+
     def clear(self) -> None:
         """Let every call go well again."""
         with self._lock:
@@ -111,9 +119,12 @@ class Faults:
     ) -> _Returned:
         """Do ``work``, unless the table says otherwise."""
         with self._lock:
+            others = self._before.pop(len(self.calls), None)
             self.calls.append(call)
             now = self._clock.monotonic()
             fault = next((each for each in self._faults if each.strikes(call, now)), None)
+        if others:
+            others()
         if fault is None:
             return work(*args, **kwargs)
         if fault.after:

@@ -19,6 +19,8 @@ class Model:
     aliases: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """By version, then by path."""
+    newest: int = 0
+    """The highest number that was given: none is given twice."""
 
 
 @dataclass
@@ -50,12 +52,23 @@ class MemoryRegistry:
     def add(self, model: str, files: Mapping[str, bytes], tags: Mapping[str, str]) -> str:
         """Register a new version of ``model`` with these files; its number."""
         found = self.models.setdefault(model, Model())
-        version = str(len(found.versions) + 1)
+        found.newest += 1
+        version = str(found.newest)
         run_id = self.create_run(REGISTERED_EXPERIMENT, f"{model} {version}", {})
         logged = f"m-{run_id}"
         found.versions[version] = ModelVersion(model, version, run_id, logged, dict(tags))
         found.files[version] = dict(files)
         return version
+
+    def delete_version(self, model: str, version: str) -> None:
+        """Delete a version, as a person may at any time, and its aliases."""
+        found = self._model(model)
+        del found.versions[version], found.files[version]
+        found.aliases = {alias: its for alias, its in found.aliases.items() if its != version}
+
+    def delete_model(self, model: str) -> None:
+        """Delete a registered model: one of the same name begins at version 1."""
+        del self.models[model]
 
     def version(self, model: str, version: str) -> ModelVersion:
         """The version's entry."""
@@ -75,6 +88,16 @@ class MemoryRegistry:
     def delete_alias(self, model: str, alias: str) -> None:
         """Take ``alias`` away; harmless when no version carries it."""
         self._model(model).aliases.pop(alias, None)
+
+    def swap_alias(self, model: str, alias: str, expected: str | None, new: str | None) -> bool:
+        """Move ``alias`` from ``expected`` to ``new``, if it is still there."""
+        if self.alias(model, alias) != expected:
+            return False
+        if new is None:
+            self.delete_alias(model, alias)
+        else:
+            self.set_alias(model, alias, new)
+        return True
 
     def tag_version(self, model: str, version: str, tags: Mapping[str, object]) -> None:
         """Set tags of a version; values are written as text."""

@@ -59,6 +59,9 @@ class MemoryServing:
         """Start a predictor, or keep the one that is there.
 
         Not one that failed, that was ready and is not any more, or that has other files.
+
+        Raises:
+            PlatformError: users are served other files under the same name.
         """
         key = (endpoint.name, name or stored.version)
         old = self._predictors.get(key)
@@ -66,6 +69,8 @@ class MemoryServing:
         if old and old.stored == stored and whole:
             old.endpoint = endpoint
             return
+        if old and old.stored.identity != stored.identity and self._share(*key):
+            raise PlatformError(f"{key[0]} version {key[1]} serves users from other files")
         self._settle()
         new = self._predictors[key] = Predictor(endpoint, stored)
         start = self.starts.get(key[1], Start())
@@ -84,6 +89,11 @@ class MemoryServing:
         """What `has_room` says."""
         return self.has_room
 
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from."""
+        found = self._predictors.get((endpoint, version))
+        return found.stored if found else None
+
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor can answer, and if not, why not."""
         found = self._predictors.get((endpoint, version))
@@ -93,7 +103,7 @@ class MemoryServing:
         """Stop the predictor when no proxy sends anybody there any more."""
         if (endpoint, version) not in self._predictors:
             return
-        if share := self._proxies.asked(endpoint).get(version, 0):
+        if share := self._share(endpoint, version):
             raise PlatformError(
                 f"{endpoint} version {version} still gets {share}% of the traffic:"
                 " move the traffic before deleting it"
@@ -107,6 +117,9 @@ class MemoryServing:
         )
         self._settle()
         del self._predictors[endpoint, version]
+
+    def _share(self, endpoint: str, version: str) -> int:
+        return self._proxies.asked(endpoint).get(version, 0)
 
     def versions(self, endpoint: str) -> list[str]:
         """The arms that have a predictor now, ready or not."""

@@ -103,7 +103,7 @@ class World:
             tags: besides the manifest's digest.
         """
         known = self.registry.models.get(model)
-        number = len(known.versions) + 1 if known else 1
+        number = known.newest + 1 if known else 1
         content = {"model.txt": f"{model} {number}".encode()} if files is None else files
         with tempfile.TemporaryDirectory() as folder:
             for name, written in content.items():

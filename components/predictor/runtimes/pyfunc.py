@@ -16,6 +16,7 @@ from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
 from components.load.mix import row_bodies
 from components.predictor.model import ModelFailure, Row, Spec, Tensor
+from components.predictor.runtimes.contract.compare import Signature
 from components.predictor.runtimes.contract.examples import Example
 from components.predictor.runtimes.contract.form import Form
 from components.predictor.runtimes.contract.gaps import learn_gaps
@@ -65,6 +66,7 @@ class Pyfunc:
         self.inputs = form.inputs
         self.outputs: tuple[Spec, ...] = self._outputs.specs
         self.default_outputs = len(self.outputs)
+        self.signature = Signature(form, self.outputs, self._params.described)
 
     @classmethod
     def load(cls, folder: Path, allow_pickle: bool = False) -> Self:

@@ -6,6 +6,8 @@ from typing import ClassVar, Protocol, Self
 
 from components.dataset import Dataset
 from components.predictor.model import Model
+from components.predictor.runtimes.contract.compare import Signature
+from components.predictor.runtimes.contract.examples import Example
 
 
 class Runtime(Model, Protocol):
@@ -19,6 +21,10 @@ class Runtime(Model, Protocol):
     """What an endpoint's file calls it (``serving.runtime``)."""
     needs_arrow: ClassVar[bool]
     """Its models may expect pandas with Arrow, which takes memory that others are spared."""
+    signature: Signature
+    """What the model takes and answers."""
+    example: Example | None
+    """The request that was saved with it."""
 
     @classmethod
     def load(cls, folder: Path, allow_pickle: bool = False) -> Self:

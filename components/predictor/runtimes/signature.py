@@ -8,6 +8,7 @@ from typing import Any
 from components.errors import ArtifactError, InputError
 from components.predictor.runtimes.contract.arrays import Arrays
 from components.predictor.runtimes.contract.column import Column
+from components.predictor.runtimes.contract.compare import Param
 from components.predictor.runtimes.contract.examples import Example, Shape, read_example
 from components.predictor.runtimes.contract.form import Form
 from components.predictor.runtimes.contract.kinds import Anything, MapOf, Record, kind_of
@@ -83,6 +84,14 @@ class Parameters:
 
     def __init__(self, schema: Any) -> None:
         self._specs = {spec.name: spec for spec in schema.params} if schema is not None else {}
+
+    @property
+    def described(self) -> dict[str, Param]:
+        """Each parameter's type, by name."""
+        return {
+            name: Param(kind_of(spec.dtype), spec.shape is not None)
+            for name, spec in self._specs.items()
+        }
 
     def read(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of a request, each of its type.

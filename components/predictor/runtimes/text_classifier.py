@@ -14,6 +14,8 @@ from components.errors import ArtifactError, InputError
 from components.load.mix import text_bodies
 from components.models import Strict
 from components.predictor.model import ModelFailure, Row, Spec, Tensor
+from components.predictor.runtimes.contract.compare import Signature
+from components.predictor.runtimes.contract.examples import Example
 from components.predictor.runtimes.rows import require
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class TextClassifier:
     inputs: tuple[Spec, ...] = (Spec("text", "BYTES", (-1,)),)
     default_outputs = 2
     threaded = True
+    example: Example | None = None
 
     def __init__(self, bundle: TextBundle, graph: Path, tokenizer: "Tokenizer") -> None:
         self.bundle = bundle
@@ -90,6 +93,8 @@ class TextClassifier:
             Spec("probability", "FP32", (-1,)),
             Spec("probabilities", "FP32", (-1, len(bundle.labels))),
         )
+        longest = bundle.max_tokens if bundle.overlong == "raise" else None
+        self.signature = Signature(None, self.outputs, longest=longest)
         self._graph = graph
         self._tokenizer = tokenizer
         self._sessions = {1: _session(graph, 1)}

@@ -29,21 +29,22 @@ class Arrays:
         Raises:
             ArtifactError: one has no rows, or a type that is not served.
         """
-        self._inputs = {spec.name: input_of(spec) for spec in specs}
-        self.inputs = tuple(part.spec for part in self._inputs.values())
-        fixed = {part.rows for part in self._inputs.values() if part.rows != -1}
-        if len(fixed) > 1 or (fixed and any(p.rows == -1 for p in self._inputs.values())):
+        self.parts = {spec.name: input_of(spec) for spec in specs}
+        """By name; None for one that has none."""
+        self.inputs = tuple(part.spec for part in self.parts.values())
+        fixed = {part.rows for part in self.parts.values() if part.rows != -1}
+        if len(fixed) > 1 or (fixed and any(p.rows == -1 for p in self.parts.values())):
             raise ArtifactError("the signature's tensors have different numbers of rows")
         self._rows = fixed.pop() if fixed else -1
         self.together = self._rows != -1
         self.finite = False
         """The model was seen to raise on what is no finite number."""
-        self._varies = any(-1 in part.shape for part in self._inputs.values())
+        self._varies = any(-1 in part.shape for part in self.parts.values())
 
     @property
     def _lone(self) -> Input | None:
         """The one input, when the signature gives it no name."""
-        return self._inputs.get(None)
+        return self.parts.get(None)
 
     def from_instances(self, instances: Sequence[Any]) -> list[Any]:
         """Each row's tensor as lists; several by name. One that has a name may do without it."""
@@ -60,9 +61,9 @@ class Arrays:
                 raise InputError(f"the model takes one input, not {len(tensors)}")
             return self._checked([{None: row} for row in _tensor_rows(tensors[0], self._lone)])
         by_name = {tensor.name: tensor for tensor in tensors}
-        if missing := [name for name in self._inputs if name not in by_name]:
+        if missing := [name for name in self.parts if name not in by_name]:
             raise InputError(f"input {missing[0]!r} is missing")
-        read = {name: _tensor_rows(by_name[str(name)], p) for name, p in self._inputs.items()}
+        read = {name: _tensor_rows(by_name[str(name)], p) for name, p in self.parts.items()}
         lengths = {len(rows) for rows in read.values()}
         if len(lengths) != 1:
             raise InputError(f"the inputs have different numbers of rows: {sorted(lengths)}")
@@ -72,14 +73,12 @@ class Arrays:
 
     def instance(self, cells: Mapping[str, str]) -> Any:
         """All cells for a lone tensor; else a cell a tensor: a value, or lists as JSON text."""
-        if len(self._inputs) == 1:
-            (part,) = self._inputs.values()
+        if len(self.parts) == 1:
+            (part,) = self.parts.values()
             if part.name not in cells:
                 return _reshaped([_cell(text, part, name) for name, text in cells.items()], part)
-        require(cells, [str(name) for name in self._inputs])
-        return {
-            name: _cell(cells[str(name)], part, str(name)) for name, part in self._inputs.items()
-        }
+        require(cells, [str(name) for name in self.parts])
+        return {name: _cell(cells[str(name)], part, str(name)) for name, part in self.parts.items()}
 
     def group(self, row: Any) -> Hashable:
         """The shapes of the row, where they may vary."""
@@ -97,7 +96,7 @@ class Arrays:
         """One array, or a dict of them by name."""
         import numpy as np
 
-        stacked = {name: np.stack([row[name] for row in rows]) for name in self._inputs}
+        stacked = {name: np.stack([row[name] for row in rows]) for name in self.parts}
         return stacked[None] if self._lone is not None else stacked
 
     def neutral(self) -> Any:
@@ -106,7 +105,7 @@ class Arrays:
 
         return {
             name: np.zeros([max(size, 1) for size in part.shape], dtype=part.dtype)
-            for name, part in self._inputs.items()
+            for name, part in self.parts.items()
         }
 
     def unlike(self, row: Any, turn: int) -> Any:
@@ -137,7 +136,7 @@ class Arrays:
 
     def vary(self, rows: Sequence[Any]) -> bool:
         """No input has one value in all rows."""
-        return all(len({repr(row[name].tolist()) for row in rows}) > 1 for name in self._inputs)
+        return all(len({repr(row[name].tolist()) for row in rows}) > 1 for name in self.parts)
 
     def _checked(self, rows: list[Any]) -> list[Any]:
         """``rows``, if the model takes them.
@@ -152,20 +151,20 @@ class Arrays:
                 for name, array in row.items():
                     if array.dtype.kind == "f" and not np.isfinite(array).all():
                         raise InputError(
-                            f"row {number} of {self._inputs[name].called} holds a null, NaN or "
+                            f"row {number} of {self.parts[name].called} holds a null, NaN or "
                             "infinity, which the model cannot take"
                         )
         return rows
 
     def _row(self, instance: Any, number: int) -> Any:
         if isinstance(instance, dict) and self._lone is None:
-            if missing := [name for name in self._inputs if name not in instance]:
+            if missing := [name for name in self.parts if name not in instance]:
                 raise InputError(f"row {number}: input {missing[0]!r} is missing")
-            return {name: part.read(instance[name], number) for name, part in self._inputs.items()}
-        if len(self._inputs) > 1:
-            names = ", ".join(str(name) for name in self._inputs)
+            return {name: part.read(instance[name], number) for name, part in self.parts.items()}
+        if len(self.parts) > 1:
+            names = ", ".join(str(name) for name in self.parts)
             raise InputError(f"row {number}: send a record of the inputs {names}")
-        ((name, part),) = self._inputs.items()
+        ((name, part),) = self.parts.items()
         if isinstance(instance, dict) and len(part.shape) == 1:
             instance = list(instance.values())  # as MLflow takes a frame for a matrix
         return {name: part.read(instance, number)}

@@ -1,0 +1,66 @@
+"""A registry that is away for a moment ends no step, wherever the release stands."""
+
+from functools import partial
+
+import pytest
+
+from components.errors import Unreachable
+from components.platform.memory import Killed, World
+from components.release.patience import REGISTRY_TIMEOUT_S, Patience, patient
+from tests.release.test_killed import PROMOTED, ROLLED_BACK, Road, calls
+from tests.support.worlds import MODEL, quick
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["asked", "done"])
+@pytest.mark.parametrize("road", [PROMOTED, ROLLED_BACK])
+def test_every_call_of_a_step_waits_until_the_registry_is_back(road: Road, after: bool) -> None:
+    made = calls(road)
+    expected = "promoted" if road is PROMOTED else "rolled_back"
+    for number, call in enumerate(made):
+        if not call.startswith("registry."):
+            continue
+        found = road.scene()
+        road.turn(found)
+        faults = found.world.faults
+        strike = partial(faults.fail, "registry", for_s=5, after=after)
+        faults.before(len(faults.calls) + number - 1, strike)
+        assert found.walk(road.version, "r").outcome == expected, (number, call)
+        found.recover(30)
+        assert found.one_version("r") == expected, (number, call)
+        runs = [run for run in found.world.registry.runs.values() if run.name == "r"]
+        assert len(runs) == 1
+
+
+def test_it_waits_so_long_in_all_and_no_longer() -> None:
+    world = World()
+    world.register(MODEL)
+    registry = patient(world.platform.registry, Patience(world.clock, REGISTRY_TIMEOUT_S))
+    for _ in range(2):
+        world.away("registry", for_s=20)
+        assert registry.alias(MODEL, "champion") is None
+    world.away("registry")
+    with pytest.raises(Unreachable):
+        registry.alias(MODEL, "champion")
+    assert world.clock.monotonic() == pytest.approx(REGISTRY_TIMEOUT_S, abs=2)
+    with pytest.raises(Unreachable):
+        registry.alias(MODEL, "champion")
+    assert world.clock.monotonic() == pytest.approx(REGISTRY_TIMEOUT_S, abs=2)
+
+
+def test_what_is_no_outage_is_told_at_once() -> None:
+    world = World()
+    world.faults.fail("registry", error=Killed)
+    registry = patient(world.platform.registry, Patience(world.clock, REGISTRY_TIMEOUT_S))
+    with pytest.raises(Killed):
+        registry.alias(MODEL, "champion")
+
+
+def test_a_reaper_waits_for_no_registry() -> None:
+    found = quick()
+    found.world.faults.fail("records.append", skip=2, times=1, error=Killed)
+    with pytest.raises(Killed):
+        found.walk("2", "r")
+    found.world.away("registry")
+    found.reap(90)
+    assert found.lease is None
+    assert found.weights == {"1": 100}
