@@ -99,6 +99,23 @@ _OPTIONS = (
         help="The champion's latency before the release over its latency now.",
     ),
     click.option(
+        "--load",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="How much longer a predictor takes that is asked everything; below 0: less long.",
+    ),
+    click.option(
+        "--cold",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="How much longer a new predictor takes at first.",
+    ),
+    click.option(
+        "--baseline", is_flag=True, help="Compare with a baseline: a new predictor, asked as often."
+    ),
+    click.option(
         "--burst",
         type=float,
         default=0.0,
@@ -133,7 +150,7 @@ _OPTIONS = (
         type=click.Choice(["errors", "p95"]),
         multiple=True,
         help="What the peers' rules look at; again for both."
-        "  [errors; with --latency-ratio p95 too]",
+        "  [errors; with another latency p95 too]",
     ),
     click.option(
         "--error-rate", type=float, default=0.01, show_default=True, help="The policy's limit."

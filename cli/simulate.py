@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from components.simulation.run import Simulation
+    from components.simulation.scenario import Entry, Scenario
 
 
 @click.command()
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--scenarios",
-    type=click.Choice(["reference", "acceptance", "limits", "faults"]),
+    type=click.Choice(["reference", "acceptance", "limits", "faults", "baseline"]),
     help="A shipped table instead of the traffic and fault above.",
 )
 @click.option(
@@ -71,9 +72,10 @@ def command(
     Kayenta's. The columns are shares of all releases at the watch's end; "at most" is the exact
     99% upper bound of the share rolled back (and, in tables of promises, ended as an error),
     "half by" the time from the fault to the rollback of half of all releases. What Sluice holds is
-    watched on: a line says how that ends. docs/peers.md has the rules.
+    watched on: a line says how that ends. docs/peers.md has the rules. --scenarios baseline shows
+    Sluice alone, without and with a baseline arm, where latency depends on the load.
 
-    Exit codes: 0 done, 1 a promise of --scenarios acceptance was not kept.
+    Exit codes: 0 done, 1 a promise of --scenarios was not kept.
 
     Example: sluice simulate --rps 0.5 --errors 0.03
     """
@@ -81,7 +83,7 @@ def command(
     from components.judge import undecidable
     from components.simulation import tables
     from components.simulation.polls import poll_lines
-    from components.simulation.result import command_line, promises, result
+    from components.simulation.result import command_line, result
     from components.simulation.run import extended, holds, simulate
     from components.simulation.scenario import Entry, peer_settings, policy, scenario, table
 
@@ -95,7 +97,9 @@ def command(
     else:
         if not fields["peers_watch"]:
             fields["peers_watch"] = (
-                ("errors", "p95") if fields["latency_ratio"] != 1 else ("errors",)
+                ("errors", "p95")
+                if fields["latency_ratio"] != 1 or fields["load"] or fields["cold"]
+                else ("errors",)
             )
         asked = scenario(**fields)
         title = "Sluice and its peers"
@@ -108,14 +112,12 @@ def command(
     if plot:
         _plot(plot, title, [(run, entry.name, command_line(run)) for entry, run in done])
     kept = all(holds(expectation, run) for entry, run in done for expectation in entry.expect)
-    if as_json and scenarios:
-        results = [
-            {"name": entry.name, **result(run), "promises": promises(entry, run)}
-            for entry, run in done
+    if scenarios:
+        without = [
+            simulate(_alone(entry.scenario), judged, peers, releases, seed, rules=("sluice",))
+            for entry in (entries if shipped.without_baseline else [])
         ]
-        say(json.dumps({"title": title, "kept": kept, "results": results}))
-    elif scenarios:
-        _print(tables.many(done), tables.below_many(releases, seed))
+        _print_table(title, done, without, as_json=as_json)
     else:
         run = done[0][1]
         on = extended(run) if run.summary("sluice").held else None
@@ -125,6 +127,38 @@ def command(
             _print(tables.one(run), tables.below_one(run, on))
     if not kept:
         click.get_current_context().exit(1)
+
+
+def _alone(scenario: Scenario) -> Scenario:
+    return scenario.model_copy(update={"baseline": False})
+
+
+def _print_table(
+    title: str,
+    done: list[tuple[Entry, Simulation]],
+    without: list[Simulation],
+    *,
+    as_json: bool,
+) -> None:
+    """A shipped table; ``without`` has the same scenarios without a baseline, if it asks for it."""
+    from components.simulation import tables
+    from components.simulation.result import promises, result
+
+    releases, seed = done[0][1].releases, done[0][1].seed
+    if as_json:
+        results = [
+            {"name": entry.name, **result(run), "promises": promises(entry, run)}
+            for entry, run in done
+        ]
+        for each, alone in zip(results, without, strict=False):
+            each["without_baseline"] = result(alone)
+        kept = all(promise["kept"] for each in results for promise in each["promises"])
+        say(json.dumps({"title": title, "kept": kept, "results": results}))
+    elif without:
+        rows = [(entry, alone, run) for (entry, run), alone in zip(done, without, strict=True)]
+        _print(tables.beside(rows), tables.below_beside(releases, seed))
+    else:
+        _print(tables.many(done), tables.below_many(releases, seed))
 
 
 def _plot(path: Path, title: str, figures: list[tuple[Simulation, str, str]]) -> None:

@@ -191,6 +191,9 @@ class Release(Strict):
         120.0
     )
     """How long a release may be silent before the reaper finishes it."""
+    baseline: bool | None = None
+    """Compare the candidate with a second predictor of the champion that gets the same share, at
+    steps below 50%; when absent, where the platform has room for it."""
     judge: JudgeSettings = JudgeSettings()
 
     @model_validator(mode="after")

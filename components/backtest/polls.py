@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from components.arms import version_of
 from components.errors import InputError
 from components.files import open_limited
 from components.judge import MAX_POLL_BYTES, MIN_TAIL_PAST, Policy, Poll, Preflight, preflight
@@ -57,7 +58,8 @@ def versions(polls: Sequence[Poll], champion: str | None, candidate: str | None)
         if champion == candidate:
             raise InputError(f"version {champion} cannot be judged against itself")
         return Versions(champion, candidate, guessed=False)
-    found = sorted({v for poll in polls for v in (*poll.weights, *poll.sources)}, key=_order)
+    arms = {arm for poll in polls for arm in (*poll.weights, *poll.sources)}
+    found = sorted(set(map(version_of, arms)), key=_order)
     if len(found) != 2 or not {champion, candidate} <= {*found, None}:
         raise InputError(
             f"the polls have versions {', '.join(found) or 'none'}: name --champion and --candidate"
@@ -92,7 +94,10 @@ def _lighter(polls: Sequence[Poll], found: Sequence[str]) -> str:
     """The version with the smaller weight in the first split; `found` is in rising order."""
     low, high = found
     for poll in polls:
-        first, second = poll.weights.get(low, 0), poll.weights.get(high, 0)
+        first, second = (
+            sum(share for arm, share in poll.weights.items() if version_of(arm) == version)
+            for version in (low, high)
+        )
         if first > 0 and second > 0:
             return low if first < second else high
     return high

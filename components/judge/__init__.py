@@ -13,7 +13,7 @@ from components.judge.policy import JudgeSettings, Policy, Steps
 from components.judge.poll import MAX_POLL_BYTES, Poll, Sample
 from components.judge.rule import begin, judge, observe
 from components.judge.rules import RULES
-from components.judge.state import JudgeState, PollDelta, ingest
+from components.judge.state import JudgeState, PollDelta, Split, ingest, split_of
 from components.judge.verdict import (
     RULE,
     Arm,
@@ -48,6 +48,7 @@ __all__ = [
     "Preflight",
     "Reason",
     "Sample",
+    "Split",
     "Steps",
     "Test",
     "Verdict",
@@ -64,5 +65,6 @@ __all__ = [
     "observe",
     "p95_ms",
     "preflight",
+    "split_of",
     "undecidable",
 ]

@@ -8,6 +8,7 @@ from components.judge import latency
 from components.judge.constants import (
     ERROR_RATIOS,
     LIMIT_FRACTIONS,
+    MIN_TAIL_PAST,
     P95_RATIOS,
     P95_SAFE_RATIOS,
     PATIENCE_POLLS,
@@ -57,7 +58,7 @@ def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeStat
 
 
 def _due(state: JudgeState, champion: Growth) -> float:
-    return champion.asked * state.share / (100 - state.share)
+    return champion.asked * state.paired / (100 - state.paired)
 
 
 def _stands_still(state: JudgeState, candidate: Growth, champion: Growth) -> bool:
@@ -65,7 +66,7 @@ def _stands_still(state: JudgeState, candidate: Growth, champion: Growth) -> boo
     if candidate.asked == 0:
         return _due(state, champion) >= STARVED_NATS
     if champion.asked == 0:
-        return candidate.asked * (100 - state.share) / state.share >= STARVED_NATS
+        return candidate.asked * (100 - state.paired) / state.paired >= STARVED_NATS
     return False
 
 
@@ -170,7 +171,8 @@ def _bet_latency(
     # A pause of the garbage collector slows a whole poll: its answers are no independent witnesses.
     sum_, polls = state.correlations
     correlation = max(sum_ / polls, 0.0)
-    if counted.trials > 1:
+    # Before, `rate` tells more of production than of the baseline in its place.
+    if counted.trials > 1 and (not state.baseline or state.answers >= MIN_TAIL_PAST):
         sum_ += intra_poll_correlation(counted, rate, state.recent[-1])
         polls += 1
     theirs = effective(counted, correlation)
@@ -185,6 +187,7 @@ def _bet_latency(
         latency=wager(state.latency, P95_RATIOS, bets),
         p95_safe=wager(state.p95_safe, P95_SAFE_RATIOS, safe_bets),
         correlations=(sum_, polls),
+        answers=state.answers + counted.trials,
     )
 
 
@@ -196,7 +199,7 @@ def _bet_split(state: JudgeState, candidate: Growth, champion: Growth) -> JudgeS
         return state
     bets = [
         candidate.asked * ours + champion.asked * theirs
-        for ours, theirs in _split_bets(state.share / 100)
+        for ours, theirs in _split_bets(state.paired / 100)
     ]
     return msgspec.structs.replace(state, split=wager(state.split, SPLIT_FACTORS, bets))
 

@@ -118,6 +118,13 @@ def remember(recent: Buckets, newer: Buckets) -> Buckets:
     return tuple([kept * old + new for old, new in zip(recent, newer, strict=True)])
 
 
+def faded(recent: Buckets) -> Buckets:
+    """What `recent` says of another arm: so little that the arm's own answers soon outweigh it."""
+    if not recent or recent[-1] <= MIN_TAIL_PAST:
+        return recent
+    return tuple([count * MIN_TAIL_PAST / recent[-1] for count in recent])
+
+
 def known(recent: Buckets) -> bool:
     """Whether so much of the champion's latency is known that an edge may be chosen."""
     return bool(recent) and recent[-1] >= MIN_TAIL_PAST

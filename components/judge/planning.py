@@ -138,16 +138,19 @@ def eta(
     requests_per_second: float,
     champion_error_rate: float,
     champion_buckets: Mapping[str, float],
+    *,
+    baseline: bool = False,
 ) -> Forecast:
     """What to expect of a release at the endpoint's whole present traffic.
 
-    The first step's split is assumed for as long as it takes. Times are those at which the log of
-    the e-process reaches its line in expectation: about the median.
+    The first step's split is assumed for as long as it takes; with a baseline, both arms that are
+    compared have the candidate's share. Times are those at which the log of the e-process reaches
+    its line in expectation: about the median.
     """
     shares = budget.split(policy.false_rollback)
     share = min(policy.steps[0], 99) / 100
     ours = requests_per_second * share * policy.poll_s
-    theirs = requests_per_second * (1 - share) * policy.poll_s
+    theirs = ours if baseline else requests_per_second * (1 - share) * policy.poll_s
     tail = _tail(policy, champion_buckets)
 
     def row(what: str, polls: float) -> Eta:

@@ -11,23 +11,24 @@ def faults(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
     """What speaks for a rollback now."""
     candidate, champion = evidence.candidate, evidence.champion
     if policy.method == "threshold":
-        return threshold.found(policy, candidate, champion)
+        return threshold.found(policy, candidate, champion, evidence.beside)
     found = []
     if evidence.limit.speaks and evidence.relative.speaks:
         text = (
             f"{_rate(candidate)} of the candidate's requests failed, over the limit of"
-            f" {policy.error_rate:.2%} and worse than production's {_rate(champion)}"
+            f" {policy.error_rate:.2%} and worse than {evidence.beside}'s {_rate(champion)}"
             f"{_unanswered(candidate)}"
         )
         found.append(Reason("error_rate", text))
     if evidence.refused is not None and evidence.refused.speaks:
         text = (
             f"the candidate refused {_refusals(candidate)} of its requests as the client's fault"
-            f" (4xx), production {_refusals(champion)} of the same clients'"
+            f" (4xx), {evidence.beside} {_refusals(champion)} of the same clients'"
         )
         found.append(Reason("refused", text))
     if evidence.latency.speaks:
-        text = f"the p95 is more than {policy.p95_ratio:g} times production's{_slower(evidence)}"
+        theirs = f"{evidence.beside}'s{_slower(evidence)}"
+        text = f"the p95 is more than {policy.p95_ratio:g} times {theirs}"
         found.append(Reason("p95", text))
     return tuple(found)
 
@@ -38,7 +39,7 @@ def _slower(evidence: Evidence) -> str:
         return ""
     return (
         f": {p95.candidate_slower or 0:.1%} of its answers took longer than"
-        f" {p95.candidate_edge_ms:.0f} ms, {p95.champion_slower or 0:.1%} of production's"
+        f" {p95.candidate_edge_ms:.0f} ms, {p95.champion_slower or 0:.1%} of {evidence.beside}'s"
         f" longer than {p95.champion_edge_ms:.0f} ms"
     )
 
@@ -71,37 +72,43 @@ def suspicions(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
             f"{claim} ({_strength(test)})"
             for claim, test in (
                 ("that it is over the limit", evidence.limit),
-                ("that it is worse than production", evidence.relative),
+                (f"that it is worse than {evidence.beside}", evidence.relative),
             )
             if not test.speaks
         ]
         text = (
             f"suspected: {candidate.errors:.0f} of {candidate.requests:.0f} failed"
-            f"{_unanswered(candidate)}, over the limit of {policy.error_rate:.2%}, production"
-            f" {_rate(champion)}; a rollback still needs evidence {' and '.join(needs)}"
+            f"{_unanswered(candidate)}, over the limit of {policy.error_rate:.2%},"
+            f" {evidence.beside} {_rate(champion)}; a rollback still needs evidence"
+            f" {' and '.join(needs)}"
         )
         found.append(text)
     refused = evidence.refused
     if refused is not None and refused.log_e >= SUSPECT_NATS:
         found.append(
             f"suspected: {candidate.refused:.0f} of {candidate.asked:.0f} were refused (4xx),"
-            f" production {_refusals(champion)}; a rollback still needs evidence"
+            f" {evidence.beside} {_refusals(champion)}; a rollback still needs evidence"
             f" ({_strength(refused)})"
         )
     if evidence.latency.log_e >= SUSPECT_NATS:
         found.append(
-            f"suspected: a p95 over {policy.p95_ratio:g} times production's{_slower(evidence)};"
-            f" a rollback still needs evidence ({_strength(evidence.latency)})"
+            f"suspected: a p95 over {policy.p95_ratio:g} times {evidence.beside}'s"
+            f"{_slower(evidence)}; a rollback still needs evidence"
+            f" ({_strength(evidence.latency)})"
         )
     return tuple(Reason("suspected", text) for text in found)
 
 
 def no_data(state: JudgeState, delta: PollDelta) -> tuple[Reason, ...]:
     """Why this poll cannot be the one that promotes, if so."""
-    for version, interval in ((state.candidate, delta.candidate), (state.champion, delta.champion)):
+    other = "the baseline" if state.baseline else f"version {state.champion}"
+    for arm, interval in (
+        (f"version {state.candidate}", delta.candidate),
+        (other, delta.champion),
+    ):
         if not interval.read or interval.missing is not None:
             source = f" ({interval.missing})" if interval.missing else ""
-            return (Reason("scrape_down", f"version {version} was not read{source}"),)
+            return (Reason("scrape_down", f"{arm} was not read{source}"),)
     if state.due >= STARVED_NATS:
         text = f"the candidate got none of the {state.due:.0f} requests that were due to it"
         return (Reason("candidate_starved", text),)
@@ -122,8 +129,8 @@ def shared_fault(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
         return ()
     text = (
         f"{_rate(evidence.candidate)} of the candidate's requests failed; its error rate was shown"
-        f" to be over the limit of {policy.error_rate:.2%}, but not to be worse than production's"
-        f" {_rate(evidence.champion)}"
+        f" to be over the limit of {policy.error_rate:.2%}, but not to be worse than"
+        f" {evidence.beside}'s {_rate(evidence.champion)}"
     )
     return (Reason("shared_fault", text),)
 
@@ -151,7 +158,7 @@ def lacking(policy: Policy, state: JudgeState, evidence: Evidence) -> tuple[Reas
     elif not evidence.p95_safe.speaks:
         text = (
             f"{candidate.latencies:.0f} answers do not show a p95 below"
-            f" {evidence.p95.safe_ratio:.2g} times production's"
+            f" {evidence.p95.safe_ratio:.2g} times {evidence.beside}'s"
         )
         found.append(Reason("undecided", text))
     return tuple(found)
@@ -173,12 +180,13 @@ def safe(policy: Policy, evidence: Evidence) -> str:
     candidate = evidence.candidate
     text = f"{_rate(candidate)} of {candidate.requests:.0f} requests failed"
     if candidate.refused:
-        text += f" ({candidate.refused:.0f} more were refused, no larger a share than production's)"
+        share = f"no larger a share than {evidence.beside}'s"
+        text += f" ({candidate.refused:.0f} more were refused, {share})"
     if policy.method == "threshold" or evidence.p95 is None:
-        return f"{text} and the p95 is within {policy.p95_ratio:g} times production's"
+        return f"{text} and the p95 is within {policy.p95_ratio:g} times {evidence.beside}'s"
     return (
         f"{text}, shown to be below {policy.error_rate:.2%}; the p95 is shown to be below"
-        f" {evidence.p95.safe_ratio:.2g} times production's{_retries(evidence)}"
+        f" {evidence.p95.safe_ratio:.2g} times {evidence.beside}'s{_retries(evidence)}"
     )
 
 
@@ -187,6 +195,6 @@ def _retries(evidence: Evidence) -> str:
     if not ours and not theirs:
         return ""
     return (
-        f"; the gateway sent {ours:.0f} of its requests and {theirs:.0f} of production's once more,"
-        " which may hide failures"
+        f"; the gateway sent {ours:.0f} of its requests and {theirs:.0f} of {evidence.beside}'s"
+        " once more, which may hide failures"
     )

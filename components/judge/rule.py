@@ -15,7 +15,7 @@ from components.judge.evidence import Count, log_e, log_safety
 from components.judge.growth import Growth
 from components.judge.policy import Policy
 from components.judge.poll import Poll
-from components.judge.state import JudgeState, PollDelta, ingest
+from components.judge.state import JudgeState, PollDelta, ingest, split_of
 from components.judge.verdict import P95, RULE, Arm, Decision, Evidence, Reason, Test, Verdict
 
 
@@ -41,12 +41,12 @@ def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, 
     if not state.t < poll.t < math.inf:
         reason = Reason("late_poll", f"a poll of {poll.t:g} s came after one of {state.t:g} s")
         return state, _hold(state, (reason,))
-    share = _share(state, poll)
-    if share is None:
+    split = split_of(state, poll)
+    if split is None:
         text = "the weights are no split between champion and candidate"
         state = msgspec.structs.replace(state, t=poll.t)
         return _end(state, _final(state, "ERROR", (Reason("not_comparable", text),), None))
-    state, delta = ingest(policy, state, poll, share)
+    state, delta = ingest(policy, state, poll, split)
     state = apply_bets(policy, state, delta)
     evidence = _evidence(policy, state)
     state = msgspec.structs.replace(
@@ -73,16 +73,6 @@ def judge(policy: Policy, champion: str, candidate: str, polls: Iterable[Poll]) 
 
 def _end(state: JudgeState, verdict: Verdict) -> tuple[JudgeState, Verdict]:
     return (msgspec.structs.replace(state, over=verdict) if verdict.final else state), verdict
-
-
-def _share(state: JudgeState, poll: Poll) -> float | None:
-    """Percent of traffic of the candidate; None when the weights do not say."""
-    ours = poll.weights.get(state.candidate, 0.0)
-    theirs = poll.weights.get(state.champion, 0.0)
-    others = sum(poll.weights.values()) - ours - theirs
-    if not (ours >= 0 and theirs >= 0 and others == 0 and ours + theirs < math.inf):
-        return None
-    return 100 * ours / (ours + theirs) if ours + theirs else 0.0
 
 
 def _final(
@@ -150,14 +140,16 @@ def _evidence(policy: Policy, state: JudgeState) -> Evidence:
         step_requests=ours.asked,
         watched_s=state.t - state.step_began,
         refused=Test(log_e(state.refused), -math.log(shares.refused)),
+        beside="the baseline" if state.baseline else "production",
     )
 
 
 def _decide(policy: Policy, state: JudgeState, delta: PollDelta, evidence: Evidence) -> Verdict:
     if evidence.split.speaks:
+        of = "its own and the baseline's requests" if state.baseline else "the requests"
         text = (
-            f"the candidate got {evidence.observed_share:.1f} % of the requests, its weight is"
-            f" {state.share:g} %: the versions are not comparable"
+            f"the candidate got {evidence.observed_share:.1f} % of {of}, its weight there is"
+            f" {state.paired:g} %: the versions are not comparable"
         )
         reason = Reason("split_mismatch", text)
         return _final(state, "ERROR", (reason,), evidence)

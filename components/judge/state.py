@@ -1,7 +1,11 @@
 """What the judge remembers between polls: counts and e-processes, of constant size."""
 
+import math
+from typing import NamedTuple
+
 import msgspec
 
+from components.arms import baseline_of
 from components.judge import evidence, latency
 from components.judge.constants import (
     ERROR_RATIOS,
@@ -36,10 +40,15 @@ class JudgeState(msgspec.Struct, frozen=True):
     """Of the first poll."""
     share: float = 0.0
     """Percent of traffic of the candidate."""
+    paired: float = 0.0
+    """Its percent of what it and the arm that it is compared with get."""
+    baseline: bool = False
+    """That arm is the champion's baseline, by the newest poll."""
     step_began: float = 0.0
     ledger: Ledger = Ledger({})
     champion_seen: bool = False
     candidate_seen: bool = False
+    baseline_seen: bool = False
     past: Count = Count(0.0, 0.0)
     """The champion's errors that predict its next: before the release (scaled) and since."""
     past_refused: Count = Count(0.0, 0.0)
@@ -61,6 +70,8 @@ class JudgeState(msgspec.Struct, frozen=True):
     candidate_total: Growth = NOTHING
     """Counts while the traffic was shared."""
     champion_total: Growth = NOTHING
+    answers: float = 0.0
+    """Latencies of the arm that is compared with, since it is."""
     correlations: tuple[float, float] = (PRIOR_CORRELATION, 1.0)
     """Sum and number of the polls' estimates of how the champion's latencies hang together."""
     step_totals: tuple[Growth, Growth] = (NOTHING, NOTHING)
@@ -84,11 +95,42 @@ class JudgeState(msgspec.Struct, frozen=True):
     """The final verdict, once there is one."""
 
 
+class Split(NamedTuple):
+    """How a poll's traffic is split."""
+
+    share: float
+    """Percent of the candidate."""
+    paired: float
+    """Percent of the candidate in what it and the arm that it is compared with get."""
+    baseline: bool
+    """That arm is the champion's baseline."""
+
+
+def split_of(state: JudgeState, poll: Poll) -> Split | None:
+    """The split that the poll's weights say; None if they are none of these arms."""
+    theirs, beside, ours = (
+        poll.weights.get(arm, 0.0)
+        for arm in (state.champion, baseline_of(state.champion), state.candidate)
+    )
+    whole = theirs + beside + ours
+    if not (min(theirs, beside, ours) >= 0 and sum(poll.weights.values()) == whole < math.inf):
+        return None
+    other = beside if beside and ours else theirs
+    return Split(
+        share=100 * ours / whole if whole else 0.0,
+        paired=100 * ours / (ours + other) if ours else 0.0,
+        baseline=bool(beside and ours),
+    )
+
+
 class PollDelta(msgspec.Struct, frozen=True):
     """What one poll adds."""
 
     candidate: Interval
     champion: Interval
+    """Of the arm that the candidate is compared with."""
+    production: Interval
+    """Of the champion's own arm."""
     shared: bool
     """Both versions have a share of the traffic."""
     changed: bool
@@ -109,7 +151,7 @@ class PollDelta(msgspec.Struct, frozen=True):
 
 
 def ingest(
-    policy: Policy, state: JudgeState, poll: Poll, share: float
+    policy: Policy, state: JudgeState, poll: Poll, split: Split
 ) -> tuple[JudgeState, PollDelta]:
     """Read the poll's counters; the bets come after, from the state's past alone."""
     clock = Clock(
@@ -121,7 +163,7 @@ def ingest(
         began=poll.t if state.began is None else state.began,
         soon=poll.t - policy.poll_s / 2,
     )
-    ledger, champion = advance(
+    ledger, production = advance(
         state.ledger,
         state.champion,
         poll.sources.get(state.champion, {}),
@@ -134,20 +176,33 @@ def ingest(
         poll.sources.get(state.candidate, {}),
         clock,
         # To be new, and so to start at zero, it must have been absent from an earlier reading.
-        first=not state.candidate_seen and (share == 0 or not state.champion_seen),
+        first=not state.candidate_seen and (split.share == 0 or not state.champion_seen),
     )
-    stranger = next((v for v in poll.sources if v not in (state.champion, state.candidate)), None)
+    champion, arm = production, baseline_of(state.champion)
+    if arm in poll.sources:
+        ledger, beside = advance(
+            ledger,
+            arm,
+            poll.sources[arm],
+            clock,
+            first=not state.baseline_seen and not (split.baseline and state.champion_seen),
+        )
+        champion = beside if split.baseline else production
+    known = (state.champion, arm, state.candidate)
+    stranger = next((version for version in poll.sources if version not in known), None)
     fault = champion.fault or candidate.fault
     if stranger is not None:
         fault = fault or f"version {stranger} is neither champion nor candidate"
-    history = _scaled(champion.baseline)
-    changed = share != state.share
+    history = _scaled(production.baseline)
+    moved, swapped = split.share != state.share, split.baseline != state.baseline
+    changed = moved or swapped
     read_at = poll.t if candidate.read else state.candidate_read_at
     polls = (poll.t - (state.candidate_read_at or poll.t)) / policy.poll_s
     delta = PollDelta(
         candidate,
         champion,
-        shared=0 < share < 100,
+        production,
+        shared=0 < split.share < 100,
         changed=changed,
         candidate_polls=max(round(polls), 1),
     )
@@ -155,20 +210,26 @@ def ingest(
         state,
         t=poll.t,
         began=clock.began,
-        share=share,
-        passed=None if changed else state.passed,
+        share=split.share,
+        paired=split.paired,
+        baseline=split.baseline,
+        passed=None if moved else state.passed,
         settled=None,
         candidate_read_at=read_at,
         # The weights are in force since the poll before.
-        step_began=(poll.t if state.t < 0 else state.t) if changed else state.step_began,
+        step_began=(poll.t if state.t < 0 else state.t) if moved else state.step_began,
         step_totals=(NOTHING, NOTHING) if changed else state.step_totals,
         due=0.0 if changed else state.due,
         ledger=ledger,
-        champion_seen=state.champion_seen or champion.read,
+        champion_seen=state.champion_seen or production.read,
+        baseline_seen=state.baseline_seen or (arm in poll.sources and beside.read),
         candidate_seen=state.candidate_seen or candidate.read,
         past=add(state.past, Count(history.errors, history.requests)),
         past_refused=add(state.past_refused, Count(history.refused, history.asked)),
-        recent=latency.remember(state.recent, history.buckets),
+        recent=latency.remember(
+            latency.faded(state.recent) if swapped else state.recent, history.buckets
+        ),
+        answers=0.0 if swapped else state.answers,
         fault=state.fault or fault,
     ), delta
 

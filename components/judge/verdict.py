@@ -125,6 +125,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """Seconds of this step's watch that have passed."""
     refused: Test | None = None
     """The candidate refuses more requests than the champion; None before rule 4."""
+    beside: Literal["production", "the baseline"] = "production"
+    """Whom the candidate was compared with in the newest poll (`components.arms`)."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -21,8 +21,8 @@ from components.platform.clock import Clock
 from components.platform.model_registry import ModelRegistry
 
 Weights = Mapping[str, int]
-"""Traffic share in percent by the versions present; the values sum to 100. A version may be present
-with 0: no user reaches it, but its counters stand."""
+"""Traffic share in percent by the arms present (`components.arms`: mostly versions); the values sum
+to 100. An arm may be present with 0: no user reaches it, but its counters stand."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,15 @@ class Readiness:
     state: Literal["ready", "starting", "failed", "absent"]
     why: str = ""
     """One line for people, of what is known now: known at once, not after a time limit."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Whether one predictor more fits in beside those that are there."""
+
+    enough: bool
+    why: str
+    """What was counted, in a few words for people."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +93,10 @@ class Lease:
 
 
 class Serving(Protocol):
-    """Model versions as running predictors.
+    """Model versions as running predictors, one an arm.
 
-    ``version`` is a version's name at its endpoint (`components.identity`): what routes, counters
-    and answers call it.
+    ``version`` is a version's name at its endpoint (`components.identity`), or its baseline's
+    (`components.arms`): what routes and counters call it.
     """
 
     def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
@@ -98,7 +107,14 @@ class Serving(Protocol):
         Args:
             endpoint: whose.
             stored: the files.
-            name: the version's name there; its number if empty.
+            name: the version's name there, or its baseline's; its number if empty. Users are told
+                of the version, never that it was a baseline's predictor that answered.
+        """
+
+    def room(self, endpoint: Endpoint) -> Room:
+        """Whether one predictor more of the endpoint has room now; nothing is reserved by asking.
+
+        What does not fit may be created all the same.
         """
 
     def stored(self, endpoint: str, version: str) -> StoredVersion | None:
@@ -115,7 +131,7 @@ class Serving(Protocol):
         """
 
     def versions(self, endpoint: str) -> list[str]:
-        """The versions that have a predictor now, ready or not."""
+        """The arms that have a predictor now, ready or not."""
 
     def url(self, endpoint: str, version: str) -> str:
         """The predictor's own base URL, past the gateway.
@@ -158,7 +174,7 @@ class Metrics(Protocol):
     """Raw counters, never rates."""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
-        """The newest raw counters by version and source.
+        """The newest raw counters by version (or other arm) and source.
 
         A source that was known but not read within ``max_age`` seconds is None; a version that
         nobody has asked yet has counters of zero.

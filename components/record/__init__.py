@@ -3,6 +3,7 @@
 from components.record.lines import (
     SCHEMA,
     AliasSet,
+    BaselineSet,
     Body,
     Deployed,
     Ended,
@@ -24,6 +25,7 @@ from components.record.store import Record, hashes, is_as_written, is_whole, of,
 __all__ = [
     "SCHEMA",
     "AliasSet",
+    "BaselineSet",
     "Body",
     "Deployed",
     "Ended",

@@ -21,8 +21,8 @@ from components.judge import Forecast, Policy, Poll, Sample, Verdict
 SCHEMA = 3
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
 settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
-refused, unanswered or sent once more, and when a source began; an end that a person
-asked for stands together with an event that says so."""
+refused, unanswered or sent once more, and when a source began; an end that a person asked for
+stands together with an event that says so; a release may have a baseline."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -115,16 +115,24 @@ class Fetched(msgspec.Struct, frozen=True, tag_field="action", tag="fetch", omit
 
 
 class Deployed(msgspec.Struct, frozen=True, tag_field="action", tag="deploy"):
-    """These versions have a predictor that is ready."""
+    """These versions, and the baseline if there is one, have a predictor that is ready."""
 
     versions: tuple[str, ...]
+
+
+class BaselineSet(msgspec.Struct, frozen=True, tag_field="action", tag="baseline"):
+    """From here on the candidate has, or has not, a baseline beside it (`components.arms`)."""
+
+    arm: str
+    """The baseline's name in splits and polls; empty: production itself is compared with."""
+    reason: str
 
 
 class WeightsSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_weights"):
     """The split is in force at every proxy."""
 
     weights: dict[str, int]
-    """Percent by version."""
+    """Percent by version, or other arm."""
     applied_s: float
     """Seconds until it was in force."""
 
@@ -136,7 +144,7 @@ class AliasSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_alias")
     version: str
 
 
-Acted = Fetched | Deployed | WeightsSet | AliasSet
+Acted = Fetched | Deployed | BaselineSet | WeightsSet | AliasSet
 
 
 class Noted(msgspec.Struct, frozen=True):

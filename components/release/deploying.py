@@ -12,9 +12,10 @@ from components.judge import Forecast, Policy
 from components.platform import wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
+from components.release import baseline
 from components.release.context import Release, records_failure
 from components.release.results import Deployed
-from components.release.shifting import put_in_force
+from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 from components.release.watching import MIN_MAX_AGE_S
 
@@ -39,9 +40,11 @@ def deploy(release: Release) -> Deployed:
     if not state.deployed:
         before = take_snapshot(release, state) if state.watched else None
         _serve(release, state, wanted)
+        state = release.state()
         if state.watched:
             _forecast(release, state, before)
-        release.record.append(DeployedLine(versions=tuple(wanted)))
+        served = (*wanted, state.baseline) if state.baseline else wanted
+        release.record.append(DeployedLine(versions=tuple(served)))
     return Deployed(versions=",".join(wanted))
 
 
@@ -53,7 +56,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
         if state.champion in asked and asked != state.way_back:
             # A split that nobody watches any more: its versions are in the way.
             put_in_force(release, state, held, state.way_back)
-        for version in set(serving.versions(name)) - set(wanted):
+        for version in set(serving.versions(name)) - {*wanted, state.baseline}:
             serving.delete(name, version)
         for version in dict.fromkeys(wanted):
             # A champion that serves is left alone: its file may have changed since it was
@@ -61,8 +64,14 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             ready = serving.readiness(name, version).state == "ready"
             if version != state.champion or not ready:
                 serving.create(state.endpoint, state.stored(version), version)
+        # As late as the candidate, so that neither is warmer.
+        arm = baseline.decide(release, state) if state.watched else ""
+        if arm:
+            serving.create(state.endpoint, state.stored(str(state.champion)), arm)
         for version in wanted:
             _wait_ready(release, name, version)
+        if arm:
+            _wait_for_baseline(release, arm)
         if state.champion and not release.platform.traffic.weights(name):
             put_in_force(release, state, held, state.way_back)
             held.renew(restore=state.way_back)
@@ -85,6 +94,15 @@ def _wait_ready(release: Release, endpoint: str, version: str) -> None:
         )
 
     wait_for(ready, READY_TIMEOUT_S, READY_POLL_S, late, release.clock)
+
+
+def _wait_for_baseline(release: Release, arm: str) -> None:
+    """Wait for the baseline; without it the release goes on, compared with production."""
+    state = release.state()
+    try:
+        _wait_ready(release, state.endpoint.name, arm)
+    except PlatformError as error:
+        baseline.end(release, state, str(error))
 
 
 @dataclass(frozen=True)
@@ -130,12 +148,14 @@ def _snapshot(release: Release, state: ReleaseState) -> Snapshot | None:
     )
 
 
-def forecast_of(policy: Policy, before: Snapshot, now: Snapshot) -> Forecast:
+def forecast_of(
+    policy: Policy, before: Snapshot, now: Snapshot, *, baseline: bool = False
+) -> Forecast:
     """How soon each fault would be seen, and safety shown, at the traffic between two snapshots."""
     seconds = max(now.at - before.at, 1e-9)
     per_second = max(0.0, now.requests - before.requests) / seconds
     error_rate = now.errors / now.requests if now.requests else 0.0
-    return judge.eta(policy, per_second, error_rate, now.buckets)
+    return judge.eta(policy, per_second, error_rate, now.buckets, baseline=baseline)
 
 
 def _forecast(release: Release, state: ReleaseState, before: Snapshot | None) -> None:
@@ -153,5 +173,5 @@ def _forecast(release: Release, state: ReleaseState, before: Snapshot | None) ->
         detail = "production's counters could be read only once: no rate of traffic, no forecast"
         release.record.note("not_foreseen", f"{detail}; {checked.text}")
         return
-    plan = forecast_of(policy, before, now)
+    plan = forecast_of(policy, before, now, baseline=bool(state.baseline))
     release.record.append(ForecastMade(**msgspec.structs.asdict(plan), preflight=checked.text))

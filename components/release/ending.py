@@ -16,7 +16,8 @@ from components.release.marking import mark_promotion, mark_return
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
-from components.release.shifting import blocks_promotion, put_in_force
+from components.release.shifting import blocks_promotion
+from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 from components.release.watching import poll
 
@@ -135,7 +136,7 @@ def restore_champion(
     traffic, name = release.platform.traffic, state.endpoint.name
     # The route itself is asked: a kill may have come between a shift and its line in the record.
     asked = traffic.weights(name)
-    if asked.get(state.candidate) and state.candidate != state.champion:
+    if state.candidate != state.champion and any(asked.get(arm) for arm in state.temporary):
         put_in_force(release, state, held, state.way_back)
     else:
         # What was asked is not yet what is in force: an earlier try may have failed in between.
@@ -196,8 +197,11 @@ def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
         # A process that was suspended in the middle of a shift has woken after the end.
         traffic.set_weights(name, keeps)
         traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
-    if state.outcome != "promoted" and state.champion != state.candidate:
-        release.platform.serving.delete(name, state.candidate)
+    over = {*state.temporary} - {state.champion}
+    if state.outcome == "promoted":
+        over.discard(state.candidate)
+    for arm in sorted(over):
+        release.platform.serving.delete(name, arm)
     # If the registry is away the record stays pending: the reaper tries again, and says so.
     with suppress(SluiceError):
         report_end(release, state)

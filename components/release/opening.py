@@ -3,9 +3,11 @@
 import math
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
 from components import bundle
+from components.arms import version_of
 from components.endpoint import Endpoint, refuse_undecidable
 from components.errors import ArtifactError, InputError, SluiceError
 from components.identity import Identity
@@ -163,8 +165,11 @@ def champion_of(
         name: what the candidate is called there; its number if empty.
     """
     name, champion = name or candidate.version, alias
-    if routed and alias not in routed:
-        champion = max(routed, key=lambda version: routed[version])
+    shares = Counter[str]()
+    for arm, share in routed.items():
+        shares[version_of(arm)] += share
+    if routed and alias not in shares:
+        champion = max(shares, key=lambda version: shares[version])
     if champion is None or (champion == name and not routed):
         return None, "first"
     if champion == name:

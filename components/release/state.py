@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components import record
+from components.arms import baseline_of
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.evaluation.result import EvaluationResult
@@ -36,6 +37,9 @@ class ReleaseState:
     files: Mapping[str, StoredVersion] | None = None
     """The verified files of candidate and champion by name, once they are fetched."""
     evaluation: EvaluationResult | EvaluationSkipped | None = None
+    baseline: str | None = None
+    """The arm that the candidate is compared with at steps below 50%; empty: production itself;
+    None: not decided."""
     deployed: bool = False
     weights: dict[str, int] | None = None
     """The split that was last put in force by this release."""
@@ -79,6 +83,21 @@ class ReleaseState:
         """True when the candidate is watched beside the champion."""
         return self.kind in {"canary", "re-release"}
 
+    def split(self, percent: int) -> dict[str, int]:
+        """The split that gives the candidate ``percent`` of the traffic, and its baseline as much.
+
+        From half of the traffic on production is asked no more than the candidate is: it needs no
+        baseline.
+        """
+        if not self.baseline or 2 * percent >= 100:
+            return self.split_without_baseline(percent)
+        champion = str(self.champion)
+        return {champion: 100 - 2 * percent, self.baseline: percent, self.candidate: percent}
+
+    def split_without_baseline(self, percent: int) -> dict[str, int]:
+        """The split between production and the candidate alone."""
+        return {str(self.champion): 100 - percent, self.candidate: percent}
+
     @property
     def why(self) -> str:
         """The newest verdict's reasons, in one line."""
@@ -93,6 +112,11 @@ class ReleaseState:
     def way_back(self) -> dict[str, int]:
         """The split that gives production its traffic back; empty: there was no production."""
         return {self.champion: 100} if self.champion else {}
+
+    @property
+    def temporary(self) -> tuple[str, ...]:
+        """The arms that a release which ends without promotion leaves nothing of."""
+        return (self.candidate, *([baseline_of(self.champion)] if self.champion else ()))
 
     def identity(self, version: str) -> Identity:
         """What the version of that name is."""
@@ -159,6 +183,8 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
             changes = {
                 "files": {name: _stored(state, name, found) for name, found in files.items()}
             }
+        case record.BaselineSet(arm=arm):
+            changes = {"baseline": arm}
         case record.Deployed():
             changes = {"deployed": True}
         case record.WeightsSet(weights=weights):

@@ -9,10 +9,12 @@ from components import judge
 from components.errors import PlatformError, Unreachable
 from components.judge import Poll, Sample, Verdict
 from components.platform import Clock, Reading
+from components.release import baseline
 from components.release.context import Release, records_failure
 from components.release.lease import HeldLease
 from components.release.restoring import give_back
 from components.release.results import Watched
+from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 
 MAX_AGE_POLLS = 2.0
@@ -84,6 +86,7 @@ class _Watch:
         self.state = release.state()
         self.stopwatch = _Stopwatch(self.state, release.clock)
         self._judged = replayed(self.state)
+        self.baseline = baseline.Check(self.state) if self.state.baseline else None
 
     def take(self) -> Verdict:
         """Take a poll, judge it, and record both.
@@ -94,6 +97,7 @@ class _Watch:
         release, state = self._release, self.state
         endpoint = state.endpoint
         versions = [str(state.champion), state.candidate]
+        versions += [state.baseline] if state.baseline else []
         weights = release.platform.traffic.weights(endpoint.name)
         max_age = max(MIN_MAX_AGE_S, MAX_AGE_POLLS * endpoint.release.poll)
         try:
@@ -109,6 +113,8 @@ class _Watch:
         judged, verdict = judge.observe(endpoint.release.policy(), self._judged, taken)
         release.record.append(taken, verdict)
         self._judged = judged
+        if self.baseline:
+            self.baseline.take(taken)
         return verdict
 
 
@@ -130,6 +136,7 @@ def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
                 watching = _Watch(release)
             renewed_at = release.clock.monotonic()
             held.renew()
+            watching = _with_baseline(release, held, watching, percent)
             verdict = watching.take()
             recorded, recorded_at = True, renewed_at
         except Unreachable as error:
@@ -145,6 +152,19 @@ def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
                 f"the candidate has {verdict.step:g}% of the traffic instead of {percent}%:"
                 " somebody else moved it, so nothing can be watched"
             )
+
+
+def _with_baseline(release: Release, held: HeldLease, watching: _Watch, percent: int) -> _Watch:
+    """The watch; its baseline, if that fails its users, gives its share back to production."""
+    state = watching.state
+    if watching.baseline is None or state.baseline not in state.split(percent):
+        return watching
+    why = watching.baseline.fault or baseline.unready(release, state)
+    if not why:
+        return watching
+    put_in_force(release, state, held, state.split_without_baseline(percent))
+    baseline.end(release, state, why)
+    return _Watch(release)
 
 
 def _turn_back_unrecorded(release: Release, held: HeldLease, how_long: str) -> None:

@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from components.report import formatting, plot
+from components.report.events import Event
 from components.report.evidence_charts import against, safety
 from components.report.frame import Figure, Key, Tick, columns, framed
 from components.report.plot import Area, Scale
 from components.report.pooling import pooled, trailing
-from components.report.timeline import Event, Point, Span, Timeline, p95
+from components.report.timeline import Point, Span, Timeline, p95
 
 POINTS = 240
 """Points in a plot, at most about; more polls are pooled."""
@@ -67,7 +68,7 @@ def _names(timeline: Timeline) -> tuple[Key, Key]:
     """The legend of both versions."""
     return (
         Key("line candidate", f"candidate, version {timeline.state.candidate}"),
-        Key("line champion", f"production, version {timeline.state.champion}"),
+        Key("line champion", f"{timeline.compared}, version {timeline.state.champion}"),
     )
 
 
@@ -115,11 +116,15 @@ def _requests(timeline: Timeline, x: Scale, lines: Sequence[Point]) -> Figure:
     )
 
 
+def _stage(point: Point) -> tuple[float, bool]:
+    return point.share, point.baseline
+
+
 def _places(points: Sequence[Point], value: Callable[[Point], float | None]) -> list[plot.Place]:
     """The value after each poll, with a gap where a step begins."""
     places: list[plot.Place] = []
     for before, point in pairwise([None, *points]):
-        if before and point and before.share != point.share:
+        if before and point and _stage(before) != _stage(point):
             places.append((before.t, None))
         if point:
             places.append((point.t, value(point)))
@@ -148,7 +153,10 @@ def _both(
 def _compare(point: Point, said: Callable[[Span], str]) -> str:
     ours = said(point.candidate) if point.candidate else "not read"
     theirs = said(point.champion) if point.champion else "not read"
-    return f"candidate {ours}, production {theirs}"
+    if not point.baseline:
+        return f"candidate {ours}, production {theirs}"
+    production = said(point.production) if point.production else "not read"
+    return f"candidate {ours}, baseline {theirs}, production {production}"
 
 
 def _errors(
@@ -208,7 +216,7 @@ def _latency(
         key="latency",
         title="p95 latency",
         note=f"{note} What is beyond the scale sits on its edge.",
-        legend=(*_names(timeline), Key("rule", f"limit: {ratio:g} times production's")),
+        legend=(*_names(timeline), Key("rule", f"limit: {ratio:g} times {timeline.compared}'s")),
         shapes=[
             plot.line(area, _places(lines, allowed), "rule"),
             *_both(area, points, lines, value),

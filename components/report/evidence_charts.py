@@ -8,16 +8,6 @@ from components.report.frame import Figure, Key, Tick, columns, framed
 from components.report.plot import Area, Scale
 from components.report.timeline import Point, Timeline
 
-TESTS = (
-    ("latency", "p95 over the ratio"),
-    ("limit", "failures over the limit"),
-    ("relative", "failures worse than production"),
-    ("split", "split not as asked"),
-)
-
-
-SAFE = (("safe", "failures below the limit"), ("p95_safe", "p95 not much above production's"))
-
 
 def _exponents(points: Sequence[Point], test: str) -> list[plot.Place]:
     """Log10 E of a test after each poll."""
@@ -88,7 +78,12 @@ def against(timeline: Timeline, x: Scale, points: Sequence[Point]) -> Figure:
         timeline,
         x,
         points,
-        TESTS,
+        (
+            ("latency", "p95 over the ratio"),
+            ("limit", "failures over the limit"),
+            ("relative", f"failures worse than {timeline.compared}"),
+            ("split", "split not as asked"),
+        ),
         190,
         key="evidence",
         title="Evidence against the candidate (E, log scale)",
@@ -104,7 +99,10 @@ def safety(timeline: Timeline, x: Scale, points: Sequence[Point]) -> Figure:
         timeline,
         x,
         points,
-        SAFE,
+        (
+            ("safe", "failures below the limit"),
+            ("p95_safe", f"p95 not much above {timeline.compared}'s"),
+        ),
         110,
         key="safety",
         title="Evidence that it is safe (E, log scale)",

@@ -6,6 +6,7 @@ from components.evaluation import EvaluationResult
 from components.judge import Evidence, Verdict
 from components.record import (
     AliasSet,
+    BaselineSet,
     Deployed,
     Ended,
     EvaluationSkipped,
@@ -70,8 +71,14 @@ def _action(line: Line) -> str:
             return f"fetched and verified version {version}"
         case Deployed(versions=versions):
             return f"served versions {', '.join(versions)}"
+        case BaselineSet(arm=arm, reason=reason):
+            compared = f"also with {formatting.arm(arm)}" if arm else "with production alone"
+            return f"the candidate is compared {compared}: {reason}"
         case WeightsSet(weights=weights, applied_s=applied):
-            shares = ", ".join(f"version {v} {w}%" for v, w in weights.items()) or "no route"
+            shares = (
+                ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in weights.items())
+                or "no route"
+            )
             return f"set traffic: {shares}; in force after {1000 * applied:.0f} ms"
         case AliasSet(alias=alias, version=version):
             return f"moved alias {alias} to version {version}"

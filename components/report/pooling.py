@@ -16,7 +16,7 @@ def pooled(points: Sequence[Point], most: int) -> tuple[Point, ...]:
         return tuple(points)
 
     def stretch(point: Point) -> tuple[Any, ...]:
-        return (point.share, point.champion is None, point.candidate is None)
+        return (point.share, point.baseline, point.champion is None, point.candidate is None)
 
     result = []
     for _, group in groupby(points, key=stretch):
@@ -35,6 +35,8 @@ def _merged(points: Sequence[Point]) -> Point:
         candidate=merged_span([point.candidate for point in points]),
         verdict=verdicts[-1] if verdicts else None,
         polls=sum(point.polls for point in points),
+        baseline=points[-1].baseline,
+        production=merged_span([point.production for point in points]),
     )
 
 
@@ -58,6 +60,7 @@ def trailing(points: Sequence[Point], seconds: float) -> tuple[Point, ...]:
                 point,
                 champion=point.champion and merged_span([p.champion for p in inside]),
                 candidate=point.candidate and merged_span([p.candidate for p in inside]),
+                production=point.production and merged_span([p.production for p in inside]),
             )
         )
     return tuple(result)

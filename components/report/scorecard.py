@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from components.evaluation.result import InputsResult
-from components.judge import P95_MARGIN, Test
+from components.judge import P95_MARGIN, Evidence, Test, Verdict
 from components.report import formatting
 from components.report.timeline import Timeline
 
@@ -36,7 +36,6 @@ def scorecard(timeline: Timeline) -> tuple[Row, ...]:
     found, policy = verdict.evidence, timeline.state.endpoint.release.policy()
     ours, theirs = found.candidate, found.champion
     limit = formatting.percent(policy.error_rate)
-    share = "none" if found.observed_share is None else f"{found.observed_share:.1f}%"
     allowed = policy.p95_ratio * theirs.p95_ms if theirs.p95_ms else None
     below = found.p95.safe_ratio if found.p95 else policy.p95_ratio * P95_MARGIN
     return (
@@ -44,17 +43,17 @@ def scorecard(timeline: Timeline) -> tuple[Row, ...]:
             "Requests",
             formatting.count(ours.requests),
             formatting.count(theirs.requests),
-            f"{verdict.step:g}% of the traffic; got {share}",
+            _share(verdict, found),
             (_bar("split is not as asked", found.split, "bad"),),
         ),
         Row(
             "Failed",
             formatting.failed(ours),
             formatting.failed(theirs),
-            f"at most {limit}, or no worse than production",
+            f"at most {limit}, or no worse than {found.beside}",
             (
                 _bar(f"over {limit}", found.limit, "bad"),
-                _bar("worse than production", found.relative, "bad"),
+                _bar(f"worse than {found.beside}", found.relative, "bad"),
                 _bar(f"below {limit}", found.safe, "good"),
             ),
         ),
@@ -62,13 +61,21 @@ def scorecard(timeline: Timeline) -> tuple[Row, ...]:
             "p95 latency",
             formatting.ms(ours.p95_ms),
             formatting.ms(theirs.p95_ms),
-            f"at most {policy.p95_ratio:g} times production's, {formatting.ms(allowed)}",
+            f"at most {policy.p95_ratio:g} times {found.beside}'s, {formatting.ms(allowed)}",
             (
                 _bar(f"over {policy.p95_ratio:g} times", found.latency, "bad"),
                 _bar(f"below {below:.3g} times", found.p95_safe, "good"),
             ),
         ),
     )
+
+
+def _share(verdict: Verdict, found: Evidence) -> str:
+    """What the candidate was asked to get, and got."""
+    got = "none" if found.observed_share is None else f"{found.observed_share:.1f}%"
+    if found.beside == "production":
+        return f"{verdict.step:g}% of the traffic; got {got}"
+    return f"{verdict.step:g}% of the traffic, as the baseline; got {got} of both's requests"
 
 
 def evaluation(timeline: Timeline) -> tuple[Row, ...]:

@@ -7,7 +7,7 @@ import msgspec
 from components.judge import Growth
 from components.release.state import ReleaseState
 from components.report import formatting
-from components.report.timeline import Timeline, p95
+from components.report.timeline import Step, Timeline, p95
 
 
 def summary(timeline: Timeline) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def summary(timeline: Timeline) -> dict[str, Any]:
                 "ended": step.ended,
                 "candidate": _arm(timeline, step.candidate),
                 "champion": _arm(timeline, step.champion),
+                **_beside(timeline, step),
                 "decision": step.verdict.decision if step.verdict else None,
             }
             for step in timeline.steps
@@ -53,6 +54,11 @@ def summary(timeline: Timeline) -> dict[str, Any]:
         "last_hash": timeline.last_hash,
         **_later(timeline),
     }
+
+
+def _beside(timeline: Timeline, step: Step) -> dict[str, Any]:
+    """Production, where `champion` is its baseline."""
+    return {} if step.production is None else {"production": _arm(timeline, step.production)}
 
 
 def _identities(state: ReleaseState) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from components.judge import budget
 from components.printing import printable
+from components.record import BaselineSet
 from components.report import formatting, line
 from components.report.scorecard import Bar, evaluation, scorecard
 from components.report.timeline import Timeline, p95
@@ -25,6 +26,7 @@ def show(console: Console, timeline: Timeline, record: str) -> None:
         ("What decided" if timeline.state.outcome else "Where it stands", _scorecard(timeline)),
         ("Evidence", _evidence(timeline)),
         ("Steps", _steps(timeline)),
+        ("Compared with", _compared(timeline)),
         ("Forecast", _forecast(timeline)),
         ("Evaluation", _evaluation(timeline)),
         ("Events", _events(timeline)),
@@ -69,7 +71,7 @@ def _scorecard(timeline: Timeline) -> RenderableType | None:
     rows = scorecard(timeline)
     if not rows:
         return None
-    table = _table("", "candidate", "production")
+    table = _table("", "candidate", timeline.compared)
     table.add_column("rule")
     for row in rows:
         table.add_row(Text(row.name), row.candidate, row.champion, row.rule)
@@ -105,10 +107,15 @@ def _steps(timeline: Timeline) -> RenderableType | None:
     for step in timeline.steps:
         took = formatting.duration(step.ended - step.began)
         got = "-" if step.observed is None else f"{step.observed:.1f}%"
-        for version, growth, rest in (
+        champion = str(timeline.state.champion)
+        beside = step.production is not None
+        arms = [
             (timeline.state.candidate, step.candidate, (f"{step.percent:g}%", got)),
-            (str(timeline.state.champion), step.champion, ("", "")),
-        ):
+            (f"{champion}, baseline" if beside else champion, step.champion, ("", "")),
+        ]
+        if step.production:
+            arms.append((champion, step.production, ("", "")))
+        for version, growth, rest in arms:
             table.add_row(
                 rest[0],
                 _plain(version),
@@ -132,6 +139,16 @@ def _evaluation(timeline: Timeline) -> RenderableType:
         table.add_row(row.name, row.candidate, *champion, row.rule)
     warnings = timeline.evaluation.warnings if timeline.evaluation else ()
     return Group(table, *(_plain(f"Warning: {warning}") for warning in warnings))
+
+
+def _compared(timeline: Timeline) -> RenderableType | None:
+    """Whether there was a baseline, and why."""
+    lines = [
+        _plain(f"{formatting.clock(done.t)}: {line.action(done.line)}")
+        for done in timeline.actions
+        if isinstance(done.line.body, BaselineSet)
+    ]
+    return Group(*lines) if lines else None
 
 
 def _forecast(timeline: Timeline) -> RenderableType | None:

@@ -11,22 +11,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from components import record
+from components import judge, record
 from components.errors import InputError
 from components.evaluation import EvaluationResult
 from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
     AliasSet,
+    BaselineSet,
     Deployed,
     EvaluationSkipped,
     Fetched,
     ForecastMade,
     Line,
-    Noted,
     Unknown,
     WeightsSet,
 )
 from components.release.state import ReleaseState, fold
+from components.report.events import Event, events_of
 
 _LARGEST = 2.0**53
 """Up to here a double counts by ones."""
@@ -35,7 +36,7 @@ _SHORTEST_S = 0.001
 _LONGEST_S = 1e9
 """Thirty years."""
 
-ACTIONS = (Fetched, Deployed, WeightsSet, AliasSet, Unknown)
+ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Unknown)
 
 
 class Span(NamedTuple):
@@ -64,19 +65,26 @@ class Point:
     share: float
     """Percent of traffic asked for the candidate."""
     champion: Span | None
-    """None where it was not read."""
+    """Of the arm that the candidate was compared with; None where it was not read."""
     candidate: Span | None
     verdict: Verdict | None
     """The newest in the interval."""
     polls: int = 1
+    baseline: bool = False
+    """That arm is the champion's baseline."""
+    production: Span | None = None
+    """Of production beside a baseline; None where there was none, and where it was not read."""
 
     @property
     def observed(self) -> float | None:
         """Percent of requests that the candidate got."""
-        if self.champion is None or self.candidate is None:
-            return None
-        ours, theirs = self.candidate.growth.requests, self.champion.growth.requests
-        return 100 * ours / (ours + theirs) if ours + theirs else None
+        spans = [self.candidate, self.champion, *([self.production] if self.baseline else [])]
+        counts = [span.growth.requests for span in spans if span]
+        return _first_percent(counts) if len(counts) == len(spans) else None
+
+
+def _first_percent(counts: Sequence[float]) -> float | None:
+    return 100 * counts[0] / sum(counts) if sum(counts) else None
 
 
 @dataclass(frozen=True)
@@ -95,25 +103,17 @@ class Step:
     began: float
     ended: float
     champion: Growth
+    """Of the arm that the candidate was compared with."""
     candidate: Growth
     verdict: Verdict | None
+    production: Growth | None = None
+    """Of production beside a baseline."""
 
     @property
     def observed(self) -> float | None:
         """Percent of requests that the candidate got."""
-        total = self.candidate.requests + self.champion.requests
-        return 100 * self.candidate.requests / total if total else None
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened besides the plan; equal neighbours are one event."""
-
-    name: str
-    detail: str
-    first: float
-    last: float
-    times: int
+        arms = (self.candidate, self.champion, self.production or Growth())
+        return _first_percent([arm.requests for arm in arms])
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,13 @@ class Timeline:
         return shared[-1] if shared else None
 
     @property
+    def compared(self) -> str:
+        """Whom the candidate was compared with, in the order of the steps."""
+        watched = [point for point in self.points if 0 < point.share < 100]
+        found = dict.fromkeys("the baseline" if p.baseline else "production" for p in watched)
+        return ", then ".join(found) or "production"
+
+    @property
     def exposed(self) -> Step | None:
         """All watched steps together; its percent is the highest share asked."""
         if not self.steps:
@@ -179,6 +186,7 @@ class Timeline:
             champion=total(step.champion for step in self.steps),
             candidate=total(step.candidate for step in self.steps),
             verdict=self.steps[-1].verdict,
+            production=total(step.production for step in self.steps if step.production),
         )
 
 
@@ -206,7 +214,7 @@ def timeline_of(lines: Sequence[Line]) -> Timeline:
         steps=_steps(points),
         splits=_splits(state, lines),
         rulings=_rulings(points),
-        events=_events(state, lines),
+        events=events_of(lines),
         actions=_actions(state, lines, ACTIONS),
         later=_actions(state, lines, (Unknown,)),
     )
@@ -227,16 +235,31 @@ def _points(
         poll = line.body
         _refuse_uncounted(line.seq + 1, poll)
         began = max(counted.t, 0.0)
-        share = _share(state, poll)
-        counted, delta = ingest(policy, counted, poll, share)
-        spans: list[Span | None] = []
-        for version, interval in (("champion", delta.champion), ("candidate", delta.candidate)):
-            since = read_at.get(version)
+        split = judge.split_of(counted, poll) or judge.Split(0.0, 0.0, baseline=False)
+        counted, delta = ingest(policy, counted, poll, split)
+        spans: dict[str, Span | None] = {}
+        for arm, interval in (
+            ("production", delta.production),
+            ("baseline", delta.champion),
+            ("candidate", delta.candidate),
+        ):
+            since = read_at.get(arm)
             seen = interval.read and since is not None
-            spans.append(Span(interval.growth, poll.t - (since or 0.0)) if seen else None)
+            spans[arm] = Span(interval.growth, poll.t - (since or 0.0)) if seen else None
             if interval.read:
-                read_at[version] = poll.t
-        points.append(Point(began, poll.t, share, spans[0], spans[1], verdict=None))
+                read_at[arm] = poll.t
+        points.append(
+            Point(
+                began,
+                poll.t,
+                split.share,
+                spans["baseline" if split.baseline else "production"],
+                spans["candidate"],
+                verdict=None,
+                baseline=split.baseline,
+                production=spans["production"] if split.baseline else None,
+            )
+        )
     return tuple(points), counted.ledger.edges
 
 
@@ -253,11 +276,6 @@ def _refuse_uncounted(number: int, poll: Poll) -> None:
             raise InputError(f"line {number}: a counter beyond {_LARGEST:g}: none counts so far")
     if poll.t > _LONGEST_S:
         raise InputError(f"line {number}: a poll after {poll.t:g} s: no release lasts so long")
-
-
-def _share(state: ReleaseState, poll: Poll) -> float:
-    total = sum(poll.weights.values())
-    return 100 * poll.weights.get(state.candidate, 0.0) / total if total else 0.0
 
 
 def total(growths: Iterable[Growth]) -> Growth:
@@ -285,9 +303,16 @@ def _steps(points: Sequence[Point]) -> tuple[Step, ...]:
                 champion=total(p.champion.growth for p in inside if p.champion),
                 candidate=total(p.candidate.growth for p in inside if p.candidate),
                 verdict=next(reversed(decided or verdicts), None),
+                production=_production(inside),
             )
         )
     return tuple(steps)
+
+
+def _production(points: Sequence[Point]) -> Growth | None:
+    """What production did beside a baseline; None without one."""
+    beside = [point for point in points if point.baseline]
+    return total(p.production.growth for p in beside if p.production) if beside else None
 
 
 def _splits(state: ReleaseState, lines: Sequence[Line]) -> tuple[Split, ...]:
@@ -328,19 +353,6 @@ def _actions(
         return newer and bool(line.unknown_fields())
 
     return tuple(Action(line.at - state.started_at, line) for line in lines if shown(line))
-
-
-def _events(state: ReleaseState, lines: Sequence[Line]) -> tuple[Event, ...]:
-    events: list[Event] = []
-    for line in lines:
-        if not isinstance(line.body, Noted):
-            continue
-        name, detail, t = line.body.event, line.body.detail, line.at - state.started_at
-        if events and (events[-1].name, events[-1].detail) == (name, detail):
-            events[-1] = replace(events[-1], last=t, times=events[-1].times + 1)
-        else:
-            events.append(Event(name, detail, t, t, 1))
-    return tuple(events)
 
 
 def p95(edges: Sequence[float], growth: Growth) -> float | None:

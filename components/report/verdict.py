@@ -53,7 +53,7 @@ def _arms(evidence: Evidence, champion: str, candidate: str) -> Table:
         table.add_column(column, justify="left" if column == "version" else "right")
     for role, version, arm in (
         ("candidate", candidate, evidence.candidate),
-        ("production", champion, evidence.champion),
+        (evidence.beside.removeprefix("the "), champion, evidence.champion),
     ):
         p95 = "-" if arm.p95_ms is None else f"{arm.p95_ms:.4g} ms"
         name = Text(printable(f"{role} {version}"))
@@ -66,14 +66,15 @@ def _tests(evidence: Evidence) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("evidence that", "E", "needed"):
         table.add_column(column, justify="left" if column.startswith("ev") else "right")
+    beside = evidence.beside
     for claim, test in (
         ("the error rate is over the limit", evidence.limit),
-        ("the error rate is worse than production's", evidence.relative),
-        ("more requests are refused than production's", evidence.refused),
+        (f"the error rate is worse than {beside}'s", evidence.relative),
+        (f"more requests are refused than {beside}'s", evidence.refused),
         ("the p95 is worse than the ratio allows", evidence.latency),
         ("the traffic is not split as the weights say", evidence.split),
         ("the error rate is below the limit", evidence.safe),
-        ("the p95 is not much worse than production's", evidence.p95_safe),
+        (f"the p95 is not much worse than {beside}'s", evidence.p95_safe),
     ):
         if test is None:
             continue

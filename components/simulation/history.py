@@ -46,6 +46,11 @@ class Recent:
         self.below = (history.requests - history.slower[:, 0, edges]) * scale[:, None]
         """Answers at most as slow as each edge."""
 
+    def fade(self) -> None:
+        """`components.judge.latency.faded`: what is known is of another arm."""
+        kept = np.minimum(constants.MIN_TAIL_PAST / np.maximum(self.answers, 1), 1.0)
+        self.answers, self.below = kept * self.answers, kept[:, None] * self.below
+
     def add(self, answers: Floats, slower: Floats) -> None:
         """One more poll; without answers nothing fades."""
         room = (constants.RECENT_LATENCIES - answers) / np.maximum(self.answers, 1)

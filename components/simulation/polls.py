@@ -3,12 +3,14 @@
 import msgspec
 import numpy as np
 
+from components.arms import baseline_of
 from components.judge import Poll, Sample
 from components.simulation import readings
 from components.simulation.scenario import Scenario
-from components.simulation.traffic import Ints, Traffic, generate
+from components.simulation.traffic import Arm, Ints, Traffic, generate
 
 CHAMPION, CANDIDATE = "1", "2"
+BASELINE = baseline_of(CHAMPION)
 _SOURCE = "gateway"
 
 
@@ -35,22 +37,29 @@ def polls(traffic: Traffic, release: int) -> list[Poll]:
             for asked, failed, below, declined, silent in rows
         ]
 
-    def both(name: str) -> Ints:
-        parts = (getattr(traffic.history, name)[release], getattr(traffic.champion, name)[release])
-        return np.concatenate(parts)
-
-    names = ("requests", "errors", "slower", "refused", "unanswered")
-    champion = samples(*map(both, names))
-    candidate = samples(*(getattr(traffic.candidate, name)[release] for name in names))
-    share = traffic.scenario.share
-    first = Poll(0.0, {CHAMPION: 100.0}, {CHAMPION: {_SOURCE: champion[0]}})
-    return [first] + [
-        Poll(
-            float(time),
-            {CHAMPION: 100.0 - share, CANDIDATE: float(share)},
-            {CHAMPION: {_SOURCE: theirs}, CANDIDATE: {_SOURCE: ours}},
+    def counted(*arms: Arm) -> list[Sample]:
+        """The counters of what these arms have counted one after the other."""
+        return samples(
+            *(
+                np.concatenate([getattr(arm, name)[release] for arm in arms])
+                for name in ("requests", "errors", "slower", "refused", "unanswered")
+            )
         )
-        for time, theirs, ours in zip(traffic.times_s, champion[1:], candidate, strict=True)
+
+    of, candidate = traffic.scenario, counted(traffic.candidate)
+    before = counted(traffic.history)[0]
+    split = {CHAMPION: 100.0 - of.share, CANDIDATE: float(of.share)}
+    series = {CHAMPION: counted(traffic.history, traffic.champion)[1:], CANDIDATE: candidate}
+    if of.baseline:
+        # A new predictor has counted nothing before; what production counts on is not simulated.
+        series |= {CHAMPION: [before] * len(candidate), BASELINE: counted(traffic.champion)}
+        split |= {CHAMPION: 100.0 - 2 * of.share, BASELINE: float(of.share)}
+    return [
+        Poll(0.0, {CHAMPION: 100.0}, {CHAMPION: {_SOURCE: before}}),
+        *(
+            Poll(float(time), split, {arm: {_SOURCE: read[at]} for arm, read in series.items()})
+            for at, time in enumerate(traffic.times_s)
+        ),
     ]
 
 

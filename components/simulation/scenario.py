@@ -41,6 +41,14 @@ class Scenario(Strict):
     """The candidate's latency over the champion's, at every quantile, once the fault has begun."""
     earlier_ratio: float = Field(1.0, ge=0.1, le=20)
     """The champion's latency in the hour before the release over what it is while it is judged."""
+    load: float = Field(0.0, ge=-0.9, le=20)
+    """How much longer a predictor takes that is asked everything than one that is asked nothing, as
+    a share of that one's latency; below 0: the more it is asked the quicker it is (warm caches)."""
+    cold: float = Field(0.0, ge=0, le=20)
+    """How much longer a new predictor takes at first, likewise; half of it is over every 2
+    minutes."""
+    baseline: bool = False
+    """The candidate is compared with a new predictor of the champion, asked as often as it is."""
     burst: float = Field(0.0, ge=0, lt=1)
     """Correlation of any two requests' failures inside one poll (beta-binomial)."""
     wobble: float = Field(0.0, ge=0, le=1)
@@ -64,6 +72,8 @@ class Scenario(Strict):
     def _in_order(self) -> "Scenario":
         if self.until is not None and self.until <= self.onset:
             raise ValueError("the fault must end after its onset")
+        if self.baseline and 2 * self.share >= 100:
+            raise ValueError("a baseline has the candidate's share, so that must be below 50")
         if self.polls < 1:
             raise ValueError("the watch must hold at least one poll")
         return self
@@ -72,6 +82,11 @@ class Scenario(Strict):
     def refuses(self) -> bool:
         """Any request is refused."""
         return self.refused > 0 or self.baseline_refused > 0
+
+    @property
+    def paired(self) -> float:
+        """The candidate's share, 0 to 1, of what it and the arm that it is compared with get."""
+        return 0.5 if self.baseline else self.share / 100
 
     @property
     def polls(self) -> int:
@@ -91,6 +106,9 @@ class Scenario(Strict):
             f"readings: {self.readings}" if self.readings != "whole" else "",
             f"latency x{self.latency_ratio:g}" if self.latency_ratio != 1 else "",
             "latency that wobbles" if self.wobble else "",
+            f"latency {self.load:+.0%} by load" if self.load else "",
+            f"latency {self.cold:+.0%} at first" if self.cold else "",
+            "beside a baseline" if self.baseline else "",
             f"latency x{self.earlier_ratio:g} before" if self.earlier_ratio != 1 else "",
             f"{self.rps:g} requests/s",
         ]
@@ -129,6 +147,8 @@ class ScenarioTable(Strict):
 
     title: str
     entries: tuple[Entry, ...] = Field(min_length=1)
+    without_baseline: bool = False
+    """Each scenario, which has a baseline, is shown without one as well."""
 
 
 class FlaggerSettings(Strict):

@@ -1,101 +1,31 @@
 """This project's rule (`components.judge`, method `sequential`) for many releases at once.
 
 The constants and the formulas are those of `components.judge`, in numpy; a test feeds the same
-polls to both and compares every decision and its time. Each formula's source stands in
-`components.judge.evidence`, beside the function of the same name.
+polls to both and compares every decision and its time.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from components.judge import Policy, budget, constants, evidence, judge, latency
 from components.simulation import readings
+from components.simulation.formulas import (
+    Bools,
+    Counts,
+    EProcesses,
+    binomial_bets,
+    effective,
+    intra_poll_correlations,
+    limit_bets,
+    odds_times,
+    two_sample_bets,
+)
 from components.simulation.history import Past, Recent
 from components.simulation.outcome import ERROR, HELD, PROMOTED, ROLLED_BACK, Outcomes
 from components.simulation.polls import CANDIDATE, CHAMPION, polls
 from components.simulation.traffic import Arm, Floats, Ints, Traffic
-
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Counts:
-    """`components.judge.evidence.Count` per release."""
-
-    hits: Floats
-    trials: Floats
-
-
-class EProcesses:
-    """One `components.judge.evidence.EProcess` per release."""
-
-    def __init__(self, releases: int, grid: constants.Grid, polls: int) -> None:
-        self._log_weights = np.array(grid.log_weights)
-        self._log_wealth = np.full((releases, len(grid.values)), -np.inf)
-        self._polls = np.zeros(releases, dtype=np.int64)
-        self._log_start = np.array([evidence.log_start(poll) for poll in range(polls)])
-        self._log_unbet = np.array([evidence.log_not_started(poll) for poll in range(polls + 1)])
-
-    def wager(self, informative: Bools, log_bets: Floats) -> None:
-        """One more poll, for the releases where it is informative."""
-        start = self._log_start[self._polls[informative]][:, None] + self._log_weights
-        wealth = self._log_wealth[informative]
-        self._log_wealth[informative] = np.logaddexp(wealth, start) + log_bets[informative]
-        self._polls[informative] += 1
-
-    def log_e(self) -> Floats:
-        """Log E of each release."""
-        wealth = np.logaddexp.reduce(self._log_wealth, axis=1)
-        return np.asarray(np.logaddexp(wealth, self._log_unbet[self._polls]))
-
-
-def limit_bets(count: Counts, limit: float) -> Floats:
-    """(releases, bets) of `limit_bet`; 0 without requests."""
-    stake = np.array(constants.LIMIT_FRACTIONS.values) / limit
-    excess = count.hits / np.maximum(count.trials, 1) - limit
-    return np.where(count.trials[:, None] > 0, np.log1p(stake * excess[:, None]), 0.0)
-
-
-def binomial_bets(count: Counts, rate: Floats, null_rate: Floats) -> Floats:
-    """(releases, bets) of `binomial_bet`."""
-    hits, misses = count.hits[:, None], (count.trials - count.hits)[:, None]
-    return np.asarray(
-        hits * np.log(rate / null_rate) + misses * np.log((1 - rate) / (1 - null_rate))
-    )
-
-
-def odds_times(share: Floats | float, factor: Floats) -> Floats:
-    """`odds_times` of `components.judge.evidence`, for arrays."""
-    return np.asarray(share * factor / (share * factor + 1 - share))
-
-
-def two_sample_bets(
-    candidate: Counts, champion: Counts, champion_rate: Floats, ratios: constants.Grid
-) -> Floats:
-    """(releases, bets) of `two_sample_bet`; 0 without trials."""
-    base = champion_rate[:, None]
-    raised = odds_times(base, np.array(ratios.values))
-    n_c, n_b = candidate.trials[:, None], champion.trials[:, None]
-    total = n_c + n_b
-    pooled = np.where(total > 0, (n_c * raised + n_b * base) / np.maximum(total, 1), base)
-    return binomial_bets(candidate, raised, pooled) + binomial_bets(champion, base, pooled)
-
-
-def intra_poll_correlations(count: Counts, rate: Floats, past_trials: Floats) -> Floats:
-    """`intra_poll_correlation` per release; meaningless with fewer than 2 trials."""
-    trials = np.maximum(count.trials, 2)
-    variance = trials * rate * (1 - rate) * (1 + trials / np.maximum(past_trials, 1))
-    found = ((count.hits - trials * rate) ** 2 / variance - 1) / (trials - 1)
-    return np.asarray(np.minimum(found, 1.0))
-
-
-def effective(count: Counts, correlation: Floats) -> Counts:
-    """`effective` of `components.judge.evidence`, per release."""
-    design_effect = 1 + np.maximum(count.trials - 1, 0.0) * correlation
-    return Counts(count.hits / design_effect, count.trials / design_effect)
 
 
 class _Pairs:
@@ -161,6 +91,10 @@ class Releases:
         self._traffic, self._policy = traffic, policy
         self._pairs = _Pairs(traffic.edges_ms, policy.p95_ratio)
         self._past, self._recent = Past(traffic.history), Recent(traffic.history, self._pairs.u)
+        if traffic.scenario.baseline:
+            self._recent.fade()
+        self._answers = np.zeros(releases)
+        """Latencies of the arm that is compared with."""
         self._past_refused = Past(traffic.history, refused=True)
         self.limit = EProcesses(releases, constants.LIMIT_FRACTIONS, polls)
         self.relative = EProcesses(releases, constants.ERROR_RATIOS, polls)
@@ -196,7 +130,7 @@ class Releases:
         )
         candidate = self._waiting[0].plus(ours, poll)
         champion = self._waiting[1].plus(theirs, poll)
-        share = self._traffic.scenario.share / 100
+        share = self._traffic.scenario.paired
         due = (theirs.requests + theirs.refused)[:, poll] * share / (1 - share)
         self.due = np.where(candidate.asked > 0, 0.0, self.due + due)
         waits = self._stand_still(candidate, champion) & (self._waited < constants.STILL_POLLS)
@@ -209,7 +143,7 @@ class Releases:
 
     def _stand_still(self, candidate: "_Pending", champion: "_Pending") -> Bools:
         """One version has counted nothing though requests were due."""
-        odds = self._traffic.scenario.share / (100 - self._traffic.scenario.share)
+        odds = self._traffic.scenario.paired / (1 - self._traffic.scenario.paired)
         ours = (candidate.asked == 0) & (champion.asked * odds >= constants.STARVED_NATS)
         theirs = (champion.asked == 0) & (candidate.asked / odds >= constants.STARVED_NATS)
         return np.asarray(ours | theirs)
@@ -268,12 +202,15 @@ class Releases:
         )
         self.p95_safe.wager(comparable, bets)
         telling = comparable & (champion.trials > 1)
+        if self._traffic.scenario.baseline:
+            telling &= self._answers >= constants.MIN_TAIL_PAST
+        self._answers += np.where(comparable, champion.trials, 0.0)
         found = intra_poll_correlations(champion, rate, self._recent.answers)
         sum_ += np.where(telling, found, 0.0)
         number += telling
 
     def _bet_split(self, candidate: Counts) -> None:
-        share = self._traffic.scenario.share / 100
+        share = self._traffic.scenario.paired
         due = (candidate.trials - candidate.hits) * share / (1 - share)
         starved = (candidate.hits == 0) & (due >= constants.STARVED_NATS)
         factors = np.array(constants.SPLIT_FACTORS.values)

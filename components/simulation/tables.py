@@ -52,6 +52,29 @@ def many(done: list[tuple[Entry, Simulation]]) -> Table:
     return table
 
 
+def beside(done: list[tuple[Entry, Simulation, Simulation]]) -> Table:
+    """Scenarios as rows; what Sluice does without a baseline, and with one."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column("\nscenario", ratio=1)
+    for column in ("without:\nrolled back", "\nundecided", "with:\nrolled back", "\nundecided"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("\nkept", justify="right", no_wrap=True)
+    for entry, without, baseline in done:
+        found = without.summary("sluice"), baseline.summary("sluice")
+        shares = [percent(share) for each in found for share in (each.stopped, each.held)]
+        kept = all(holds(expectation, baseline) for expectation in entry.expect)
+        table.add_row(entry.name, *shares, "yes" if kept else "NO")
+    return table
+
+
+def below_beside(releases: int, seed: int) -> list[str]:
+    """What is said below `beside`."""
+    return [
+        f"Share of {releases} releases that Sluice has rolled back (or ended as an error) by the"
+        f" watch's end, or not decided, without and with a baseline; seed {seed}.",
+    ]
+
+
 def below_one(watched: Simulation, on: Simulation | None) -> list[str]:
     """What is said below `one`; ``on`` is the same watched on, where releases were held."""
     seen = f"{watched.releases} releases, seed {watched.seed}"

@@ -25,6 +25,8 @@ MEDIAN_MS = 60.0
 """Lower end of the champion's median. Each release draws its own, at most `MEDIAN_SPREAD` times
 that, so that the p95 falls anywhere between two edges, where they lie densest and where not."""
 MEDIAN_SPREAD = 1.6
+COLD_HALF_S = 120.0
+"""A new predictor has lost half of what makes it slower at first."""
 HISTORY_S = 3600.0
 """The champion's counters have run for this long when a release begins."""
 _TAIL_Z = (0.0, 4.0)
@@ -52,6 +54,7 @@ class Traffic:
     edges_ms: Floats
     candidate: Arm
     champion: Arm
+    """What the candidate is compared with: production, or the baseline."""
     history: Arm
     """The champion before the release; shape (releases, 1)."""
 
@@ -63,9 +66,16 @@ class Traffic:
 
 def edges_ms(scenario: Scenario) -> Floats:
     """The histogram edges in ms that the tails of both versions can reach, then and now."""
-    shifts = (1.0, scenario.latency_ratio, scenario.earlier_ratio)
-    low = MEDIAN_MS * min(shifts) * math.exp(_TAIL_Z[0] * LATENCY_SIGMA)
-    high = MEDIAN_MS * MEDIAN_SPREAD * max(shifts) * math.exp(_TAIL_Z[1] * LATENCY_SIGMA)
+    usual = (0.0, math.log1p(scenario.load))
+    new = math.log1p(scenario.cold) + max(usual) + max(math.log(scenario.latency_ratio), 0.0)
+    before = math.log(scenario.earlier_ratio)
+    shifts = (
+        *(shift + fault for shift in usual for fault in (0.0, math.log(scenario.latency_ratio))),
+        *(shift + before for shift in usual),
+        new,
+    )
+    low = MEDIAN_MS * math.exp(min(shifts) + _TAIL_Z[0] * LATENCY_SIGMA)
+    high = MEDIAN_MS * MEDIAN_SPREAD * math.exp(max(shifts) + _TAIL_Z[1] * LATENCY_SIGMA)
     found = np.array(gateway.EDGES_US) / gateway.PER_MS
     first, last = np.searchsorted(found, low) - 1, np.searchsorted(found, high)
     return np.asarray(found[max(first, 0) : last + 1])
@@ -134,12 +144,19 @@ def generate(scenario: Scenario, rng: np.random.Generator, releases: int) -> Tra
     phase = rng.uniform(0, 2 * math.pi, (releases, 1))
     day = 1 + scenario.diurnal * np.sin(2 * math.pi * times / 86_400 + phase)
     candidate_mean = scenario.rps * scenario.poll * day
-    champion_odds = (100 - scenario.share) / scenario.share
-    history_mean = scenario.rps * HISTORY_S * champion_odds * day[:, :1]
+    production_odds = (100 - scenario.share) / scenario.share
+    champion_odds = 1.0 if scenario.baseline else production_odds
+    history_mean = scenario.rps * HISTORY_S * production_odds * day[:, :1]
 
     edges = edges_ms(scenario)
     log_median = math.log(MEDIAN_MS) + math.log(MEDIAN_SPREAD) * rng.uniform(size=(releases, 1))
     slowed = np.where(faulty, math.log(scenario.latency_ratio), 0.0)
+
+    share = scenario.share / 100
+    warming = np.log1p(scenario.cold * 0.5 ** (times / COLD_HALF_S))
+    candidate_load = math.log1p(scenario.load * share) + warming
+    production_load = np.full_like(times, math.log1p(scenario.load * (1 - share)))
+    champion_load = candidate_load if scenario.baseline else production_load
 
     def beyond(slowdown: Floats) -> Floats:
         wobble = rng.normal(0, scenario.wobble, (releases, scenario.polls))
@@ -156,17 +173,17 @@ def generate(scenario: Scenario, rng: np.random.Generator, releases: int) -> Tra
     )
     theirs = ours if scenario.shared else _Faults(scenario.burst, scenario.baseline_refused, 0.0)
     # An hour holds so many bursts and wobbles that they only widen the spread.
-    earlier = log_median + math.log(scenario.earlier_ratio)
+    earlier = log_median + math.log(scenario.earlier_ratio) + math.log1p(scenario.load)
     history_beyond = _beyond(earlier, edges, math.hypot(LATENCY_SIGMA, scenario.wobble))
     return Traffic(
         scenario=scenario,
         edges_ms=edges,
-        candidate=_arm(rng, candidate_mean, fault_errors, beyond(slowed), ours),
+        candidate=_arm(rng, candidate_mean, fault_errors, beyond(slowed + candidate_load), ours),
         champion=_arm(
             rng,
             candidate_mean * champion_odds,
             champion_errors,
-            beyond(slowed if scenario.shared else np.zeros_like(slowed)),
+            beyond(champion_load + (slowed if scenario.shared else 0.0)),
             theirs,
         ),
         history=_arm(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from components import gateway
+from components import arms, gateway
 from local.credentials import Client
 from local.gateway import access
 from local.gateway.access import Route
@@ -92,7 +92,7 @@ def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
     port = backend.grpc_port if grpc else backend.http_port
     host = {
         "endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}},
-        "metadata": {"filter_metadata": {"sluice": {"version": backend.version}}},
+        "metadata": {"filter_metadata": {"sluice": {"version": arms.version_of(backend.version)}}},
     }
     protocol: dict[str, Any] = (
         {"http2_protocol_options": {}} if grpc else {"http_protocol_options": {}}
@@ -125,8 +125,8 @@ def render_routes(
     listed = sorted(routes, key=lambda route: route.endpoint)
     entries = []
     for route in listed:
-        versions = sorted(b.version for b in known if b.endpoint == route.endpoint)
-        entries += _entries(route, versions, clients)
+        served = sorted(b.version for b in known if b.endpoint == route.endpoint)
+        entries += _entries(route, served, clients)
     entries.append(
         _answer({"prefix": "/"}, 404, "no such endpoint: 'sluice status' lists what is served")
     )
@@ -162,8 +162,10 @@ def render_routes(
 
 
 def _entries(
-    route: Route, versions: list[str], clients: Mapping[str, Client]
+    route: Route, served: list[str], clients: Mapping[str, Client]
 ) -> list[dict[str, Any]]:
+    # Who asks for a version gets the predictor of its own name, never its baseline's.
+    versions = [arm for arm in served if arms.version_of(arm) == arm]
     name = re.escape(route.endpoint)
     rest = {"safe_regex": {"regex": f"/v1/models/{name}(:predict)?|/v2/models/{name}{_BELOW}"}}
     infer: dict[str, Any] = {
@@ -190,7 +192,7 @@ def _entries(
     pins += _by_path(route, versions)
     entries = [access.only_for(access.may_pin(clients, route.weights), pin) for pin in pins]
     # A version with 0% stays listed, as long as there is a cluster to list.
-    shares = {v: weight for v, weight in route.weights.items() if weight or v in versions}
+    shares = {arm: weight for arm, weight in route.weights.items() if weight or arm in served}
     if shares:
         for aside, of_rest, of_grpc in (
             (False, {**infer, "headers": [post]}, grpc_infer),
@@ -241,10 +243,10 @@ def _forward(
 ) -> dict[str, Any]:
     shares = [
         {
-            "name": gateway.backend(route.endpoint, version, grpc=grpc, aside=aside),
+            "name": gateway.backend(route.endpoint, arm, grpc=grpc, aside=aside),
             "weight": weight,
         }
-        for version, weight in sorted(weights.items())
+        for arm, weight in sorted(weights.items())
     ]
     return {
         "match": match,

@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from components import bundle
-from components.endpoint import Endpoint
+from components.arms import version_of
+from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
-from components.platform import Files, Readiness, StoredVersion
+from components.platform import Files, Readiness, Room, StoredVersion
 from components.predictor.arguments import arguments
-from local import predictors
+from components.predictor.scheduling.cores import available_cores
+from local import predictors, room
 from local.files import last_lines, locked, read_json, replace_json
 from local.gateway import admin, discovery
 from local.home import Home
@@ -39,7 +41,7 @@ def program(endpoint: Endpoint, backend: Backend, folder: Path) -> Program:
         "components.predictor",
         f"--bundle={folder}",
         f"--model-name={endpoint.name}",
-        f"--model-version={backend.version}",
+        f"--model-version={version_of(backend.version)}",
         "--host=127.0.0.1",
         f"--http-port={backend.http_port}",
         f"--grpc-port={backend.grpc_port}",
@@ -67,6 +69,8 @@ class _Kept:
     """How many bytes its log had when it was created."""
     leaving: bool = False
     """It is being deleted: no request may be sent there."""
+    cpu: str = Resources().cpu
+    """What its endpoint's file says that it may use: `room` counts it."""
 
     @property
     def name(self) -> str:
@@ -156,6 +160,7 @@ class LocalServing:
             deadline=endpoint.serving.queue.deadline,
             created=time.time(),
             log_from=log.stat().st_size if log.exists() else 0,
+            cpu=endpoint.serving.resources.cpu,
         )
 
     def _share(self, backend: Backend) -> int:
@@ -196,6 +201,19 @@ class LocalServing:
     def _write_targets(self) -> None:
         with locked(self.home.path / "targets.lock"):
             prometheus_server.write_targets(self.home, predictors.backends(self.home))
+
+    def room(self, endpoint: Endpoint) -> Room:
+        """Whether one predictor more of the endpoint has room on this machine now."""
+        return room.room(
+            [kept.cpu for kept in self._all()],
+            endpoint.serving.resources,
+            available_cores(),
+            room.free_memory(),
+        )
+
+    def _all(self) -> list[_Kept]:
+        contents = [read_json(path) for path in self.home.serving.glob("*.json")]
+        return [msgspec.convert(each, _Kept) for each in contents if each is not None]
 
     def stored(self, endpoint: str, version: str) -> StoredVersion | None:
         """What the predictor was created from; None without one."""

@@ -56,6 +56,17 @@ def test_a_table_of_promises_says_what_was_measured_of_each() -> None:
     assert result["kept"] == all(promise["kept"] for promise in promises)
 
 
+def test_a_baseline_is_shown_beside_what_is_decided_without_one() -> None:
+    result = json.loads(run("--scenarios", "baseline", "--releases", "20", "--json").stdout)
+    found = {each["name"]: each for each in result["results"]}
+    quicker = found["same, 40 % quicker under load, 50/s"]
+    assert quicker["without_baseline"]["rules"]["sluice"]["rolled_back"] == 1
+    assert quicker["rules"]["sluice"]["promoted"] == 1
+    table = run("--scenarios", "baseline", "--releases", "20")
+    assert "without:" in table.stdout
+    assert table.exit_code == (0 if result["kept"] else 1)
+
+
 def test_every_flag_reaches_the_scenario() -> None:
     flags = {
         "rps": "2",
@@ -68,6 +79,8 @@ def test_every_flag_reaches_the_scenario() -> None:
         "readings": "late",
         "latency-ratio": "1.2",
         "earlier-ratio": "3",
+        "load": "-0.2",
+        "cold": "0.6",
         "burst": "0.1",
         "wobble": "0.05",
         "diurnal": "0.5",
@@ -77,7 +90,9 @@ def test_every_flag_reaches_the_scenario() -> None:
         "poll": "30s",
     }
     given = [part for flag, value in flags.items() for part in (f"--{flag}", value)]
-    scenario = json.loads(done("--releases", "2", "--shared", *given, "--json"))["scenario"]
+    scenario = json.loads(done("--releases", "2", "--shared", "--baseline", *given, "--json"))[
+        "scenario"
+    ]
     assert scenario == {
         "rps": 2,
         "share": 20,
@@ -89,6 +104,9 @@ def test_every_flag_reaches_the_scenario() -> None:
         "readings": "late",
         "latency_ratio": 1.2,
         "earlier_ratio": 3,
+        "load": -0.2,
+        "cold": 0.6,
+        "baseline": True,
         "burst": 0.1,
         "wobble": 0.05,
         "diurnal": 0.5,

@@ -18,6 +18,7 @@ from components.platform.memory import World
 from components.record import (
     SCHEMA,
     AliasSet,
+    BaselineSet,
     Body,
     Deployed,
     Ended,
@@ -81,6 +82,7 @@ BODIES: list[tuple[str, Body]] = [
     ("verdict", a_verdict()),
     ("action", Fetched(version="2", files={"2": {"digest": "d", "uri": "u"}})),
     ("action", Deployed(versions=("1", "2"))),
+    ("action", BaselineSet(arm="1-baseline", reason="there is room")),
     ("action", WeightsSet(weights={"1": 90, "2": 10}, applied_s=0.01)),
     ("action", AliasSet(alias="champion", version="2")),
     ("event", Noted("step_failed", 'a "quote", a \\ and a\nline')),

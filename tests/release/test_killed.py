@@ -37,7 +37,17 @@ def alias_refused(found: Scene) -> None:
     found.world.faults.fail("registry.swap_alias", skip=2, times=1, after=True, error=PlatformError)
 
 
+def beside_a_baseline() -> Scene:
+    return quick(steps=[10, 50, 100], baseline=True)
+
+
+def baseline_dies(found: Scene) -> None:
+    found.world.clock.after(20.0, lambda: found.world.crash(NAME, "1-baseline"))
+
+
 PROMOTED = Road(quick, "2")
+BASELINE = Road(beside_a_baseline, "2")
+BASELINE_LOST = Road(beside_a_baseline, "2", baseline_dies)
 ROLLED_BACK = Road(quick, "2", slow)
 TAKEN_BACK = Road(quick, "2", alias_refused)
 FIRST = Road(begin, "1")
@@ -212,3 +222,21 @@ def test_a_write_whose_answer_was_lost_leaves_a_release_that_ends(number: int) -
     outcome = found.one_version("r")
     assert outcome in {ended, "promoted", "error", None}
     assert found.failed() == 0
+
+
+@pytest.mark.parametrize("number", each_call(BASELINE, "serving.create", writes=True))
+def test_the_reaper_leaves_nothing_of_a_baseline(number: int) -> None:
+    found = walk(BASELINE, number)[0]
+    found.recover()
+    assert found.one_version("r") in {"promoted", "error"}
+    assert found.failed() == 0
+
+
+@pytest.mark.parametrize("number", each_call(BASELINE_LOST, "serving.create", writes=True))
+def test_a_resumed_run_goes_on_without_a_baseline_that_died(number: int) -> None:
+    found = walk(BASELINE_LOST, number)[0]
+    found.world.clock.sleep(10)
+    if not found.state("r").outcome:
+        assert found.walk("2", "r", engine="engine 2").outcome == "promoted"
+    found.recover(100)
+    assert found.one_version("r") == "promoted"

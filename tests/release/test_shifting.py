@@ -17,6 +17,7 @@ from components.release import (
     opening,
     operating,
     shifting,
+    splitting,
     watching,
 )
 from components.release.results import Shifted
@@ -59,7 +60,7 @@ def test_the_route_s_limits_are_those_of_the_endpoint_s_file() -> None:
     shift(found)
     limits = present(found.world.proxies.route(NAME)).limits
     deadline = found.endpoint.serving.queue.deadline
-    assert limits == RouteLimits(200, deadline + shifting.ANSWER_MARGIN_S)
+    assert limits == RouteLimits(200, deadline + splitting.ANSWER_MARGIN_S)
 
 
 def test_a_second_call_shifts_nothing() -> None:
@@ -170,7 +171,7 @@ def test_who_was_overtaken_shifts_nothing() -> None:
         held = release.hold(state)
         overtake()
         with pytest.raises(LeaseHeld, match="taken over by engine 2"):
-            shifting.put_in_force(release, state, held, {"1": 90, "2": 10})
+            splitting.put_in_force(release, state, held, {"1": 90, "2": 10})
     assert found.weights == {"1": 100}
 
 

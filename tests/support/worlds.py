@@ -12,6 +12,7 @@ from typing import Any
 import obstore
 import yaml
 
+from components.arms import baseline_of, version_of
 from components.backtest.replay import replay
 from components.endpoint import Endpoint
 from components.errors import SluiceError
@@ -241,7 +242,8 @@ class Scene:
     def failed(self) -> float:
         """Requests of users that failed since the scene began, whoever was to answer them."""
         versions = list(self.world.registry.models[MODEL].versions)
-        read = self.world.platform.metrics.sample(NAME, versions, math.inf)
+        arms = [*versions, *map(baseline_of, versions)]
+        read = self.world.platform.metrics.sample(NAME, arms, math.inf)
         samples = [each for sources in read.versions.values() for each in sources.values()]
         lost = sum(each.errors for each in samples if each)
         return lost + sum(read.unattributed.values()) - self.errors
@@ -269,8 +271,10 @@ class Scene:
         assert [line.kind for line in lines].count("end") == 1
         if weights := of(lines, WeightsSet):
             assert weights[-1].weights == split
+        served = world.serving.versions(NAME)
+        assert [arm for arm in served if version_of(arm) != arm] == []
         if state.outcome != "promoted":
-            assert set(world.serving.versions(NAME)) == set(split)
+            assert set(served) == set(split)
         tags = world.registry.version(MODEL, state.candidate).tags
         assert tags[names.RELEASE_TAG] == release_id
         assert tags[names.OUTCOME_TAG] == state.outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from components.endpoint import Endpoint
 from components.errors import PlatformError
-from components.platform.contract import Readiness, StoredVersion
+from components.platform.contract import Readiness, Room, StoredVersion
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
 from components.platform.waiting import wait_for
@@ -48,7 +48,8 @@ class MemoryServing:
 
     def __init__(self, clock: ManualClock, proxies: Proxies, settle: Callable[[], None]) -> None:
         self.starts: dict[str, Start] = {}
-        """By version; what is not named is ready at once."""
+        """By arm; what is not named is ready at once."""
+        self.has_room = Room(False, "a memory platform has room where a test says so")
         self._clock = clock
         self._proxies = proxies
         self._settle = settle
@@ -84,6 +85,10 @@ class MemoryServing:
         else:
             started()
 
+    def room(self, endpoint: Endpoint) -> Room:
+        """What `has_room` says."""
+        return self.has_room
+
     def stored(self, endpoint: str, version: str) -> StoredVersion | None:
         """What the predictor was created from."""
         found = self._predictors.get((endpoint, version))
@@ -117,7 +122,7 @@ class MemoryServing:
         return self._proxies.asked(endpoint).get(version, 0)
 
     def versions(self, endpoint: str) -> list[str]:
-        """The versions that have a predictor now, ready or not."""
+        """The arms that have a predictor now, ready or not."""
         return [version for name, version in self._predictors if name == endpoint]
 
     def url(self, endpoint: str, version: str) -> str:

@@ -6,13 +6,14 @@ latencies are multiples of the golden ratio, which fill the interval from 0 to 1
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import erf, floor, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
+from components.arms import version_of
 from components.gateway import EDGES_US, PER_MS, milliseconds
 from components.judge import Sample
 from components.metrics import Reading
@@ -43,6 +44,15 @@ class Behaviour:
     """Share of requests that are refused as the client's fault."""
     given_up: float = 0.0
     """Share of the others that get no answer before their clients give up."""
+    cold: float = 0.0
+    """How much longer an arm takes that is never asked: its caches are cold."""
+    load: float = 0.0
+    """How much longer an arm takes for each request that it is asked a second."""
+
+    def at(self, per_second: float) -> "Behaviour":
+        """How an arm answers that is asked so often."""
+        slower = 1 + self.cold / (1 + per_second) + self.load * per_second
+        return replace(self, latency_ms=self.latency_ms * slower, cold=0.0, load=0.0)
 
 
 DOWN = Behaviour(error_rate=1.0, latency_ms=1.0, sigma=0.1)
@@ -127,7 +137,7 @@ class Users:
         self, clock: ManualClock, proxies: Proxies, ready: Callable[[str, str], bool]
     ) -> None:
         self.behaviours: dict[str, Behaviour] = {}
-        """By version; call `settle` before a change."""
+        """By version, or by arm where an arm of it differs; call `settle` before a change."""
         self.rates: dict[tuple[str, str], float] = {}
         """Requests per second by endpoint and protocol; call `settle` before a change."""
         self.counters: dict[tuple[str, str], dict[str, Counter]] = {}
@@ -147,20 +157,26 @@ class Users:
         if seconds <= 0:
             return
         for (endpoint, protocol), per_second in self.rates.items():
+            whole = sum(rate for (asked, _), rate in self.rates.items() if asked == endpoint)
             requests = per_second * seconds / len(self._proxies.names)
             for proxy, weights in self._proxies.shown(endpoint).items():
                 if not weights:
                     self._nowhere(endpoint, requests)
-                for version, share in weights.items():
-                    if asked := requests * share / 100:
-                        self.count(endpoint, version, f"{proxy}/{protocol}", asked)
+                for arm, share in weights.items():
+                    if due := requests * share / 100:
+                        source = f"{proxy}/{protocol}"
+                        self.count(endpoint, arm, source, due, whole * share / 100)
 
-    def count(self, endpoint: str, version: str, source: str, requests: float) -> bool:
-        """Count requests of one version; whether one more of them failed."""
-        sources = self.counters.setdefault((endpoint, version), {})
+    def count(
+        self, endpoint: str, arm: str, source: str, requests: float, per_second: float = 0.0
+    ) -> bool:
+        """Count requests of an arm that is asked so often; whether one more of them failed."""
+        sources = self.counters.setdefault((endpoint, arm), {})
         counter = sources.setdefault(source, self._counter(source))
-        behaviour = self.behaviours.get(version, Behaviour())
-        return counter.add(requests, behaviour if self._ready(endpoint, version) else DOWN)
+        if not self._ready(endpoint, arm):
+            return counter.add(requests, DOWN)
+        of_version = self.behaviours.get(version_of(arm), Behaviour())
+        return counter.add(requests, self.behaviours.get(arm, of_version).at(per_second))
 
     def _nowhere(self, endpoint: str, requests: float) -> None:
         causes = self.unattributed.setdefault(endpoint, {})

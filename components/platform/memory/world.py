@@ -9,10 +9,11 @@ from pathlib import Path
 from obstore.store import MemoryStore
 
 from components import bundle
+from components.arms import version_of
 from components.endpoint import Endpoint
 from components.errors import NoRoom
 from components.gateway import may_pin
-from components.platform.contract import Platform, StoredVersion
+from components.platform.contract import Platform, Room, StoredVersion
 from components.platform.memory.clock import START, ManualClock
 from components.platform.memory.faults import Faults
 from components.platform.memory.proxies import MemoryTraffic, Proxies
@@ -131,6 +132,10 @@ class World:
         """Predictors of the version that are created from now on need that long, or fail so."""
         self.serving.starts[version] = Start(after_s, fails)
 
+    def room(self, why: str, *, enough: bool) -> None:
+        """Let the platform say that one predictor more has room, or that it has not."""
+        self.serving.has_room = Room(enough, why)
+
     def crash(self, endpoint: str, version: str, why: str = "it has died") -> None:
         """Let a predictor fail now: its users get errors until it is created again."""
         self.serving.crash(endpoint, version, why)
@@ -148,20 +153,24 @@ class World:
         sigma: float = Behaviour.sigma,
         refused: float = Behaviour.refused,
         given_up: float = Behaviour.given_up,
+        cold: float = Behaviour.cold,
+        load: float = Behaviour.load,
     ) -> None:
         """Let the version answer so, from now on, at every endpoint.
 
         Args:
-            version: its number.
+            version: its number, or the name of one of its arms.
             error_rate: the share of requests that fail.
             latency_ms: the median of a lognormal; the p95 is exp(1.645 ``sigma``) times as long.
             sigma: the standard deviation of the latency's logarithm.
             refused: the share of requests that it refuses as the client's fault.
             given_up: the share of the others whose clients give up before an answer.
+            cold: how much longer an arm takes that is never asked, as a share of the median.
+            load: how much longer it takes for each request a second that it is asked, likewise.
         """
         self._settle()
-        behaviour = Behaviour(error_rate, latency_ms, sigma, refused, given_up)
-        self._users.behaviours[version] = behaviour
+        answers = Behaviour(error_rate, latency_ms, sigma, refused, given_up, cold, load)
+        self._users.behaviours[version] = answers
 
     def users(self, endpoint: str, per_second: float, protocol: str = "rest") -> None:
         """Let so many users ask the endpoint each second, from now on; 0 ends it."""
@@ -187,12 +196,12 @@ class World:
             if not may_pin(self.gateway.clients()[client], route.weights):
                 return Answer(403)
             return Answer(200 if self._ready(endpoint, pin) else 404, pin)
-        version = self._turn(endpoint, route.weights)
-        failed = self._users.count(endpoint, version, f"{proxy}/rest", 1.0)
-        return Answer(500 if failed else 200, version)
+        arm = self._turn(endpoint, route.weights)
+        failed = self._users.count(endpoint, arm, f"{proxy}/rest", 1.0)
+        return Answer(500 if failed else 200, version_of(arm))
 
     def _turn(self, endpoint: str, weights: Mapping[str, int]) -> str:
-        """Whose turn it is: smooth weighted round robin, so any 100 requests hold the split."""
+        """Which arm's turn it is: smooth weighted round robin, so 100 requests hold the split."""
         turns = self._turns[endpoint]
         for version, share in weights.items():
             turns[version] = turns.get(version, 0) + share

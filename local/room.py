@@ -1,0 +1,58 @@
+"""Whether this machine has room for one predictor more.
+
+Nothing here holds a predictor to what its endpoint's file lets it use, so that is what is counted:
+cores by the files of all predictors that are there, memory as the machine has it free now.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from components.endpoint import Resources
+from components.platform import Room
+
+_UNITS = {"Mi": 2**20, "Gi": 2**30}
+_GIB = 2**30
+
+
+def cores_of(cpu: str) -> float:
+    """Cores in a quantity such as ``1``, ``0.5`` or ``500m``."""
+    return float(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
+
+
+def bytes_of(memory: str) -> int:
+    """Bytes in a quantity such as ``512Mi`` or ``2Gi``."""
+    return int(memory[:-2]) * _UNITS[memory[-2:]]
+
+
+def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that can be had: of the machine, and of the container if that has a limit."""
+    lines = (proc / "meminfo").read_text(encoding="utf-8").splitlines()
+    found = {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
+    free = int(found["MemAvailable"][0]) * 1024
+    try:
+        limit, used = (
+            int((cgroup / name).read_text(encoding="utf-8"))
+            for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):
+        return free  # no container, or one without a limit ("max")
+    return min(free, max(limit - used, 0))
+
+
+def room(there: Iterable[str], wanted: Resources, cores: int, free: int) -> Room:
+    """Whether a predictor that may use ``wanted`` has room.
+
+    Args:
+        there: what each predictor that is there may use of the cores, as in its endpoint's file.
+        wanted: what the new one may use.
+        cores: of the machine.
+        free: bytes of memory.
+    """
+    used = [*map(cores_of, there), cores_of(wanted.cpu)]
+    asked = f"{len(used)} predictors may use {sum(used):g} cores"
+    if sum(used) > cores:
+        return Room(False, f"{asked}, this machine has {cores}")
+    memory = f"{free / _GIB:.1f} GiB of memory are free"
+    if bytes_of(wanted.memory) > free:
+        return Room(False, f"one predictor may use {wanted.memory}, {memory}")
+    return Room(True, f"{asked} of {cores}, and {memory}")
