@@ -27,7 +27,7 @@ from examples.banking77 import MODEL
 ENDPOINT = "demo"
 RPS = 80
 """Users' requests a second, on a machine that is quick enough for them..."""
-SLOWEST_RPS = 30
+SLOWEST_RPS = 60
 QUICK_P95_MS = 10.0
 """...that is, on which version 1 answers so fast in its evaluation; else fewer in proportion: what
 is to be seen is a slow version, not a machine that has more to do than it can."""

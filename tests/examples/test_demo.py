@@ -50,7 +50,7 @@ def test_a_release_under_way_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("p95_ms", "rps"), [(None, 80), (4.0, 80), (10.0, 80), (16.0, 50), (27.0, 30), (900.0, 30)]
+    ("p95_ms", "rps"), [(None, 80), (4.0, 80), (10.0, 80), (12.5, 64), (27.0, 60), (900.0, 60)]
 )
 def test_a_slow_machine_is_asked_less(p95_ms: float | None, rps: int) -> None:
     assert demo.affordable(p95_ms) == rps
