@@ -21,7 +21,9 @@ def test_a_fault_is_a_key_and_what_was_expected() -> None:
 
 
 def test_a_fault_of_the_whole_names_no_key() -> None:
-    assert first_fault(refused(lease="1s")).startswith("lease must be at least three polls")
+    assert first_fault(refused(lease="3s", poll="2s")).startswith(
+        "lease must be at least three polls"
+    )
 
 
 def test_every_fault_is_told() -> None:

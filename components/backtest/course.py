@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from components import record
+from components.arms import baseline_of
 from components.endpoint import Endpoint
 from components.evaluation import EvaluationResult, deviations
 from components.judge import Poll, Verdict
@@ -27,6 +28,8 @@ from components.release.state import fold
 
 _NOTED_BY_HAND = 3
 """From this schema on an operator's reason stands in an event before the end."""
+_BASELINE = 3
+"""From this schema on it is decided whether there is a baseline."""
 _STORED_FILES = 2
 """From this schema on a fetch says what it fetched."""
 
@@ -38,6 +41,8 @@ class Course:
     head: Opened
     endpoint: Endpoint
     evaluation: EvaluationResult | EvaluationSkipped | None = None
+    baseline: str | None = None
+    """The arm beside the candidate; empty: none; None: not decided."""
     deployed: bool = False
     weights: dict[str, int] | None = None
     """The split in force by the record; None: as the release found it."""
@@ -77,9 +82,13 @@ class Course:
             self.verdict is not None and self.verdict.final and self.verdict.decision != "PROMOTE"
         )
 
-    def split(self, percent: float) -> dict[str, float]:
-        """The split of a watched step."""
-        return {str(self.head.champion): 100 - percent, self.head.candidate: percent}
+    def splits(self, percent: float) -> list[dict[str, float]]:
+        """The splits that a watched step may have: the planned one, and without a lost baseline."""
+        champion, candidate = str(self.head.champion), self.head.candidate
+        alone = {champion: 100 - percent, candidate: percent}
+        if not self.baseline or 2 * percent >= 100:
+            return [alone]
+        return [{champion: 100 - 2 * percent, self.baseline: percent, candidate: percent}, alone]
 
     def opened(self) -> Iterator[str]:
         """What of the first line does not fit together, in words."""
@@ -102,16 +111,15 @@ class Course:
             case EvaluationResult() | EvaluationSkipped():
                 yield from self._evaluated(body)
             case Poll():
-                if not self.deployed or not self.watched:
-                    yield "a poll of a release in which nothing is watched yet"
-                if set(body.sources) != {self.head.champion, self.head.candidate}:
-                    yield f"counters of {_versions(body.sources)}: both versions are read, no other"
+                yield from self._polled(body)
             case Verdict():
                 yield from self._judged(body)
             case record.Fetched():
                 yield from self._fetched(body)
             case record.Deployed():
                 yield from self._deployed(body)
+            case record.BaselineSet():
+                yield from self._compared(body)
             case record.WeightsSet():
                 yield from self._shifted(body)
             case record.AliasSet():
@@ -136,10 +144,17 @@ class Course:
             yield "an evaluation before the files were fetched"
         self.evaluation = body
 
+    def _polled(self, body: Poll) -> Iterator[str]:
+        if not self.deployed or not self.watched:
+            yield "a poll of a release in which nothing is watched yet"
+        arms = {self.head.champion, self.head.candidate, self.baseline or None} - {None}
+        if set(body.sources) != arms:
+            yield f"counters of {_versions(body.sources)}, not of {_versions(arms)}"
+
     def _judged(self, body: Verdict) -> Iterator[str]:
         # A final verdict is given again at every later poll, whatever the split is by then.
         if body.decision == "PROMOTE" and body.step not in self.passed:
-            if self.weights != self.split(body.step):
+            if self.weights not in self.splits(body.step):
                 yield f"PROMOTE at {body.step:g} %, the split in force is {_shown(self.weights)}"
             self.passed.add(body.step)
         self.verdict = body
@@ -160,11 +175,23 @@ class Course:
                 yield f"version {version} was fetched with the digest {stored.get('digest')}"
 
     def _deployed(self, body: record.Deployed) -> Iterator[str]:
-        wanted = tuple(v for v in (self.head.champion, self.head.candidate) if v)
+        wanted = tuple(v for v in (self.head.champion, self.head.candidate, self.baseline) if v)
         if body.versions != wanted:
             yield f"versions {_versions(body.versions)} were deployed, not {_versions(wanted)}"
+        if self.watched and self.baseline is None and self.head.schema >= _BASELINE:
+            yield "deployed, and whether there is a baseline was not decided"
         yield from self._unevaluated("deployed")
         self.deployed = True
+
+    def _compared(self, body: record.BaselineSet) -> Iterator[str]:
+        if not self.watched or body.arm not in {"", baseline_of(str(self.head.champion))}:
+            yield f"the baseline {body.arm!r} of a release that has none of that name"
+        decided = self.baseline is not None
+        if decided and (body.arm or not self.baseline):
+            yield "a baseline was decided on before, and may only be lost"
+        if not decided and self.deployed:
+            yield "a baseline was decided on after the candidate was deployed"
+        self.baseline = body.arm
 
     def _unevaluated(self, done: str) -> Iterator[str]:
         if self.evaluation is None or not self.evaluation.passed:
@@ -177,8 +204,8 @@ class Course:
             yield from self._unevaluated("all traffic given")
             if waiting:
                 yield f"all traffic given, and {waiting[0]} % was not passed"
-        elif not back and (not waiting or body.weights != self.split(waiting[0])):
-            wanted = self.split(waiting[0]) if waiting else self.everything
+        elif not back and (not waiting or body.weights not in self.splits(waiting[0])):
+            wanted = self.splits(waiting[0])[0] if waiting else self.everything
             yield f"the split {_shown(body.weights)} follows from no verdict: {_shown(wanted)} does"
         if not back and self.blocked:
             yield f"traffic given to the candidate after the verdict {self._said()}"
@@ -200,7 +227,7 @@ class Course:
             if self.weights != self.everything:
                 yield f"{where}, the split in force is {_shown(self.weights)}"
             self.aliased = True
-        elif not self.steps or self.weights != self.split(self.steps[0]):
+        elif not self.steps or self.weights not in self.splits(self.steps[0]):
             yield f"{where}, the split in force is {_shown(self.weights)}"
 
     def _ended(self, body: Ended) -> Iterator[str]:

@@ -39,7 +39,7 @@ def keep(registry: ModelRegistry, lines: Sequence[Line], content: bytes) -> None
     wanted = {} if value is None else _tags(head.release_id, value)
     ours = head.identity(head.candidate)
     present = _tags_of(registry, ours)
-    if present is None:  # deleted, or registered anew: there is no version to anchor it at
+    if present is None or _is_another(present, ours):  # there is no version to anchor it at
         copy(registry, head.release_id, head.run_id, content)
         return
     for tag, said in wanted.items():
@@ -54,13 +54,16 @@ def keep(registry: ModelRegistry, lines: Sequence[Line], content: bytes) -> None
 
 
 def _tags_of(registry: ModelRegistry, version: Identity) -> Mapping[str, str] | None:
-    """The tags of a version; None if the registry has it no more."""
+    """The tags of the version of that number; None if the registry has none."""
     try:
-        tags = registry.version(version.model, version.version).tags
+        return registry.version(version.model, version.version).tags
     except InputError:
         return None
-    gone = version.digest and tags.get(names.MANIFEST_TAG) != version.digest
-    return None if gone else tags
+
+
+def _is_another(tags: Mapping[str, str], version: Identity) -> bool:
+    """Whether the number is another version's by now."""
+    return bool(version.digest) and tags.get(names.MANIFEST_TAG) != version.digest
 
 
 def copy(registry: ModelRegistry, release_id: str, run_id: str, content: bytes) -> None:

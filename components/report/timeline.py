@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import msgspec
-
 from components import judge, record
-from components.errors import InputError
 from components.evaluation import EvaluationResult
 from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
@@ -27,14 +24,11 @@ from components.record import (
     WeightsSet,
 )
 from components.release.state import ReleaseState, fold
+from components.report.countable import refuse_uncounted
 from components.report.events import Event, events_of
 
-_LARGEST = 2.0**53
-"""Up to here a double counts by ones."""
 _SHORTEST_S = 0.001
 """No two polls of a release are nearer."""
-_LONGEST_S = 1e9
-"""Thirty years."""
 
 ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Unknown)
 
@@ -233,7 +227,7 @@ def _points(
         if not isinstance(line.body, Poll) or line.body.t <= counted.t:
             continue
         poll = line.body
-        _refuse_uncounted(line.seq + 1, poll)
+        refuse_uncounted(line.seq + 1, poll)
         began = max(counted.t, 0.0)
         split = judge.split_of(counted, poll) or judge.Split(0.0, 0.0, baseline=False)
         counted, delta = ingest(policy, counted, poll, split)
@@ -261,21 +255,6 @@ def _points(
             )
         )
     return tuple(points), counted.ledger.edges
-
-
-def _refuse_uncounted(number: int, poll: Poll) -> None:
-    """Refuse what no counter and no clock can have shown: no axis reaches so far.
-
-    Raises:
-        InputError: names the line.
-    """
-    for sample in (each for sources in poll.sources.values() for each in sources.values()):
-        fields = msgspec.structs.asdict(sample) if sample else {}
-        counters = [*fields.pop("buckets", {}).values(), *fields.values()]
-        if any(abs(count) > _LARGEST for count in counters if count is not None):
-            raise InputError(f"line {number}: a counter beyond {_LARGEST:g}: none counts so far")
-    if poll.t > _LONGEST_S:
-        raise InputError(f"line {number}: a poll after {poll.t:g} s: no release lasts so long")
 
 
 def total(growths: Iterable[Growth]) -> Growth:

@@ -29,6 +29,8 @@ UNCHECKED: Mapping[str, str] = {
     r"release\.settings\.(serving|gateway|evaluation\.dataset\.target).*": "nothing follows of it",
     r"release\.settings\.release\.lease": "nothing follows of it",
     r"release\.settings\.release\.judge\.(max_extension|min_requests)": "it decided nothing here",
+    r"release\.settings\.release\.baseline": "it may not be had for many reasons",
+    r"action\.reason": "why there is a baseline or none stands nowhere else",
     r"release\.aliases.*": "what the registry said before stands nowhere else",
     r"release\.versions-": "records of an earlier Sluice have none",
     r"release\.settings\.evaluation\.allow_narrower_inputs": "it decided nothing here",
@@ -185,7 +187,7 @@ SAFE = "every watched step found it safe"
     [
         ("promoted", lambda it: [*it, GIVEN], "after the end"),
         ("promoted", lambda it: [each for each in it if each[0] != "verdict"], "without its verd"),
-        ("promoted", lambda it: it[:6] + it[7:], "a poll without its verdict"),
+        ("promoted", lambda it: it[:7] + it[8:], "a poll without its verdict"),
         ("promoted", lambda it: [each for each in it if each[0] != "poll"], "follow its poll"),
         (
             "promoted",

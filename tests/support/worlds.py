@@ -261,7 +261,8 @@ class Scene:
         if not lines:
             assert release_id not in world.platform.records.releases()
             return None
-        assert replay(lines).findings == ()
+        found = replay(lines).findings
+        assert found == (), [each.text for each in found]
         state = fold(lines)
         production = state.candidate if state.outcome == "promoted" else state.champion
         split = {production: 100} if production else {}
