@@ -14,20 +14,19 @@ from xdist.scheduler import LoadScopeScheduling
 from components.platform import Platform
 from components.registry import Registry
 
-PLATFORM_ROOMS = ("tests/contract/", "tests/examples/", "tests/local/", "tests/registry/")
-"""Rooms whose tests share one platform of the laptop."""
+ROOMS = {
+    "e2e": ("tests/e2e/",),
+    "platform": ("tests/contract/", "tests/examples/", "tests/local/", "tests/registry/"),
+    "models": ("tests/bundle/", "tests/evaluation/", "tests/fuzz/", "tests/predictor/"),
+}
+"""Rooms that share a worker. Those of the first two have one platform of the laptop each."""
 
 
 class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
-    """Three workers for two cores: releases and the platform's servers, which wait, and the rest.
-
-    Each of the first two has one platform, which its tests share.
-    """
+    """Four workers for two cores: releases and servers mostly wait, models and the rest compute."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/e2e/"):
-            return "e2e"
-        return "platform" if nodeid.startswith(PLATFORM_ROOMS) else "others"
+        return next((name for name, rooms in ROOMS.items() if nodeid.startswith(rooms)), "others")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:

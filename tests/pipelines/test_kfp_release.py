@@ -100,7 +100,8 @@ def test_a_release_of_more_steps_than_are_committed_runs_to_its_end(
     steps.write_text(STUBS.format(log=str(tmp_path / "log")))
     for folder in (steps.parent, steps.parent.parent):
         (folder / "__init__.py").touch()
-    monkeypatch.chdir(tmp_path / "stubs")  # where the steps' processes look first
+    monkeypatch.chdir(tmp_path / "stubs")  # where the steps' processes look first...
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)  # ...unless a command was run in this one
 
     local_runner.run(package, {"endpoint": "e", "version": "2", "release_id": "r"})
 
