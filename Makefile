@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh
 demo: $(READY) ## release one good and two bad versions, on real servers, in about 4 minutes
 	$(BIN)/python -m examples.demo
 
-unit: $(READY) ## run the tests that start no server: the fast loop, under a minute
+unit: $(READY) ## run the tests that start no server: the fast loop, a minute and a half
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not servers and not slow and not undisturbed"
 
 test: $(READY) ## run every test, the end-to-end ones included
