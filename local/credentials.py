@@ -56,11 +56,6 @@ def clients(home: Home) -> dict[str, Client]:
     return _clients(home.keys)
 
 
-def client_keys(home: Home) -> dict[str, str]:
-    """The API key of each client of the gateway; see `clients`."""
-    return {name: client.key for name, client in clients(home).items()}
-
-
 def _clients(path: Path) -> dict[str, Client]:
     content = read_json(path)
     if content is None:

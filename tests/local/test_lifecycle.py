@@ -185,7 +185,7 @@ def test_every_socket_is_on_the_loopback_address(up: Home) -> None:
 
 def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(up: Home) -> None:
     secrets = [
-        *credentials.client_keys(up).values(),
+        *(client.key for client in credentials.clients(up).values()),
         credentials.postgres_password(up),
         credentials.s3_keys(up)[1],
         *re.findall('key = "([^/"]+)"', (up.private / "security.toml").read_text()),
@@ -202,7 +202,7 @@ def test_no_secret_is_on_a_command_line_in_an_environment_or_in_a_log(up: Home) 
 
 
 def test_every_file_with_a_secret_is_closed_to_other_users(up: Home) -> None:
-    secret = credentials.client_keys(up)["demo"]
+    secret = credentials.clients(up)["demo"].key
     files = [up.keys, *up.private.iterdir(), up.path / "gateway" / "rds.json"]
     assert secret in files[-1].read_text()
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}

@@ -123,7 +123,7 @@ def stand(
     try:
         with httpx.Client(
             base_url=envoy_server.url(ports.kept(home)),
-            headers={"x-api-key": credentials.client_keys(home)["demo"]},
+            headers={"x-api-key": credentials.clients(home)["demo"].key},
             trust_env=False,
         ) as client:
             yield Stand(platform, home, settings, upstreams, client)

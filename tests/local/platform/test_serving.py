@@ -64,7 +64,7 @@ def infer(home: Home, endpoint: Endpoint) -> httpx.Response:
     return httpx.post(
         f"{envoy_server.url(ports.kept(home))}/v2/models/{endpoint.name}/infer",
         json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["hello"]}]},
-        headers={"x-api-key": credentials.client_keys(home)["demo"]},
+        headers={"x-api-key": credentials.clients(home)["demo"].key},
         trust_env=False,
     )
 
