@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,6 +54,15 @@ class Limits:
         # Each thread has a stack and buffers, most of which are never touched.
         memory = 8 * GIB + cores * GIB // 4 + 8 * size
         return cls(seconds, memory, int(seconds * cores), network=False)
+
+    @classmethod
+    def of_models(cls, folders: Sequence[Path], seconds: float, *, trusted: bool) -> "Limits":
+        """For opening the models in ``folders``: of time alone if their own code may run."""
+        if trusted:
+            return cls(seconds)
+        found = (path for folder in folders for path in folder.rglob("*"))
+        size = sum(path.stat().st_size for path in found if path.is_file())
+        return cls.of_files(size, seconds)
 
 
 class Ended(Exception):

@@ -52,12 +52,7 @@ def _ask(
 ) -> Compared:
     folders = [folder for folder in (bundle, champion) if folder]
     seconds = len(folders) * (_OPENING + DEADLINE * len(data.rows) / concurrency)
-    size = sum(path.stat().st_size for each in folders for path in each.rglob("*"))
-    limits = (
-        confined.Limits(seconds)
-        if serving.allow_pickle
-        else confined.Limits.of_files(size, seconds)
-    )
+    limits = confined.Limits.of_models(folders, seconds, trusted=serving.allow_pickle)
     asked = {
         "bundle": str(bundle.absolute()),
         "champion": str(champion.absolute()) if champion else None,

@@ -39,8 +39,7 @@ def refuse_unservable(folder: Path, allow_pickle: bool = False) -> Trial:
         ArtifactError: it cannot be loaded, or its example cannot be asked or answered; says why.
     """
     before = set(folder.rglob("*"))
-    size = sum(path.stat().st_size for path in before if path.is_file())
-    limits = confined.Limits(_SECONDS) if allow_pickle else confined.Limits.of_files(size, _SECONDS)
+    limits = confined.Limits.of_models([folder], _SECONDS, trusted=allow_pickle)
     asked = {"folder": str(folder.absolute()), "allow_pickle": allow_pickle}
     try:
         said = confined.run(__name__, asked, limits)
