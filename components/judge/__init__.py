@@ -6,7 +6,7 @@ Pure: no clock, network, file or environment. Others import from here, not from 
 from components.judge import budget, constants, evidence, latency
 from components.judge.budget import Budget
 from components.judge.constants import MIN_TAIL_PAST, P95_MARGIN
-from components.judge.growth import Growth, combine
+from components.judge.growth import MAX_COUNT, Growth, combine
 from components.judge.latency import p95_ms
 from components.judge.planning import Eta, Forecast, Preflight, eta, preflight, undecidable
 from components.judge.policy import JudgeSettings, Policy, Steps
@@ -27,6 +27,7 @@ from components.judge.verdict import (
 )
 
 __all__ = [
+    "MAX_COUNT",
     "MAX_POLL_BYTES",
     "MIN_TAIL_PAST",
     "P95_MARGIN",

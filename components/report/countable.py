@@ -3,10 +3,8 @@
 import msgspec
 
 from components.errors import InputError
-from components.judge import Poll
+from components.judge import MAX_COUNT, Poll
 
-_LARGEST = 2.0**53
-"""Up to here a double counts by ones."""
 _LONGEST_S = 1e9
 """Thirty years."""
 
@@ -20,7 +18,7 @@ def refuse_uncounted(number: int, poll: Poll) -> None:
     for sample in (each for sources in poll.sources.values() for each in sources.values()):
         fields = msgspec.structs.asdict(sample) if sample else {}
         counters = [*fields.pop("buckets", {}).values(), *fields.values()]
-        if any(abs(count) > _LARGEST for count in counters if count is not None):
-            raise InputError(f"line {number}: a counter beyond {_LARGEST:g}: none counts so far")
+        if any(abs(count) > MAX_COUNT for count in counters if count is not None):
+            raise InputError(f"line {number}: a counter beyond {MAX_COUNT:g}: none counts so far")
     if poll.t > _LONGEST_S:
         raise InputError(f"line {number}: a poll after {poll.t:g} s: no release lasts so long")
