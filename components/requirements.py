@@ -4,8 +4,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import yaml
 from packaging.requirements import InvalidRequirement, Requirement
+
+from components.bundle import mlmodel
+from components.errors import InputError
+from components.files import read_limited
 
 _MOST = 20
 """Mismatches that are told one by one."""
@@ -46,14 +49,18 @@ def _here() -> tuple[str, str, str]:
 
 def _python_of(folder: Path) -> str:
     try:
-        content = yaml.safe_load((folder / "python_env.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, ValueError):
+        content = mlmodel.parse(_content(folder / "python_env.yaml"))
+    except InputError:
         return ""
     return str(content.get("python") or "") if isinstance(content, dict) else ""
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        return _content(path).decode().splitlines()
+    except (InputError, UnicodeDecodeError):
         return []
+
+
+def _content(path: Path) -> bytes:
+    return read_limited(path, mlmodel.MAX_BYTES, missing="the model has none")

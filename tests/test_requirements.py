@@ -39,7 +39,9 @@ def test_another_python_is_named(tmp_path: Path) -> None:
     assert mismatches(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"[", b"- a", b"python: ["])
+@pytest.mark.parametrize(
+    "content", [b"\xff", b"[", b"- a", b"python: [", b"python: 1" + b":1" * 3000]
+)
 def test_files_that_cannot_be_read_ask_for_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "python_env.yaml").write_bytes(content)
     (tmp_path / "requirements.txt").write_bytes(content)

@@ -98,6 +98,21 @@ class _Loader(yaml.SafeLoader):
         super().flatten_mapping(node)
 
 
+def parse(content: bytes) -> Any:
+    """What YAML of a model's own says, which nobody vouches for.
+
+    Raises:
+        ArtifactError: it is no YAML, or asks for more than any model's file; says why.
+    """
+    try:
+        # Line ends as a file opened for text has them.
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+        return _Loader(text).get_single_data()
+    # Besides its own errors PyYAML lets through what a value's constructor raises.
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError) as error:
+        raise ArtifactError(printable(" ".join(str(error).split())[:300])) from error
+
+
 def read(folder: Path) -> Description:
     """What `MLmodel` in ``folder`` says.
 
@@ -112,14 +127,10 @@ def read(folder: Path) -> Description:
         error=ArtifactError,
     )
     try:
-        # Line ends as a file opened for text has them.
-        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
-        found = _Loader(text).get_single_data()
-    # Besides its own errors PyYAML lets through what a value's constructor raises.
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError) as error:
-        said = printable(" ".join(str(error).split())[:300])
+        found = parse(content)
+    except ArtifactError as error:
         raise ArtifactError(
-            f"{folder}: no MLflow pyfunc model: {NAME} is not readable: {said}: save the model"
+            f"{folder}: no MLflow pyfunc model: {NAME} is not readable: {error}: save the model"
             " again"
         ) from error
     flavors = found.get("flavors") if isinstance(found, dict) else None
