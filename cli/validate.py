@@ -28,6 +28,7 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
         try:
             found = endpoint.load(file)
             endpoint.refuse_undecidable(found)
+            endpoint.refuse_unmeasurable(found)
             say(f"{file}: ok: {found.name} serves {found.model}")
         except InputError as error:
             wrong += 1
