@@ -34,7 +34,7 @@ def text(every_s: int = EVERY_S) -> str:
 
 def file_name(endpoint: str) -> str:
     """The name of the file with an endpoint's own rules."""
-    return f"{endpoint}.rules.yaml"
+    return f"endpoint-{endpoint}.rules.yaml"
 
 
 def of_endpoint(endpoint: Endpoint, namespace: str = NAMESPACE, every_s: int = EVERY_S) -> str:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from dashboards import rules
+from dashboards.rules import slo
 from local.servers.prometheus_server import binary
 from tests.support.endpoints import endpoint
 
@@ -44,6 +44,8 @@ class Case:
     expected: Mapping[int, tuple[Fires, ...]]
     """By seconds since the beginning."""
     name: str = ""
+    holds: tuple[int, Mapping[str, int]] = (0, {})
+    """When which PromQL gives which one value."""
 
 
 def series(name: str, **labels: str) -> str:
@@ -78,8 +80,9 @@ def wanted(name: str, fires: Fires) -> dict[str, Any]:
 
 def run(folder: Path, every_s: int, cases: Iterable[Case]) -> None:
     """Let promtool try the cases; rules are evaluated, and series scraped, every so many seconds."""
+    a, base = endpoint("a"), rules.groups(every_s)
     (folder / "all.yaml").write_text(rules.text(every_s))
-    (folder / "a.yaml").write_text(rules.of_endpoint(endpoint("a"), every_s=every_s))
+    (folder / "a.yaml").write_text(rules.of_endpoint(a, every_s=every_s))
     tests = [
         {
             "name": case.name or case.alert,
@@ -95,12 +98,22 @@ def run(folder: Path, every_s: int, cases: Iterable[Case]) -> None:
                 }
                 for at, expected in case.expected.items()
             ],
+            "promql_expr_test": [
+                {
+                    "expr": expr,
+                    "eval_time": f"{case.holds[0]}s",
+                    "exp_samples": [{"labels": "{}", "value": value}],
+                }
+                for expr, value in case.holds[1].items()
+            ],
         }
         for case in cases
     ]
     content = {
         "rule_files": ["all.yaml", "a.yaml"],
         "evaluation_interval": f"{every_s}s",
+        # In any other order an alert is late by one step, by chance.
+        "group_eval_order": [group["name"] for group in (*slo.objectives(a, "local"), *base)],
         "tests": tests,
     }
     file = folder / "cases.yaml"
@@ -194,13 +207,127 @@ def test_every_state_is_silent_before_its_edge_and_fires_after_it(tmp_path: Path
     run(tmp_path, 5, STATES)
 
 
-def answered(ok: str, failed: str) -> dict[str, str]:
-    """Series of what the gateway counted of version 1."""
+def answered(ok: str, failed: str, version: str = "1") -> dict[str, str]:
+    """Series of what the gateway counted of a version."""
+    whose = {**WHOSE, "model_version": version, "grpc": ""}
     return {
-        series("envoy_sluice_requests", **VERSION, code="200", grpc=""): ok,
-        series("envoy_sluice_requests", **VERSION, code="503", grpc=""): failed,
+        series("envoy_sluice_requests", **whose, code="200"): ok,
+        series("envoy_sluice_requests", **whose, code="503"): failed,
     }
 
 
-def test_probe(tmp_path: Path) -> None:
-    run(tmp_path, 30, [Case("AvailabilityBurn", answered("0+30x720 21624+24x240", "0x720 6+6x240"), {6*HOUR+47*60+30: (), 6*HOUR+48*60: ()})])
+def burns(long: str, short: str, times: str) -> Fires:
+    return Fires(WHOSE, times, {"long": long, "short": short})
+
+
+def seven_an_hour(first: int, count: int) -> str:
+    """A counter that rises every eight or nine minutes, scraped each minute."""
+    return " ".join(f"{number}x{7 + number % 2}" for number in range(first, first + count))
+
+
+OUTAGE = answered(f"0x8 {seven_an_hour(1, 42)} 42x200", f"_x366 {seven_an_hour(1, 20)}")
+"""After six healthy hours at 7 requests an hour every one fails, the first of them at 6h06m: no
+rate sees that one, for the series is born with it."""
+
+MINUTES = 60
+FAST = (
+    Case(
+        "AvailabilityBurn",
+        answered("0+60x360 21648+48x120", "0x360 12+12x120"),
+        {
+            6 * HOUR + 47 * MINUTES: (),
+            6 * HOUR + 48 * MINUTES: (burns("1h", "5m", "15.1"),),
+        },
+        "20% fail after six healthy hours",
+    ),
+    Case(
+        "AvailabilityBurn",
+        OUTAGE,
+        {
+            6 * HOUR + 54 * MINUTES: (),
+            6 * HOUR + 55 * MINUTES: (burns("1h", "5m", "83.3"),),
+            # No request comes for eight minutes at a time, and it fires on.
+            7 * HOUR + 6 * MINUTES: (burns("1h", "5m", "100.0"),),
+        },
+        "a total outage at 7 requests an hour pages",
+    ),
+    Case(
+        "AvailabilityBurn",
+        answered(f"0x8 {seven_an_hour(1, 84)}", f"_x366 {seven_an_hour(1, 5)} 5x200"),
+        {7 * HOUR: ()},
+        "five failures an hour, of which rates see four, are no reason to wake anybody",
+    ),
+    Case(
+        "LatencyBurn",
+        {
+            series("envoy_sluice_latency_bucket", **VERSION, le="200000"): "0+60x360 21610+10x120",
+            series("envoy_sluice_latency_bucket", **VERSION, le="+Inf"): "0+60x480",
+        },
+        {
+            6 * HOUR + 56 * MINUTES: (),
+            6 * HOUR + 57 * MINUTES: (burns("1h", "5m", "15.0"),),
+        },
+        "83% are too slow after six healthy hours",
+    ),
+    Case(
+        "ErrorRateHigh",
+        answered("0+72x60 4389.12+69.12x120", "0x60 2.88+2.88x120")
+        | answered("0+72x180", "0+0.6x180", "2"),
+        {
+            HOUR + 22 * MINUTES: (),
+            HOUR + 23 * MINUTES: (Fires(VERSION, "2.667%"),),
+            3 * HOUR: (Fires(VERSION, "4%"),),
+        },
+        "a version fails 4% after a healthy hour, and another one 0.8%",
+    ),
+)
+
+
+def test_what_is_burnt_in_hours_is_told_and_not_before(tmp_path: Path) -> None:
+    run(tmp_path, 60, FAST)
+
+
+DAY = 24 * HOUR
+SLOW = (
+    Case(
+        "AvailabilityBurn",
+        answered("0+300x288 86670+270x60", "0x288 30+30x60"),
+        {
+            DAY + 3 * HOUR + 50 * MINUTES: (),
+            DAY + 3 * HOUR + 55 * MINUTES: (burns("6h", "30m", "6.4"),),
+        },
+        "10% fail after a healthy day",
+    ),
+    Case(
+        "AvailabilityBurn",
+        answered("0+300x288 86688+288x240", "0x288 12+12x240"),
+        {
+            DAY + 11 * HOUR: (),
+            DAY + 11 * HOUR + 5 * MINUTES: (burns("3d", "6h", "1.3"),),
+            DAY + 19 * HOUR: (burns("3d", "6h", "1.8"),),
+            DAY + 19 * HOUR + 5 * MINUTES: (burns("3d", "6h", "1.8"), burns("1d", "2h", "3.2")),
+        },
+        "4% fail after a healthy day",
+    ),
+)
+
+
+def test_what_leaks_for_days_is_told_and_not_before(tmp_path: Path) -> None:
+    run(tmp_path, 300, SLOW)
+
+
+def test_a_steady_failure_of_four_percent_does_not_flap(tmp_path: Path) -> None:
+    """1.2 requests a second for six hours, each of which fails or not by chance."""
+    draw, every_s, steps = random.Random(4), 30, 720  # noqa: S311
+    failed = [0]
+    for _ in range(steps):
+        failed.append(failed[-1] + sum(draw.random() < 0.04 for _ in range(36)))
+    scraped = answered(
+        " ".join(str(36 * step - lost) for step, lost in enumerate(failed)),
+        " ".join(map(str, failed)),
+    )
+    ticket = 'sum(count_over_time(ALERTS{alertstate="firing",alertname="ErrorRateHigh"}[5h]))'
+    pages = 'ALERTS{alertstate="firing",alertname="AvailabilityBurn",severity="page"}'
+    page = f"count(count_over_time({pages}[6h])) or vector(0)"
+    held = {ticket: 5 * HOUR // every_s + 1, page: 0}
+    run(tmp_path, every_s, [Case("ErrorRateHigh", scraped, {}, "4%", (6 * HOUR, held))])
