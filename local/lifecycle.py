@@ -6,6 +6,7 @@ import shutil
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import psutil
 
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
-from local import credentials, predictors
+from components.platform.objects import ObjectEndpoints
+from local import credentials, predictors, rules
 from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
@@ -21,6 +23,7 @@ from local.loopback import probe
 from local.platform import lost
 from local.predictors import program_name
 from local.servers import (
+    alertmanager_server,
     envoy_server,
     mlflow_server,
     ports,
@@ -45,6 +48,7 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         mlflow_server.server,
         envoy_server.server,
         prometheus_server.server,
+        *([alertmanager_server.server] if alertmanager_server.installed() else []),
     )
     return [make(home, kept) for make in makers]
 
@@ -111,6 +115,10 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         for name in lost.restart_lost(home):
             say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
+        endpoints = ObjectEndpoints(seaweed.store(home, kept["s3"], seaweed.BUCKET))
+        rules.write_all(home, endpoints, say)
+        with suppress(PlatformError):
+            supervision.signal(home, "alertmanager", "HUP")
     return kept
 
 
@@ -126,6 +134,7 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     if envoy_server.prepare(home, kept) and "gateway" in up_now:
         supervision.stop(home, "gateway")
     prometheus_server.prepare(home, kept)
+    alertmanager_server.prepare(home)
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:
