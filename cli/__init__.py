@@ -24,6 +24,7 @@ COMMANDS = {
     "releases": "list releases",
     "show": "show one release in the terminal",
     "report": "write one release as a self-contained HTML page",
+    "dashboard": "write a dashboard as a self-contained HTML page",
     "replay": "verify a decision record and judge it again",
     "judge": "judge polls from a file or from Prometheus",
     "simulate": "run traffic and a fault through this rule and its peers'",

@@ -173,6 +173,10 @@ class Traffic(Protocol):
 class Metrics(Protocol):
     """Raw counters, never rates."""
 
+    @property
+    def url(self) -> str:
+        """The Prometheus that people may ask; empty where there is none."""
+
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         """The newest raw counters by version (or other arm) and source.
 

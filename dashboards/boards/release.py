@@ -40,6 +40,7 @@ def content() -> dict[str, Any]:
 def _stands() -> Section:
     lease = pick("sluice_lease_expires_timestamp_seconds", *IN)
     began = pick("sluice_release_started_timestamp_seconds", *IN)
+    ended = pick("sluice_release_finished_total", *IN)
     phase = pick("sluice_release_phase", *IN)
     return "Where it stands", [
         number(
@@ -83,16 +84,15 @@ def _stands() -> Section:
         ),
         bars(
             About(
-                "Ended, since ever",
+                "Ended in this time",
                 "How the endpoint's releases ended.",
                 units.Short,
                 "no release has ended",
                 width=6,
                 height=4,
+                decimals=0,
             ),
-            Query(
-                f"sum by (outcome) ({pick('sluice_release_finished_total', *IN)})", "{{outcome}}"
-            ),
+            Query(f"sum by (outcome) (round(increase({ended}[$__range])))", "{{outcome}}"),
         ),
         states(
             About(

@@ -205,6 +205,8 @@ class Users:
 class MemoryMetrics:
     """The counters as a metrics server has them, some of them old."""
 
+    url = ""
+
     def __init__(self, clock: ManualClock, users: Users) -> None:
         self._clock = clock
         self._users = users
