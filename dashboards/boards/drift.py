@@ -47,7 +47,6 @@ def _now() -> Section:
                 {90_000: "orange", 180_000: "red"},
                 width=12,
                 height=4,
-                decimals=0,
             ),
             Query(f"time() - max({ran})"),
         ),

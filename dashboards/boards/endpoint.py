@@ -99,8 +99,8 @@ def _now() -> Section:
         number(
             About(
                 "Budget burnt, last hour",
-                "How many times as fast as its objective allows the endpoint fails; at 1 the"
-                " budget is used up at the end of its month, at 14.4 it pages.",
+                "How fast the failures that are allowed are used up: above 1 they do not last"
+                " their month, 14.4 pages.",
                 "suffix:x",
                 NOBODY,
                 {1: "orange", 14.4: "red"},

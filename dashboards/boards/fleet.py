@@ -149,7 +149,6 @@ def _all() -> Section:
                     {-86400: "red", 0: "green"},
                     to_board("release", endpoint),
                     "The release",
-                    0,
                 ),
             ),
         ),

@@ -119,10 +119,10 @@ def _marks(where: tuple[str, ...]) -> list[dashboard.AnnotationQuery]:
         .expr(f"{started} * 1000")
         .use_value_for_time(True)
         .title_format(f"{{{{{EP}}}}}: version {{{{{MV}}}}} began"),
-        # A time of its own has no ended release; a step of 15 s is as near as a mark can be.
+        # That a release ended is no time but a count: a minute is as near as a mark can be.
         _mark("Release ended", "orange")
-        .expr(f"sum {BY_ENDPOINT[:-1]}, outcome) (changes({ended}[15s])) > 0")
-        .step("15s")
+        .expr(f"sum {BY_ENDPOINT[:-1]}, outcome) (changes({ended}[1m])) > 0")
+        .step("60s")
         .title_format(f"{{{{{EP}}}}}: {{{{outcome}}}}"),
     ]
 

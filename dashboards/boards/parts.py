@@ -112,12 +112,18 @@ def _common(panel: _P, about: About, queries: Sequence[Query], base: str, **kind
     )
     if about.decimals is not None:
         panel = panel.decimals(about.decimals)
+    # A quantile or a mean of nothing is NaN.
+    nothing = models.DashboardSpecialValueMapOptions(
+        match=models.SpecialValueMatch.NA_N, result=models.ValueMappingResult(text=about.empty)
+    )
+    mappings: list[models.ValueMapping] = [models.SpecialValueMap(options=nothing)]
     if about.values:
         options = {
             value: models.ValueMappingResult(text=text, color=colour, index=index)
             for index, (value, (text, colour)) in enumerate(about.values.items())
         }
-        panel = panel.mappings([models.ValueMap(options=options)])
+        mappings.append(models.ValueMap(options=options))
+    panel = panel.mappings(mappings)
     for index, query in enumerate(queries):
         panel = panel.with_target(_target(index, query, **kind))
     return panel

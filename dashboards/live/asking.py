@@ -94,14 +94,20 @@ def marks(board: Mapping[str, Any], server: Server, choice: Choice, span: Span) 
     made = []
     for mark in board["annotations"]["list"]:
         query = fill(mark["expr"], values)
-        for found in server.over(query, span):
+        for found in server.over(query, _of_marks(span)):
             text = fill_legend(mark.get("titleFormat", mark["name"]), found.labels)
             if mark.get("useValueForTime"):
                 times = {value / 1000 for _, value in found.points}
             else:
-                times = _begins(found, span.step)
+                times = _begins(found, _of_marks(span).step)
             made += [(at, text, mark["iconColor"]) for at in times if span.start <= at <= span.end]
     return sorted(made)
+
+
+def _of_marks(span: Span) -> Span:
+    """A minute from point to point, which is Grafana's step as well, or more in a long time."""
+    step = max(60.0, span.step)
+    return Span(math.floor(span.start / step) * step, span.end, step)
 
 
 def _begins(found: Found, step: float) -> set[float]:

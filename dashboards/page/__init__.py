@@ -17,6 +17,8 @@ from dashboards.live.look import Look
 from dashboards.page.view import views
 
 HERE = Path(__file__).parent
+MOST_MARKS = 8
+"""Told above the plots; all of them are drawn."""
 
 
 def render(look: Look) -> str:
@@ -44,7 +46,7 @@ def render(look: Look) -> str:
         board=look.board,
         chosen=chosen,
         views=list(views(look)),
-        marks=[(moment(at), text, colour) for at, text, colour in look.marks],
+        marks=[(moment(at), text, colour) for at, text, colour in look.marks[-MOST_MARKS:]],
         begin=moment(look.span.start),
         end=moment(look.span.end),
         step=look.span.step,

@@ -19,6 +19,8 @@ from dashboards.page.series import Bucket, Series, buckets
 COLUMNS = 60
 """Of a heatmap, and of what is said where the pointer is."""
 SHADES = 6
+LONGEST_SUFFIX = 4
+"""Beside an axis; the legend has longer ones."""
 PIXELS_A_ROW = 18
 """Of a panel's height in Grafana's grid, for the plot itself."""
 
@@ -79,6 +81,7 @@ def read(panel: Mapping[str, Any]) -> Panel:
     words = {
         value: (result.get("text", ""), result.get("color", "text"))
         for mapping in defaults.get("mappings", ())
+        if mapping["type"] == "value"
         for value, result in mapping["options"].items()
     }
     return Panel(
@@ -212,6 +215,7 @@ def _axis(series: Sequence[Series], panel: Panel) -> Scale:
     near = [limit for limit, _ in panel.limits if limit <= 3 * max(high, 1e-12)]
     high = 1.08 * max([high, *near]) or 1.0
     by, suffix = units.shown(panel.unit, high)
+    suffix = suffix if len(suffix) <= LONGEST_SUFFIX else ""
     steps = plot.value_scale((high - min(low, 0.0)) / by, "")
     ticks = tuple((value * by, f"{value:,.6g}{suffix}") for value, _ in steps.ticks)
     if low < 0:

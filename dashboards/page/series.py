@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from dashboards.live.asking import Answer, fill_legend
-from dashboards.live.server import Found, Points
+from dashboards.live.server import Found, Points, is_finite
 
 COLOURS = 8
 DASHES = 4
@@ -22,7 +23,6 @@ class Series:
     points: Points
     colour: int
     dash: int
-    stepped: bool = False
 
     @property
     def css(self) -> str:
@@ -39,28 +39,31 @@ class Palette:
     """One colour for one version, endpoint, test or signal on the whole page."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
-        keys = {_identity(found, answer) for answer in answers for found in answer.found}
-        self._colours = {key: index % COLOURS for index, key in enumerate(sorted(keys))}
+        found = {_identity(one.labels) for answer in answers for one in answer.found}
+        self._numbers = {
+            (name, value): number
+            for name, group in groupby(sorted(filter(None, found)), key=lambda pair: pair[0])
+            for number, (_, value) in enumerate(group)
+        }
 
     def series(self, answers: Sequence[Answer]) -> list[Series]:
         """The series of one panel that have a number; those of one colour differ by dash."""
         taken: dict[int, int] = {}
-        made = []
+        made: list[Series] = []
         for answer in answers:
-            for found in answer.found:
-                if not any(math.isfinite(value) for _, value in found.points):
-                    continue
-                colour = self._colours[_identity(found, answer)]
+            for one in filter(is_finite, answer.found):
+                known = _identity(one.labels)
+                # What has no identity is told from its neighbours alone.
+                colour = (self._numbers[known] if known else len(made)) % COLOURS
                 dash = taken.get(colour, 0)
                 taken[colour] = dash + 1
-                name = fill_legend(answer.legend, found.labels) or "value"
-                made.append(Series(name, found.points, colour, dash % DASHES))
+                name = fill_legend(answer.legend, one.labels) or "value"
+                made.append(Series(name, one.points, colour, dash % DASHES))
         return made
 
 
-def _identity(found: Found, answer: Answer) -> str:
-    known = next((found.labels[name] for name in IDENTITIES if name in found.labels), None)
-    return known if known is not None else f"~{fill_legend(answer.legend, found.labels)}"
+def _identity(labels: Mapping[str, str]) -> tuple[str, str] | None:
+    return next(((name, labels[name]) for name in IDENTITIES if name in labels), None)
 
 
 class Bucket(NamedTuple):

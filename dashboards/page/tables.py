@@ -1,5 +1,6 @@
 """A table's rows as Grafana makes them of several queries: merged, ordered, renamed."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,7 @@ def _cell(
     fields: Mapping[str, str],
     values: Mapping[str, str],
 ) -> Cell:
-    if value is None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return Cell("", "number")
     if isinstance(value, str):
         text, css = value, ""
