@@ -31,7 +31,7 @@ WARN_AGE_DAYS = 90
 MAX_REGION_RATIO = 2.0
 """Between two regions' prices of one machine."""
 
-_PLACE = re.compile(r"local/[a-z0-9.-]+|([a-z0-9]+/[a-z0-9.-]+)/([a-z0-9-]+)/(on-demand|spot)")
+_PLACE = re.compile(r"[a-z0-9]+/[a-z0-9.-]+|([a-z0-9]+/[a-z0-9.-]+)/([a-z0-9-]+)/(on-demand|spot)")
 _UNKNOWN = "the prices are in components/cost/prices.yaml"
 
 
@@ -48,7 +48,7 @@ class Price(Strict):
     """What one hour of a machine costs, from a day on."""
 
     id: str
-    """``provider/machine/region/on-demand`` (or ``spot``), or ``local/NAME``."""
+    """``provider/machine/region/on-demand`` (or ``spot``); a machine of one's own has two parts."""
     vcpu: float | None = Field(None, gt=0, le=10_000)
     memory_gib: float | None = Field(None, gt=0, le=1_000_000)
     gpu: Gpu | None = None
@@ -68,8 +68,8 @@ class Price(Strict):
     def _says_where(cls, value: str) -> str:
         if not _PLACE.fullmatch(value):
             raise ValueError(
-                f"{value!r} is no id: write provider/machine/region/on-demand (or spot), or"
-                " local/NAME"
+                f"{value!r} is no id: write provider/machine/region/on-demand (or spot), or two"
+                " parts for a machine of your own"
             )
         return value
 
