@@ -125,7 +125,8 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     postgres.prepare(home)
     if envoy_server.prepare(home, kept) and "gateway" in up_now:
         supervision.stop(home, "gateway")
-    prometheus_server.prepare(home, kept)
+    if prometheus_server.prepare(home, kept) and "prometheus" in up_now:
+        supervision.stop(home, "prometheus")
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:
