@@ -31,6 +31,7 @@ COMMANDS = {
     "traffic": "send open-loop traffic to an endpoint",
     "keys": "list, make, replace and take away clients' keys",
     "pipelines": "compile the pipelines",
+    "rules": "make recording rules and alerts from endpoint files",
     "reap": "end releases whose lease is silent",
 }
 

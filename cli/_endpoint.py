@@ -57,6 +57,7 @@ def apply(platform: Platform, named: str) -> Endpoint:
     """
     path = file(named)
     if path.exists() or path == Path(named):
-        endpoints.load(path)  # says what is wrong, with the file's own checks
+        # Says what is wrong, with the file's own checks.
+        endpoints.refuse_unmeasurable(endpoints.load(path))
         return platform.endpoints.apply(path.read_text(encoding="utf-8"), str(path))
     return platform.endpoints.load(named)
