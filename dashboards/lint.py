@@ -6,7 +6,7 @@ there; counters only as rates; no division by what may be zero; windows that fit
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import promql_parser
@@ -39,11 +39,11 @@ def board_faults(boards: Mapping[str, Board], known: Known) -> list[str]:
     return faults
 
 
-def rule_faults(rules: Mapping[str, Any], known: Known) -> list[str]:
-    """What is wrong with the expressions of a file of rules."""
+def rule_faults(groups: Iterable[Mapping[str, Any]], known: Known) -> list[str]:
+    """What is wrong with the expressions of these groups of rules."""
     return [
         f"{rule.get('record') or rule['alert']}: {fault}"
-        for group in rules["groups"]
+        for group in groups
         for rule in group["rules"]
         for fault in expression_faults(rule["expr"], known)
     ]
@@ -157,7 +157,7 @@ def _walk(node: Expr, known: Known, *, rated: bool) -> Iterator[str]:
             yield f"reads {node.name or 'series without a name'}, which nothing scrapes or records"
         elif kind == "counter" and not rated:
             yield f"reads the counter {node.name} without a rate"
-    if isinstance(node, BinaryExpr) and str(node.op) == "/" and not _is_guarded(node.rhs):
+    if isinstance(node, BinaryExpr) and str(node.op) == "/" and not _is_guarded(node.rhs, known):
         yield f"divides by {node.rhs.prettify().strip()[:60]}, which may be zero: guard it by > 0"
     if isinstance(node, promql_parser.Call):
         rated = rated or node.func.name in RATES
@@ -181,10 +181,12 @@ def _children(node: Expr) -> Iterator[Expr]:
             yield argument
 
 
-def _is_guarded(divisor: Expr) -> bool:
-    """Whether it is a number, or a comparison takes zeros out of it."""
+def _is_guarded(divisor: Expr, known: Known) -> bool:
+    """Whether it is a constant, or a comparison takes zeros out of it."""
     while isinstance(divisor, promql_parser.ParenExpr):
         divisor = divisor.expr
+    if isinstance(divisor, VectorSelector):
+        return known.get(divisor.name or "") == "constant"
     if isinstance(divisor, promql_parser.NumberLiteral):
-        return True
+        return divisor.val != 0
     return isinstance(divisor, BinaryExpr) and str(divisor.op) in {">", ">="}

@@ -4,12 +4,14 @@ What is scraped stands here by who says it; what is recorded is read from the ru
 live Prometheus whether every scraped one is there, and of this type.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from components import gateway
 
-Type = Literal["counter", "gauge", "histogram"]
+Type = Literal["counter", "gauge", "histogram", "constant"]
+"""A constant is recorded as ``vector(number)``: it is never zero."""
 
 SCRAPED: Mapping[str, Mapping[str, Type]] = {
     "gateway": {
@@ -59,24 +61,19 @@ SCRAPED: Mapping[str, Mapping[str, Type]] = {
 }
 """By the scrape job."""
 
+_CONSTANT = re.compile(r"vector\(0*[.0-9]*[1-9][.0-9]*\)")
+
 PROMETHEUS_OWN: Mapping[str, Type] = {"up": "gauge", "ALERTS": "gauge"}
 
 
-def recorded(groups: Mapping[str, Any]) -> Iterator[str]:
-    """The names that a file of rules records."""
-    for group in groups["groups"]:
-        for rule in group["rules"]:
-            if "record" in rule:
-                yield rule["record"]
-
-
-def known(*files: Mapping[str, Any]) -> dict[str, Type]:
-    """Every series' name and type: what is scraped, and what these files of rules record."""
+def known(groups: Iterable[Mapping[str, Any]]) -> dict[str, Type]:
+    """Every series' name and type: what is scraped, and what these groups of rules record."""
     found: dict[str, Type] = dict(PROMETHEUS_OWN)
     for metrics in SCRAPED.values():
         for name, kind in metrics.items():
             parts = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
             found |= {f"{name}{part}": "counter" if part else kind for part in parts}
-    for rules in files:
-        found |= dict.fromkeys(recorded(rules), "gauge")
+    for rule in (rule for group in groups for rule in group["rules"]):
+        if "record" in rule:
+            found[rule["record"]] = "constant" if _CONSTANT.fullmatch(rule["expr"]) else "gauge"
     return found

@@ -13,18 +13,7 @@ UNPRICED = "nothing is priced"
 KEY = f"{NS}, {EP}, {MV}"
 
 COST = pick("version:sluice_cost:usd_per_hour", *SPACE)
-REPLICAS = pick("version:sluice_replicas:count", *SPACE)
-PRICES = pick("sluice:price:usd_per_hour")
-_EXECUTORS = pick("inference_calibration_executors", *SPACE)
-
-
-def _busy(window: str) -> str:
-    busy = f"avg_over_time({pick('inference_executors_busy', *SPACE)}[{window}])"
-    return f"avg by ({KEY}) ({busy} / ({_EXECUTORS} > 0))"
-
-
-def _idle(window: str) -> str:
-    return f"sum by ({KEY}) ({COST}) * (1 - {_busy(window)})"
+IDLE = pick("version:sluice_idle:usd_per_hour", *SPACE)
 
 
 def content() -> dict[str, Any]:
@@ -40,6 +29,7 @@ def content() -> dict[str, Any]:
 
 
 def _now() -> Section:
+    unpriced = pick("version:sluice_unpriced:count", *SPACE)
     return "Now", [
         number(
             About(
@@ -55,7 +45,7 @@ def _now() -> Section:
         ),
         number(
             About(
-                "Idle, USD an hour, over 5 minutes",
+                "Idle, USD an hour",
                 "What of it is paid for executors that wait.",
                 units.Dollars,
                 UNPRICED,
@@ -63,11 +53,11 @@ def _now() -> Section:
                 height=4,
                 decimals=3,
             ),
-            Query(f"sum({_idle('5m')})"),
+            Query(f"sum({IDLE})"),
         ),
         number(
             About(
-                "Idle share, over 5 minutes",
+                "Idle share",
                 "Its share of the bill.",
                 units.PercentUnit,
                 UNPRICED,
@@ -76,7 +66,7 @@ def _now() -> Section:
                 height=4,
                 decimals=0,
             ),
-            Query(f"sum({_idle('5m')}) / (sum({COST}) > 0)"),
+            Query(f"sum({IDLE}) / (sum({COST}) > 0)"),
         ),
         number(
             About(
@@ -88,13 +78,14 @@ def _now() -> Section:
                 width=6,
                 height=4,
             ),
-            Query(f"count({REPLICAS} unless on (price) {PRICES}) or vector(0)"),
+            Query(f"sum({unpriced}) or vector(0)"),
         ),
     ]
 
 
 def _since() -> Section:
     by_1000 = pick("endpoint:sluice_cost:usd_per_1000_1h", *SPACE)
+    replicas = pick("version:sluice_replicas:count", *SPACE)
     served = pick("version:sluice_served:rate5m", *SPACE)
     info = pick("sluice_version_info", *SPACE)
     priced = f"{COST} * on ({KEY}) group_left (price) max by ({KEY}, price) ({info})"
@@ -133,7 +124,7 @@ def _since() -> Section:
                 UNPRICED,
                 decimals=3,
             ),
-            Query(_idle(R), EV),
+            Query(f"sum by ({EP}, {MV}) ({IDLE})", EV),
             stacked=True,
         ),
         lines(
@@ -165,7 +156,7 @@ def _since() -> Section:
                 width=12,
                 height=7,
             ),
-            Query(f"sum by ({EP}, {MV}) ({REPLICAS})", EV),
+            Query(f"sum by ({EP}, {MV}) ({replicas})", EV),
         ),
         lines(
             About(

@@ -137,7 +137,7 @@ def _all() -> Section:
                 Column("model", "Model"),
                 Column("Value #B", "Requests", units.RequestsPerSecond, decimals=2),
                 Column("Value #C", "Failed", units.PercentUnit, {0.01: "red"}, decimals=2),
-                Column("Value #D", "p95", units.Milliseconds, {210: "red"}, decimals=0),
+                Column("Value #D", "p95", units.Milliseconds, {200: "red"}, decimals=0),
                 Column("Value #E", "Burn", "suffix:x", {1: "orange", 14.4: "red"}, decimals=2),
                 Column("Value #F", "USD/h", units.Dollars, decimals=3),
                 Column("Value #G", "USD per 1,000", units.Dollars, decimals=4),
@@ -193,7 +193,7 @@ def _since() -> Section:
             Query(failed_share(BY_ENDPOINT, SPACE), E),
         ),
         lines(
-            About("p95", "Which endpoint is slow.", units.Milliseconds, NOBODY, {210: "red"}),
+            About("p95", "Which endpoint is slow.", units.Milliseconds, NOBODY, {200: "red"}),
             Query(latency_ms(0.95, (NS, EP), SPACE), E),
         ),
         lines(

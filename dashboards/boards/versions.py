@@ -46,7 +46,7 @@ def rows_of(where: tuple[str, ...]) -> table.Panel:
             Column(ARM, "Arm", link=to_board("release"), title="The release"),
             Column("Value #B", "Requests", units.RequestsPerSecond, decimals=2),
             Column("Value #C", "Failed", units.PercentUnit, {0.01: "red"}, decimals=2),
-            Column("Value #D", "p95", units.Milliseconds, {210: "red"}, decimals=0),
+            Column("Value #D", "p95", units.Milliseconds, {200: "red"}, decimals=0),
             Column("model", "Model"),
             Column(
                 "model_number",
