@@ -22,6 +22,7 @@ from local.platform import lost
 from local.predictors import program_name
 from local.servers import (
     envoy_server,
+    exporter_server,
     mlflow_server,
     ports,
     postgres,
@@ -44,6 +45,7 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         seaweed.server,
         mlflow_server.server,
         envoy_server.server,
+        exporter_server.server,
         prometheus_server.server,
     )
     return [make(home, kept) for make in makers]

@@ -89,6 +89,13 @@ def prepare(home: Home, ports: dict[str, int]) -> bool:
                 "file_sd_configs": [{"files": [str(targets(home))], "refresh_interval": "5s"}],
                 "metric_relabel_configs": [_ONLY_THE_TARGETS],
             },
+            {
+                "job_name": "sluice",
+                # It asks the whole platform: less often, and with more patience.
+                "scrape_interval": "5s",
+                "scrape_timeout": "4s",
+                "static_configs": [_static(ports["exporter"])],
+            },
         ],
     }
     # JSON is YAML.
