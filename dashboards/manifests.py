@@ -1,7 +1,7 @@
 """Boards, rules, scrape jobs and routes as objects of Kubernetes: ``python -m dashboards``.
 
-For Grafana's sidecar (`grafana_dashboard: "1"`) and the Prometheus operator. Made of the same boards,
-rules and routes as one machine has, committed, and compared by a test.
+For Grafana's sidecar (`grafana_dashboard: "1"`) and the Prometheus operator. Made of the same
+boards, rules and routes as one machine has, committed, and compared by a test.
 """
 
 import re
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from components import gateway
 from components.notify.receivers import Receivers
 from components.notify.routing import config
+
+from components import gateway
 from dashboards import boards, rules
 
 FOLDER = Path(__file__).parents[1] / "manifests" / "components" / "monitoring"

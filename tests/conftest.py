@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 from components.registry import Registry
+from tests.support import browser
 
 ROOMS = {
     "cut off": ("tests/e2e/test_cut_off", "tests/e2e/test_killed"),
@@ -51,6 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_servers = call is not None and call.params.get("rig", "memory") != "memory"
         if asked or on_servers or item.nodeid.startswith("tests/e2e/"):
             item.add_marker("servers")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A browser's program."""
+    return browser.find()
 
 
 @pytest.fixture(scope="session")

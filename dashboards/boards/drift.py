@@ -69,7 +69,6 @@ def _since() -> Section:
             ),
             Query(f"max by (signal) ({evidence} / ({bound} > 0))", "{{signal}}"),
             least=None,
-            log=True,
         ),
         states(
             About(

@@ -144,7 +144,6 @@ def lines(
     about: About,
     *queries: Query,
     least: float | None = 0,
-    log: bool = False,
     stacked: bool = False,
     stepped: str = "",
 ) -> timeseries.Panel:
@@ -166,9 +165,6 @@ def lines(
     if about.limits:
         style = common.GraphThresholdsStyleConfig()
         panel = panel.thresholds_style(style.mode(commons.GraphThresholdsStyleMode.DASHED))
-    if log:
-        scale = common.ScaleDistributionConfig().type(commons.ScaleDistribution.LOG)
-        panel = panel.scale_distribution(scale.log(10))
     if stacked:
         stacking = common.StackingConfig().mode(commons.StackingMode.NORMAL).group("A")
         panel = panel.stacking(stacking).fill_opacity(30)

@@ -138,7 +138,6 @@ def _judged() -> Section:
             ),
             Query(f"max by (test) ({evidence} / ({bound} > 0))", "{{test}}"),
             least=None,
-            log=True,
         ),
         lines(
             About("p95", "Whether the candidate is slower.", units.Milliseconds, NOBODY),

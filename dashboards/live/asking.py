@@ -107,7 +107,7 @@ def marks(board: Mapping[str, Any], server: Server, choice: Choice, span: Span) 
 def _of_marks(span: Span) -> Span:
     """A minute from point to point, which is Grafana's step as well, or more in a long time."""
     step = max(60.0, span.step)
-    return Span(math.floor(span.start / step) * step, span.end, step)
+    return Span(math.ceil(span.start / step) * step, span.end, step)
 
 
 def _begins(found: Found, step: float) -> set[float]:

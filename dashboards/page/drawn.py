@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,6 @@ class Panel:
     decimals: int | None
     limits: tuple[tuple[float, str], ...]
     least: float | None
-    log: bool
     stacked: bool
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -93,7 +92,6 @@ def read(panel: Mapping[str, Any]) -> Panel:
         decimals=defaults.get("decimals"),
         limits=tuple((step["value"], step["color"]) for step in steps[1:]),
         least=defaults.get("min"),
-        log=custom.get("scaleDistribution", {}).get("type") == "log",
         stacked=custom.get("stacking", {}).get("mode") == "normal",
         words=words,
     )
@@ -104,15 +102,14 @@ def lines(
 ) -> Figure:
     """Lines over time, with the limits across and the marks of releases."""
     drawn = _stacked(series) if panel.stacked else list(series)
-    y = _log_axis(drawn, panel) if panel.log else _axis(drawn, panel)
+    y = _axis(drawn, panel)
     area = Area(plot.clock_scale(span.start, span.end), y, panel.height * PIXELS_A_ROW)
-    place = _exponent if panel.log else float
     shapes = [plot.moment(area, at, f"change {colour}") for at, _, colour in marks]
     for limit, colour in panel.limits:
-        if area.y.low < place(limit) <= area.y.high:
-            shapes.append(plot.level(area, place(limit), f"rule {colour}"))
+        if area.y.low < limit <= area.y.high:
+            shapes.append(plot.level(area, limit, f"rule {colour}"))
     for one in drawn:
-        points = _places(one, span, place, stepped=one.name in stairs)
+        points = _places(one, span, stepped=one.name in stairs)
         shapes.append(plot.line(area, points, one.css))
     columns = _said(panel, series, span)
     return _framed(panel, area, [plot.grid(area), *shapes, plot.columns(area, columns)], series)
@@ -223,16 +220,6 @@ def _axis(series: Sequence[Series], panel: Panel) -> Scale:
     return Scale(0.0, high, ticks)
 
 
-def _exponent(value: float) -> float:
-    return math.log10(value) if value > 0 else -math.inf
-
-
-def _log_axis(series: Sequence[Series], panel: Panel) -> Scale:
-    over = [value for value in (*_values(series), *(v for v, _ in panel.limits)) if value > 0]
-    low = math.floor(_exponent(min(over, default=0.01)))
-    return plot.log_scale(max(low, -6), _exponent(max(over, default=1.0)) + 0.2)
-
-
 def _edge_ticks(low: float, high: float, unit: str) -> tuple[tuple[float, str], ...]:
     steps = [10.0**p * m for p in range(math.floor(low), math.ceil(high) + 1) for m in (1, 2, 5)]
     within = [step for step in steps if low <= math.log10(step) <= high]
@@ -240,9 +227,7 @@ def _edge_ticks(low: float, high: float, unit: str) -> tuple[tuple[float, str], 
     return tuple((math.log10(step), units.text(step, unit)) for step in within[::every])
 
 
-def _places(
-    series: Series, span: Span, place: Callable[[float], float], *, stepped: bool
-) -> list[plot.Place]:
+def _places(series: Series, span: Span, *, stepped: bool) -> list[plot.Place]:
     """Its points, with a gap where a step is missing or has no number."""
     made: list[plot.Place] = []
     before: tuple[float, float] | None = None
@@ -250,9 +235,9 @@ def _places(
         if before is not None and at - before[0] > 1.5 * span.step:
             made.append((at, None))
         elif before is not None and stepped:
-            made.append((at, place(before[1])))
-        there = math.isfinite(value) and math.isfinite(place(value))
-        made.append((at, place(value) if there else None))
+            made.append((at, before[1]))
+        there = math.isfinite(value)
+        made.append((at, value if there else None))
         before = (at, value) if there else None
     return made
 

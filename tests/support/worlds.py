@@ -69,6 +69,7 @@ class Recounted:
 
     metrics: Metrics
     counted: Callable[[str, Sample], Sample | None]
+    url: str = ""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         """What ``counted`` makes of each source's counters."""
