@@ -57,7 +57,6 @@ def apply(platform: Platform, named: str) -> Endpoint:
     """
     path = file(named)
     if path.exists() or path == Path(named):
-        # Says what is wrong, with the file's own checks.
-        endpoints.refuse_unmeasurable(endpoints.load(path))
+        endpoints.load(path)  # says what is wrong, with the file's own checks
         return platform.endpoints.apply(path.read_text(encoding="utf-8"), str(path))
     return platform.endpoints.load(named)

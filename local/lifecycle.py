@@ -6,6 +6,7 @@ import shutil
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import psutil
 
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
-from local import credentials, predictors
+from components.platform.objects import ObjectEndpoints
+from local import credentials, predictors, rules
 from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
@@ -21,6 +23,7 @@ from local.loopback import probe
 from local.platform import lost
 from local.predictors import program_name
 from local.servers import (
+    alertmanager_server,
     envoy_server,
     exporter_server,
     mlflow_server,
@@ -47,6 +50,7 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         envoy_server.server,
         exporter_server.server,
         prometheus_server.server,
+        *([alertmanager_server.server] if alertmanager_server.installed() else []),
     )
     return [make(home, kept) for make in makers]
 
@@ -113,6 +117,10 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         for name in lost.restart_lost(home):
             say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
+        endpoints = ObjectEndpoints(seaweed.store(home, kept["s3"], seaweed.BUCKET))
+        rules.write_all(home, endpoints, say)
+        with suppress(PlatformError):
+            supervision.signal(home, "alertmanager", "HUP")
     return kept
 
 
@@ -129,6 +137,7 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
         supervision.stop(home, "gateway")
     if prometheus_server.prepare(home, kept) and "prometheus" in up_now:
         supervision.stop(home, "prometheus")
+    alertmanager_server.prepare(home)
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:

@@ -20,6 +20,7 @@ from components.platform.contract import (
     Weights,
 )
 from components.platform.model_registry import ModelRegistry, ModelVersion
+from components.platform.moments import Moment, Moments
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
 
@@ -33,6 +34,8 @@ __all__ = [
     "Metrics",
     "ModelRegistry",
     "ModelVersion",
+    "Moment",
+    "Moments",
     "Platform",
     "Readiness",
     "Reading",

@@ -19,6 +19,7 @@ from components.metrics import Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
 from components.platform.model_registry import ModelRegistry
+from components.platform.moments import Moments
 
 Weights = Mapping[str, int]
 """Traffic share in percent by the arms present (`components.arms`: mostly versions); the values sum
@@ -305,4 +306,5 @@ class Platform:
     endpoints: Endpoints
     gateway: Gateway
     registry: ModelRegistry
+    moments: Moments
     clock: Clock

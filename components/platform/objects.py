@@ -7,6 +7,7 @@ Keys below the store's root:
 ``pending/<release>``   the record is not closed yet
 ``versions/<digest>/<path>``   a version's verified files; the manifest is written last
 ``endpoints/<name>.yaml``   an endpoint's file
+``moments/<name>``   what happened, and people were not told of yet
 """
 
 from collections.abc import Callable, Iterator
@@ -16,15 +17,17 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlparse
 
+import msgspec
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from components import bundle
 from components import endpoint as endpoint_files
 from components.endpoint import MAX_FILE_BYTES, Endpoint
-from components.errors import ArtifactError, InputError, Unreachable
+from components.errors import ArtifactError, InputError, PlatformError, Unreachable
 from components.files import read_limited
 from components.platform.contract import StoredVersion
+from components.platform.moments import Moment
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -278,6 +281,7 @@ class ObjectEndpoints:
         if len(text.encode()) > MAX_FILE_BYTES:
             raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
         found = endpoint_files.parse(text, source)
+        endpoint_files.refuse_unmeasurable(found)
         with _answering(source):
             obstore.put(self.store, f"endpoints/{_key(found.name)}.yaml", text.encode())
         return found
@@ -286,3 +290,42 @@ class ObjectEndpoints:
         """Every endpoint."""
         found = _names(self.store, "endpoints")
         return [unquote(path.partition("/")[2].removesuffix(".yaml")) for path in found]
+
+
+@dataclass(frozen=True)
+class ObjectMoments:
+    """`components.platform.Moments` in an object store.
+
+    Args:
+        store: of what is kept.
+        post: tells of one moment now; see `Moments.post`.
+    """
+
+    store: "ObjectStore"
+    post: Callable[[Moment], None]
+
+    def keep(self, name: str, moment: Moment) -> None:
+        """Keep a moment under a name of its own, to be told later."""
+        with _answering(f"the moment {name}"):
+            obstore.put(self.store, f"moments/{_key(name)}", msgspec.json.encode(moment))
+
+    def kept(self) -> list[str]:
+        """The names of what was not told yet."""
+        return [unquote(path.partition("/")[2]) for path in _names(self.store, "moments")]
+
+    def tell(self) -> list[str]:
+        """Tell what is kept; one line for each moment that nobody will ever take."""
+        refused = []
+        for name in self.kept():
+            path = f"moments/{_key(name)}"
+            try:
+                self.post(msgspec.json.decode(_get(self.store, path), type=Moment))
+            except FileNotFoundError:
+                continue  # another process has told it meanwhile
+            except Unreachable:
+                raise
+            except (PlatformError, msgspec.DecodeError) as error:
+                refused.append(f"{name}: nobody is told: {error}")
+            with suppress(FileNotFoundError), _answering(f"the moment {name}"):
+                obstore.delete(self.store, path)
+        return refused

@@ -60,6 +60,7 @@ class Reaper:
         for endpoint in list(self._taken):
             said += self._finish(endpoint)
         said += self._close()
+        said += self._tell()
         news = [line for line in said if line not in self._said]
         self._said = set(said)
         return news
@@ -142,11 +143,17 @@ class Reaper:
                         ended = ending.finalize(release)
                         yield f"{release_id}: had no lease: {ended.outcome}: {ended.reason}"
                     else:
-                        ending.report_end(release, state)
-                        self._platform.records.close(release_id)
+                        ending.close(release, state)
                         yield f"{release_id}: record copied to MLflow"
             except SluiceError as error:
                 yield f"{release_id}: record not copied: {error}"
+
+    def _tell(self) -> Iterator[str]:
+        """Tell people of what happened: last, for nothing waits for it."""
+        try:
+            yield from self._platform.moments.tell()
+        except SluiceError as error:
+            yield f"people are not told yet: {error}"
 
     def _under_way(self) -> set[str]:
         """The releases that have a lease that can be read."""

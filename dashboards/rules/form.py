@@ -17,7 +17,7 @@ EVERY_S = 30
 """Seconds between two evaluations of what is averaged over hours and days."""
 
 Severity = Literal["page", "ticket", "event"]
-"""``page``: wake somebody. ``ticket``: in working hours. ``event``: it happened, nobody is asked."""
+"""``page``: wake somebody. ``ticket``: in working hours. ``event``: it merely happened."""
 
 Rule = dict[str, Any]
 Group = dict[str, Any]

@@ -21,6 +21,7 @@ SLOW = "endpoint:sluice_slow:rate5m"
 
 def groups(every_s: int = EVERY_S) -> list[Group]:
     """The rates of versions, and of endpoints as their sums."""
+    latencies = f"sum by ({BY_VERSION}, le) ({_of_users(SLUICE.latencies)})"
     rules = [
         recorded(VERSION_REQUESTS, f"sum by ({BY_VERSION}) ({_of_users(SLUICE.requests)})"),
         # A version without an error has no series of errors: zero.
@@ -30,8 +31,7 @@ def groups(every_s: int = EVERY_S) -> list[Group]:
         ),
         recorded(
             VERSION_P95,
-            f"histogram_quantile(\n  0.95, sum by ({BY_VERSION}, le) ({_of_users(SLUICE.latencies)})\n)"
-            f" / {SLUICE.per_ms}\n",
+            f"histogram_quantile(\n  0.95, {latencies}\n) / {SLUICE.per_ms}\n",
         ),
         recorded(REQUESTS, f"sum by ({BY_ENDPOINT}) ({VERSION_REQUESTS})"),
         recorded(ERRORS, f"sum by ({BY_ENDPOINT}) ({VERSION_ERRORS})"),

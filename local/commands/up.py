@@ -17,7 +17,7 @@ def command() -> None:
     """
     from local import lifecycle
     from local.home import find_home
-    from local.servers import envoy_server, mlflow_server, prometheus_server
+    from local.servers import alertmanager_server, envoy_server, mlflow_server, prometheus_server
 
     home = find_home()
     began = time.monotonic()
@@ -26,3 +26,7 @@ def command() -> None:
     say(f"  gateway     {envoy_server.url(kept)}  (client keys: {home.keys})")
     say(f"  MLflow      {mlflow_server.url(kept)}")
     say(f"  Prometheus  {prometheus_server.url(kept)}")
+    if alertmanager_server.installed():
+        say(f"  alerts      {alertmanager_server.url(kept)}  (who is told: sluice notify)")
+    else:
+        say("  alerts      nobody is told: Alertmanager is not installed; run 'make setup'")

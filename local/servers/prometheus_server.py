@@ -76,7 +76,12 @@ def prepare(home: Home, ports: dict[str, int]) -> bool:
     """Write the configuration; whether it changed, so that a server that runs is to start again."""
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "5s"},
-        "rule_files": [str(rules.FILE)],
+        "rule_files": [str(rules.FILE), f"{home.rules}/*.yaml"],
+        "alerting": {
+            "alertmanagers": [
+                {"static_configs": [{"targets": [f"127.0.0.1:{ports['alertmanager']}"]}]}
+            ]
+        },
         "scrape_configs": [
             {
                 "job_name": "gateway",

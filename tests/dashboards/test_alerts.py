@@ -79,7 +79,7 @@ def wanted(name: str, fires: Fires) -> dict[str, Any]:
 
 
 def run(folder: Path, every_s: int, cases: Iterable[Case]) -> None:
-    """Let promtool try the cases; rules are evaluated, and series scraped, every so many seconds."""
+    """Let promtool try the cases, with rules that are evaluated every so many seconds."""
     a, base = endpoint("a"), rules.groups(every_s)
     (folder / "all.yaml").write_text(rules.text(every_s))
     (folder / "a.yaml").write_text(rules.of_endpoint(a, every_s=every_s))

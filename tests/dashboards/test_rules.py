@@ -58,7 +58,8 @@ def test_every_alert_says_what_to_do_and_where_to_read_on() -> None:
 def test_every_alert_has_a_case_on_both_sides_of_its_edge() -> None:
     from tests.dashboards.test_alerts import FAST, SLOW, STATES
 
-    silent, fires = set(), set()
+    silent: set[str] = set()
+    fires: set[str] = set()
     for case in (*STATES, *FAST, *SLOW):
         for told in case.expected.values():
             (fires if told else silent).add(case.alert)
