@@ -32,7 +32,7 @@ _Copy = tuple[tuple[str, str], ...]
 """The labels besides: series that differ in them are copies of one target, or other targets."""
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """One series of an answer."""
 
     labels: Mapping[str, str]
@@ -58,13 +58,13 @@ def sample(
     window = f"{max(1, math.ceil(max_age))}s"
     names = [name for version in versions for name in queries.backends(endpoint, version)]
     newest = _Newest(queries)
-    for found in _ask(client, queries, "query", query=queries.newest(names, window)):
+    for found in ask(client, queries, "query", query=queries.newest(names, window)):
         newest.add(found)
     seen = set(newest.copies)
     replicas = newest.scraped or {("",) * len(queries.replica): False}
     if not all(replicas.values()):
         known = queries.counted(names, f"{MEMORY_S}s").requests
-        seen |= {_key(queries, found) for found in _ask(client, queries, "query", query=known)}
+        seen |= {key_of(queries, found) for found in ask(client, queries, "query", query=known)}
     sources: dict[str, dict[str, Sample | None]] = {version: {} for version in versions}
     for version in versions:
         first, *others = queries.backends(endpoint, version)
@@ -83,7 +83,7 @@ class _Copied:
         self.counts: dict[str, float] = {}
         self.buckets: dict[str, float] = {}
 
-    def add(self, what: str, found: _Found, value: float) -> None:
+    def add(self, what: str, found: Found, value: float) -> None:
         """Take one value; one edge that is written in two ways is one edge."""
         if what == "latencies":
             self.buckets[found.edge] = max(value, self.buckets.get(found.edge, 0.0))
@@ -102,9 +102,9 @@ class _Newest:
         self._began: dict[_Replica, float] = {}
         self._retried: dict[_Key, float] = {}
 
-    def add(self, found: _Found) -> None:
+    def add(self, found: Found) -> None:
         """Take one series of the answer."""
-        what, key = found.labels.get(COUNTED, ""), _key(self._queries, found)
+        what, key = found.labels.get(COUNTED, ""), key_of(self._queries, found)
         ((at, value),) = found.points
         if what == "scraped":
             self.scraped[key[0]] = self.scraped.get(key[0], False) or value == 1
@@ -244,7 +244,7 @@ def _version(
     names = queries.backends(endpoint, version)
     sources: dict[str, dict[_Copy, _Ranged]] = {}
     for what, query in queries.counted(names)._asdict().items():
-        for one, points in _over(client, query, queries, span) if query else ():
+        for one, points in over(client, query, queries, span) if query else ():
             copies = sources.setdefault(queries.source(one.labels), {})
             copies.setdefault(_copy(queries, one), _Ranged()).take(what, one.edge, points)
     asked = {
@@ -275,7 +275,7 @@ def _births(client: httpx.Client, queries: Queries, span: Range) -> dict[str, _V
     """When the process of each instance began, as seen at each poll."""
     query = queries.began()
     found: dict[str, _Values] = {}
-    for one, points in _over(client, query, queries, span) if query else ():
+    for one, points in over(client, query, queries, span) if query else ():
         into = found.setdefault(one.labels.get("instance", ""), {})
         for at, value in points.items():
             if 0 < value <= span.start + at * span.step + BORN_SLACK_S:
@@ -290,16 +290,16 @@ def _known_before(
     query = queries.counted(names, f"{MEMORY_S}s").requests
     return {
         queries.source(one.labels)
-        for one in _ask(client, queries, "query", query=query, time=span.start)
+        for one in ask(client, queries, "query", query=query, time=span.start)
     }
 
 
-def _over(
+def over(
     client: httpx.Client, query: str, queries: Queries, span: Range
-) -> list[tuple[_Found, _Values]]:
+) -> list[tuple[Found, _Values]]:
     """Each series of the answer with its values by the poll's number; NaN is no value."""
     start, end, step = span
-    found = _ask(client, queries, "query_range", query=query, start=start, end=end, step=step)
+    found = ask(client, queries, "query_range", query=query, start=start, end=end, step=step)
     return [
         (
             one,
@@ -309,17 +309,23 @@ def _over(
     ]
 
 
-def _copy(queries: Queries, found: _Found) -> _Copy:
+def _copy(queries: Queries, found: Found) -> _Copy:
     known = {*queries.replica, queries.cluster, *queries.parts, "le", COUNTED, CAUSE, "__name__"}
     return tuple(sorted(it for it in found.labels.items() if it[0] not in known))
 
 
-def _key(queries: Queries, found: _Found) -> _Key:
+def key_of(queries: Queries, found: Found) -> _Key:
+    """The replica and the backend that a series is of."""
     replica = tuple(found.labels.get(label, "") for label in queries.replica)
     return replica, found.labels.get(queries.cluster, "")
 
 
-def _ask(client: httpx.Client, queries: Queries, api: str, **asked: str | float) -> list[_Found]:
+def ask(client: httpx.Client, queries: Queries, api: str, **asked: str | float) -> list[Found]:
+    """The series of an answer.
+
+    Raises:
+        Unreachable: the server did not answer, or not as Prometheus does.
+    """
     try:
         answer = client.get(f"/api/v1/{api}", params=asked)
         answer.raise_for_status()
@@ -331,8 +337,8 @@ def _ask(client: httpx.Client, queries: Queries, api: str, **asked: str | float)
         raise Unreachable(text) from error
 
 
-def _found(series: Mapping[str, Any], queries: Queries) -> _Found:
+def _found(series: Mapping[str, Any], queries: Queries) -> Found:
     labels: dict[str, str] = series["metric"]
     points = series["values"] if "values" in series else [series["value"]]
     edge = gateway.milliseconds(labels["le"], queries.per_ms) if "le" in labels else ""
-    return _Found(labels, edge, [(float(at), float(value)) for at, value in points])
+    return Found(labels, edge, [(float(at), float(value)) for at, value in points])
