@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from components.metrics.prometheus import MEMORY_S, Found, Range, ask, key_of, over
+from components.gateway import ENDPOINT_LABEL, VERSION_LABEL
+from components.metrics.past import Range, over
+from components.metrics.prometheus import MEMORY_S, Found, ask, key_of
 from components.metrics.queries import Queries
 from components.metrics.usage import Grown, Metered, Read, Usage, added_up, grown
 
@@ -86,7 +88,7 @@ def _gateway(queries: Queries, names: Mapping[str, str]) -> _Family:
 
 def _predictors(endpoint: str, versions: Iterable[str]) -> _Family:
     arms = "|".join(_literal(version) for version in versions)
-    chosen = f'{{job="predictor",endpoint="{endpoint}",model_version=~"{arms}"}}'
+    chosen = f'{{job="predictor",{ENDPOINT_LABEL}="{endpoint}",{VERSION_LABEL}=~"{arms}"}}'
 
     def counters(window: str) -> Sequence[str]:
         read = [
@@ -95,7 +97,7 @@ def _predictors(endpoint: str, versions: Iterable[str]) -> _Family:
         return [f"last_over_time({each}[{window}])" if window else each for each in read]
 
     def key(found: Found) -> _Key:
-        return found.labels.get("instance", ""), found.labels.get("model_version", "")
+        return found.labels.get("instance", ""), found.labels.get(VERSION_LABEL, "")
 
     return _Family(counters, f"process_start_time_seconds{chosen}", key)
 

@@ -9,7 +9,7 @@ import httpx
 from components import gateway
 from components.errors import Unreachable
 from components.metrics import Metered, Reading
-from components.metrics.prometheus import sample
+from components.metrics.newest import sample
 from components.metrics.queries import SLUICE
 from components.metrics.used import usage
 from local.loopback import local_client

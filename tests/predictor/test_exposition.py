@@ -34,13 +34,13 @@ def test_counters_and_gauges_are_read_as_they_stand() -> None:
     metrics.finished(200, metrics.began())
     metrics.refused(Overloaded("full", 1))
     found = page(metrics)
-    own = ("model=m", "version=3")
+    own = ("endpoint=m", "model_version=3")
     assert found["inference_requests"] == (
         "counter",
         {("inference_requests_total", "code=200", *own): 1},
     )
     assert found["inference_refused"][1] == {
-        ("inference_refused_total", "model=m", f"reason={reason}", "version=3"): count
+        ("inference_refused_total", "endpoint=m", "model_version=3", f"reason={reason}"): count
         for reason, count in (("shed", 1), ("expired", 0), ("cancelled", 0))
     }
     for name, value in (("in_flight", 0), ("queue_depth", 1), ("queue_tokens", 7)):
@@ -55,7 +55,7 @@ def test_a_histogram_has_every_edge_and_adds_up() -> None:
         metrics.latency.observe(seconds)
     kind, samples = page(metrics)["inference_latency_seconds"]
     buckets = {
-        float(key[1].removeprefix("le=")): value
+        float(key[2].removeprefix("le=")): value
         for key, value in samples.items()
         if key[0].endswith("_bucket")
     }
@@ -66,14 +66,14 @@ def test_a_histogram_has_every_edge_and_adds_up() -> None:
         2,
         3,
     ]
-    assert samples["inference_latency_seconds_count", "model=m", "version=3"] == 3
-    assert samples["inference_latency_seconds_sum", "model=m", "version=3"] == 1000.0205
+    assert samples["inference_latency_seconds_count", "endpoint=m", "model_version=3"] == 3
+    assert samples["inference_latency_seconds_sum", "endpoint=m", "model_version=3"] == 1000.0205
 
 
 def test_names_of_any_characters_are_read_back() -> None:
     name = 'a "model"\\with\nall'
     _, samples = page(Metrics(name, "1"))["inference_in_flight"]
-    assert list(samples) == [("inference_in_flight", f"model={name}", "version=1")]
+    assert list(samples) == [("inference_in_flight", f"endpoint={name}", "model_version=1")]
 
 
 def test_the_page_for_operators_names_metrics_that_exist() -> None:
