@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli._when import when_or_ago
+from cli._times import when
 from components.printing import say
 
 
@@ -16,10 +16,10 @@ from components.printing import say
 @click.option(
     "--from",
     "start",
-    callback=when_or_ago,
-    help="Begin: now-6h, ISO 8601 or epoch. Default: the board's own.",
+    callback=when,
+    help="Begin: 6h (for ago), ISO 8601 or epoch. Default: the board's own.",
 )
-@click.option("--to", "end", callback=when_or_ago, help="End, likewise. Default: now.")
+@click.option("--to", "end", callback=when, help="End, likewise. Default: now.")
 @click.option(
     "--var", "chosen", multiple=True, metavar="NAME=VALUE", help="endpoint=banking77; repeatable."
 )
@@ -40,7 +40,7 @@ def command(
     NAME is fleet, endpoint, release, cost or drift. The page shows what Grafana would show of the
     same file in dashboards/json/, and needs neither Grafana nor a network.
 
-    Example: sluice dashboard endpoint --var endpoint=banking77 --from now-2h
+    Example: sluice dashboard endpoint --var endpoint=banking77 --from 2h
     """
     from components.errors import InputError
     from components.platform import connect

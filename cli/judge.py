@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from cli._numbers import Finite
-from cli._when import when
+from cli._times import when
 from components.errors import InputError
 from components.printing import printable, say
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from components.notify.receivers import Receivers
-from components.notify.routing import config
 
 from components import gateway
+from components.notify.receivers import Receivers
+from components.notify.routing import config
 from dashboards import boards, rules
 
 FOLDER = Path(__file__).parents[1] / "manifests" / "components" / "monitoring"

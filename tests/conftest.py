@@ -13,7 +13,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 from components.registry import Registry
-from tests.support import browser
 
 ROOMS = {
     "cut off": ("tests/e2e/test_cut_off", "tests/e2e/test_killed"),
@@ -55,12 +54,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """A browser's program."""
-    return browser.find()
-
-
-@pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform of its own, up; afterwards it is down and no process of it is left.
 
@@ -86,3 +79,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         left = [] if kept else supervision.survivors(home)
         del os.environ["SLUICE_HOME"]
     assert left == []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
+    script = Path(__file__).with_name("get_chromium.sh")
+    found = subprocess.run(["/bin/sh", script], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip(found.stderr.splitlines()[-1])
+    return found.stdout.split()[0]

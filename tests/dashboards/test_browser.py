@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboards import boards, page
 from dashboards.live import look
-from tests.support import browser
+from tests.support.browser import open_page
 from tests.support.prometheus import NOW, Wire
 
 WIDTHS = (1280, 390)
@@ -36,9 +36,7 @@ def test_every_board_fits_a_wide_screen_and_a_phone_and_nothing_complains(
         ]
     path = tmp_path / "all.html"
     path.write_text(f"<body>{''.join(frames)}<script>{MEASURE}</script></body>", encoding="utf-8")
-    dumped = browser.opened(
-        chromium, path, tmp_path / "profile", "--window-size=1400,2000", "--dump-dom"
-    )
+    dumped = open_page(chromium, path, "--window-size=1400,2000", "--dump-dom")
     assert "CONSOLE" not in dumped.stderr
     measured = re.search(r'data-found="([^"]*)"', dumped.stdout)
     assert measured is not None

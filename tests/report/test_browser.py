@@ -12,7 +12,7 @@ from PIL import Image
 from components import record
 from components.report.page import render
 from components.report.timeline import timeline_of
-from tests.support import browser
+from tests.support.browser import open_page
 
 Records = Callable[[str], Path]
 
@@ -27,7 +27,7 @@ def browse(
     path.write_text(render(timeline_of(record.read(records("slow"))), str(path)), encoding="utf-8")
 
     def opened(*flags: str) -> subprocess.CompletedProcess[str]:
-        return browser.opened(chromium, path, tmp_path / "profile", *flags)
+        return open_page(chromium, path, *flags)
 
     return opened
 
