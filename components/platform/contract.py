@@ -68,9 +68,8 @@ class Span:
     version: str
     """The arm, see `components.arms`."""
     start: float
-    """Seconds since the epoch."""
     end: float | None
-    """Likewise; None: they are there now."""
+    """Seconds since the epoch, both; None: they are there now."""
     price: str = ""
     """Of one predictor, an id of `components/cost/prices.yaml`; empty: the file named none."""
     replicas: int = 1

@@ -30,6 +30,7 @@ class Told:
 
     usages: Mapping[str, Usage] = field(default_factory=dict)
     unseen_s: float = 0.0
+    url: str = ""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         raise NotImplementedError

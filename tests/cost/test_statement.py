@@ -153,6 +153,7 @@ class Used:
 
     usage_of: Usage
     unseen_s: float = 0.0
+    url: str = ""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         raise NotImplementedError
