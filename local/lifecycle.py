@@ -26,6 +26,7 @@ from local.servers import (
     alertmanager_server,
     envoy_server,
     exporter_server,
+    grafana_server,
     mlflow_server,
     ports,
     postgres,
@@ -51,6 +52,7 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         exporter_server.server,
         prometheus_server.server,
         *([alertmanager_server.server] if alertmanager_server.installed() else []),
+        *([grafana_server.server] if grafana_server.wanted(home) else []),
     )
     return [make(home, kept) for make in makers]
 
@@ -140,6 +142,10 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     if prometheus_server.prepare(home, kept) and "prometheus" in up_now:
         supervision.stop(home, "prometheus")
     alertmanager_server.prepare(home)
+    if grafana_server.wanted(home):
+        grafana_server.prepare(home, kept)
+    else:
+        supervision.remove_program(home, "grafana")
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:

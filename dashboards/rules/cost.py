@@ -79,7 +79,9 @@ def _costs() -> list[dict[str, Any]]:
         {
             "record": "version:sluice_idle:usd_per_hour",
             # Who gives no metrics is idle.
-            "expr": (f"{_COST} * (1 - clamp_max(\n  ({busy} or 0 * {_COST})\n  / ({cores} > 0), 1\n))\n"),
+            "expr": (
+                f"{_COST} * (1 - clamp_max(\n  ({busy} or 0 * {_COST})\n  / ({cores} > 0), 1\n))\n"
+            ),
         },
         {
             "record": _SERVED,

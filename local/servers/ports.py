@@ -19,6 +19,7 @@ NAMES = (
     "exporter",
     "gateway",
     "gateway_stats",
+    "grafana",
     "mlflow",
     "postgres",
     "prometheus",

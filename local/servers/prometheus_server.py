@@ -26,6 +26,8 @@ _ONLY_THE_TARGETS = {
 """A predictor says of itself what its target says, but for a baseline's: it is a version to users,
 and an arm of its own here."""
 
+SCRAPE_INTERVAL = "1s"
+
 TOOLS = REPOSITORY / ".tools" / "prometheus"
 
 
@@ -75,7 +77,11 @@ def _static(port: int) -> dict[str, Any]:
 def prepare(home: Home, ports: dict[str, int]) -> bool:
     """Write the configuration; whether it changed, so that a server that runs is to start again."""
     config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "5s"},
+        "global": {
+            "scrape_interval": SCRAPE_INTERVAL,
+            "scrape_timeout": "900ms",
+            "evaluation_interval": "5s",
+        },
         "rule_files": [str(rules.FILE), f"{home.rules}/*.yaml"],
         "alerting": {
             "alertmanagers": [

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +16,12 @@ from components.platform import Platform
 from components.record import Line, WeightsSet
 from components.registry import Registry
 from components.release.state import ReleaseState, fold
+from local.home import find_home
+from local.servers import supervision
+from tests.support.boards import faults, looks
 from tests.support.present import present
 from tests.support.releases import Users, first_release, newest, released_file, sluice, users
+from tests.support.waiting import wait_until
 
 # The story is told once, by the first test that asks.
 pytestmark = [pytest.mark.undisturbed, pytest.mark.timeout(1200)]
@@ -55,6 +60,7 @@ def story(
         steps=[10, 50, 100],
         watch="15s",
         judge={"false_rollback": 0.05, "max_extension": 16},
+        serving={"price": "local/machine"},
     )
     codes = {"1": first_release(registry, endpoint, "1")}
     records = {"1": newest(prepared, "road").lines()}
@@ -66,6 +72,31 @@ def story(
             codes[version] = done.returncode
             records[version] = newest(prepared, "road").lines()
     return Story(endpoint, codes, records, asked)
+
+
+def test_every_board_shows_the_releases(story: Story, prepared: Platform) -> None:
+    """After a first, a promoted and two failed ones, while the last five minutes have requests."""
+    began = story.records["2"][0].at
+    assert faults(prepared, "road", began) == []
+    shown = dict(looks(prepared, "road", began))
+    began_at = [at for at, text, _ in shown["release"].marks if "began" in text]
+    for version in ("2", "3", "4"):
+        assert any(abs(at - story.records[version][0].at) < 1 for at in began_at)
+    ended = {text for _, text, _ in shown["release"].marks if "began" not in text}
+    assert ended == {"road: promoted", "road: rolled_back"}
+
+
+def test_every_board_shows_users_again_after_a_restart(
+    story: Story, prepared: Platform, tmp_path: Path
+) -> None:
+    home = find_home()
+    for name in ("gateway", "prometheus"):
+        supervision.stop(home, name)
+        supervision.start_stopped(home, name)
+    wait_until(lambda: sluice("status").returncode == 0, 60, "the gateway and Prometheus")
+    began = time.time()
+    with users(story.endpoint, tmp_path / "users.jsonl", 20):
+        wait_until(lambda: faults(prepared, "road", began) == [], 30, "every board")
 
 
 def test_the_first_version_is_released_without_a_champion(story: Story) -> None:

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,9 @@ def users(endpoint: Path, out: Path, rps: int, mix: str = "held-out") -> Iterato
         assert process.wait(timeout=30) == 0
 
 
-def released_file(folder: Path, name: str, **release: Any) -> Path:
+def released_file(
+    folder: Path, name: str, *, serving: Mapping[str, Any] | None = None, **release: Any
+) -> Path:
     """The file of an endpoint of the example model, with a test's patience."""
     return endpoint_file(
         folder,
@@ -71,6 +73,7 @@ def released_file(folder: Path, name: str, **release: Any) -> Path:
             # Version 4 takes shorter texts than the others: what that costs, users show.
             "allow_narrower_inputs": True,
         },
+        serving=dict(serving or {}),
         release={"poll": "1s", "lease": "15s", **release},
     )
 
