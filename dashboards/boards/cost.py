@@ -46,7 +46,7 @@ def _now() -> Section:
         number(
             About(
                 "Idle, USD an hour",
-                "What of it is paid for executors that wait.",
+                "What of it is paid for cores that do nothing.",
                 units.Dollars,
                 UNPRICED,
                 width=6,
@@ -119,7 +119,7 @@ def _since() -> Section:
         lines(
             About(
                 "Idle, USD an hour",
-                "What is paid for executors that wait, by version.",
+                "What is paid for cores that do nothing, by version.",
                 units.Dollars,
                 UNPRICED,
                 decimals=3,

@@ -20,7 +20,8 @@ _TOLD = (MV, ARM, "model", "model_number", "runtime", "price")
 
 def rows_of(where: tuple[str, ...]) -> table.Panel:
     """What each version is, what its users get, and where it is in MLflow."""
-    known = f"max by ({', '.join(_TOLD)}) ({pick('sluice_version_info', *where)})"
+    info = pick("sluice_version_info", *where)
+    known = f"max by ({', '.join(_TOLD)}) ({info})"
     return rows(
         About(
             "Versions",
@@ -32,9 +33,14 @@ def rows_of(where: tuple[str, ...]) -> table.Panel:
         ),
         (
             Query(known),
-            Query(requests(BY_VERSION, where, "5m")),
-            Query(failed_share(BY_VERSION, where, "5m")),
-            Query(latency_ms(0.95, (MV,), where, "5m")),
+            *(
+                Query(f"({expr}) and on ({MV}) {info}")
+                for expr in (
+                    requests(BY_VERSION, where, "5m"),
+                    failed_share(BY_VERSION, where, "5m"),
+                    latency_ms(0.95, (MV,), where, "5m"),
+                )
+            ),
         ),
         (
             Column(

@@ -19,8 +19,8 @@ from dashboards.page.series import Bucket, Series, buckets
 COLUMNS = 60
 """Of a heatmap, and of what is said where the pointer is."""
 SHADES = 6
-LONGEST_SUFFIX = 4
-"""Beside an axis; the legend has longer ones."""
+LONGEST_LABEL = 8
+"""Beside an axis; longer ones go without their unit, which the legend has."""
 PIXELS_A_ROW = 18
 """Of a panel's height in Grafana's grid, for the plot itself."""
 
@@ -206,18 +206,23 @@ def _values(series: Iterable[Series]) -> list[float]:
 
 
 def _axis(series: Sequence[Series], panel: Panel) -> Scale:
-    """From zero; a limit that is not far above the values is shown with them."""
+    """From zero, or below; a limit that is not far above the values is shown with them."""
     values = _values(series)
-    high, low = max(values, default=1.0), min(0.0, *values, 0.0)
-    near = [limit for limit, _ in panel.limits if limit <= 3 * max(high, 1e-12)]
-    high = 1.08 * max([high, *near]) or 1.0
-    by, suffix = units.shown(panel.unit, high)
-    suffix = suffix if len(suffix) <= LONGEST_SUFFIX else ""
-    steps = plot.value_scale((high - min(low, 0.0)) / by, "")
-    ticks = tuple((value * by, f"{value:,.6g}{suffix}") for value, _ in steps.ticks)
-    if low < 0:
-        return Scale(low * 1.08, high, ((low, units.text(low, panel.unit)), *ticks[:-1]))
-    return Scale(0.0, high, ticks)
+    low, high = min([0.0, *values]), max([0.0, *values])
+    limits = [limit for limit, _ in panel.limits]
+    high = max([high, *(limit for limit in limits if limit <= 3 * high)]) or min(limits, default=1)
+    low, high = 1.05 * low, 1.08 * high
+    by, suffix = units.shown(panel.unit, max(high, -low))
+    ticks = plot.value_scale((high - low) / by, "").ticks
+    step = ticks[1][0]
+    numbers = [
+        n * step for n in range(math.ceil(low / by / step), math.floor(high / by / step) + 1)
+    ]
+    labels = [f"{number:,.6g}" for number in numbers]
+    if all(len(label + suffix) <= LONGEST_LABEL for label in labels):
+        labels = [label + suffix for label in labels]
+    places = (number * by for number in numbers)
+    return Scale(low, high, tuple(zip(places, labels, strict=True)))
 
 
 def _edge_ticks(low: float, high: float, unit: str) -> tuple[tuple[float, str], ...]:

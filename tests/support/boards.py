@@ -19,8 +19,6 @@ EMPTY = {
     ("release", "Lease left"): NO_RELEASE,
 }
 """What has nothing to show on a good day: a panel, or one target of it."""
-MOST_S = 1.0
-"""For one target."""
 
 
 def looks(platform: Platform, endpoint: str, start: float) -> Iterator[tuple[str, Look]]:
@@ -49,6 +47,4 @@ def faults(platform: Platform, endpoint: str, start: float) -> list[str]:
                 found.append(f"{where} is empty: {answer.query}")
             if "$" in answer.query:
                 found.append(f"{where} has a variable left: {answer.query}")
-            if answer.seconds > MOST_S:
-                found.append(f"{where} took {answer.seconds:.1f} s: {answer.query}")
     return found
