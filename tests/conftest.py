@@ -39,6 +39,7 @@ STARTS_SERVERS = {
     *("platform", "lab"),  # the laptop's
     *("predictor", "slow", "start_predictor"),  # predictors of the tests' own
     "chromium",
+    "alertmanager",
 }
 """Fixtures that start servers, or a browser."""
 

@@ -38,7 +38,8 @@ class Alertmanager:
         alert = {
             "labels": dict(moment.labels),
             "annotations": dict(moment.annotations),
-            "startsAt": _written(moment.at),
+            # A clock that was set back meanwhile is no reason to refuse what it said.
+            "startsAt": _written(min(moment.at, now)),
             "endsAt": _written(now + LASTS_S),
         }
         try:

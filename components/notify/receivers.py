@@ -25,7 +25,8 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 def _like(pattern: re.Pattern[str], says: str) -> AfterValidator:
     def checked(value: str) -> str:
         if not pattern.fullmatch(value):
-            raise ValueError(f"{value!r} is not {says}")
+            # What was written is not repeated: it may have a password in it.
+            raise ValueError(f"write {says}")
         return value
 
     return AfterValidator(checked)

@@ -275,7 +275,7 @@ FAST = (
         | answered("0+72x180", "0+0.6x180", "2"),
         {
             HOUR + 22 * MINUTES: (),
-            HOUR + 23 * MINUTES: (Fires(VERSION, "2.667%"),),
+            HOUR + 23 * MINUTES: (Fires(VERSION, "2.71%"),),
             3 * HOUR: (Fires(VERSION, "4%"),),
         },
         "a version fails 4% after a healthy hour, and another one 0.8%",

@@ -140,7 +140,7 @@ def test_a_p95_ratio_that_the_gateways_edges_cannot_decide_is_refused(ratio: str
     ("ms", "said"),
     [
         ("210", "210 is no edge of the gateway's histogram, so nobody counts it: write 200 or 230"),
-        ("0.2", "0.2 is no edge of the gateway's histogram, so nobody counts it: write 1"),
+        ("0.2", "0.2 is no edge of the gateway's histogram, so nobody counts it: write 0.25"),
         ("50000", "50000 is no edge .* write 40000"),
     ],
 )

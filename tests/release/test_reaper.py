@@ -284,3 +284,53 @@ def test_a_process_that_was_reaped_stops_when_it_wakes(dead: Scene) -> None:
     assert dead.finalize("r").outcome == "error"
     assert dead.one_version("r") == "error"
     assert MODEL in dead.world.registry.models
+
+
+def outcomes(found: Scene) -> list[str]:
+    return [moment.labels["outcome"] for moment in found.world.told]
+
+
+@pytest.mark.parametrize(("error_rate", "outcome"), [(0.0, "promoted"), (0.5, "rolled_back")])
+def test_people_are_told_of_each_end_once(error_rate: float, outcome: str) -> None:
+    found = quick()
+    found.world.behave("2", error_rate=error_rate)
+    assert found.walk("2", "r").outcome == outcome
+    reaper = Reaper(found.world.platform)
+    assert (reaper.run(), reaper.run()) == ([], [])
+    assert outcomes(found) == [outcome]
+
+
+def test_people_are_told_of_a_release_that_the_reaper_ended(dead: Scene) -> None:
+    watching(dead).run()
+    assert outcomes(dead) == ["error"]
+
+
+def test_who_tells_people_may_be_away_for_as_long_as_it_likes() -> None:
+    found = quick()
+    found.world.faults.fail("moments.tell")
+    began = found.world.clock.monotonic()
+    assert found.walk("2", "r").outcome == "promoted"
+    lasted = found.world.clock.monotonic() - began
+    assert found.one_version("r") == "promoted"
+    reaper = Reaper(found.world.platform)
+    assert reaper.run() == ["people are not told yet: moments.tell: no answer"]
+    assert outcomes(found) == []
+    found.world.faults.clear()
+    assert reaper.run() == []
+    assert outcomes(found) == ["promoted"]
+    undisturbed = quick()
+    began = undisturbed.world.clock.monotonic()
+    undisturbed.walk("2", "r")
+    assert lasted == undisturbed.world.clock.monotonic() - began
+
+
+def test_what_could_not_be_kept_is_kept_by_the_reaper() -> None:
+    found = quick()
+    found.world.faults.fail("moments.keep", times=2)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert "r" in found.world.platform.records.pending()
+    reaper = Reaper(found.world.platform)
+    assert reaper.run() == ["r: record not copied: moments.keep: no answer"]
+    assert reaper.run() == ["r: record copied to MLflow"]
+    assert outcomes(found) == ["promoted"]
+    assert found.one_version("r") == "promoted"
