@@ -55,6 +55,8 @@ SCRAPED: Mapping[str, Mapping[str, Type]] = {
         "sluice_drift_alarm": "gauge",
         "sluice_drift_last_run_timestamp_seconds": "gauge",
         "sluice_exporter_damaged_records": "gauge",
+        "sluice_exporter_damaged_leases": "gauge",
+        "sluice_exporter_damaged_endpoints": "gauge",
         "sluice_price_usd_per_hour": "gauge",
         "sluice_price_age_days": "gauge",
     },

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import httpx
 
 from components.gateway import ENDPOINT_LABEL, VERSION_LABEL
+from components.judge.lives import same_life
 from components.metrics.past import Range, over
 from components.metrics.prometheus import MEMORY_S, Found, ask, key_of
 from components.metrics.queries import Queries
@@ -24,6 +25,8 @@ _UNSEEN_AFTER_S = 5.0
 
 _Key = tuple[str, str]
 """A process, and what it counts for."""
+_Counts = list[float | None]
+"""None: this counter was not read."""
 
 
 @dataclass(frozen=True)
@@ -106,52 +109,69 @@ def _grown(
     client: httpx.Client, queries: Queries, family: _Family, span: Range, start: float
 ) -> dict[_Key, Grown]:
     """The growth of each source of the family."""
-    reads: dict[_Key, dict[int, list[float]]] = {}
+    reads: dict[_Key, dict[int, _Counts]] = {}
     width = len(family.counters(""))
     for place, query in enumerate(family.counters("")):
         for one, points in over(client, query, queries, span):
             of = reads.setdefault(family.key(one), {})
             for at, value in points.items():
-                counts = of.setdefault(at, [0.0] * width)
+                counts = of.setdefault(at, [None] * width)
                 # One process, however often it is seen.
-                counts[place] = max(counts[place], value)
+                counts[place] = max(counts[place] or 0.0, value)
     born: dict[str, dict[int, float]] = {}
     for one, points in over(client, family.born, queries, span) if family.born else ():
         born.setdefault(family.key(one)[0], {}).update(points)
-    bases = _bases(client, queries, family, start)
-    alive = _at(client, queries, family, family.born, start) if family.born else {}
-    processes = {process for process, _ in alive}
+    bases, births = _bases(client, queries, family, start)
     found = {}
     for source, of in reads.items():
         process = source[0]
         base = bases.get(source)
-        if base is None and process in processes:
-            base = Read((0.0,) * width, max(v for (p, _), v in alive.items() if p == process))
-        since = born.get(process, {})
-        listed = [Read(tuple(of[at]), since.get(at)) for at in sorted(of)]
-        found[source] = grown(base, listed, start)
+        if base is None and process in births:
+            # It was read then, and had counted nothing for this.
+            base = Read((0.0,) * width, births[process])
+        found[source] = grown(base, _whole(of, born.get(process, {})), start)
+    return found
+
+
+def _whole(moments: Mapping[int, _Counts], born: Mapping[int, float]) -> list[Read]:
+    """The readings with what they lack: a counter begins with the first that it counts.
+
+    One that was there in this life, and is no number or is missing now, is as it was.
+    """
+    found: list[Read] = []
+    for at in sorted(moments):
+        counts, since = moments[at], born.get(at)
+        last = found[-1] if found else Read((0.0,) * len(counts))
+        goes_on = same_life(last.born, since) and all(
+            now is None or now >= before for now, before in zip(counts, last.counts, strict=True)
+        )
+        held = last.counts if goes_on else (0.0,) * len(counts)
+        filled = (old if now is None else now for now, old in zip(counts, held, strict=True))
+        found.append(Read(tuple(filled), since))
     return found
 
 
 def _bases(
     client: httpx.Client, queries: Queries, family: _Family, start: float
-) -> dict[_Key, Read]:
-    """What each source had counted at the beginning, where anybody read it in the day before."""
-    alive = _at(client, queries, family, family.born, start) if family.born else {}
+) -> tuple[dict[_Key, Read], dict[str, float]]:
+    """What each source had counted at the beginning, and when each process that was read began.
+
+    Of a process that was not read then it is what was read in the day before.
+    """
     births: dict[str, float] = {}
-    for (process, _), value in alive.items():
-        births[process] = max(value, births.get(process, value))
+    if family.born:
+        for (process, _), value in _at(client, queries, family, family.born, start).items():
+            births[process] = max(value, births.get(process, value))
     found: dict[_Key, Read] = {}
     for window in (f"{MEMORY_S}s", ""):
         counts: dict[_Key, list[float]] = {}
         queried = family.counters(window)
         for place, query in enumerate(queried):
             for source, value in _at(client, queries, family, query, start).items():
-                if window and source[0] in births:
-                    continue
-                counts.setdefault(source, [0.0] * len(queried))[place] = value
+                if not window or source[0] not in births:
+                    counts.setdefault(source, [0.0] * len(queried))[place] = value
         found |= {source: Read(tuple(of), births.get(source[0])) for source, of in counts.items()}
-    return found
+    return found, births
 
 
 def _at(

@@ -8,6 +8,7 @@ Keys below the store's root:
 ``versions/<digest>/<path>``   a version's verified files; the manifest is written last
 ``endpoints/<name>.yaml``   an endpoint's file
 ``moments/<name>``   what happened, and people were not told of yet
+``provisioned/``   when predictors were there: see `components.platform.spans`
 """
 
 from collections.abc import Callable

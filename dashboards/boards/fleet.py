@@ -23,6 +23,8 @@ E = f"{{{{{EP}}}}}"
 NOBODY = "no requests"
 FIRING = 'alertstate="firing"'
 
+_KEPT = ("records", "leases", "endpoints")
+
 
 def content() -> dict[str, Any]:
     """The board."""
@@ -92,15 +94,15 @@ def _now() -> Section:
         ),
         number(
             About(
-                "Damaged records",
-                "Decision records that cannot be read.",
+                "Damaged",
+                "Decision records, leases and endpoints' files that cannot be read.",
                 units.Short,
                 "no exporter",
                 {1: "red"},
                 width=4,
                 height=4,
             ),
-            Query(f"sum({pick('sluice_exporter_damaged_records')})"),
+            Query(" + ".join(f"sum({pick(f'sluice_exporter_damaged_{what}')})" for what in _KEPT)),
         ),
     ]
 

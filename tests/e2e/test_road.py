@@ -3,13 +3,17 @@
 import json
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from components import record
+from components.arms import version_of
+from components.cost.statement import Statement, make
 from components.evaluation import EvaluationResult
 from components.load.sender import Outcome
 from components.platform import Platform
@@ -18,6 +22,7 @@ from components.registry import Registry
 from components.release.state import ReleaseState, fold
 from local.home import find_home
 from local.servers import supervision
+from tests.support.bills import priced
 from tests.support.boards import faults, looks
 from tests.support.present import present
 from tests.support.releases import Users, first_release, newest, released_file, sluice, users
@@ -60,7 +65,6 @@ def story(
         steps=[10, 50, 100],
         watch="15s",
         judge={"false_rollback": 0.05, "max_extension": 16},
-        serving={"price": "local/machine"},
     )
     codes = {"1": first_release(registry, endpoint, "1")}
     records = {"1": newest(prepared, "road").lines()}
@@ -200,3 +204,33 @@ def test_a_version_that_was_rolled_back_may_be_tried_again_and_says_so(
     state = newest(prepared, "road").state()
     assert (done.returncode, state.kind, state.outcome) == (3, "re-release", "rolled_back")
     assert "accuracy" in state.reason
+
+
+def test_the_bill_adds_up_and_serves_what_the_users_own_logs_say(
+    story: Story, prepared: Platform
+) -> None:
+    start = story.records["1"][0].at
+    seen = [row for users_ in story.users.values() for row in users_.answers()]
+    answered = Counter(str(row.version) for row in seen if row.status == 200)
+
+    def billed() -> Statement:
+        now = prepared.clock.time()
+        return make(prepared, priced(retrieved=datetime.now(UTC).date()), (start, now), "road")
+
+    def served() -> Counter[str]:
+        found: Counter[str] = Counter()
+        for line in billed().total.lines:
+            found[version_of(line.version)] += round(line.usage.served)
+        return +found
+
+    wait_until(lambda: served() == answered, 10, f"{answered}, the last scrape")
+    bill = billed()
+    spans = prepared.serving.spans("road")
+    seconds = sum((span.end or bill.end) - max(span.start, start) for span in spans)
+    assert {version_of(span.version) for span in spans} == {"1", "2", "3", "4"}
+    assert bill.total.seconds == pytest.approx(seconds, rel=1e-3)
+    assert sum(line.amount for line in bill.total.lines) == bill.total.amount > 0
+    used = bill.total.usage
+    assert used.rows is not None
+    assert used.rows >= used.served
+    assert 0 < present(used.cpu_s) < 2 * seconds

@@ -158,6 +158,17 @@ def test_predictors_tell_rows_and_cpu_seconds() -> None:
     assert (arms["1-baseline"].rows, arms["1-baseline"].cpu_s) == (8, 3.0)
 
 
+def test_a_counter_that_is_no_number_for_a_while_is_no_reset() -> None:
+    times = [START - 1, START + 20, START + 30, END]
+    server = Prometheus(
+        cpu={"1": dict(zip(times, (50.0, 60.0, float("nan"), 70.0), strict=True))},
+        rows={"1": dict(zip(times, (500, 600, 650, 700), strict=True))},
+        started={"1": dict.fromkeys(times, 77.0)},
+    )
+    found = server.metered().arms["1"]
+    assert (found.rows, found.cpu_s, found.restarts) == (200, 20.0, 0)
+
+
 def test_no_time_is_too_long_for_prometheus() -> None:
     server = Prometheus(requests={"demo-v1": {START + 20: 5}}, born={START: START})
     found = server.metered(start=START - 30 * 86400, end=END)

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from components.platform import Platform, connect
 from components.record import Line, Record
 from components.registry import Registry
 from components.release.state import ReleaseState, fold
+from tests.support.bills import MACHINE
 from tests.support.endpoints import endpoint_file
 from tests.support.waiting import wait_until
 
@@ -57,9 +58,7 @@ def users(endpoint: Path, out: Path, rps: int, mix: str = "held-out") -> Iterato
         assert process.wait(timeout=30) == 0
 
 
-def released_file(
-    folder: Path, name: str, *, serving: Mapping[str, Any] | None = None, **release: Any
-) -> Path:
+def released_file(folder: Path, name: str, **release: Any) -> Path:
     """The file of an endpoint of the example model, with a test's patience."""
     return endpoint_file(
         folder,
@@ -73,7 +72,7 @@ def released_file(
             # Version 4 takes shorter texts than the others: what that costs, users show.
             "allow_narrower_inputs": True,
         },
-        serving=dict(serving or {}),
+        serving={"price": MACHINE},
         release={"poll": "1s", "lease": "15s", **release},
     )
 
