@@ -20,11 +20,13 @@ from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe
-from local.platform import lost
+from local.platform import lost, provisioned
 from local.predictors import program_name
 from local.servers import (
     alertmanager_server,
     envoy_server,
+    exporter_server,
+    grafana_server,
     mlflow_server,
     ports,
     postgres,
@@ -47,8 +49,10 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         seaweed.server,
         mlflow_server.server,
         envoy_server.server,
+        exporter_server.server,
         prometheus_server.server,
         *([alertmanager_server.server] if alertmanager_server.installed() else []),
+        *([grafana_server.server] if grafana_server.wanted(home) else []),
     )
     return [make(home, kept) for make in makers]
 
@@ -107,6 +111,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         postgres.write_passfile(home, kept["postgres"])
         seaweed.write_credentials(home, kept["s3"])
         wanted = servers(home, kept)
+        anew = not supervision.running(home)
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
         discovery.publish(home)
@@ -119,6 +124,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         rules.write_all(home, endpoints, say)
         with suppress(PlatformError):
             supervision.signal(home, "alertmanager", "HUP")
+        provisioned.of(home, kept["s3"]).came_up(anew=anew)
     return kept
 
 
@@ -133,8 +139,13 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     postgres.prepare(home)
     if envoy_server.prepare(home, kept) and "gateway" in up_now:
         supervision.stop(home, "gateway")
-    prometheus_server.prepare(home, kept)
+    if prometheus_server.prepare(home, kept) and "prometheus" in up_now:
+        supervision.stop(home, "prometheus")
     alertmanager_server.prepare(home)
+    if grafana_server.wanted(home):
+        grafana_server.prepare(home, kept)
+    else:
+        supervision.remove_program(home, "grafana")
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:
@@ -206,6 +217,7 @@ def down(home: Home, patience_s: float = 60.0) -> int:
     if not home.path.exists():
         return 0
     if supervision.running(home):
+        provisioned.of(home, ports.kept(home)["s3"]).goes_down()
         supervision.shut_down(home, patience_s)
     left = supervision.survivors(home)
     supervision.kill(left)

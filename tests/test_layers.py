@@ -20,9 +20,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cluster": ("components", "dashboards.rules"),
     "cli": ("components", "pipelines", "rag", "gpu", "dashboards", "examples"),
     "dashboards": (
+        "components.cost",
         "components.gateway",
         "components.metrics",
         "components.endpoint",
+        "components.errors",
+        "components.notify",
         "components.report",
     ),
     "examples": ("components",),

@@ -11,8 +11,9 @@ one leaves the others alone.
 
 from pathlib import Path
 
+from components.cost import prices
 from components.endpoint import Endpoint
-from dashboards.rules import slo, states, traffic
+from dashboards.rules import cost, slo, states, traffic
 from dashboards.rules.form import EVERY_S, Group, written
 
 FOLDER = Path(__file__).parent
@@ -24,7 +25,12 @@ NAMESPACE = "local"
 
 def groups(every_s: int = EVERY_S) -> list[Group]:
     """The rules for all endpoints."""
-    return [*traffic.groups(every_s), *slo.groups(every_s), *states.groups()]
+    return [
+        *traffic.groups(every_s),
+        *slo.groups(every_s),
+        *states.groups(),
+        *cost.groups(prices.load()),
+    ]
 
 
 def text(every_s: int = EVERY_S) -> str:

@@ -8,6 +8,7 @@ from components.notify import Alertmanager
 from components.platform import Platform, SystemClock
 from components.platform.moments import Moment
 from components.platform.objects import ObjectFiles, ObjectMoments, ObjectRecords
+from components.platform.spans import ObjectSpans
 from components.registry import Registry
 from local.gateway import admin
 from local.home import Home, find_home
@@ -15,6 +16,7 @@ from local.loopback import local_transport
 from local.platform.gateway import LocalGateway
 from local.platform.leases import FileLeases
 from local.platform.metrics import PrometheusMetrics
+from local.platform.provisioned import Provisioned
 from local.platform.serving import LocalServing
 from local.platform.traffic import EnvoyTraffic
 from local.rules import RuledEndpoints
@@ -45,7 +47,7 @@ def connect() -> Platform:
         buckets=lambda bucket: seaweed.store(home, kept["s3"], bucket),
     )
     return Platform(
-        serving=LocalServing(home, files),
+        serving=LocalServing(home, files, Provisioned(home, ObjectSpans(store))),
         traffic=EnvoyTraffic(home),
         metrics=PrometheusMetrics(prometheus_server.url(kept)),
         leases=FileLeases(home),

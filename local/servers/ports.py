@@ -16,8 +16,10 @@ CANDIDATES = range(15000, 32000)
 
 NAMES = (
     "alertmanager",
+    "exporter",
     "gateway",
     "gateway_stats",
+    "grafana",
     "mlflow",
     "postgres",
     "prometheus",

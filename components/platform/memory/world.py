@@ -23,6 +23,7 @@ from components.platform.memory.stores import MemoryGateway, MemoryLeases
 from components.platform.memory.users import Behaviour, MemoryMetrics, Users
 from components.platform.moments import Moment
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectMoments, ObjectRecords
+from components.platform.spans import ObjectSpans
 from components.registry.names import MANIFEST_TAG
 
 
@@ -51,7 +52,9 @@ class World:
         self.gateway = MemoryGateway()
         self.store = MemoryStore()
         self.proxies = Proxies(self.clock, proxies, self._settle)
-        self.serving = MemoryServing(self.clock, self.proxies, self._settle)
+        self.serving = MemoryServing(
+            self.clock, self.proxies, self._settle, ObjectSpans(self.store)
+        )
         self._users = Users(self.clock, self.proxies, self._ready)
         self._metrics = MemoryMetrics(self.clock, self._users)
         self.told: list[Moment] = []
