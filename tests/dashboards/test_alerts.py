@@ -180,9 +180,8 @@ STATES = (
     Case(
         "VersionUnpriced",
         {
-            series("sluice_version_info", **VERSION, price=""): "1x130",
-            series("sluice_version_info", **WHOSE, model_version="2", price="p"): "1x130",
-            series("sluice_price_usd_per_hour", price="p"): "0.1x130",
+            series("up", job="predictor", **VERSION): "1x130",
+            series("sluice_version_info", **VERSION, price="of nobody"): "1x130",
         },
         {595: (), 600: (Fires(VERSION),)},
     ),
