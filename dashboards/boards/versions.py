@@ -56,8 +56,8 @@ def rows_of(where: tuple[str, ...]) -> table.Panel:
             Column("model", "Model"),
             Column(
                 "model_number",
-                "In MLflow",
-                link=to_registry(field_of("Model"), field_of("In MLflow")),
+                "MLflow",
+                link=to_registry(field_of("Model"), field_of("MLflow")),
                 title="The version in MLflow",
             ),
             Column("runtime", "Runtime"),

@@ -59,7 +59,7 @@ def test_links_lead_from_the_fleet_to_the_endpoint_the_release_and_mlflow() -> N
     assert any("/d/sluice-endpoint?var-endpoint=${__data.fields.Endpoint}" in url for url in fleet)
     assert any("/d/sluice-release?var-endpoint=${__data.fields.Endpoint}" in url for url in fleet)
     assert any(url.startswith("/d/sluice-release?var-endpoint=${endpoint}") for url in versions)
-    mlflow = "${mlflow}/#/models/${__data.fields.Model}/versions/${__data.fields.In MLflow}"
+    mlflow = "${mlflow}/#/models/${__data.fields.Model}/versions/${__data.fields.MLflow}"
     assert {mlflow} <= versions & found["release"]
     inside = {url for urls in found.values() for url in urls if url.startswith("/d/")}
     known = {board["uid"] for board in ALL.values()}

@@ -102,7 +102,7 @@ def test_a_table_joins_what_its_queries_say_of_the_same_labels() -> None:
     row = dict(zip(headings, table.rows[0], strict=True))
     assert (row["Requests"].text, row["Failed"].text) == ("0.25/s", "25.00%")
     assert row["Failed"].css == "number red"
-    assert row["In MLflow"].link == (
+    assert row["MLflow"].link == (
         "http://127.0.0.1:5000/#/models/some-model/versions/some-model_number"
     )
     assert row["Version"].hint == "sluice dashboard endpoint --var version=1 --var endpoint=a"

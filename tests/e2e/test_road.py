@@ -90,6 +90,16 @@ def test_every_board_shows_the_releases(story: Story, prepared: Platform) -> Non
     assert ended == {"road: promoted", "road: rolled_back"}
 
 
+def test_a_board_is_written_as_a_page_and_as_data(story: Story, tmp_path: Path) -> None:
+    page, of = tmp_path / "release.html", ("dashboard", "release", "--var", "endpoint=road")
+    done = sluice(*of, "--from", "1h", "--out", str(page))
+    assert (done.returncode, done.stdout) == (0, f"{page}\n"), done.stderr
+    assert "road: rolled_back" in page.read_text()
+    found = json.loads(sluice(*of, "--json").stdout)
+    assert found["variables"]["endpoint"] == ["road"]
+    assert any(panel["series"] for panel in found["panels"])
+
+
 def test_every_board_shows_users_again_after_a_restart(
     story: Story, prepared: Platform, tmp_path: Path
 ) -> None:
