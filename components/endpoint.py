@@ -9,21 +9,18 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
 from components import gateway, yaml_text
-from components.errors import InputError, describe, faults
+from components.errors import InputError
 from components.files import read_limited
 from components.judge import JudgeSettings, Policy, Steps, undecidable
 from components.model_name import ModelName
 from components.models import Strict
 
 MAX_FILE_BYTES = 64 * 1024
-MAX_FAULTS = 20
-"""Told of one file: who wrote more begins with these."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SHORTEST_S, _LONGEST_S = 0.001, 366 * 24 * 3600.0
@@ -249,19 +246,9 @@ def parse(text: str, source: str) -> Endpoint:
     Raises:
         InputError: one line a fault, each with the line, the key and what was expected.
     """
-    document = yaml_text.parse(text, source)
-    if not isinstance(document.content, dict):
-        raise InputError(f"{source}:1: an endpoint's file is a mapping that begins with 'name:'")
-    try:
-        return Endpoint.model_validate(document.content)
-    except ValidationError as error:
-        found = [
-            f"{source}:{document.line(place)}: {describe(place, said)}"
-            for place, said in faults(error)
-        ]
-        if len(found) > MAX_FAULTS:
-            found[MAX_FAULTS:] = [f"{source}: and {len(found) - MAX_FAULTS} more"]
-        raise InputError("\n".join(found)) from error
+    return yaml_text.read(
+        Endpoint, text, source, "an endpoint's file is a mapping that begins with 'name:'"
+    )
 
 
 def refuse_undecidable(endpoint: Endpoint) -> None:

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from components import yaml_text
-from components.errors import InputError, describe, faults
+from components.errors import InputError
 from components.files import read_limited
 from components.models import Strict
 
@@ -36,7 +36,11 @@ def _secret(value: str) -> str:
     path = Path(value)
     if not path.is_absolute():
         raise ValueError(f"{value!r}: write the whole path of the file, from /")
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise ValueError(f"{value}: {error.strerror}") from error
+    if not found:
         raise ValueError(f"there is no file {value}")
     return value
 
@@ -129,17 +133,8 @@ def parse(text: str, source: str) -> Receivers:
     Raises:
         InputError: one line a fault, each with the line, the key and what was expected.
     """
-    document = yaml_text.parse(text, source)
-    if not isinstance(document.content, dict):
-        raise InputError(f"{source}:1: a file of receivers is a mapping of page, ticket and event")
-    try:
-        return Receivers.model_validate(document.content)
-    except ValidationError as error:
-        found = [
-            f"{source}:{document.line(place)}: {describe(place, said)}"
-            for place, said in faults(error)
-        ]
-        raise InputError("\n".join(found)) from error
+    form = "a file of receivers is a mapping of page, ticket and event"
+    return yaml_text.read(Receivers, text, source, form)
 
 
 def load(path: Path) -> tuple[Receivers, str]:

@@ -92,6 +92,7 @@ def test_what_nobody_wants_to_know_goes_nowhere(tmp_path: Path) -> None:
         ("page:\n- slack: {url: https://a}", "r.yaml:2: page.0.slack.url: unknown key"),
         ("page:\n- slack: {url_file: a}", "page.0.slack.url_file: 'a': write the whole path"),
         ("page:\n- slack: {url_file: /none}", "page.0.slack.url_file: there is no file /none"),
+        (f"page:\n- slack: {{url_file: /{'n' * 300}}}", f"/{'n' * 300}: File name too long"),
         (
             "event:\n- email: {to: a, from: b@c, smarthost: d}",
             "r.yaml:2: event.0.email.to: write an e-mail address\n"
@@ -120,3 +121,11 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.yaml"):
         load(tmp_path / "none.yaml")
+
+
+def test_who_wrote_many_faults_begins_with_some_of_them() -> None:
+    with pytest.raises(InputError) as caught:
+        parse(f"page: [{', '.join(['{}'] * 500)}]", "r.yaml")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "r.yaml: and 480 more"
