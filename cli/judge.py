@@ -154,7 +154,7 @@ def command(
 def _fetch(
     policy: Policy, source: _Source, champion: str | None, candidate: str | None
 ) -> list[Poll]:
-    from components.metrics.prometheus import Range, fetch_polls
+    from components.metrics.past import Range, fetch_polls
 
     if source.start is None or source.end is None or not source.endpoint:
         raise click.UsageError("--prometheus needs --from, --to and --endpoint")

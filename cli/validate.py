@@ -23,11 +23,17 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
 
         say(schemas.text("endpoint"), nl=False)
         return
+    import time
+
+    from components.cost import prices
+
     wrong = 0
     for file in files or sorted(Path("endpoints").glob("*.yaml")):
         try:
             found = endpoint.load(file)
             endpoint.refuse_undecidable(found)
+            if warning := prices.refuse_unpriced(found, prices.load(), time.time()):
+                say(f"{file}: {warning}", err=True)
             say(f"{file}: ok: {found.name} serves {found.model}")
         except InputError as error:
             wrong += 1

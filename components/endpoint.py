@@ -170,6 +170,8 @@ class Serving(Strict):
     execution: Execution = Execution()
     allow_pickle: bool = False
     """Let `runtime: mlflow` load a model that contains a pickle."""
+    price: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9./-]{0,99}$")
+    """What one predictor costs an hour: an id of `components/cost/prices.yaml`."""
 
 
 class Gateway(Strict):

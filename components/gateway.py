@@ -13,8 +13,9 @@ answers itself, belong to no version.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
+from components.arms import baseline_of
 from components.errors import InputError
 
 KEY_HEADER = "x-api-key"
@@ -90,8 +91,17 @@ CLUSTER, CODE, GRPC_STATUS, FLAGS, WHOLE = "cluster", "code", "grpc", "flags", "
 exchange ended (Envoy's response flags), and whether the version had sent its whole answer."""
 CLIENT = "client"
 """...and whose key it was."""
-MORE_PARTS = ("route", "version")
+MORE_PARTS = ("route", "version", "envoy_local_http_ratelimit_prefix")
 """Labels by which a gateway elsewhere breaks the same counter down further."""
+
+NAMESPACE_LABEL, ENDPOINT_LABEL, VERSION_LABEL = "namespace", "endpoint", "model_version"
+"""What joins series of gateway, predictors, targets and exporter: where an endpoint is, whose
+series it is, and the version's name there (`components.identity`), or its baseline's."""
+ARM_LABEL = "arm"
+"""Which part a version has at its endpoint now: on `components.exporter`'s series alone, since it
+moves with a promotion, and a label that moves begins every counter anew."""
+JOIN = (NAMESPACE_LABEL, ENDPOINT_LABEL, VERSION_LABEL)
+"""The labels of one version's series, in the order in which they are written."""
 REQUESTS_SERIES = f"envoy_{STATS_PREFIX}_{REQUESTS}"
 LATENCY_SERIES = f"envoy_{STATS_PREFIX}_{LATENCY}_bucket"
 RATE_LIMITED_SERIES = "envoy_http_local_rate_limit_rate_limited"
@@ -187,8 +197,9 @@ CLIENTS_FAULT: tuple[tuple[str, ...], ...] = (
 """`is_clients_fault` as such matchers, likewise."""
 REQUEST = (f'{CODE}!~"{_CLIENTS_CLASS}.."', f'{GRPC_STATUS}!~"{_any(sorted(REFUSED_GRPC))}"')
 """`is_request` as matchers of `REQUESTS_SERIES`: a series must meet both."""
-USERS = f'{CLUSTER}!~".*{_ASIDE}"'
-"""The matcher of what users asked: without the twins of `backend(aside=True)`."""
+USERS = f'{ENDPOINT_LABEL}!=""'
+"""The matcher of what users asked: without the twins of `backend(aside=True)`, and without what no
+version counted."""
 
 NO_BACKEND = f'{CLUSTER}=~"-?"'
 """The matcher of requests that failed for want of a version to ask, of all endpoints together."""
@@ -206,6 +217,23 @@ def backend(endpoint: str, version: str, *, grpc: bool = False, aside: bool = Fa
 def users_backends(endpoint: str, version: str) -> tuple[str, str]:
     """The backends that count what users got of a version: REST, and gRPC."""
     return backend(endpoint, version), backend(endpoint, version, grpc=True)
+
+
+_USERS_BACKEND = rf"(.+)-v([0-9]+(?:-[0-9a-f]{{8}})?(?:{baseline_of('')})?)(?:{_GRPC})?"
+"""`users_backends` as RE2 reads them back: endpoint, and version. A twin aside is none."""
+
+
+def relabelling() -> list[dict[str, Any]]:
+    """A scrape job's `metric_relabel_configs` that give the gateway's series the labels of `JOIN`.
+
+    Envoy's own statistics have the backend's name under another label. The namespace is the
+    target's.
+    """
+    names = {"source_labels": [CLUSTER, RETRIES_CLUSTER], "separator": "", "regex": _USERS_BACKEND}
+    return [
+        {**names, "target_label": ENDPOINT_LABEL, "replacement": "$1"},
+        {**names, "target_label": VERSION_LABEL, "replacement": "$2"},
+    ]
 
 
 def is_users_rest(name: str) -> bool:

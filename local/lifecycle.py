@@ -22,6 +22,7 @@ from local.platform import lost
 from local.predictors import program_name
 from local.servers import (
     envoy_server,
+    exporter_server,
     mlflow_server,
     ports,
     postgres,
@@ -44,6 +45,7 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         seaweed.server,
         mlflow_server.server,
         envoy_server.server,
+        exporter_server.server,
         prometheus_server.server,
     )
     return [make(home, kept) for make in makers]
@@ -125,7 +127,8 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     postgres.prepare(home)
     if envoy_server.prepare(home, kept) and "gateway" in up_now:
         supervision.stop(home, "gateway")
-    prometheus_server.prepare(home, kept)
+    if prometheus_server.prepare(home, kept) and "prometheus" in up_now:
+        supervision.stop(home, "prometheus")
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:

@@ -9,19 +9,9 @@ from pathlib import Path
 
 from components.endpoint import Resources
 from components.platform import Room
+from components.quantity import bytes_of, cores_of
 
-_UNITS = {"Mi": 2**20, "Gi": 2**30}
 _GIB = 2**30
-
-
-def cores_of(cpu: str) -> float:
-    """Cores in a quantity such as ``1``, ``0.5`` or ``500m``."""
-    return float(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
-
-
-def bytes_of(memory: str) -> int:
-    """Bytes in a quantity such as ``512Mi`` or ``2Gi``."""
-    return int(memory[:-2]) * _UNITS[memory[-2:]]
 
 
 def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:

@@ -9,7 +9,9 @@ from statistics import NormalDist
 import pytest
 
 from components import gateway
+from components.arms import baseline_of
 from components.gateway import EDGES_US, PER_MS, milliseconds
+from components.identity import Identity
 from components.judge import undecidable
 from components.judge.latency import deciding
 from components.metrics.queries import STYLES
@@ -22,10 +24,11 @@ GRPC = (None, *range(20))
 def meets(matchers: Iterable[str], labels: dict[str, str]) -> bool:
     """Whether a series meets all matchers, as Prometheus anchors them."""
     for matcher in matchers:
-        found = re.fullmatch(r'(\w+)(=~|!~)"(.*)"', matcher)
+        found = re.fullmatch(r'(\w+)(=~|!~|!=)"(.*)"', matcher)
         assert found is not None
         label, operator, regex = found.groups()
-        if (re.fullmatch(regex, labels[label]) is not None) != (operator == "=~"):
+        pattern = re.escape(regex) if operator == "!=" else regex
+        if (re.fullmatch(pattern, labels[label]) is not None) != (operator == "=~"):
             return False
     return True
 
@@ -97,9 +100,32 @@ def test_the_users_backends_are_told_from_their_twins() -> None:
     users = gateway.users_backends("demo", "7")
     assert users == ("demo-v7", "demo-v7-grpc")
     twins = [gateway.backend("demo", "7", grpc=grpc, aside=True) for grpc in (False, True)]
-    for name in (*users, *twins):
-        assert meets([gateway.USERS], {"cluster": name}) == (name in users)
+    for name in (*users, *twins, "-", ""):
+        assert meets([gateway.USERS], relabelled(cluster=name)) == (name in users)
     assert [gateway.is_users_rest(name) for name in (*users, *twins)] == [True, False, False, False]
+
+
+def relabelled(**labels: str) -> dict[str, str]:
+    """A series' labels after `gateway.relabelling`, as Prometheus' relabelling works."""
+    for rule in gateway.relabelling():
+        value = rule["separator"].join(labels.get(name, "") for name in rule["source_labels"])
+        found = re.fullmatch(rule["regex"], value)
+        if found is not None:
+            labels[rule["target_label"]] = found.expand(rule["replacement"].replace("$", "\\"))
+    return {"endpoint": "", "model_version": ""} | labels
+
+
+@pytest.mark.parametrize("endpoint", ["a", "a-v1", "a-v1-grpc", "v2-aside", "a-v1-baseline"])
+@pytest.mark.parametrize("label", ["cluster", "envoy_cluster_name"])
+def test_series_get_their_endpoint_and_version_back(endpoint: str, label: str) -> None:
+    named = Identity("m", "12", "d").full_name
+    for version in ("1", "12", named, baseline_of("1"), baseline_of(named)):
+        for backend in gateway.users_backends(endpoint, version):
+            found = relabelled(**{label: backend})
+            assert (found["endpoint"], found["model_version"]) == (endpoint, version)
+        for grpc in (False, True):
+            aside = gateway.backend(endpoint, version, grpc=grpc, aside=True)
+            assert relabelled(**{label: aside})["endpoint"] == ""
 
 
 def test_every_edge_lies_on_a_border_of_envoys_bins() -> None:

@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cluster": ("components", "dashboards.rules"),
     "cli": ("components", "pipelines", "rag", "gpu", "dashboards", "examples"),
     "dashboards": (
+        "components.cost",
         "components.gateway",
         "components.metrics",
         "components.endpoint",

@@ -115,7 +115,7 @@ class Queries:
 
         ``only`` narrows a selector down.
         """
-        names = f"{self.cluster}=~{_any_of(backends)}"
+        names = self._named(backends)
 
         def total(*series: Series) -> str:
             chosen = (only(one.select(names, window=window)) for one in series)
@@ -129,10 +129,18 @@ class Queries:
             latencies=total(self.latencies),
         )
 
+    def _named(self, backends: Iterable[str]) -> str:
+        return f"{self.cluster}=~{_any_of(backends)}"
+
     def _unanswered(self, total: Callable[..., str]) -> str:
         if self.attempts:
             return " ".join(f"{sign} {total(Series(name))}" for sign, name in self.attempts).strip()
         return total(*self.unanswered) if self.unanswered else ""
+
+    def scraped_at(self, backends: Iterable[str]) -> str:
+        """When each copy of what these backends counted was last read, in seconds of the epoch."""
+        selector = self.requests.select(self._named(backends))
+        return f"max without ({', '.join(self.parts)}) (timestamp({selector}))"
 
     def began(self) -> str:
         """When each replica's process began, in seconds since the epoch; empty if unknown."""
@@ -150,17 +158,19 @@ class Queries:
         `scraped`, or `unattributed` for the reason in the label `CAUSE`.
         """
         names = list(backends)
-        up = self.scraped.select()
-        on = f"on ({', '.join(TARGET)}) group_left ()"
+        up, seconds = self.scraped.select(), window.removesuffix("s")
+        target = ", ".join(TARGET)
+        # A target whose labels have changed of late has two series of `up`: the newest one holds.
+        scrape = f"on ({target}) group_left () max by ({target}) (timestamp({up}))"
 
         def scraped_now(selector: str, value: str = "") -> str:
-            return f"({value or selector} and (timestamp({selector}) == {on} timestamp({up})))"
+            return f"({value or selector} and (timestamp({selector}) == {scrape}))"
 
         began = "" if self.uptime is None else scraped_now(self.uptime.select(), self.began())
         parts = {
             **self.counted(names, only=scraped_now)._asdict(),
             "began": began,
-            "scraped": f"({up} and timestamp({up}) >= time() - {window.removesuffix('s')})",
+            "scraped": f"({scraped_now(up)} and timestamp({up}) >= time() - {seconds})",
         }
         if self.retries is not None:
             known = f"{gateway.RETRIES_CLUSTER}=~{_any_of(names)}"
@@ -171,7 +181,8 @@ class Queries:
             )
         labelled = [_label(query, COUNTED, what) for what, query in parts.items() if query]
         for cause, series in self.unattributed.items():
-            query = _label(f"sum({series.select(window=window)})", COUNTED, "unattributed")
+            found = f"sum without ({', '.join(self.parts)}) ({scraped_now(series.select())})"
+            query = _label(found, COUNTED, "unattributed")
             labelled.append(_label(query, CAUSE, cause))
         return " or ".join(labelled)
 

@@ -1,17 +1,16 @@
-"""The predictor's counters as Prometheus reads them (text format 0.0.4).
+"""The predictor's counters as Prometheus reads them.
 
 `prometheus_client` builds every line anew, which takes milliseconds in which no request is read or
 answered. Here the part of a line that never changes is built once. What it counts itself, of the
 process and in KServe, it renders itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
 
+from components.exposition import head, labelled
 from components.predictor.metrics import Histogram, Metrics
-
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 def render(metrics: Metrics) -> bytes:
@@ -22,11 +21,11 @@ def render(metrics: Metrics) -> bytes:
 
 
 def _lines(metrics: Metrics) -> Iterator[str]:
-    labels = _text(metrics.labels)
-    yield from _head("inference_requests_total", "counter", "Finished requests by status.")
+    labels = labelled(metrics.labels)
+    yield from head("inference_requests_total", "counter", "Finished requests by status.")
     for code, count in sorted(metrics.requests.items()):
         yield f'inference_requests_total{{{labels},code="{code}"}} {count}'
-    yield from _head(
+    yield from head(
         "inference_refused_total",
         "counter",
         "Requests shed at the door, expired, or cancelled by their client.",
@@ -34,15 +33,11 @@ def _lines(metrics: Metrics) -> Iterator[str]:
     for reason, count in sorted(metrics.refusals.items()):
         yield f'inference_refused_total{{{labels},reason="{reason}"}} {count}'
     for name, about, value in metrics.gauges():
-        yield from _head(name, "gauge", about)
+        yield from head(name, "gauge", about)
         yield f"{name}{{{labels}}} {value}"
     for name, about, histogram in metrics.histograms():
-        yield from _head(name, "histogram", about)
+        yield from head(name, "histogram", about)
         yield from _histogram(name, labels, histogram)
-
-
-def _head(name: str, kind: str, about: str) -> tuple[str, str]:
-    return f"# HELP {name} {about}", f"# TYPE {name} {kind}"
 
 
 def _histogram(name: str, labels: str, histogram: Histogram) -> Iterator[str]:
@@ -58,8 +53,3 @@ def _buckets(name: str, labels: str, edges: tuple[float, ...]) -> list[str]:
     """Each bucket's line up to its count."""
     names = [*(repr(float(edge)) for edge in edges), "+Inf"]
     return [f'{name}_bucket{{{labels},le="{edge}"}} ' for edge in names]
-
-
-def _text(labels: Mapping[str, str]) -> str:
-    escapes = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-    return ",".join(f'{name}="{value.translate(escapes)}"' for name, value in labels.items())

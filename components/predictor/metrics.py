@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from components.gateway import ENDPOINT_LABEL, VERSION_LABEL
 from components.predictor.scheduling.refusals import Cancelled, Expired, Overloaded
 from components.predictor.scheduling.scheduler import Batch, Scheduler
 
@@ -41,8 +42,8 @@ class Histogram:
 class Metrics:
     """All counters of one predictor; implements the engine's `Observer`."""
 
-    def __init__(self, model: str, version: str) -> None:
-        self.labels = {"model": model, "version": version}
+    def __init__(self, endpoint: str, version: str) -> None:
+        self.labels = {ENDPOINT_LABEL: endpoint, VERSION_LABEL: version}
         self.in_flight = 0
         self.requests: Counter[int] = Counter()
         """Finished inference requests by HTTP status; gRPC's codes by their HTTP counterpart."""

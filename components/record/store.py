@@ -14,6 +14,7 @@ from components.platform.contract import Records
 from components.record import chain, lines
 from components.record.chain import Link
 from components.record.lines import Body, Line, Noted, Opened, Unknown
+from components.record.tail import Tail, body_of, lines_of, links_of, schema_of
 
 MAX_BYTES = 1024**3
 """30 days of polls, 15 s apart, with one source a version are about 630 MB."""
@@ -34,7 +35,7 @@ class Record:
         self._records = records
         self._clock = clock
         self._lines: list[Line] = []
-        self._last: Link | None = None
+        self._tail = Tail(records, release_id)
         self._lock = threading.RLock()
 
     def lines(self) -> list[Line]:
@@ -61,7 +62,7 @@ class Record:
         """
         at = self._clock.time()
         with self._lock:
-            if self._last is None:
+            if self._tail.last is None:
                 self._catch_up()
             while True:
                 links, segment = self._linked(bodies, at)
@@ -81,7 +82,7 @@ class Record:
 
     def _linked(self, bodies: Sequence[Body], at: float) -> tuple[list[Link], bytes]:
         links, segment = [], b""
-        last = self._last
+        last = self._tail.last
         for body in bodies:
             seq, prev = (last.seq + 1, last.hash) if last else (0, chain.FIRST)
             last, content = chain.link(seq, lines.kind_of(body), at, body, prev)
@@ -90,39 +91,11 @@ class Record:
         return links, segment
 
     def _take(self, links: Sequence[Link], bodies: Sequence[Body]) -> None:
-        self._lines += [
-            Line(link.seq, link.at, body, link.hash, bytes(link.body))
-            for link, body in zip(links, bodies, strict=True)
-        ]
-        self._last = links[-1]
+        self._lines += lines_of(links, bodies)
+        self._tail.last = links[-1]
 
     def _catch_up(self) -> None:
-        since = self._last.seq + 1 if self._last else 0
-        content = b"".join(self._records.read(self.release_id, since))
-        if not content:
-            return
-        if not content.endswith(b"\n"):
-            raise InputError(f"record of {self.release_id}: its last line is torn: it was altered")
-        links = _links(content, self.release_id, self._last)
-        schema = self._schema(links)
-        self._take(links, [_body(link, schema, self.release_id) for link in links])
-
-    def _schema(self, links: Sequence[Link]) -> int:
-        first = self._lines[0].body if self._lines else _body(links[0], 0, self.release_id)
-        return first.schema if isinstance(first, Opened) else 0
-
-
-def _links(content: bytes, source: str, after: Link | None) -> list[Link]:
-    """The links in ``content`` (whole lines), verified to follow ``after``."""
-    raws = content.removesuffix(b"\n").split(b"\n")
-    first = after.seq + 1 if after else 0
-    links = [chain.parse(raw, f"{source}:{first + n + 1}") for n, raw in enumerate(raws)]
-    chain.verify(links, [chain.hash_of(raw) for raw in raws], source, after)
-    return links
-
-
-def _body(link: Link, schema: int, source: str) -> Body:
-    return lines.decode(link.kind, bytes(link.body), schema, f"{source}:{link.seq + 1}")
+        self._lines += self._tail.news()
 
 
 def parse(content: bytes, source: str, *, whole: bool = False) -> list[Line]:
@@ -140,17 +113,13 @@ def parse(content: bytes, source: str, *, whole: bool = False) -> list[Line]:
     if len(content) > MAX_BYTES:
         raise InputError(f"{source}: larger than {MAX_BYTES} bytes: no release's record is")
     finished, _, torn = content.rpartition(b"\n")
-    links = _links(finished, source, None) if finished else []
+    links = links_of(finished, source, None) if finished else []
     if torn and whole:
         raise InputError(f"{source}:{len(links) + 1}: the last line is torn or was changed")
     if not links:
         return []
-    first = lines.decode(links[0].kind, bytes(links[0].body), 0, f"{source}:1")
-    schema = first.schema if isinstance(first, Opened) else 0
-    return [
-        Line(link.seq, link.at, _body(link, schema, source), link.hash, bytes(link.body))
-        for link in links
-    ]
+    schema = schema_of(links[0], source)
+    return lines_of(links, [body_of(link, schema, source) for link in links])
 
 
 def is_as_written(line: Line, before: Line | None) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from components.errors import InputError, LeaseHeld, SluiceError, Unreachable
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform import Clock, Lease, Leases, Weights
 
 
@@ -163,24 +163,33 @@ class LeaseWatch:
 
     def silent(self) -> tuple[list[Lease], list[str]]:
         """The silent leases, and one line for each lease that cannot be read."""
+        held, faults = self.look()
+        found = [lease for lease, silent_s in held if silent_s >= lease.seconds]
+        return found, list(map(str, faults))
+
+    def look(self) -> tuple[list[tuple[Lease, float]], list[SluiceError]]:
+        """Each lease with the seconds since it was heard of, and why the others were not read.
+
+        An `InputError` is of a lease that is damaged.
+        """
         now = self._clock.monotonic()
-        found, faults = [], []
+        found: list[tuple[Lease, float]] = []
+        faults: list[SluiceError] = []
         for endpoint in self._leases.endpoints():
             try:
                 lease = self._leases.read(endpoint)
             except InputError as error:
-                faults.append(str(error))
+                faults.append(error)
                 continue
             except SluiceError as error:
-                faults.append(f"the lease of {endpoint} was not read: {error}")
+                faults.append(PlatformError(f"the lease of {endpoint} was not read: {error}"))
                 continue
             if lease is None:
                 continue
             token, since = self._seen.get(endpoint, ("", now))
             if token != lease.token:
                 self._seen[endpoint] = (lease.token, since := now)
-            if now - since >= lease.seconds:
-                found.append(lease)
+            found.append((lease, now - since))
         return found, faults
 
     def longest(self) -> float:

@@ -22,11 +22,11 @@ MAX_ERROR_RATIO = 0.01
 MIN_REQUESTS_PER_S = 0.25
 """Below this one lone failure is a large share: no alert."""
 
-_BY = gateway.CLUSTER
-_REQUESTS = f"{_BY}:sluice_requests:rate1m"
-_ERRORS = f"{_BY}:sluice_errors:rate1m"
-_RATIO = f"{_BY}:sluice_error_ratio:rate1m"
-_P95 = f"{_BY}:sluice_latency_ms:p95_1m"
+_BY = ", ".join(gateway.JOIN)
+_REQUESTS = "version:sluice_requests:rate1m"
+_ERRORS = "version:sluice_errors:rate1m"
+_RATIO = "version:sluice_error_ratio:rate1m"
+_P95 = "version:sluice_latency_ms:p95_1m"
 
 
 def content() -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _alerts() -> list[dict[str, Any]]:
             lasting="1m",
             severity="critical",
             summary=(
-                f"{{{{ $labels.{_BY} }}}} fails"
+                "{{ $labels.endpoint }} version {{ $labels.model_version }} fails"
                 " {{ $value | humanizePercentage }} of its requests."
             ),
             action="sluice releases shows what changed; sluice rollback ENDPOINT goes back",

@@ -8,7 +8,7 @@ import httpx
 from components import gateway
 from components.errors import Unreachable
 from components.metrics import Reading
-from components.metrics.prometheus import sample
+from components.metrics.newest import sample
 from components.metrics.queries import SLUICE
 from local.loopback import local_client
 

@@ -15,6 +15,7 @@ CANDIDATES = range(15000, 32000)
 """Below the kernel's range for outgoing connections, which would take a kept port by chance."""
 
 NAMES = (
+    "exporter",
     "gateway",
     "gateway_stats",
     "mlflow",

@@ -5,7 +5,9 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from components import gateway
 from components.errors import PlatformError
 from dashboards import rules
 from local.files import replace
@@ -13,6 +15,16 @@ from local.home import REPOSITORY, Home
 from local.loopback import probe
 from local.predictors import Backend
 from local.servers.program import Program, Server
+
+NAMESPACE = "local"
+"""Where this machine's endpoints are, as the label of that name says."""
+
+_ONLY_THE_TARGETS = {
+    "regex": f"exported_({gateway.ENDPOINT_LABEL}|{gateway.VERSION_LABEL})",
+    "action": "labeldrop",
+}
+"""A predictor says of itself what its target says, but for a baseline's: it is a version to users,
+and an arm of its own here."""
 
 TOOLS = REPOSITORY / ".tools" / "prometheus"
 
@@ -44,15 +56,24 @@ def write_targets(home: Home, predictors: Iterable[Backend]) -> None:
     listed = [
         {
             "targets": [f"127.0.0.1:{each.http_port}"],
-            "labels": {"endpoint": each.endpoint, "model_version": each.version},
+            "labels": {
+                gateway.NAMESPACE_LABEL: NAMESPACE,
+                gateway.ENDPOINT_LABEL: each.endpoint,
+                gateway.VERSION_LABEL: each.version,
+            },
         }
         for each in sorted(predictors, key=lambda b: (b.endpoint, b.version))
     ]
     replace(targets(home), json.dumps(listed, indent=1))
 
 
-def prepare(home: Home, ports: dict[str, int]) -> None:
-    """Write the configuration."""
+def _static(port: int) -> dict[str, Any]:
+    labels = {gateway.NAMESPACE_LABEL: NAMESPACE}
+    return {"targets": [f"127.0.0.1:{port}"], "labels": labels}
+
+
+def prepare(home: Home, ports: dict[str, int]) -> bool:
+    """Write the configuration; whether it changed, so that a server that runs is to start again."""
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "5s"},
         "rule_files": [str(rules.FILE)],
@@ -60,16 +81,30 @@ def prepare(home: Home, ports: dict[str, int]) -> None:
             {
                 "job_name": "gateway",
                 "metrics_path": "/stats/prometheus",
-                "static_configs": [{"targets": [f"127.0.0.1:{ports['gateway_stats']}"]}],
+                "static_configs": [_static(ports["gateway_stats"])],
+                "metric_relabel_configs": gateway.relabelling(),
             },
             {
                 "job_name": "predictor",
                 "file_sd_configs": [{"files": [str(targets(home))], "refresh_interval": "5s"}],
+                "metric_relabel_configs": [_ONLY_THE_TARGETS],
+            },
+            {
+                "job_name": "sluice",
+                # It asks the whole platform: less often, and with more patience.
+                "scrape_interval": "5s",
+                "scrape_timeout": "4s",
+                "static_configs": [_static(ports["exporter"])],
             },
         ],
     }
     # JSON is YAML.
-    replace(home.path / "prometheus.yaml", json.dumps(config, indent=1))
+    text = json.dumps(config, indent=1)
+    file = home.path / "prometheus.yaml"
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return False
+    replace(file, text)
+    return True
 
 
 def server(home: Home, ports: dict[str, int]) -> Server:

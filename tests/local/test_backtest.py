@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from cli import sluice
-from components.metrics.prometheus import Range, fetch_polls
+from components.metrics.past import Range, fetch_polls
 from local.servers import ports, prometheus_server
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until

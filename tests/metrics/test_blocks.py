@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from components.judge import Policy, Verdict, judge
-from components.metrics.prometheus import Range, fetch_polls
+from components.metrics import Reading
+from components.metrics.newest import sample
+from components.metrics.past import Range, fetch_polls
 from components.metrics.queries import COUNTED, SLUICE
 from local.servers import ports, prometheus_server
 from tests.support.present import present
@@ -54,6 +56,7 @@ class Exposition:
             self.add("up", target, at, 1)
             if began is not None:
                 self.add("envoy_server_uptime", target, at, EVERY * at - began)
+            self.add("envoy_sluice_requests", target | {"cluster": "-"}, at, at)
             for version in "12":
                 named = target | {"cluster": f"demo-v{version}"}
                 count = n(version, at)
@@ -136,6 +139,32 @@ def test_a10_the_first_reading_of_a_gateway_that_is_up_for_days_is_no_beginning(
     with prometheus(tmp_path, exposed) as url:
         verdict = judged(url)
     assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
+
+
+def test_a_gateway_whose_series_get_other_labels_is_read_once_at_any_time(tmp_path: Path) -> None:
+    exposed = Exposition()
+    exposed.gateway(GW, range(20))
+    exposed.gateway(GW | {"namespace": "local", "endpoint": "demo"}, range(20, 40))
+    with prometheus(tmp_path, exposed) as url:
+        span = Range(START, START + EVERY * 39, EVERY)
+        polls = fetch_polls(url, "sluice", "demo", WEIGHTS, span)
+        live = [at_that_time(url, START + EVERY * at + 1) for at in range(18, 23)]
+    counts = [present(poll.sources["2"]["gw:1/demo-v2"]).requests for poll in polls]
+    assert counts == [75 * at for at in range(40)]
+    for at, reading in zip(range(18, 23), live, strict=True):
+        assert present(reading.versions["2"]["gw:1/demo-v2"]).requests == 75 * at
+        assert reading.unattributed == {"no_backend": at}
+
+
+def at_that_time(url: str, seconds: int) -> Reading:
+    """What a release would have read then."""
+
+    def then(request: httpx.Request) -> None:
+        request.url = request.url.copy_merge_params({"time": str(seconds)})
+
+    hooks: dict[str, list[Callable[[httpx.Request], None]]] = {"request": [then]}
+    with httpx.Client(base_url=url, trust_env=False, event_hooks=hooks) as client:
+        return sample(client, SLUICE, "demo", ["1", "2"], max_age=5)
 
 
 def test_when_a_gateway_began_does_not_move_between_its_scrapes(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from components.endpoint import Batching
 from components.predictor.exposition import render
 from components.predictor.metrics import LATENCY_EDGES, Metrics
 from components.predictor.model import Row
+from components.predictor.scheduling.calibration import Plan
 from components.predictor.scheduling.refusals import Overloaded
 from components.predictor.scheduling.scheduler import Limits, Scheduler
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "serving.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 def page(metrics: Metrics) -> dict[str, tuple[str, dict[tuple[str, ...], float]]]:
@@ -34,13 +36,13 @@ def test_counters_and_gauges_are_read_as_they_stand() -> None:
     metrics.finished(200, metrics.began())
     metrics.refused(Overloaded("full", 1))
     found = page(metrics)
-    own = ("model=m", "version=3")
+    own = ("endpoint=m", "model_version=3")
     assert found["inference_requests"] == (
         "counter",
         {("inference_requests_total", "code=200", *own): 1},
     )
     assert found["inference_refused"][1] == {
-        ("inference_refused_total", "model=m", f"reason={reason}", "version=3"): count
+        ("inference_refused_total", "endpoint=m", "model_version=3", f"reason={reason}"): count
         for reason, count in (("shed", 1), ("expired", 0), ("cancelled", 0))
     }
     for name, value in (("in_flight", 0), ("queue_depth", 1), ("queue_tokens", 7)):
@@ -55,7 +57,7 @@ def test_a_histogram_has_every_edge_and_adds_up() -> None:
         metrics.latency.observe(seconds)
     kind, samples = page(metrics)["inference_latency_seconds"]
     buckets = {
-        float(key[1].removeprefix("le=")): value
+        float(key[2].removeprefix("le=")): value
         for key, value in samples.items()
         if key[0].endswith("_bucket")
     }
@@ -66,24 +68,33 @@ def test_a_histogram_has_every_edge_and_adds_up() -> None:
         2,
         3,
     ]
-    assert samples["inference_latency_seconds_count", "model=m", "version=3"] == 3
-    assert samples["inference_latency_seconds_sum", "model=m", "version=3"] == 1000.0205
+    assert samples["inference_latency_seconds_count", "endpoint=m", "model_version=3"] == 3
+    assert samples["inference_latency_seconds_sum", "endpoint=m", "model_version=3"] == 1000.0205
 
 
 def test_names_of_any_characters_are_read_back() -> None:
     name = 'a "model"\\with\nall'
     _, samples = page(Metrics(name, "1"))["inference_in_flight"]
-    assert list(samples) == [("inference_in_flight", f"model={name}", "version=1")]
+    assert list(samples) == [("inference_in_flight", f"endpoint={name}", "model_version=1")]
 
 
-def test_the_page_for_operators_names_metrics_that_exist() -> None:
+def test_the_page_for_operators_names_every_metric_with_its_type_and_labels() -> None:
     metrics = Metrics("m", "1")
-    metrics.watch(Scheduler(Limits()), {"executors": 2})
+    drift: dict[Batching, float] = {"alone": 0.0, "equal-length": 0.0, "padded": 0.0}
+    plan = Plan(2, 1, 1, "alone", batch_rows=1, batch_tokens=1, drift=drift)
+    metrics.watch(Scheduler(Limits()), plan.figures)
     metrics.finished(200, metrics.began())
-    named = set(re.findall(r"inference_\w+", DOCUMENT.read_text()))
-    found = page(metrics)
-    assert {name.removesuffix("_total") for name in named} <= set(found)
-    assert len(named) > 10
+    rows = re.findall(r"^\| `(inference_\w+)` \| (\w+) \| ([^|]*)\|", DOCUMENT.read_text(), re.M)
+    documented = {
+        (name.removesuffix("_total"), kind, *re.findall(r"`(\w+)`", labels))
+        for name, kind, labels in rows
+    }
+    exported = set()
+    for name, (kind, samples) in page(metrics).items():
+        if name.startswith("inference_"):
+            told = {label.partition("=")[0] for key in samples for label in key[1:]}
+            exported.add((name, kind, *(told - {"endpoint", "model_version", "le"})))
+    assert documented == exported
 
 
 def test_the_process_itself_is_on_the_page() -> None:

@@ -42,7 +42,7 @@ class Predictor:
         for line in lines:
             if line.startswith("inference_"):
                 name, value = line.rsplit(" ", 1)
-                for label in ('model="m"', 'version="7"'):
+                for label in ('endpoint="m"', 'model_version="7"'):
                     name = name.replace(f"{label},", "").replace(f",{label}", "")
                     name = name.replace(f"{{{label}}}", "")
                 values[name] = float(value)

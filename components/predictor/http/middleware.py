@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from components.errors import InputError, SluiceError
-from components.predictor.exposition import CONTENT_TYPE, render
+from components.exposition import CONTENT_TYPE
+from components.predictor.exposition import render
 from components.predictor.http.body import JSON_LENGTH, Kind, decoded, json_length, kind_of
 from components.predictor.http.errors import (
     ONE_FOR_LIFE,
@@ -75,7 +76,9 @@ class Middleware:
             return
         path = scope["path"]
         if scope["method"] == "GET" and path == "/metrics":
-            await _reply(send, 200, render(self._service.metrics), content_type=CONTENT_TYPE)
+            await _reply(
+                send, 200, render(self._service.metrics), content_type=CONTENT_TYPE.encode()
+            )
         elif path in self._inference:
             await self._infer(scope, receive, send)
         else:

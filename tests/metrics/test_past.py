@@ -7,7 +7,7 @@ import pytest
 
 from components.errors import InputError, Unreachable
 from components.judge import Policy, Poll, Verdict, judge
-from components.metrics.prometheus import Range, fetch_polls
+from components.metrics.past import Range, fetch_polls
 from tests.support.polls import MakeGateway
 from tests.support.present import present
 
@@ -185,6 +185,8 @@ def usual(
     count: Callable[[str, int], float] = total,
 ) -> Series:
     """What a gateway has counted of a release in which nothing is wrong."""
+    if kind == "scraped":
+        return [(labels, {at: float(at) for at in polls})]
     if kind == "requests":
         return [(labels, {at: count(version, at) for at in polls})]
     if kind == "failed":
@@ -197,13 +199,18 @@ def usual(
     return []
 
 
-def backtest(of: Callable[[str, str], Series]) -> Verdict:
-    """The verdict on a Prometheus that has these series, by kind and version."""
+def fetched(of: Callable[[str, str], Series]) -> list[Poll]:
+    """The polls of a Prometheus that has these series, by kind and version."""
 
     def kind(query: str, path: str) -> str:
         if path.endswith("/query"):
             return "known before"
-        named = (("uptime", "began"), ("bucket", "latencies"), ('"4..', "refused"))
+        named = (
+            ("uptime", "began"),
+            ("timestamp", "scraped"),
+            ("bucket", "latencies"),
+            ('"4..', "refused"),
+        )
         for word, found in (*named, ('code=~"5', "failed"), ('code=~"0', "unanswered")):
             if word in query:
                 return found
@@ -225,8 +232,12 @@ def backtest(of: Callable[[str, str], Series]) -> Verdict:
 
     span = Range(SPAN.start, SPAN.start + 15 * 120, 15.0)
     transport = httpx.MockTransport(handle)
-    polls = fetch_polls("http://p", "sluice", "demo", WEIGHTS, span, transport=transport)
-    return judge(Policy(), "1", "2", polls)
+    return fetch_polls("http://p", "sluice", "demo", WEIGHTS, span, transport=transport)
+
+
+def backtest(of: Callable[[str, str], Series]) -> Verdict:
+    """The verdict on such a Prometheus."""
+    return judge(Policy(), "1", "2", fetched(of))
 
 
 def test_a_usual_release_is_promoted() -> None:
@@ -291,6 +302,31 @@ def test_a_counter_that_is_no_number_is_not_read(kind: str) -> None:
 
     verdict = backtest(spoilt)
     assert (verdict.decision, verdict.at) == ("PROMOTE", 1800)
+
+
+RELABELLED = GW | {"endpoint": "demo", "model_version": "x", "namespace": "local"}
+
+
+@pytest.mark.parametrize("gap", [(), (62, 63)])
+@pytest.mark.parametrize(("old", "new"), [(GW, RELABELLED), (RELABELLED, GW)])
+def test_series_that_get_other_labels_in_mid_release_are_the_same_gateway_s(
+    old: dict[str, str], new: dict[str, str], gap: tuple[int, ...]
+) -> None:
+    def switched(kind: str, version: str) -> Series:
+        after = usual(kind, version, range(60, 121), new)
+        for _, values in after:
+            for at in gap:
+                values.pop(at, None)
+        # What is not scraped any more stands still for Prometheus' five minutes.
+        before = usual(kind, version, range(80), old)
+        for _, values in before:
+            stays = 59.0 if kind == "scraped" else values[59]
+            values.update(dict.fromkeys(range(60, 80), stays))
+        return before + after
+
+    read = [poll.sources["2"]["gw:1/c"] for poll in fetched(switched)]
+    counts = [None if sample is None else sample.requests for sample in read]
+    assert counts == [None if at in gap else 75 * at for at in range(121)]
 
 
 def test_refusals_and_what_was_never_answered_are_read_as_well() -> None:

@@ -11,7 +11,7 @@ from components.errors import Unreachable
 from components.gateway import EDGES_US
 from components.judge import Sample
 from components.metrics import Reading
-from components.metrics.prometheus import sample
+from components.metrics.newest import sample
 from components.metrics.queries import ENVOY, SLUICE, Queries
 
 Rows = list[tuple[dict[str, str], float]]
@@ -134,6 +134,18 @@ def test_two_copies_of_a_target_s_series_are_counted_once() -> None:
     found = read(asking(rows), ONE).versions["1"]["demo-v1"]
     assert found is not None
     assert (found.requests, found.buckets["+Inf"]) == (240, 240)
+
+
+def test_what_no_version_counted_is_added_up_over_replicas_and_not_over_copies() -> None:
+    counted = {"pod": "a", "cause": "no_backend"}
+    rows = [
+        row("scraped", 1, pod="a"),
+        row("unattributed", 7, **counted),
+        row("unattributed", 7, **counted, namespace="local"),
+        row("unattributed", 2, **counted, cluster="-"),
+        row("unattributed", 5, **counted | {"pod": "b"}),
+    ]
+    assert read(asking(rows), PODS).unattributed == {"no_backend": 14}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

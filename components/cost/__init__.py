@@ -1,0 +1,1 @@
+"""What serving costs: prices with their sources, bills of what was provisioned, what it served."""

@@ -1,0 +1,71 @@
+"""A release's record as it grows."""
+
+from collections.abc import Sequence
+
+from components.errors import InputError
+from components.platform.contract import Records
+from components.record import chain, lines
+from components.record.chain import Link
+from components.record.lines import Body, Line, Opened
+
+
+class Tail:
+    """The lines of one record that were not read yet, verified; none of them is kept."""
+
+    def __init__(self, records: Records, release_id: str) -> None:
+        self.release_id = release_id
+        self.last: Link | None = None
+        """The newest line that was read or written."""
+        self._records = records
+        self._schema = 0
+
+    def news(self) -> list[Line]:
+        """The lines that stand in the store after `last`.
+
+        Raises:
+            InputError: the record is damaged.
+            Unreachable: the store did not answer.
+        """
+        since = self.last.seq + 1 if self.last else 0
+        content = b"".join(self._records.read(self.release_id, since))
+        if not content:
+            return []
+        if not content.endswith(b"\n"):
+            raise InputError(f"record of {self.release_id}: its last line is torn: it was altered")
+        links = links_of(content, self.release_id, self.last)
+        schema = self._schema if self.last else schema_of(links[0], self.release_id)
+        bodies = [body_of(link, schema, self.release_id) for link in links]
+        self.last, self._schema = links[-1], schema
+        return lines_of(links, bodies)
+
+
+def links_of(content: bytes, source: str, after: Link | None) -> list[Link]:
+    """The links in ``content`` (whole lines), verified to follow ``after``.
+
+    Raises:
+        InputError: they do not; ``source`` names the record.
+    """
+    raws = content.removesuffix(b"\n").split(b"\n")
+    first = after.seq + 1 if after else 0
+    links = [chain.parse(raw, f"{source}:{first + n + 1}") for n, raw in enumerate(raws)]
+    chain.verify(links, [chain.hash_of(raw) for raw in raws], source, after)
+    return links
+
+
+def schema_of(first: Link, source: str) -> int:
+    """The schema of the record that begins so; 0 if it is no release's."""
+    body = body_of(first, 0, source)
+    return body.schema if isinstance(body, Opened) else 0
+
+
+def body_of(link: Link, schema: int, source: str) -> Body:
+    """What a line says; see `lines.decode`."""
+    return lines.decode(link.kind, bytes(link.body), schema, f"{source}:{link.seq + 1}")
+
+
+def lines_of(links: Sequence[Link], bodies: Sequence[Body]) -> list[Line]:
+    """Links and what they say, together."""
+    return [
+        Line(link.seq, link.at, body, link.hash, bytes(link.body))
+        for link, body in zip(links, bodies, strict=True)
+    ]
