@@ -60,6 +60,18 @@ def nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
     return [nested(flat[n * step : (n + 1) * step], shape[1:]) for n in range(shape[0])]
 
 
+def splits(count: int) -> list[list[bool]]:
+    """Ways to share out ``count`` parts among two: each pair of parts is divided both ways.
+
+    As the digits of the parts' numbers divide them: twice as many ways as digits.
+    """
+    ways = []
+    for digit in range((count - 1).bit_length() if count else 0):
+        first = [bool(number >> digit & 1) for number in range(count)]
+        ways += [first, [not part for part in first]]
+    return ways
+
+
 def _flat(data: list[Any], depth: int) -> list[Any]:
     """The values of a list that is flat, or nested as deep as the shape."""
     for _ in range(depth - 1):
