@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -294,10 +295,10 @@ class Pyfunc:
         What is filled in from neighbours, or told by rows of one group, changes in their company.
         """
         one, other, *_ = samples
-        made = self._form.crossed(one, other)
+        made = [self._form.crossed(one, other)]
         if (gaps := self._form.with_gaps(one)) is not None:
-            made += [gaps, *self._form.crossed(one, gaps)]
-        for row in made:
+            made += [iter([gaps]), self._form.crossed(one, gaps)]
+        for row in chain.from_iterable(made):
             if time.monotonic() > until:
                 return
             try:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from components.errors import ArtifactError, InputError
@@ -136,19 +136,17 @@ class Arrays:
             {**row, **{n: np.full_like(a, np.nan) for n, a in floats.items()}} if floats else None
         )
 
-    def crossed(self, one: Any, other: Any) -> list[Any]:
+    def crossed(self, one: Any, other: Any) -> Iterator[Any]:
         """The values of both rows, which are of one shape."""
         import numpy as np
 
-        made = []
         for way in splits(sum(array.size for array in one.values())):
             row, place = {}, 0
             for name, array in one.items():
                 own = np.array(way[place : place + array.size]).reshape(array.shape)
                 row[name] = np.where(own, array, other[name])
                 place += array.size
-            made.append(row)
-        return made
+            yield row
 
     def vary(self, rows: Sequence[Any]) -> bool:
         """No input has one value in all rows."""

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -171,14 +171,12 @@ class Table:
                     found[name] = column.kind.null(column.required)
         return found
 
-    def crossed(self, one: Any, other: Any) -> list[Any]:
+    def crossed(self, one: Any, other: Any) -> Iterator[Any]:
         """The columns of both rows, which have the same; a type hint's values have none."""
         if self._check:
-            return []
-        return [
-            {name: (one if own else other)[name] for name, own in zip(one, way, strict=True)}
-            for way in splits(len(one))
-        ]
+            return
+        for way in splits(len(one)):
+            yield {name: (one if own else other)[name] for name, own in zip(one, way, strict=True)}
 
     def _by_name(self, row: Any, number: int) -> Mapping[str | int, Any]:
         if self.named and isinstance(row, dict):
