@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dashboards.live.choice import Choice
@@ -115,7 +116,7 @@ def _of_mark(step: str, span: Span) -> Span:
 def _begins(found: Found, step: float) -> set[float]:
     """Where a run of neighbouring points with a value above zero begins."""
     there = [at for at, value in found.points if value > 0]
-    return {at for at in there if not any(abs(at - step - other) < step / 2 for other in there)}
+    return {at for before, at in pairwise([-math.inf, *there]) if at - before > 1.5 * step}
 
 
 def fill_legend(pattern: str, labels: Mapping[str, str]) -> str:
