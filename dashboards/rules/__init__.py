@@ -28,8 +28,8 @@ def groups(every_s: int = EVERY_S) -> list[Group]:
     return [
         *traffic.groups(every_s),
         *slo.groups(every_s),
-        *states.groups(),
         *cost.groups(prices.load()),
+        *states.groups(),
     ]
 
 

@@ -96,7 +96,7 @@ def _endpoint() -> list[dict[str, object]]:
         ),
         alert(
             "VersionUnpriced",
-            "sluice_version_info unless on (price) sluice_price_usd_per_hour",
+            "version:sluice_unpriced:count > 0",
             lasting="10m",
             severity="ticket",
             summary=f"{_VERSION} has no price: it is missing from the cost.",
