@@ -175,6 +175,9 @@ def test_a_damaged_record_is_counted_and_hides_no_other(scrape: Scrape) -> None:
         assert page["sluice_exporter_damaged_records"] == {(): 2}
         assert finished(page)["promoted"] == 1
         assert up(page)["records"] == 1
+    world.faults.calls.clear()
+    scrape(exporter)
+    assert "records.read" not in world.faults.calls
     # Somebody brings it back.
     obstore.delete(world.store, "records/demo-v2-2/000000000001")
     world.clock.sleep(60)
