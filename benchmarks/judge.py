@@ -5,23 +5,24 @@ The gateway's buckets, two versions, one to three sources each; one core, the pr
 
 import random
 import statistics
-import tempfile
 import time
+from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import Path
+from typing import TypeVar
 
-from obstore.store import MemoryStore
+import msgspec
 
-from components import record
 from components.backtest.replay import replay
 from components.gateway import EDGES_US, milliseconds
 from components.judge import Policy, Poll, Sample, begin, observe
-from components.platform.memory import ManualClock
-from components.platform.objects import ObjectRecords
-from components.record import SCHEMA, Opened, Record
+from components.record import Line
+from tests.support.worlds import scene
 
 POLLS = 5_760
+TOGETHER = 20
+"""Polls that are timed together: to read the process's clock takes up to a third of one poll."""
 SOURCES = ("a", "b", "c")
+Item = TypeVar("Item")
 EDGES = (*(milliseconds(str(edge)) for edge in EDGES_US), "+Inf")
 POLICY = Policy(watch_s=1e9)
 
@@ -46,47 +47,38 @@ def traffic(polls: int, sources: tuple[str, ...]) -> list[Poll]:
 
 
 def judged(polls: list[Poll]) -> list[float]:
-    """Microseconds per poll."""
+    """Microseconds per poll, of each `TOGETHER`, which were just parsed as a release has them."""
     state, times = begin(POLICY, "1", "2"), []
-    for poll in polls:
+    for lines in batched([msgspec.json.encode(poll) for poll in polls], TOGETHER):
+        some = [Poll.parse(line) for line in lines]
         began = time.process_time_ns()
-        state, _ = observe(POLICY, state, poll)
-        times.append((time.process_time_ns() - began) / 1000)
+        for poll in some:
+            state, _ = observe(POLICY, state, poll)
+        times.append((time.process_time_ns() - began) / 1000 / len(some))
     return times
 
 
 def parsed(polls: list[Poll]) -> list[float]:
-    """Microseconds to parse each poll from its line of JSON."""
-    import msgspec
-
+    """Microseconds to parse a poll from its line of JSON, of each `TOGETHER`."""
     times = []
-    for line in [msgspec.json.encode(poll) for poll in polls]:
+    for lines in batched([msgspec.json.encode(poll) for poll in polls], TOGETHER):
         began = time.process_time_ns()
-        Poll.parse(line)
-        times.append((time.process_time_ns() - began) / 1000)
+        for line in lines:
+            Poll.parse(line)
+        times.append((time.process_time_ns() - began) / 1000 / len(lines))
     return times
 
 
-def write(path: Path, polls: list[Poll]) -> None:
-    """The decision record of these polls, as the release writes it."""
-    clock = ManualClock(wall=0.0)
-    written = Record(ObjectRecords(MemoryStore()), "bench", clock)
-    head = Opened(
-        schema=SCHEMA,
-        release_id="bench",
-        endpoint="bench",
-        model="bench",
-        candidate="2",
-        champion="1",
-        policy=POLICY.model_dump(mode="json"),
-    )
-    written.append(head)
-    state = begin(POLICY, "1", "2")
-    for poll in polls:
-        clock.set_wall(poll.t)
-        state, verdict = observe(POLICY, state, poll)
-        written.append(poll, verdict)
-    path.write_bytes(written.content())
+def batched(items: list[Item], size: int) -> Iterator[list[Item]]:
+    """The items, so many at a time."""
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def released() -> list[Line]:
+    """The record of a release that is watched for twelve hours at each of two splits."""
+    found = scene(2.0, baseline=False, watch="12h", poll="15s", steps=[10, 50, 100])
+    found.walk("2", "day")
+    return found.record("day")
 
 
 def show(what: str, times: list[float]) -> None:
@@ -102,17 +94,15 @@ def main() -> None:
     for sources in (SOURCES, SOURCES[:2]):
         times = judged(traffic(POLLS, sources))
         show(f"judge a poll, {len(sources)} sources each", times)
-    show("  the first 500 of them", times[:500])
-    show("  the last 500 of them", times[-500:])
+    show("  the first 500 of them", times[: 500 // TOGETHER])
+    show("  the last 500 of them", times[-500 // TOGETHER :])
     one = traffic(POLLS, SOURCES[:1])
     show("judge a poll, 1 source each", judged(one))
     show("parse a poll, 1 source each", parsed(one[-500:]))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "record.jsonl")
-        write(path, one)
-        began = time.process_time()
-        result = replay(record.read(path, whole=True))
-        took = time.process_time() - began
+    lines = released()
+    began = time.process_time()
+    result = replay(lines)
+    took = time.process_time() - began
     outcome = "reproduced" if result.difference is None else result.difference
     print(f"replay {result.polls} polls and verdicts: {took:.2f} s, {outcome}")
 

@@ -15,15 +15,16 @@ from components.platform import Platform
 from components.registry import Registry
 
 ROOMS = {
+    "cut off": ("tests/e2e/test_cut_off", "tests/e2e/test_killed"),
     "e2e": ("tests/e2e/",),
     "platform": ("tests/contract/", "tests/examples/", "tests/local/", "tests/registry/"),
     "models": ("tests/bundle/", "tests/evaluation/", "tests/fuzz/", "tests/predictor/"),
 }
-"""Rooms that share a worker. Those of the first two have one platform of the laptop each."""
+"""Rooms that share a worker. Those of the first three have one platform of the laptop each."""
 
 
 class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
-    """Four workers for two cores: releases and servers mostly wait, models and the rest compute."""
+    """Five workers for two cores: releases and servers mostly wait, models and the rest compute."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((name for name, rooms in ROOMS.items() if nodeid.startswith(rooms)), "others")

@@ -136,7 +136,7 @@ def test_every_edge_lies_on_a_border_of_envoys_bins() -> None:
 def test_the_usual_p95_ratios_are_decided_wherever_the_p95_lies(ratio: float) -> None:
     edges = (*(edge / PER_MS for edge in EDGES_US), math.inf)
     assert undecidable(edges[:-1], ratio) == ""
-    for p95 in (1.05 * 1.03**power for power in range(350)):
+    for p95 in (0.26 * 1.03**power for power in range(400)):
         if 1.05 * p95 * ratio > edges[-2]:
             break
         # Lognormal, as latencies are: 5 % are slower than the p95.
@@ -147,7 +147,7 @@ def test_the_usual_p95_ratios_are_decided_wherever_the_p95_lies(ratio: float) ->
 
 
 def test_the_edges_are_not_too_many_for_a_gateway() -> None:
-    assert (EDGES_US[0], EDGES_US[-1], len(EDGES_US)) == (1000, 40_000_000, 120)
+    assert (EDGES_US[0], EDGES_US[-1], len(EDGES_US)) == (250, 40_000_000, 137)
 
 
 @pytest.mark.parametrize(

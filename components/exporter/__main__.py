@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from components.errors import PlatformError
+from components.errors import PlatformError, SluiceError
 from components.exporter import Exporter
 from components.exporter.server import Server
 from components.platform import Platform, connect
@@ -25,7 +25,11 @@ def main() -> int:
     ended = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ended.set())
-    platform = _platform(ended)
+    try:
+        platform = _platform(ended)
+    except SluiceError as error:
+        sys.stderr.write(f"sluice exporter: {error}\n")
+        return 1
     if platform is None:
         return 0
     server = Server(Exporter(platform), asked.host, asked.port)
@@ -36,7 +40,11 @@ def main() -> int:
 
 
 def _platform(ended: threading.Event) -> Platform | None:
-    """The platform in use, as soon as it is up; None if this process is to end before."""
+    """The platform in use, as soon as it is up; None if this process is to end before.
+
+    Raises:
+        InputError: no installed package offers it.
+    """
     while not ended.is_set():
         try:
             return connect()

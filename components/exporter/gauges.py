@@ -48,7 +48,8 @@ def page(known: Known) -> bytes:
     lines: dict[Family, list[str]] = {family: [] for family in FAMILIES}
     for family, values, number in samples(known):
         labels = labelled(dict(zip(family.labels, values, strict=True)))
-        lines[family].append(f"{family.name}{{{labels}}} {float(number)}")
+        braced = f"{{{labels}}}" if labels else ""
+        lines[family].append(f"{family.name}{braced} {float(number)}")
     text = [
         line
         for family, found in lines.items()

@@ -1,10 +1,14 @@
 """The exporter's server: ``/metrics`` for Prometheus, ``/ready`` for whoever waits for it."""
 
+import logging
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from components.exporter import Exporter
 from components.exposition import CONTENT_TYPE
+
+log = logging.getLogger("sluice.exporter")
 
 SILENT_S = 10.0
 """How long a connection may say nothing."""
@@ -17,11 +21,18 @@ class Server(ThreadingHTTPServer):
         self.exporter = exporter
         super().__init__((host, port), _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell the log of what went wrong, unless the client left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            log.exception("a scrape by %s", client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     timeout = SILENT_S
+    disable_nagle_algorithm = True
+    """Else the body waits up to 40 ms for the receipt of the headers."""
 
     def do_GET(self) -> None:
         """Answer one request."""

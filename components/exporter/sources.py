@@ -26,7 +26,7 @@ class Source:
         self._read = read
         self._thread: threading.Thread | None = None
         self._fresh = False
-        self._said = ""
+        self._failing = False
 
     def begin(self) -> None:
         """Read again, unless the last reading still goes on."""
@@ -54,9 +54,9 @@ class Source:
             said = str(error)
         except Exception:  # whatever it meets, the other sources are told of
             log.exception("%s: this was not foreseen", self.name)
-        if said and said != self._said:
+        if said and not self._failing:
             log.warning("%s: %s", self.name, said)
-        self._said = said
+        self._failing = bool(said)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from components.judge.evidence import (
     intra_poll_correlation,
     limit_bets,
     odds_times,
-    two_sample_bet,
+    two_sample_bets,
     wager,
 )
 from components.judge.growth import NOTHING, Growth, combine
@@ -48,13 +48,21 @@ def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeStat
     asked = state.pending[0].asked + candidate.asked
     state = msgspec.structs.replace(
         state,
-        candidate_total=combine(state.candidate_total, candidate),
-        champion_total=combine(state.champion_total, champion),
+        candidate_total=combine(state.candidate_total, _for_totals(policy, candidate)),
+        champion_total=combine(state.champion_total, _for_totals(policy, champion)),
         step_totals=(combine(ours, candidate), combine(theirs, champion)),
         # Going by the champion's, so many requests should the candidate have had.
         due=0.0 if asked else state.due + _due(state, champion),
     )
     return state if delta.dark else _compare(policy, state, delta)
+
+
+def _for_totals(policy: Policy, growth: Growth) -> Growth:
+    """What a total needs: only the plain rule compares latencies over all steps."""
+    if policy.method == "threshold":
+        return growth
+    requests, errors, buckets, *more = growth
+    return Growth(requests, errors, buckets[-1:], *more)
 
 
 def _due(state: JudgeState, champion: Growth) -> float:
@@ -78,10 +86,8 @@ def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     not of the version: so both wait. While neither was read nothing happens: the first reading
     after such a gap is one long poll of both.
     """
-    candidate, champion = (
-        combine(pending, interval.growth)
-        for pending, interval in zip(state.pending, (delta.candidate, delta.champion), strict=True)
-    )
+    candidate = combine(state.pending[0], delta.candidate.growth)
+    champion = combine(state.pending[1], delta.champion.growth)
     lost = delta.candidate.lost or delta.champion.lost
     mixed = state.pending_mixed or delta.changed or lost
     if delta.candidate.late or delta.champion.late:
@@ -143,7 +149,7 @@ def _bet_relative(
 
 
 def _wagered(process: EProcess, ours: Count, theirs: Count, rate: float) -> EProcess:
-    bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in ERROR_RATIOS.values]
+    bets = two_sample_bets(ours, theirs, rate, ERROR_RATIOS.values)
     return wager(process, ERROR_RATIOS, bets)
 
 
@@ -180,8 +186,8 @@ def _bet_latency(
         effective(Count(latency.slower(candidate.buckets, edge), candidate.latencies), correlation)
         for edge in (pair.v, pair.safe)
     )
-    bets = [two_sample_bet(ours, theirs, rate, ratio) for ratio in P95_RATIOS.values]
-    safe_bets = [two_sample_bet(safe, theirs, rate, ratio) for ratio in P95_SAFE_RATIOS.values]
+    bets = two_sample_bets(ours, theirs, rate, P95_RATIOS.values)
+    safe_bets = two_sample_bets(safe, theirs, rate, P95_SAFE_RATIOS.values)
     return msgspec.structs.replace(
         state,
         latency=wager(state.latency, P95_RATIOS, bets),

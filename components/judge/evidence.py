@@ -73,27 +73,36 @@ def binomial_bet(count: Count, rate: float, null_rate: float) -> float:
     return missed + hits * log(rate / null_rate) if rate > 0 else -inf
 
 
-def two_sample_bet(candidate: Count, champion: Count, champion_rate: float, ratio: float) -> float:
-    """Log e-value of one poll against "the candidate's rate is at most the champion's".
+def two_sample_bets(
+    candidate: Count, champion: Count, champion_rate: float, ratios: Sequence[float]
+) -> list[float]:
+    """Log e-values of one poll against "the candidate's rate is at most the champion's".
 
-    The alternative is `champion_rate` (from the past) and `ratio` times its odds. With a `ratio`
-    below 1 it is an e-value against "the candidate's rate is at least the champion's" instead;
-    the null is the pooled rate in between. That makes the expectation at most 1 for every pair of
-    true rates with candidate <= champion: at a common rate p it is
+    The alternative of each is `champion_rate` (from the past) and one of the `ratios` times its
+    odds. With a ratio below 1 it is an e-value against "the candidate's rate is at least the
+    champion's" instead; the null is the pooled rate in between. That makes the expectation at most
+    1 for every pair of true rates with candidate <= champion: at a common rate p it is
     (1 + k d_c)^n_c (1 + k d_b)^n_b <= exp(k (n_c d_c + n_b d_b)) = 1, with d the distances from
     the pooled rate and k = (p - pooled) / (pooled (1 - pooled)). Turner, Ly and Gruenwald,
     "Generic E-variables for exact sequential k-sample tests", arXiv:2106.02693, eq. (3).
     """
-    x_c, n_c = candidate
-    x_b, n_b = champion
-    candidate_rate = odds_times(champion_rate, ratio)
-    pooled = (n_c * candidate_rate + n_b * champion_rate) / (n_c + n_b)
-    return (
-        (x_c * log(candidate_rate / pooled) if x_c else 0.0)
-        + (n_c - x_c) * log((1 - candidate_rate) / (1 - pooled))
-        + (x_b * log(champion_rate / pooled) if x_b else 0.0)
-        + (n_b - x_b) * log((1 - champion_rate) / (1 - pooled))
-    )
+    (x_c, n_c), (x_b, n_b), rate_b = candidate, champion, champion_rate
+    bets = []
+    for ratio in ratios:
+        rate_c = rate_b * ratio / (rate_b * ratio + 1 - rate_b)
+        pooled = (n_c * rate_c + n_b * rate_b) / (n_c + n_b)
+        bets.append(
+            (x_c * log(rate_c / pooled) if x_c else 0.0)
+            + (n_c - x_c) * log((1 - rate_c) / (1 - pooled))
+            + (x_b * log(rate_b / pooled) if x_b else 0.0)
+            + (n_b - x_b) * log((1 - rate_b) / (1 - pooled))
+        )
+    return bets
+
+
+def two_sample_bet(candidate: Count, champion: Count, champion_rate: float, ratio: float) -> float:
+    """One of the `two_sample_bets`."""
+    return two_sample_bets(candidate, champion, champion_rate, (ratio,))[0]
 
 
 def intra_poll_correlation(count: Count, rate: float, past_trials: float) -> float:
@@ -111,7 +120,7 @@ def intra_poll_correlation(count: Count, rate: float, past_trials: float) -> flo
 def effective(count: Count, correlation: float) -> Count:
     """As many hits and trials as tell the same if they were independent: n / (1 + (n - 1) rho).
 
-    The divisor is the design effect (Kish 1965). `two_sample_bet` stays an e-value on effective
+    The divisor is the design effect (Kish 1965). A two-sample bet stays an e-value on effective
     counts when trials are independent after all, whatever divisors g >= 1 the past suggests: per
     trial E[LR^(1/g)] <= (E LR)^(1/g) by Jensen's inequality, so its expectation is at most
     exp(k (n_c d_c / g_c + n_b d_b / g_b)) = 1, the pooled rate being weighted by effective trials.

@@ -91,13 +91,14 @@ def follow(source: Source, last: Growth, now: Growth, born: float | None, clock:
             return Step(start(now, clock.now, born, whole=True), now, lost=True)
         return _anew(now, clock, born)
     born = source.born if born is None else born
-    if _below(now, last):
+    added = tuple(map(sub, now.buckets, last.buckets))
+    if _counts_below(now, last) or (added and min(added) < 0):
         return _fallen(source, last, now, born, clock)
     requests, errors = now.requests - last.requests, now.errors - last.errors
     if errors > requests or len(now.buckets) < len(last.buckets):
         # Two scrapes mixed up: the next poll has both.
         return Step(source, Growth())
-    unseen, buckets, lost = _answered(source, last, now, clock)
+    unseen, buckets, lost = _answered(source, last, now, added, clock)
     grown = Growth(
         requests,
         errors,
@@ -114,14 +115,16 @@ def follow(source: Source, last: Growth, now: Growth, born: float | None, clock:
 
 
 def _answered(
-    source: Source, last: Growth, now: Growth, clock: Clock
+    source: Source, last: Growth, now: Growth, buckets: tuple[float, ...], clock: Clock
 ) -> tuple[float, tuple[float, ...], bool]:
-    """Answers that are overdue so far, the interval's buckets, and whether they have a past."""
+    """Answers that are overdue so far, the interval's buckets, and whether they have a past.
+
+    `buckets` are what was added to those that were read before, too.
+    """
     if not last.buckets:
         # A histogram that began with the first request; else its past is unknown.
         unknown = bool(now.buckets) and last.requests > 0
         return source.unseen, () if unknown else now.buckets, unknown
-    buckets = tuple(map(sub, now.buckets, last.buckets))
     # Requests that were open at the last poll may be answered in this one.
     open_ = max(last.requests - last.latencies, 0.0)
     more = buckets[-1] > now.requests - last.requests + open_
@@ -137,11 +140,14 @@ def _answered(
     return unseen, buckets, more
 
 
+def _counts_below(now: Growth, last: Growth) -> bool:
+    """A counter besides the buckets is lower than it was."""
+    return now.requests < last.requests or now.errors < last.errors or now.refused < last.refused
+
+
 def _below(now: Growth, last: Growth) -> bool:
     """A counter is lower than it was."""
-    if now.requests < last.requests or now.errors < last.errors or now.refused < last.refused:
-        return True
-    return any(map(lt, now.buckets, last.buckets))
+    return _counts_below(now, last) or any(map(lt, now.buckets, last.buckets))
 
 
 def _fallen(source: Source, last: Growth, now: Growth, born: float | None, clock: Clock) -> Step:

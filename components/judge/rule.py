@@ -5,6 +5,8 @@ No clock, network, environment or randomness: the verdict depends on the policy 
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -120,26 +122,42 @@ def _slower(total: Growth, edge: int) -> float | None:
     return latency.slower(total.buckets, edge) / total.latencies if total.latencies else None
 
 
+class _Lines(NamedTuple):
+    """What the log of each e-process must reach."""
+
+    errors: float
+    p95: float
+    split: float
+    refused: float
+    safe: float
+
+
+@lru_cache(maxsize=16)
+def _lines(false_rollback: float, false_promotion: float) -> _Lines:
+    shares = budget.split(false_rollback)
+    each = (shares.errors, shares.p95, shares.split, shares.refused, false_promotion)
+    return _Lines(*(-math.log(share) for share in each))
+
+
 def _evidence(policy: Policy, state: JudgeState) -> Evidence:
-    shares = budget.split(policy.false_rollback)
-    errors, promotion = -math.log(shares.errors), -math.log(policy.false_promotion)
+    lines = _lines(policy.false_rollback, policy.false_promotion)
     total = Count(state.candidate_total.errors, state.candidate_total.requests)
     ours, theirs = state.step_totals
     asked = ours.asked + theirs.asked
     return Evidence(
         candidate=_arm(policy, state, state.candidate_total, ours),
         champion=_arm(policy, state, state.champion_total, theirs),
-        limit=Test(log_e(state.limit), errors, state.limit_spoke),
-        relative=Test(log_e(state.relative), errors, state.relative_spoke),
-        latency=Test(log_e(state.latency), -math.log(shares.p95)),
-        split=Test(log_e(state.split), -math.log(shares.split)),
-        safe=Test(log_safety(total, policy.error_rate, SAFE_FRACTIONS), promotion),
-        p95_safe=Test(log_e(state.p95_safe), promotion),
+        limit=Test(log_e(state.limit), lines.errors, state.limit_spoke),
+        relative=Test(log_e(state.relative), lines.errors, state.relative_spoke),
+        latency=Test(log_e(state.latency), lines.p95),
+        split=Test(log_e(state.split), lines.split),
+        safe=Test(log_safety(total, policy.error_rate, SAFE_FRACTIONS), lines.safe),
+        p95_safe=Test(log_e(state.p95_safe), lines.safe),
         p95=_p95(policy, state),
         observed_share=100 * ours.asked / asked if asked else None,
         step_requests=ours.asked,
         watched_s=state.t - state.step_began,
-        refused=Test(log_e(state.refused), -math.log(shares.refused)),
+        refused=Test(log_e(state.refused), lines.refused),
         beside="the baseline" if state.baseline else "production",
     )
 

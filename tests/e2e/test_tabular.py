@@ -10,8 +10,11 @@ import yaml
 
 from components.platform import Platform
 from components.registry import Registry
+from local.home import find_home
+from local.servers import ports, prometheus_server
 from tests.support.doors import everywhere
 from tests.support.releases import newest, sluice, users
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.undisturbed
 
@@ -38,6 +41,24 @@ def test_a_tabular_version_is_promoted_under_traffic(
     assert registry.alias("tumour-diagnosis", "champion") == "2"
     assert [row for row in seen.answers() if row.status != 200] == []
     assert {row.version for row in seen.answers()} == {"1", "2"}
+    wait_until(lambda: told('sluice_version_info{endpoint="tumour",arm="champion"}') == {"2": 1})
+    assert told('sluice_release_finished_total{endpoint="tumour",outcome="promoted"}') == {"": 2}
+    assert told('sluice_release_phase{endpoint="tumour",phase="idle"}') == {"": 1}
+    joined = (
+        "sum by (endpoint, model_version) (envoy_sluice_requests) * on (endpoint, model_version)"
+    )
+    of_champion = 'group_left (arm) sluice_version_info{endpoint="tumour",arm="champion"}'
+    assert told(f"{joined} {of_champion}")["2"] > 0
+
+
+def told(query: str) -> dict[str, float]:
+    """What Prometheus answers, by version."""
+    url = prometheus_server.url(ports.kept(find_home()))
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, trust_env=False).json()
+    return {
+        one["metric"].get("model_version", ""): float(one["value"][1])
+        for one in answer["data"]["result"]
+    }
 
 
 def test_a_model_of_one_s_own_is_registered_and_released(

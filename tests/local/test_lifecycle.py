@@ -27,7 +27,7 @@ from local.servers import mlflow_server, ports, prometheus_server, supervision
 from tests.support.stands import stand, upstreams
 from tests.support.waiting import wait_until
 
-SERVERS = ("postgres", "s3", "mlflow", "gateway", "prometheus")
+SERVERS = ("postgres", "s3", "mlflow", "gateway", "exporter", "prometheus")
 Sluice = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -3,13 +3,15 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from components.endpoint import Batching
 from components.predictor.exposition import render
 from components.predictor.metrics import LATENCY_EDGES, Metrics
 from components.predictor.model import Row
+from components.predictor.scheduling.calibration import Plan
 from components.predictor.scheduling.refusals import Overloaded
 from components.predictor.scheduling.scheduler import Limits, Scheduler
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "serving.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 def page(metrics: Metrics) -> dict[str, tuple[str, dict[tuple[str, ...], float]]]:
@@ -76,14 +78,23 @@ def test_names_of_any_characters_are_read_back() -> None:
     assert list(samples) == [("inference_in_flight", f"endpoint={name}", "model_version=1")]
 
 
-def test_the_page_for_operators_names_metrics_that_exist() -> None:
+def test_the_page_for_operators_names_every_metric_with_its_type_and_labels() -> None:
     metrics = Metrics("m", "1")
-    metrics.watch(Scheduler(Limits()), {"executors": 2})
+    drift: dict[Batching, float] = {"alone": 0.0, "equal-length": 0.0, "padded": 0.0}
+    plan = Plan(2, 1, 1, "alone", batch_rows=1, batch_tokens=1, drift=drift)
+    metrics.watch(Scheduler(Limits()), plan.figures)
     metrics.finished(200, metrics.began())
-    named = set(re.findall(r"inference_\w+", DOCUMENT.read_text()))
-    found = page(metrics)
-    assert {name.removesuffix("_total") for name in named} <= set(found)
-    assert len(named) > 10
+    rows = re.findall(r"^\| `(inference_\w+)` \| (\w+) \| ([^|]*)\|", DOCUMENT.read_text(), re.M)
+    documented = {
+        (name.removesuffix("_total"), kind, *re.findall(r"`(\w+)`", labels))
+        for name, kind, labels in rows
+    }
+    exported = set()
+    for name, (kind, samples) in page(metrics).items():
+        if name.startswith("inference_"):
+            told = {label.partition("=")[0] for key in samples for label in key[1:]}
+            exported.add((name, kind, *(told - {"endpoint", "model_version", "le"})))
+    assert documented == exported
 
 
 def test_the_process_itself_is_on_the_page() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -135,6 +136,26 @@ def test_series_of_gateway_predictor_and_target_have_the_same_labels(
 
     wait_until(lambda: of_both <= {one["__name__"] for one in found()}, seconds=30)
     assert not {label for one in found() for label in one if label.startswith("exported_")}
+
+
+def test_the_page_of_metrics_names_every_series_that_prometheus_has(
+    home: Home, served: Endpoint
+) -> None:
+    infer(home, served)
+    page = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
+    url = f"{prometheus_server.url(ports.kept(home))}/api/v1/label/__name__/values"
+
+    def unnamed(job: str, *others: str) -> set[str]:
+        asked = {"match[]": f'{{job="{job}",alertname=""}}'}
+        found = httpx.get(url, params=asked, trust_env=False).json()["data"]
+        short = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
+        known = re.compile("|".join(("up|scrape_.*|.+:.+", *others)))
+        return {name for name in short - named if not known.fullmatch(name)}
+
+    assert unnamed("gateway", "envoy_http_.*") == set()
+    assert unnamed("sluice") == set()
+    assert unnamed("predictor", "(process|python|request)_.*") == set()
 
 
 def test_a_version_with_traffic_is_not_deleted(platform: Platform, served: Endpoint) -> None:

@@ -239,7 +239,7 @@ class Table:
 def _column_values(tensor: Tensor, kind: Kind) -> Sequence[Any]:
     """One plain value a row: a scalar, lists within lists, or what JSON text says."""
     shape = tensor.shape
-    if kind.rank == 0 and not kind.is_json and shape == [len(tensor.data)]:
+    if kind.rank == 0 and not kind.is_json and len(shape) == 1 and shape[0] == len(tensor.data):
         return tensor.data if isinstance(tensor.data, list) else list(tensor.data.tolist())
     values = values_of(tensor)
     is_column = shape[1:] in ([], [1])

@@ -1,6 +1,7 @@
 """Rows of columns: what MLflow takes is taken, and what is no value of its type is a 400."""
 
 import math
+import struct
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from mlflow.types import DataType
 from mlflow.types.schema import AnyType, Array, Map, Object, Property
 
 from components.errors import InputError
+from components.predictor.http.tensors import from_bytes, from_values
 from components.predictor.model import Tensor
 from components.predictor.runtimes.contract.column import Column
 from components.predictor.runtimes.contract.kinds import kind_of
@@ -241,6 +243,19 @@ def test_other_columns_are_ignored_over_v1_v2_and_in_files() -> None:
 def test_a_tensor_is_read_as_json_is(name: str, tensor: Tensor, value: Any) -> None:
     (row,) = column(name).from_tensors([tensor, Tensor("other", "FP32", [1], [0.0])])
     assert row["c"] == value or (isinstance(value, float) and math.isnan(row["c"]))
+
+
+@pytest.mark.parametrize("name", sorted(TYPES))
+def test_a_tensor_without_dimensions_is_no_column(name: str) -> None:
+    other = Tensor("other", "FP32", [1], [0.0])
+    for tensor in (
+        from_bytes("c", "FP64", [], struct.pack("<d", 1.5)),
+        from_bytes("c", "INT32", [], struct.pack("<i", 1)),
+        from_values("c", "FP64", [], [1.5]),
+        from_values("c", "BYTES", [], ["1"]),
+    ):
+        with pytest.raises(InputError):
+            column(name).from_tensors([tensor, other])
 
 
 @pytest.mark.parametrize(
