@@ -61,6 +61,7 @@ def command(  # noqa: PLR0917 (click passes by name)
     from components.load.bodies import bodies_for
     from components.load.keys import client_key
     from components.load.log import Log
+    from components.load.metadata import datatypes_at
     from components.load.schedule import due_times
     from components.load.sender import send
     from components.load.summary import summarise, table
@@ -86,8 +87,15 @@ def command(  # noqa: PLR0917 (click passes by name)
                 outcomes.append(outcome)
                 log.write(outcome)
 
-        url = f"{platform.gateway.url}/v2/models/{chosen.name}/infer"
-        bodies = bodies_for(chosen, platform.files.read, seed, long_messages=mix == "production")
+        url = f"{platform.gateway.url}/v2/models/{chosen.name}"
+        bodies = bodies_for(
+            chosen,
+            platform.files.read,
+            seed,
+            long_messages=mix == "production",
+            datatypes=datatypes_at(url, headers),
+        )
+        url = f"{url}/infer"
         uvloop.run(_until_stopped(lambda stop: send(url, headers, times, bodies, note, stop=stop)))
     summary = summarise(outcomes)
     say(summary.model_dump_json() if as_json else table(summary))

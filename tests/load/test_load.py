@@ -93,6 +93,23 @@ def test_a_column_has_one_type_by_all_of_its_cells() -> None:
     assert sorted("gap" in each for each in inputs) == [False, True]
 
 
+def test_a_column_is_sent_as_the_model_says() -> None:
+    row = {"zip": "12345", "on": "1", "n": "9007199254740993", "m": "3.0", "x": "", "age": "7"}
+    row |= {"code": "007", "word": "seven"}
+    told = {"zip": "BYTES", "on": "BOOL", "n": "INT64", "m": "INT32", "x": "FP64"}
+    told |= {"code": "FP64", "word": "FP64"}
+    inputs = json.loads(next(row_bodies([row], 1, told)))["inputs"]
+    assert {i["name"]: (i["datatype"], i["data"]) for i in inputs} == {
+        "zip": ("BYTES", ["12345"]),
+        "on": ("BOOL", [True]),
+        "n": ("INT64", [9007199254740993]),
+        "m": ("FP64", [3.0]),
+        "age": ("FP64", [7.0]),
+        "code": ("INT64", [7]),
+        "word": ("BYTES", ["seven"]),
+    }
+
+
 def test_each_request_is_noted_with_status_and_version() -> None:
     async def handler(request: web.Request) -> web.Response:
         assert request.headers["x-api-key"] == "k"

@@ -53,6 +53,8 @@ def test_what_cannot_be_served_is_refused_with_the_reason(
         "example-of-records",
         "parameters",
         "hint-models",
+        "hint-dates",
+        "hint-bytes",
         "answers-outputs-by-name",
         "answers-one-text",
         "onnx-two-inputs",

@@ -17,6 +17,7 @@ import pytest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
+from components.load.metadata import datatypes_at
 from tests.support import pyfuncs
 from tests.support.bundles import write_bundle
 from tests.support.predictors import ONE_BY_ONE, Predictor, start
@@ -136,6 +137,20 @@ def test_another_coding_a_broken_one_and_a_bomb_are_refused(
 
 
 @pytest.mark.parametrize("path", [V1, V2])
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 400), ("br", 415), ("identity", 200)])
+def test_a_coding_is_not_overlooked_where_the_body_is_plain(
+    predictor: Predictor, path: str, coding: str, status: int
+) -> None:
+    with predictor.client() as client:
+        answer = client.post(
+            path,
+            content=json.dumps(RIGHT[path]).encode(),
+            headers={**JSON, "content-encoding": coding},
+        )
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("path", [V1, V2])
 def test_one_rule_for_the_content_type_and_the_refusal_names_it(
     predictor: Predictor, path: str
 ) -> None:
@@ -248,6 +263,13 @@ def test_metadata_names_version_and_platform(predictor: Predictor) -> None:
         metadata = client.get("/v2/models/m").json()
     assert metadata["versions"] == ["7"]
     assert metadata["platform"] == "sluice_text-classifier"
+
+
+def test_what_the_model_says_is_asked_and_need_not_be_answered(predictor: Predictor) -> None:
+    url = f"{predictor.url}/v2/models"
+    assert datatypes_at(f"{url}/m", {}) == {"text": "BYTES"}
+    assert datatypes_at(f"{url}/other", {}) == {}
+    assert datatypes_at("http://127.0.0.1:1/v2/models/m", {}) == {}
 
 
 def parts(answer: httpx.Response) -> tuple[dict[str, Any], bytes]:

@@ -190,6 +190,41 @@ def test_a_model_is_registered_from_every_address_that_the_help_names_under_any_
         server.delete_registered_model(named)
 
 
+@pytest.mark.parametrize("name", ["a#1.txt", "step%20of.txt", "a\nb"])
+def test_a_model_with_such_a_name_is_refused_before_anything_is_uploaded(
+    server: Any, tmp_path: Path, name: str
+) -> None:
+    source = saved(tmp_path / "m", serialization_format="skops")
+    (source / name).write_text("x")
+    with pytest.raises(ArtifactError, match="does not survive the upload: rename it"):
+        register.register_own(server, str(source), "own-lost")
+    assert server.search_model_versions("name = 'own-lost'") == []
+
+
+class Losing:
+    """A registry's client that loses a file on its way."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def log_model_artifacts(self, model_id: str, folder: str) -> None:
+        path = Path(folder, "model.skops")
+        content = path.read_bytes()
+        path.unlink()
+        self._server.log_model_artifacts(model_id, folder)
+        path.write_bytes(content)
+
+
+def test_a_model_that_did_not_arrive_whole_is_no_version(server: Any, tmp_path: Path) -> None:
+    source = saved(tmp_path / "m", serialization_format="skops")
+    with pytest.raises(PlatformError, match=r"not complete: 'model\.skops' has no bytes"):
+        register.register_own(Losing(server), str(source), "own-lost")
+    assert server.search_model_versions("name = 'own-lost'") == []
+
+
 @pytest.mark.parametrize("name", ["a" * 300, "a/b", "x ", "it's"])
 def test_a_name_that_no_endpoint_may_use_is_refused_before_anything_is_uploaded(
     server: Any, tmp_path: Path, name: str

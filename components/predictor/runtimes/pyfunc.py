@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -95,9 +96,11 @@ class Pyfunc:
         return cls(model, read_form(folder, model), folder)
 
     @staticmethod
-    def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
+    def bodies(
+        data: Dataset, long_share: float, seed: int, datatypes: Mapping[str, str]
+    ) -> Iterator[bytes]:
         """Requests of one row each; no row of a table is longer than another."""
-        return row_bodies(data.rows, seed)
+        return row_bodies(data.rows, seed, datatypes)
 
     def instance(self, row: Mapping[str, str]) -> Any:
         """The cells that the model takes; others are ignored."""
@@ -242,17 +245,19 @@ class Pyfunc:
         alone = self._alone(rows, params, until)
         if len(alone) < 2:
             return []
-        samples, answers = [row for row, _ in alone], [answer for _, answer in alone]
+        samples = [row for row, _ in alone]
+        shown = [joined([answer]) for _, answer in alone]
         if not self._form.vary(samples):
-            return [joined([answer]) for answer in answers]
-        order = list(range(len(samples)))
-        large = (order * _LARGE_BATCH)[: max(_LARGE_BATCH, len(order))]
-        for trial in (order, order[::-1], [0, len(order) - 1], [*order[1:], 0, 0], large):
-            if time.monotonic() > until or not self._same(samples, answers, trial, params):
-                return [joined([answer]) for answer in answers]
+            return shown
+        tried = [*alone, *self._kin(samples, params, until)]
+        large = (tried * _LARGE_BATCH)[: max(_LARGE_BATCH, len(tried))]
+        first, last = alone[0], alone[-1]
+        for trial in (tried, tried[::-1], [first, last], [*tried[1:], first, first], large):
+            if time.monotonic() > until or not self._same(trial, params):
+                return shown
         self.whole = False
         self._samples = samples
-        return [joined([answer]) for answer in answers]
+        return shown
 
     def _alone(
         self, rows: list[Any], params: Mapping[str, Any], until: float
@@ -282,20 +287,35 @@ class Pyfunc:
             found.append((row, answer))
         return found
 
-    def _same(
-        self,
-        samples: list[Any],
-        answers: list[Any],
-        trial: Sequence[int],
-        params: Mapping[str, Any],
-    ) -> bool:
+    def _kin(
+        self, samples: list[Any], params: Mapping[str, Any], until: float
+    ) -> Iterator[tuple[Any, Any]]:
+        """Rows that share some parts with a sample, or lack some, with their answers alone.
+
+        What is filled in from neighbours, or told by rows of one group, changes in their company.
+        """
+        one, other, *_ = samples
+        made = [self._form.crossed(one, other)]
+        if (gaps := self._form.with_gaps(one)) is not None:
+            made += [iter([gaps]), self._form.crossed(one, gaps)]
+        for row in chain.from_iterable(made):
+            if time.monotonic() > until:
+                return
+            try:
+                (answer,) = split(self._ask([row], params), 1)
+            except Exception:  # noqa: BLE001, S112 (a model may raise anything, on a row made up)
+                continue
+            yield row, answer
+
+    def _same(self, trial: Sequence[tuple[Any, Any]], params: Mapping[str, Any]) -> bool:
+        """Rows get together the answers that they got alone."""
         try:
-            got = split(self._ask([samples[n] for n in trial], params), len(trial))
+            got = split(self._ask([row for row, _ in trial], params), len(trial))
         except Exception:  # noqa: BLE001 (a model may raise anything)
             return False
         return all(
-            type(answers[n]) is type(answer) and difference(answers[n], answer) <= _TOLERANCE
-            for n, answer in zip(trial, got, strict=True)
+            type(alone) is type(answer) and difference(alone, answer) <= _TOLERANCE
+            for (_, alone), answer in zip(trial, got, strict=True)
         )
 
 

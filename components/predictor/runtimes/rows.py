@@ -1,11 +1,14 @@
 """Rows as they arrive: the columns of a data set, and the values of a V2 tensor."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.errors import InputError
 from components.predictor.model import Tensor
+
+_MANY_PARTS = 256
+_FEW_DIGITS = 3
 
 
 def require(row: Mapping[str, str], columns: Iterable[str]) -> None:
@@ -58,6 +61,19 @@ def nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
         return list(flat)
     step = len(flat) // shape[0] if shape[0] else 0
     return [nested(flat[n * step : (n + 1) * step], shape[1:]) for n in range(shape[0])]
+
+
+def splits(count: int) -> Iterator[list[bool]]:
+    """Ways to share out ``count`` parts among two: each pair of parts is divided both ways.
+
+    As the digits of the parts' numbers divide them: twice as many ways as digits. Of very many
+    parts, as an image has, some pairs only.
+    """
+    digits = max(count - 1, 0).bit_length() if count <= _MANY_PARTS else _FEW_DIGITS
+    for digit in range(digits):
+        first = [bool(number >> digit & 1) for number in range(count)]
+        yield first
+        yield [not part for part in first]
 
 
 def _flat(data: list[Any], depth: int) -> list[Any]:

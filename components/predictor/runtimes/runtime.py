@@ -1,6 +1,6 @@
 """What a runtime's class states, so that nothing else needs to know its name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -39,13 +39,17 @@ class Runtime(Model, Protocol):
         """
 
     @staticmethod
-    def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
+    def bodies(
+        data: Dataset, long_share: float, seed: int, datatypes: Mapping[str, str]
+    ) -> Iterator[bytes]:
         """Endless V2 requests of one row of ``data`` each, drawn with ``seed``.
 
         Args:
             data: labelled rows.
             long_share: share of requests that are much longer than a row, where that has a sense.
             seed: the same seed draws the same requests.
+            datatypes: what the model says of its inputs, by name; where known, what they are sent
+                in.
 
         Raises:
             InputError: the data set lacks a column that every model of this kind takes.

@@ -126,7 +126,9 @@ class TextClassifier:
         return classifier
 
     @staticmethod
-    def bodies(data: Dataset, long_share: float, seed: int) -> Iterator[bytes]:
+    def bodies(
+        data: Dataset, long_share: float, seed: int, datatypes: Mapping[str, str]
+    ) -> Iterator[bytes]:
         """Requests of one text each; long ones are several texts strung together."""
         return text_bodies(data.texts(), long_share, seed)
 

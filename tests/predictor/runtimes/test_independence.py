@@ -12,6 +12,7 @@ from mlflow.types import ColSpec, Schema, TensorSpec
 
 from components.endpoint import Execution
 from components.predictor.runtimes.pyfunc import Pyfunc
+from components.predictor.runtimes.rows import splits
 from components.predictor.scheduling.calibration import calibrate
 from components.predictor.server import open_service
 from components.predictor.service import Service
@@ -50,6 +51,11 @@ def income(frame: Any) -> Any:
         lambda d: float(income(d).sum()),
         lambda d: np.random.default_rng().random(len(d)),
         lambda d: [1.0] * min(len(d), 20),
+        lambda d: income(d).clip(upper=income(d).quantile(0.99)).to_numpy(),
+        lambda d: income(d).fillna(income(d).mean()).to_numpy(),
+        lambda d: income(d).ffill().to_numpy(),
+        lambda d: d.groupby("age")["income"].transform("mean").to_numpy(),
+        lambda d: d["age"].where(income(d).notna(), d["age"].max()).to_numpy(),
     ],
     ids=lambda _: "",
 )
@@ -70,6 +76,8 @@ def test_a_model_whose_answers_depend_on_their_neighbours_gets_whole_requests(
         lambda d: pd.DataFrame({"z": income(d), "l": "a"}),
         lambda d: {"z": income(d).tolist()},
         lambda d: ["yes"] * len(d),
+        lambda d: (income(d).fillna(-1.0) + d["age"]).to_numpy(),
+        lambda d: [None if missing else "yes" for missing in income(d).isna()],
     ],
     ids=lambda _: "",
 )
@@ -99,10 +107,39 @@ def test_texts_that_could_be_varied_do(tmp_path: Path) -> None:
     assert not found.whole
 
 
-def test_a_tensor_s_rows_are_tried_as_well(tmp_path: Path) -> None:
+def filled(array: Any) -> Any:
+    missing = np.isnan(array)
+    return np.where(missing, array[~missing].mean() if not missing.all() else 0.0, array)
+
+
+def told_by_group(array: Any) -> Any:
+    return [array[array[:, 0] == key][:, 1].mean() for key in array[:, 0]]
+
+
+@pytest.mark.parametrize("predict", [lambda x: x - x.mean(axis=0), filled, told_by_group])
+def test_a_tensor_s_rows_are_tried_as_well(tmp_path: Path, predict: Callable[[Any], Any]) -> None:
     schema = Schema([TensorSpec(np.dtype("float32"), (-1, 2))])
-    assert model(tmp_path / "a", lambda x: x - x.mean(axis=0), inputs=schema).whole
-    assert not model(tmp_path / "b", lambda x: x * 2, inputs=schema).whole
+    assert model(tmp_path / "a", predict, inputs=schema).whole
+    assert not model(tmp_path / "b", lambda x: np.nan_to_num(x) * 2, inputs=schema).whole
+
+
+def test_rows_that_were_made_for_the_proof_are_not_what_outputs_are_learnt_from(
+    tmp_path: Path,
+) -> None:
+    found = model(
+        tmp_path / "m", lambda d: [None if n else "yes" for n in income(d).isna()], example=X
+    )
+    assert [(spec.name, spec.datatype) for spec in found.outputs] == [("predict", "BYTES")]
+    assert all(row["income"] == row["income"] for row in found.samples())
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 8, 9, 100])
+def test_any_two_parts_are_once_taken_from_different_rows(count: int) -> None:
+    ways = list(splits(count))
+    pairs = [(one, other) for one in range(count) for other in range(count) if one != other]
+    assert all(any(way[one] and not way[other] for way in ways) for one, other in pairs)
+    assert len(ways) <= 14
+    assert len(list(splits(100_000))) == 6
 
 
 def test_clients_at_once_get_the_answers_that_they_get_alone(tmp_path: Path) -> None:

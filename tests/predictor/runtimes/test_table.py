@@ -40,7 +40,7 @@ def test_the_predictor_s_command_line_takes_every_runtime(name: str) -> None:
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_every_runtime_makes_requests_of_the_rows_of_a_data_set(name: str) -> None:
     data = Dataset("file:///rows.csv", "0" * 64, ({"text": "w1 w2"},), ("red",))
-    bodies = runtime_of(name).bodies(data, 0.0, seed=1)
+    bodies = runtime_of(name).bodies(data, 0.0, 1, {})
     (column,) = json.loads(next(bodies))["inputs"]
     assert column == {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1 w2"]}
 

@@ -1,5 +1,6 @@
 """Models of texts and messages: type hints, columns without names, what transformers are like."""
 
+import datetime
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,16 @@ class _People(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # see above
 class _Records(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # see above
     def predict(self, model_input: list[dict[str, float]], params: Any = None) -> Any:
         return [sum(record.values()) for record in model_input]
+
+
+class _Dates(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # see above
+    def predict(self, model_input: list[datetime.datetime], params: Any = None) -> Any:
+        return [moment.hour for moment in model_input]
+
+
+class _Bytes(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # see above
+    def predict(self, model_input: list[dict[str, bytes]], params: Any = None) -> Any:
+        return [len(record["data"]) for record in model_input]
 
 
 class _Lists(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # see above
@@ -122,6 +133,16 @@ MESSAGES = (
         ),
     ),
     _hinted("hint-records", _Records, [{"a": 1.0}], (Ask([{"a": 1.5, "b": 2.0}], form="inputs"),)),
+    _hinted(
+        "hint-dates",
+        _Dates,
+        [datetime.datetime(2024, 5, 1, 13)],
+        (
+            Ask(["2024-05-01T13:00:00", "2024-05-01T14:00:00Z"]),
+            Ask(["soon"], status=400, why="what is no date is no fault of the model's"),
+        ),
+    ),
+    _hinted("hint-bytes", _Bytes, [{"data": b"ab"}], (Ask([{"data": "aGk="}], form="inputs"),)),
     _hinted("hint-lists", _Lists, [["a", "b"]], (Ask([["a", "b"], ["c", "d"]]),)),
     Case("type-from-example", _of_example, (Ask(["a", "bc"]),)),
     function(

@@ -93,7 +93,7 @@ class Input:
         if kind in "US":
             if source not in "USO":
                 raise refused
-            return array if kind == "U" else array.astype(self.dtype)
+            return array if kind == "U" else self._bytes(array, row)
         if kind == "b":
             return array if source == "b" else _refuse(refused)
         if source not in "iuf":
@@ -118,6 +118,8 @@ class Input:
         import numpy as np
 
         objects = np.asarray(given, dtype=object)
+        if self.dtype.kind == "M":
+            return objects
         if self.dtype.kind == "f" and all(
             v is None or (isinstance(v, int | float) and not isinstance(v, bool))
             for v in objects.ravel()
@@ -138,15 +140,27 @@ class Input:
         self._check_shape(array.shape, row)
         return array
 
+    def _bytes(self, array: "Array", row: int) -> "Array":
+        try:
+            return array.astype(self.dtype)
+        except UnicodeEncodeError as error:
+            raise InputError(f"row {row} of {self.called} is no ASCII text") from error
+
     def _dates(self, array: "Array", row: int) -> "Array":
+        """Texts and nulls; or whole numbers of the type's own unit, as MLflow saves an example."""
         import numpy as np
+
+        def moment(value: Any) -> Any:
+            if type(value) is int and -(1 << 63) <= value < 1 << 63:
+                return np.array(value, np.int64).astype(self.dtype)
+            return np.datetime64("NaT" if value is None else read(value), "ns")
 
         read = Scalar("datetime").value
         try:
-            moments = [np.datetime64(read(value), "ns") for value in array.ravel().tolist()]
+            moments = [moment(value) for value in array.ravel().tolist()]
         except ValueError as error:
             raise InputError(f"row {row} of {self.called} {error}") from error
-        return np.array(moments, dtype="datetime64[ns]").reshape(array.shape).astype(self.dtype)
+        return np.array(moments, dtype=self.dtype).reshape(array.shape)
 
     def _check_shape(self, shape: tuple[int, ...], row: int) -> None:
         fits = len(shape) == len(self.shape) and all(
@@ -160,7 +174,7 @@ class Input:
             return f"one {self.dtype.name}"
         if len(self.shape) == 1:
             width = self.shape[0]
-            return f"list of {width if width >= 0 else ''} numbers ({self.dtype.name})"
+            return f"list of {width if width >= 0 else ''} values ({self.dtype.name})"
         return f"{self.dtype.name} of shape {list(self.shape)}"
 
 

@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from components.errors import ArtifactError, InputError
 from components.predictor.model import Tensor
 from components.predictor.runtimes.contract.array_input import Input, input_of
 from components.predictor.runtimes.contract.kinds import Scalar
-from components.predictor.runtimes.rows import nested, require, text_of, values_of
+from components.predictor.runtimes.rows import nested, require, splits, text_of, values_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,13 +126,27 @@ class Arrays:
         return changed
 
     def with_gaps(self, row: Any) -> Any:
-        """``row`` with all floating-point numbers missing; None if it has none."""
+        """``row`` with all floating-point numbers missing, if the model takes that."""
         import numpy as np
 
+        if self.finite:
+            return None
         floats = {name: a for name, a in row.items() if a.dtype.kind == "f" and a.size}
         return (
             {**row, **{n: np.full_like(a, np.nan) for n, a in floats.items()}} if floats else None
         )
+
+    def crossed(self, one: Any, other: Any) -> Iterator[Any]:
+        """The values of both rows, which are of one shape."""
+        import numpy as np
+
+        for way in splits(sum(array.size for array in one.values())):
+            row, place = {}, 0
+            for name, array in one.items():
+                own = np.array(way[place : place + array.size]).reshape(array.shape)
+                row[name] = np.where(own, array, other[name])
+                place += array.size
+            yield row
 
     def vary(self, rows: Sequence[Any]) -> bool:
         """No input has one value in all rows."""

@@ -71,6 +71,9 @@ class Column:
         import pandas as pd
 
         dtype = self.kind.dtype
+        if dtype is None and self.kind.narrow:
+            # MLflow writes into the records that it is given: these are its own.
+            values = [self.kind.within(value) for value in values]
         if dtype == "bool" and None in values:
             dtype = "object"
         return np.array(values, dtype) if dtype in _NUMBERS else pd.Series(values, dtype=dtype)

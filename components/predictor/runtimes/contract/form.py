@@ -1,6 +1,6 @@
 """What a model takes a row for: columns (`table`) or tensors (`arrays`)."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from components.predictor.model import Spec, Tensor
@@ -61,3 +61,9 @@ class Form(Protocol):
 
     def unlike(self, row: Any, turn: int) -> Any:
         """A row near ``row`` and unlike it; it may be one that the model refuses."""
+
+    def with_gaps(self, row: Any) -> Any:
+        """``row`` without all that may be missing in it: nulls, NaN; None if that is nothing."""
+
+    def crossed(self, one: Any, other: Any) -> Iterator[Any]:
+        """Rows with parts of both: any two parts are once taken from different rows."""

@@ -62,13 +62,7 @@ def _learn_columns(table: Table, row: Mapping[Any, Any], takes: Callable[[Any], 
 
 def _learn_nulls(table: Table, row: Mapping[Any, Any], takes: Callable[[Any], bool]) -> None:
     """Which columns may not be null, though their type has one."""
-    nulls = {}
-    for name in row:
-        column = table.columns[name]
-        try:
-            nulls[name] = column.kind.null(column.required)
-        except KeyError:
-            continue
+    nulls = table.nulls(row)
     if not nulls or takes({**row, **nulls}):
         return
     for name, null in nulls.items():

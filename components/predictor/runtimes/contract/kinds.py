@@ -35,6 +35,8 @@ _DTYPES = {
     "datetime": "datetime64[ns]",
 }
 _NEUTRAL: Mapping[str, Any] = {"boolean": False, "string": "", "binary": b"", "float": 0.0}
+_NARROW = {"integer": "int32", "float": "float32", "datetime": "datetime64[ns]"}
+"""Types that MLflow knows within a list or a record only as NumPy's, not as Python's."""
 
 
 class Kind:
@@ -46,6 +48,8 @@ class Kind:
     is_json = False
     dtype: str | None = None
     """Of a column of a data frame; None is Python's objects."""
+    narrow = False
+    """It is, or holds, what MLflow knows within a list or a record only as `within` makes it."""
 
     def value(self, given: Any) -> Any:
         """``given``, which is not null, as the model takes it."""
@@ -54,6 +58,10 @@ class Kind:
     def are_values(self, given: Sequence[Any]) -> bool:
         """True when all of ``given`` are values already, as nearly always; else look at each."""
         return False
+
+    def within(self, value: Any) -> Any:
+        """A value or null as it stands in a list or a record for MLflow; see `narrow`."""
+        return value
 
     def null(self, required: bool) -> Any:
         """What stands for a null.
@@ -90,6 +98,7 @@ class Scalar(Kind):
         self.name = name
         self.datatype = DATATYPES.get(name, "BYTES")
         self.dtype = _DTYPES.get(name)
+        self.narrow = name in _NARROW
         self._read = READERS[name]
         self._python = PYTHON.get(name)
         self._fit = FIT.get(name)
@@ -101,6 +110,14 @@ class Scalar(Kind):
     def are_values(self, given: Sequence[Any]) -> bool:
         """See `Kind`."""
         return set(map(type, given)) == {self._python} and (self._fit is None or self._fit(given))
+
+    def within(self, value: Any) -> Any:
+        """See `Kind`."""
+        if value is None or not self.narrow:
+            return value
+        import numpy as np
+
+        return np.array(value, _NARROW[self.name])[()]
 
     def null(self, required: bool) -> Any:
         """See `Kind`."""
@@ -164,12 +181,17 @@ class ListOf(Kind):
         self.item = item
         self.datatype, self.rank = item.datatype, item.rank + 1
         self.is_json = item.is_json
+        self.narrow = item.narrow
 
     def value(self, given: Any) -> Any:
         """See `Kind`."""
         if not isinstance(given, list):
             raise ValueError(f"holds {shown(given)}, which is no {self.name}")
-        return [_inner(self.item, part, required=True) for part in given]
+        return [_item(self.item, part) for part in given]
+
+    def within(self, value: Any) -> Any:
+        """See `Kind`."""
+        return value if value is None else [self.item.within(part) for part in value]
 
     def neutral(self) -> Any:
         """See `Kind`."""
@@ -188,6 +210,7 @@ class Record(Kind):
     def __init__(self, properties: Mapping[str, tuple[Kind, bool]]) -> None:
         self.name = f"record of {', '.join(properties)}"
         self.properties = properties
+        self.narrow = any(kind.narrow for kind, _ in properties.values())
 
     def value(self, given: Any) -> Any:
         """See `Kind`."""
@@ -198,10 +221,16 @@ class Record(Kind):
         read = {}
         for name, (kind, required) in self.properties.items():
             if name in given:
-                read[name] = _inner(kind, given[name], required)
+                read[name] = _field(kind, given[name], required)
             elif required:
                 raise ValueError(f"lacks the field {name!r}: it is a {self.name}")
         return read
+
+    def within(self, value: Any) -> Any:
+        """See `Kind`."""
+        return value and {
+            name: self.properties[name][0].within(part) for name, part in value.items()
+        }
 
     def neutral(self) -> Any:
         """See `Kind`."""
@@ -222,12 +251,17 @@ class MapOf(Kind):
     def __init__(self, item: Kind) -> None:
         self.name = f"map to {item.name}"
         self.item = item
+        self.narrow = item.narrow
 
     def value(self, given: Any) -> Any:
         """See `Kind`."""
         if not isinstance(given, dict):
             raise ValueError(f"holds {shown(given)}, which is no {self.name}")
-        return {str(name): _inner(self.item, part, required=True) for name, part in given.items()}
+        return {str(name): _field(self.item, part, required=True) for name, part in given.items()}
+
+    def within(self, value: Any) -> Any:
+        """See `Kind`."""
+        return value and {name: self.item.within(part) for name, part in value.items()}
 
     def neutral(self) -> Any:
         """See `Kind`."""
@@ -276,10 +310,24 @@ def kind_of(described: Any) -> Kind:
     raise ValueError(f"is of type {described}, which is not served")
 
 
-def _inner(kind: Kind, given: Any, required: bool) -> Any:
+def _item(kind: Kind, given: Any) -> Any:
+    """An item of a list: of numbers a null is NaN, as in a column."""
     if given is not None:
         return kind.value(given)
     try:
-        return kind.null(required)
-    except KeyError as error:
-        raise ValueError(f"holds a null where a {kind.name} is needed") from error
+        return kind.null(required=True)
+    except KeyError:
+        raise _no_null(kind) from None
+
+
+def _field(kind: Kind, given: Any, required: bool) -> Any:
+    """A value of a record or a map: one that need not be there may be null, of whatever type."""
+    if given is not None:
+        return kind.value(given)
+    if required and not isinstance(kind, Anything):
+        raise _no_null(kind)
+    return None
+
+
+def _no_null(kind: Kind) -> ValueError:
+    return ValueError(f"holds a null where a {kind.name} is needed")

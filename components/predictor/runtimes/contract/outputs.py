@@ -15,6 +15,10 @@ UNNAMED = "predict"
 """The output of a model that gives its answers no name."""
 
 _BITS = {f"INT{bits}": bits for bits in (8, 16, 32, 64)}
+_LARGEST = {"FP16": 65_520.0, "FP32": 3.4028235677973366e38}
+"""Half a step above the largest number of a type: what rounds to infinity."""
+_EXACT = 1 << 53
+"""Up to so far every whole number is a float."""
 _UNSIGNED = {f"UINT{bits}": bits for bits in (8, 16, 32, 64)}
 
 
@@ -34,18 +38,25 @@ class Outputs:
         for answer in answers:
             for name, cells in columns(answer).items():
                 seen.setdefault(name, []).extend(cells)
-        if not answers:
+        if not seen:
             seen = {name or UNNAMED: [] for name in self._declared} or {UNNAMED: []}
         self.specs = tuple(self._spec(name, cells) for name, cells in seen.items())
+        self._usual = list(seen)
 
     def tensors(self, answer: Any, wanted: Sequence[str]) -> list[Tensor]:
         """The wanted outputs of a plain answer.
+
+        All that are known stand for all that the model answered, and all that it declares: samples
+        need not have shown every output, nor a row have each.
 
         Raises:
             ModelFailure: the answer lacks one, or holds what its declared type cannot.
             InputError: it has no one shape or type; V1 can send it.
         """
         found = columns(answer)
+        if list(wanted) == self._usual:
+            here = [n for n in self._usual if n in found or self._declared_of(n) is not None]
+            wanted = list(dict.fromkeys([*here, *found]))
         tensors = []
         for name in wanted:
             if name not in found:
@@ -92,6 +103,8 @@ class Outputs:
                     f"but the model answered {error}"
                 ) from error
         learnt = self._learnt.get(name, "")
+        if learnt == "FP64" and not _are_exact(flat):
+            learnt = ""
         try:
             return Tensor(name, learnt, shape, _as(learnt, flat))
         except ValueError:  # the samples did not show all that the model answers
@@ -191,7 +204,14 @@ def _inferred(flat: Sequence[Any]) -> str | None:
         if max(flat) < 1 << 63:
             return "INT64"
         return "UINT64" if min(flat) >= 0 else None
-    return "FP64" if kinds <= {int, float, type(None)} else None
+    return "FP64" if kinds <= {int, float, type(None)} and _are_exact(flat) else None
+
+
+def _are_exact(flat: Sequence[Any]) -> bool:
+    """No whole number is another one as a float."""
+    return int not in set(map(type, flat)) or all(
+        type(v) is not int or abs(v) <= _EXACT or int(float(v)) == v for v in flat
+    )
 
 
 def _as(datatype: str, flat: list[Any]) -> list[Any]:
@@ -206,10 +226,13 @@ def _as(datatype: str, flat: list[Any]) -> list[Any]:
     if datatype == "BOOL":
         return _all(flat, kinds <= {bool})
     if datatype.startswith("FP"):
-        if kinds <= {float}:
-            return flat
-        _all(flat, kinds <= {int, float, bool, type(None)})
-        return [math.nan if value is None else float(value) for value in flat]
+        if not kinds <= {float}:
+            _all(flat, kinds <= {int, float, bool, type(None)})
+            flat = [math.nan if value is None else float(value) for value in flat]
+        largest = _LARGEST.get(datatype)
+        if largest and flat and not (max(flat) < largest and min(flat) > -largest):
+            _all(flat, not any(largest <= abs(value) < math.inf for value in flat))
+        return flat
     if datatype in _BITS:
         low, high = -(1 << (_BITS[datatype] - 1)), 1 << (_BITS[datatype] - 1)
     elif datatype in _UNSIGNED:

@@ -73,7 +73,7 @@ def _converted(value: Any) -> Any:  # noqa: PLR0911, PLR0912 (one case a type)
         return [plain(row) for row in pd.DataFrame(value).to_dict(orient="records")]
     if value is pd.NA or value is pd.NaT:
         return None
-    if isinstance(value, np.datetime64 | np.timedelta64 | np.complexfloating | np.void):
+    if isinstance(value, np.datetime64 | np.timedelta64 | np.inexact | np.void):
         return _array(np.asarray(value))
     if isinstance(value, np.generic) and not isinstance(value, np.str_ | np.bytes_):
         return plain(value.item())
@@ -100,6 +100,8 @@ def _array(array: Any) -> Any:
     import pandas as pd
 
     kind = array.dtype.kind
+    if array.dtype == np.longdouble:
+        array = array.astype(np.float64)  # a longer float is none of Python's
     if kind in "biufU":
         return array.tolist()
     if kind == "M":

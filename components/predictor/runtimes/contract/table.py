@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from components.errors import InputError
@@ -11,7 +12,7 @@ from components.predictor.runtimes.contract.column import ABSENT, Column
 from components.predictor.runtimes.contract.form import UNNAMED
 from components.predictor.runtimes.contract.kinds import Kind
 from components.predictor.runtimes.contract.scalars import check_json
-from components.predictor.runtimes.rows import nested, require, text_of, values_of
+from components.predictor.runtimes.rows import nested, require, splits, text_of, values_of
 
 
 class Table:
@@ -149,8 +150,33 @@ class Table:
     def unlike(self, row: Any, turn: int) -> Any:
         """Every value changed that has a neighbour of its kind; texts at odd turns only."""
         if self._check:
-            return self.columns[0].kind.unlike(row, turn)
+            try:
+                return self.columns[0].kind.unlike(row, turn)
+            except TypeError:  # JSON's texts, where the model itself makes dates or bytes of them
+                return row
         return {name: self.columns[name].kind.unlike(value, turn) for name, value in row.items()}
+
+    def with_gaps(self, row: Any) -> Any:
+        """``row`` with all nulls that the model was not seen to raise on."""
+        nulls = {} if self._check else self.nulls(row)
+        return {**row, **nulls} if nulls else None
+
+    def nulls(self, row: Mapping[str | int, Any]) -> dict[str | int, Any]:
+        """What stands for a null, by the columns of ``row`` that hold one."""
+        found = {}
+        for name in row:
+            column = self.columns[name]
+            if column.nulls:
+                with suppress(KeyError):
+                    found[name] = column.kind.null(column.required)
+        return found
+
+    def crossed(self, one: Any, other: Any) -> Iterator[Any]:
+        """The columns of both rows, which have the same; a type hint's values have none."""
+        if self._check:
+            return
+        for way in splits(len(one)):
+            yield {name: (one if own else other)[name] for name, own in zip(one, way, strict=True)}
 
     def _by_name(self, row: Any, number: int) -> Mapping[str | int, Any]:
         if self.named and isinstance(row, dict):

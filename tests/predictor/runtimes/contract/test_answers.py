@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ DAY = "2024-05-01T00:00:00"
         (np.array([b"hi"]), ["aGk="]),
         (np.array([DAY, "NaT"], dtype="M8[s]"), [DAY, None]),
         (np.float32(0.5), 0.5),
+        (np.longdouble(0.5), 0.5),
+        ({"p": np.array([0.5], dtype=np.longdouble)}, {"p": [0.5]}),
         (np.bool_(True), True),
         (np.datetime64(DAY), DAY),
         ([np.str_("a"), np.int64(2**53 + 1)], ["a", 2**53 + 1]),
@@ -99,6 +102,9 @@ def tensor(schema: Any, samples: list[Any], answer: Any, name: str = "predict") 
 
 DOUBLE = Schema([ColSpec("double")])
 LONG = Schema([ColSpec("long")])
+FLOAT = Schema([ColSpec("float")])
+HALF = Schema([TensorSpec(np.dtype("f2"), (-1,))])
+NAN = math.nan
 
 
 @pytest.mark.parametrize(
@@ -121,13 +127,17 @@ LONG = Schema([ColSpec("long")])
         (None, ["all"], "all", ("BYTES", [1], ["all"])),
         (Schema([TensorSpec(np.dtype("f4"), (-1,))]), [[1.0]], [2], ("FP32", [1], [2.0])),
         (None, [], [0.5], ("FP64", [1], [0.5])),
+        (None, [[None]], [2**53 + 1], ("INT64", [1], [2**53 + 1])),
+        (None, [[0.5]], [2**53 + 1, 1], ("INT64", [2], [2**53 + 1, 1])),
+        (None, [[0.5]], [2**54, None], ("FP64", [2], [2.0**54, NAN])),
+        (FLOAT, [[0.5]], [3.4028234e38, -math.inf], ("FP32", [2], [3.4028234e38, -math.inf])),
     ],
 )
 def test_a_tensor_has_as_many_values_as_its_shape_and_its_declared_type(
     schema: Any, samples: list[Any], answer: Any, expected: Any
 ) -> None:
     made = tensor(schema, samples, answer)
-    assert made == expected
+    assert made == expected or repr(made) == repr(expected), "NaN is no number's equal"
     assert len(made[2]) == np.prod(made[1])
     assert [type(v) for v in made[2]] == [type(v) for v in expected[2]] or made[0] == "FP64"
 
@@ -147,10 +157,34 @@ def test_what_is_no_tensor_is_refused_with_the_way_out() -> None:
         tensor(None, [[["k"]]], [["k", "k"], [], ["k"]])
     with pytest.raises(InputError, match=r"mixes numbers, texts or nulls.*V1"):
         tensor(None, [[1]], [1, "a"])
+    with pytest.raises(InputError, match="send these rows over V1"):
+        tensor(None, [[None]], [2**53 + 1, None])
 
 
 def test_what_is_not_of_the_declared_type_is_the_model_s_failure() -> None:
     with pytest.raises(ModelFailure, match=r"INT64 by the model's signature.*0\.5"):
         tensor(LONG, [[1]], [0.5])
+    for schema, answer in ((FLOAT, 1e39), (FLOAT, -(10**39)), (HALF, 65_520)):
+        with pytest.raises(ModelFailure, match=r"FP(16|32) by the model's signature"):
+            tensor(schema, [], [answer])
     with pytest.raises(ModelFailure, match="no 'predict', but a"):
-        tensor(None, [[1]], [{"a": 1}])
+        tensor(LONG, [[1]], [{"a": 1}])
+
+
+@pytest.mark.parametrize(
+    ("samples", "answer", "names"),
+    [
+        ([], [{"label": "a", "p": 0.5}], ["label", "p"]),
+        ([[{}]], [{"label": "a"}], ["label"]),
+        ([[1]], {"label": ["a"]}, ["label"]),
+        ([[{"label": "a", "why": "b"}]], [{"label": "a"}], ["label"]),
+        ([[{"label": "a"}]], [{"why": "b", "label": "a"}], ["label", "why"]),
+        ([["all"]], [], ["predict"]),
+    ],
+)
+def test_what_is_answered_is_sent_though_the_samples_did_not_show_it(
+    samples: list[Any], answer: Any, names: list[str]
+) -> None:
+    outputs = Outputs(None, samples)
+    usual = [spec.name for spec in outputs.specs]
+    assert [made.name for made in outputs.tensors(answer, usual)] == names

@@ -69,6 +69,11 @@ def test_a_null_in_a_float_is_no_number() -> None:
         ("float64", (-1,), [1.0, 2.0]),
         ("str", (-1, 1), [1]),
         ("datetime64[ns]", (-1, 1), ["soon"]),
+        ("datetime64[ns]", (-1, 1), [1.5]),
+        ("datetime64[ns]", (-1, 1), [2**63]),
+        ("datetime64[ns]", (-1, 1), [[None]]),
+        ("datetime64[s]", (-1, 1), ["9999-12-31"]),
+        ("S", (-1, 1), ["ä"]),
     ],
 )
 def test_a_row_of_another_shape_type_or_range_is_refused(
@@ -76,6 +81,32 @@ def test_a_row_of_another_shape_type_or_range_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="row 0 of the input"):
         arrays(dtype, shape).from_instances([instance])
+
+
+NOON = "2024-05-01T12:00:00"
+
+
+@pytest.mark.parametrize(
+    ("unit", "given"),
+    [
+        ("ns", NOON),
+        ("ns", f"{NOON}Z"),
+        ("s", "2024-05-01T14:00:00+02:00"),
+        ("ns", 1714564800000000000),
+        ("s", 1714564800),
+        ("ns", b"2024-05-01T12:00:00Z"),
+    ],
+)
+def test_a_date_has_a_zone_or_is_a_number_of_the_type_s_unit(unit: str, given: Any) -> None:
+    form = arrays(f"datetime64[{unit}]", (-1, 2))
+    if isinstance(given, bytes):
+        rows = form.from_tensors([Tensor("x", "BYTES", [1, 2], [given, None])])
+    else:
+        rows = form.from_instances([[given, None]])
+    found = form.together_as(rows)
+    assert found.dtype == np.dtype(f"datetime64[{unit}]")
+    assert found[0, 0] == np.datetime64(NOON)
+    assert np.isnat(found[0, 1])
 
 
 @pytest.mark.parametrize(
