@@ -129,6 +129,8 @@ def server(home: Home, ports: dict[str, int]) -> Server:
             "--storage.tsdb.retention.time=15d",
             "--storage.tsdb.retention.size=2GB",
             f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+            # Else the host's name is in every alert.
+            f"--web.external-url={url(ports)}",
             "--log.level=warn",
         ),
     )
