@@ -105,7 +105,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
     for find in (postgres.binaries, seaweed.binary, envoy_server.binary, prometheus_server.binary):
         find()
     with locked(home.path / "up.lock"):
-        kept = ports.keep(home)
+        kept = ports.keep(home, ["grafana"] if grafana_server.wanted(home) else [])
         credentials.make(home)
         credentials.apply_client_keys(home)
         postgres.write_passfile(home, kept["postgres"])
