@@ -18,7 +18,7 @@ from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe
-from local.platform import lost
+from local.platform import lost, provisioned
 from local.predictors import program_name
 from local.servers import (
     envoy_server,
@@ -105,6 +105,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         postgres.write_passfile(home, kept["postgres"])
         seaweed.write_credentials(home, kept["s3"])
         wanted = servers(home, kept)
+        anew = not supervision.running(home)
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
         discovery.publish(home)
@@ -113,6 +114,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         for name in lost.restart_lost(home):
             say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
+        provisioned.of(home, kept["s3"]).came_up(anew=anew)
     return kept
 
 
@@ -200,6 +202,7 @@ def down(home: Home, patience_s: float = 60.0) -> int:
     if not home.path.exists():
         return 0
     if supervision.running(home):
+        provisioned.of(home, ports.kept(home)["s3"]).goes_down()
         supervision.shut_down(home, patience_s)
     left = supervision.survivors(home)
     supervision.kill(left)

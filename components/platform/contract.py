@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
 from components.identity import Identity
-from components.metrics import Reading
+from components.metrics import Metered, Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
 from components.platform.model_registry import ModelRegistry
@@ -57,6 +57,22 @@ class Room:
     enough: bool
     why: str
     """What was counted, in a few words for people."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time in which a version had predictors, asked or not: what is billed."""
+
+    endpoint: str
+    version: str
+    """The arm, see `components.arms`."""
+    start: float
+    """Seconds since the epoch."""
+    end: float | None
+    """Likewise; None: they are there now."""
+    price: str = ""
+    """Of one predictor, an id of `components/cost/prices.yaml`; empty: the file named none."""
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,6 +156,24 @@ class Serving(Protocol):
             PlatformError: the version has no predictor.
         """
 
+    def note(self) -> None:
+        """Write down which predictors are there: the last word on them if all of it is lost.
+
+        The reaper does so each minute, so that the spans of a platform that crashed have an end.
+
+        Raises:
+            Unreachable: the store did not answer.
+        """
+
+    def spans(self, endpoint: str = "") -> list[Span]:
+        """When predictors were there, oldest first; those of one endpoint if it is given.
+
+        Spans of one arm do not overlap. They outlive the predictors, and crashes of all of it.
+
+        Raises:
+            Unreachable: the store did not answer.
+        """
+
 
 class Traffic(Protocol):
     """The split of an endpoint's requests between versions."""
@@ -178,6 +212,13 @@ class Metrics(Protocol):
 
         A source that was known but not read within ``max_age`` seconds is None; a version that
         nobody has asked yet has counters of zero.
+
+        Raises:
+            Unreachable: the metrics server did not answer.
+        """
+
+    def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
+        """What each arm was asked and used between two seconds since the epoch, from raw counters.
 
         Raises:
             Unreachable: the metrics server did not answer.

@@ -3,6 +3,7 @@
 from components.errors import PlatformError
 from components.platform import Platform, SystemClock
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectRecords
+from components.platform.spans import ObjectSpans
 from components.registry import Registry
 from local.gateway import admin
 from local.home import Home, find_home
@@ -10,6 +11,7 @@ from local.loopback import local_transport
 from local.platform.gateway import LocalGateway
 from local.platform.leases import FileLeases
 from local.platform.metrics import PrometheusMetrics
+from local.platform.provisioned import Provisioned
 from local.platform.serving import LocalServing
 from local.platform.traffic import EnvoyTraffic
 from local.servers import (
@@ -38,7 +40,7 @@ def connect() -> Platform:
         buckets=lambda bucket: seaweed.store(home, kept["s3"], bucket),
     )
     return Platform(
-        serving=LocalServing(home, files),
+        serving=LocalServing(home, files, Provisioned(home, ObjectSpans(store))),
         traffic=EnvoyTraffic(home),
         metrics=PrometheusMetrics(prometheus_server.url(kept)),
         leases=FileLeases(home),

@@ -19,7 +19,7 @@ from components.errors import SluiceError
 from components.evaluation import EvaluationResult
 from components.evaluation.result import Scores, assess
 from components.judge import Sample
-from components.metrics import Reading
+from components.metrics import Metered, Reading
 from components.platform import Lease, Metrics, RouteLimits, Traffic, Weights
 from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
@@ -80,6 +80,10 @@ class Recounted:
             for version, sources in read.versions.items()
         }
         return Reading(changed, read.unattributed)
+
+    def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
+        """See `components.platform.Metrics`."""
+        return self.metrics.usage(endpoint, versions, start, end)
 
 
 @dataclass(frozen=True)

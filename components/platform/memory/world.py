@@ -22,6 +22,7 @@ from components.platform.memory.serving import MemoryServing, Start
 from components.platform.memory.stores import MemoryGateway, MemoryLeases
 from components.platform.memory.users import Behaviour, MemoryMetrics, Users
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectRecords
+from components.platform.spans import ObjectSpans
 from components.registry.names import MANIFEST_TAG
 
 
@@ -50,7 +51,9 @@ class World:
         self.gateway = MemoryGateway()
         self.store = MemoryStore()
         self.proxies = Proxies(self.clock, proxies, self._settle)
-        self.serving = MemoryServing(self.clock, self.proxies, self._settle)
+        self.serving = MemoryServing(
+            self.clock, self.proxies, self._settle, ObjectSpans(self.store)
+        )
         self._users = Users(self.clock, self.proxies, self._ready)
         self._metrics = MemoryMetrics(self.clock, self._users)
         self._asked = 0
