@@ -12,7 +12,9 @@ from typing import Any
 import yaml
 
 from components import gateway
+from components.cost import prices
 from components.metrics.queries import SLUICE, Series
+from dashboards.rules import cost
 
 FOLDER = Path(__file__).parent
 FILE = FOLDER / "sluice.rules.yaml"
@@ -35,6 +37,7 @@ def content() -> dict[str, Any]:
         "groups": [
             {"name": "sluice-versions", "rules": _recorded()},
             {"name": "sluice-alerts", "rules": _alerts()},
+            *cost.groups(prices.load()),
         ]
     }
 
