@@ -290,10 +290,11 @@ class Scene:
         return present(state.outcome)
 
 
-def begin(proxies: Sequence[str] = ("gateway",), **release: Any) -> Scene:
+def begin(proxies: Sequence[str] = ("gateway",), price: str | None = None, **release: Any) -> Scene:
     """An endpoint that nobody serves yet; version 1 of its model waits."""
     world = World(proxies)
-    settings = endpoint_settings(NAME, model=MODEL, release=PATIENT | release)
+    serving = {"price": price} if price else {}
+    settings = endpoint_settings(NAME, model=MODEL, serving=serving, release=PATIENT | release)
     text, endpoint = _applied(json.dumps(settings))
     obstore.put(world.store, f"endpoints/{NAME}.yaml", text.encode())
     world.register(MODEL)

@@ -1,0 +1,37 @@
+"""Prices and statements for tests that need a bill."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import yaml
+
+from components.cost import prices
+from components.cost.prices import Prices
+from components.platform.memory.clock import START
+
+MACHINE = "own/machine"
+TODAY = datetime.fromtimestamp(START, UTC).date()
+HOURLY = 0.36
+"""USD: a hundredth of a cent a second."""
+
+
+def priced(*rows: Mapping[str, Any], usd_per_hour: float = HOURLY, vcpu: float = 2) -> Prices:
+    """A list with the price `MACHINE`, and more ``rows`` of it."""
+    row = {
+        "id": MACHINE,
+        "vcpu": vcpu,
+        "usd_per_hour": usd_per_hour,
+        "source": "a test",
+        "revision": "1",
+        "retrieved": TODAY,
+        "covers": "whole-vm",
+    }
+    listed = [{**row, **more} for more in ({}, *rows)]
+    said = {"schema": 1, "currency": "USD", "prices": listed}
+    return prices.parse(yaml.safe_dump(said), "prices.yaml")
+
+
+def midnight(day: date) -> float:
+    """The beginning of a day (UTC), in seconds since the epoch."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
