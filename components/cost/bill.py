@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from components.cost import formulas
 from components.cost.prices import Price, Prices
 from components.metrics import Usage
 from components.platform import Span
@@ -133,6 +134,10 @@ class Total:
     def amount(self) -> int:
         """What is billed, in millionths of a USD: `worked`, `idle` and `undivided` add up to it."""
         return sum(line.amount for line in self.lines)
+
+    def per_1000(self, count: float | None) -> float | None:
+        """What 1,000 of what was counted cost, in USD; None where nothing was, or has a price."""
+        return formulas.per_1000(self.amount / MICRO, count) if self.amount else None
 
     @property
     def worked(self) -> int:

@@ -1,14 +1,13 @@
 """A statement as one HTML page that needs nothing else, in the look of a release's report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markupsafe import Markup
 
 from components import report
 from components.cost import wording
-from components.cost.bill import MICRO, Charge, Line, Total
-from components.cost.formulas import per_1000
+from components.cost.bill import Charge, Line, Total
 from components.cost.statement import Statement
 from components.report import formatting, plot
 from components.report.frame import Tick
@@ -29,7 +28,7 @@ class Row:
     failed: str
     amount: str
     per_1000: str
-    parts: tuple[tuple[str, float], ...]
+    parts: tuple[tuple[str, float], ...] = ()
     """Worked, idle and not measured, each in percent of the endpoint's largest arm."""
 
 
@@ -70,7 +69,7 @@ def render(statement: Statement) -> str:
     return environment.get_template("page.html.j2").render(
         statement=statement,
         rows=lambda each: _rows(each.total, statement.total.amount),
-        everything=_sum(statement.total, statement.total.amount),
+        everything=_summed("sum", statement.total, statement.total.amount),
         lanes=lambda each: [_lane(line, statement) for line in each.total.lines],
         trade_off=_trade_off(statement),
         usd=lambda amount: wording.usd(amount, statement.total.amount),
@@ -84,33 +83,24 @@ def _rows(total: Total, whole: int) -> list[Row]:
     """The endpoint's arms and their sum."""
     largest = max((line.amount for line in total.lines), default=0) or 1
     arms = [_row(line, whole, largest) for line in total.lines]
-    return [*arms, _sum(total, whole)]
+    return [*arms, _summed("sum", total, whole)]
 
 
 def _row(line: Line, whole: int, largest: int) -> Row:
-    used, unpriced = line.usage, line.unpriced_s >= line.seconds
     parts = (("worked", line.worked), ("idle", line.idle), ("undivided", line.undivided))
-    return Row(
-        formatting.arm(line.version),
-        formatting.duration(line.seconds),
-        formatting.count(used.served),
-        formatting.count(used.failed),
-        "unpriced" if unpriced else wording.usd(line.amount, whole),
-        "-" if unpriced else wording.rate_of(per_1000(line.amount / MICRO, used.served)),
-        tuple((name, 100 * amount / largest) for name, amount in parts if amount),
-    )
+    shown = _summed(formatting.arm(line.version), Total((line,)), whole)
+    return replace(shown, parts=tuple((n, 100 * amount / largest) for n, amount in parts if amount))
 
 
-def _sum(total: Total, whole: int) -> Row:
+def _summed(name: str, total: Total, whole: int) -> Row:
     used = total.usage
     return Row(
-        "sum",
+        name,
         formatting.duration(total.seconds),
         formatting.count(used.served),
         formatting.count(used.failed),
-        wording.usd(total.amount, whole),
-        wording.rate_of(per_1000(total.amount / MICRO, used.served)),
-        (),
+        wording.usd(total.amount, whole) if total.amount else "unpriced",
+        wording.rate_of(total.per_1000(used.served)),
     )
 
 

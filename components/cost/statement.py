@@ -206,6 +206,6 @@ def _notes_of(endpoint: str, line: Line) -> Iterable[str]:
     if line.unpriced_s:
         named = sorted({c.named for c in line.charges if c.price is None})
         why = f"no price {named[0]} held" if named[0] else "its file names no serving.price"
-        yield f"{who}: {duration(line.unpriced_s)} are not in the bill: {why}"
+        yield f"{who}: {duration(line.unpriced_s)} without a price are not in the bill: {why}"
     if line.usage.unsure:
         yield f"{who}: what was counted before anybody read it is left out"

@@ -35,11 +35,10 @@ def summary(statement: Statement) -> dict[str, Any]:
 
 def _total(total: Total) -> dict[str, Any]:
     used = total.usage
-    usd = total.amount / MICRO
     return {
         "provisioned_s": total.seconds,
         "unpriced_s": total.unpriced_s,
-        "usd": usd,
+        "usd": total.amount / MICRO,
         "worked_usd": total.worked / MICRO,
         "idle_usd": total.idle / MICRO,
         "undivided_usd": total.undivided / MICRO,
@@ -49,8 +48,8 @@ def _total(total: Total) -> dict[str, Any]:
         "refused": used.refused,
         "rows": used.rows,
         "cpu_s": used.cpu_s,
-        "usd_per_1000_served": per_1000(usd, used.served),
-        "usd_per_1000_rows": per_1000(usd, used.rows),
+        "usd_per_1000_served": total.per_1000(used.served),
+        "usd_per_1000_rows": total.per_1000(used.rows),
         "cpu_s_per_1000_served": None if used.cpu_s is None else per_1000(used.cpu_s, used.served),
         "restarts": used.restarts,
     }

@@ -6,8 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.cost import wording
-from components.cost.bill import Line, Total
-from components.cost.formulas import per_1000
+from components.cost.bill import Total
 from components.cost.statement import EndpointCost, Statement
 from components.printing import printable
 from components.report.formatting import arm, count, duration, ms
@@ -28,10 +27,10 @@ def show(console: Console, statement: Statement) -> None:
         title = f"Cost and latency, measured on {statement.run.machine} ({statement.run.name})"
         _part(console, title, _measured(statement))
     if statement.notes:
-        console.print(Text("\nNotes", style="bold"))
+        console.print(Text("\nNotes", "bold"))
         for note in statement.notes:
             console.print(Padding(_plain(note), (0, 0, 0, 2)))
-    console.print(_plain(f"\n{wording.MORE}", "dim"))
+    console.print(Text(f"\n{wording.MORE}", "dim"))
 
 
 def _plain(text: str, style: str = "") -> Text:
@@ -39,7 +38,8 @@ def _plain(text: str, style: str = "") -> Text:
 
 
 def _part(console: Console, title: str, part: RenderableType) -> None:
-    console.print(_plain(f"\n{title}", "bold"))
+    console.print()
+    console.print(_plain(title, "bold"))
     console.print(Padding(part, (0, 0, 0, 2)))
 
 
@@ -55,7 +55,7 @@ def _lines(total: Total, whole: int, *, only_sum: bool = False) -> Table:
     table = _table("", "there for", "served", "failed", "USD", "per 1,000")
     if not only_sum:
         for line in total.lines:
-            table.add_row(arm(line.version), *_figures(line, whole))
+            table.add_row(_plain(arm(line.version)), *_figures(Total((line,)), whole))
     for name, amount in (
         ("of it: worked", total.worked),
         ("idle", total.idle),
@@ -63,37 +63,27 @@ def _lines(total: Total, whole: int, *, only_sum: bool = False) -> Table:
     ):
         if amount:
             table.add_row(_plain(name, "dim"), "", "", "", wording.usd(amount, whole), "")
-    used = total.usage
-    each = per_1000(total.amount / 1e6, used.served)
-    table.add_row(
-        _plain("sum", "bold"),
-        duration(total.seconds),
-        count(used.served),
-        count(used.failed),
-        Text(wording.usd(total.amount, whole), "bold"),
-        wording.rate_of(each),
-    )
+    table.add_row(_plain("sum", "bold"), *_figures(total, whole))
     return table
 
 
-def _figures(line: Line, whole: int) -> tuple[str, ...]:
-    used = line.usage
-    unpriced = line.unpriced_s >= line.seconds
+def _figures(total: Total, whole: int) -> tuple[str, ...]:
+    used = total.usage
     return (
-        duration(line.seconds),
+        duration(total.seconds),
         count(used.served),
         count(used.failed),
-        "unpriced" if unpriced else wording.usd(line.amount, whole),
-        "-" if unpriced else wording.rate_of(per_1000(line.amount / 1e6, used.served)),
+        wording.usd(total.amount, whole) if total.amount else "unpriced",
+        wording.rate_of(total.per_1000(used.served)),
     )
 
 
 def _facts(each: EndpointCost, statement: Statement) -> Table:
     facts = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    facts.add_column(style="dim", max_width=14, overflow="fold")
+    facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, said in wording.per(each.total):
-        facts.add_row(name.partition(" per ")[2], f"{said} {name.partition(' per ')[0]}")
+    cost, rows, cpu = (said for _, said in wording.per(each.total))
+    facts.add_row("per 1,000", f"requests {cost} USD and {cpu} CPU seconds, rows {rows} USD")
     facts.add_row("scale to zero", _plain(wording.sleeping(each, statement)))
     facts.add_row("measured", _plain(wording.capacity(each, statement)))
     for against in each.gpus[:3]:

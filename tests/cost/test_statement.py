@@ -122,7 +122,7 @@ def test_a_version_without_a_price_is_not_free(price: str | None, days: int, why
     found.world.clock.sleep(days * 86400 + 600.0)
     bill = billed(found, start=found.world.clock.time() - 600.0)
     assert (bill.total.seconds, bill.total.unpriced_s, bill.total.amount) == (600.0, 600.0, 0)
-    assert bill.notes == (f"demo version 1: 10 min are not in the bill: {why}",)
+    assert bill.notes == (f"demo version 1: 10 min without a price are not in the bill: {why}",)
 
 
 def test_an_old_price_bills_and_is_warned_of() -> None:
