@@ -7,6 +7,7 @@ Keys below the store's root:
 ``pending/<release>``   the record is not closed yet
 ``versions/<digest>/<path>``   a version's verified files; the manifest is written last
 ``endpoints/<name>.yaml``   an endpoint's file
+``provisioned/``   when predictors were there: see `components.platform.spans`
 """
 
 from collections.abc import Callable

@@ -3,18 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from components.cost import prices, statement
+from components.cost import statement
 from components.cost.bill import MICRO
 from local.files import read_json, replace_json
 from local.home import Home
+from tests.support.bills import HOURLY, MACHINE, priced
 from tests.support.releases import sluice
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
-
-PRICE = "local/machine"
 
 
 def test_a_bill_adds_up_to_the_provisioned_time_and_serves_what_the_client_got(
@@ -24,7 +24,7 @@ def test_a_bill_adds_up_to_the_provisioned_time_and_serves_what_the_client_got(
     platform, name = stand.platform, stand.endpoint.name
     for version in ("1", "2"):
         file = home.serving / f"{name}-v{version}.json"
-        replace_json(file, {**read_json(file), "price": PRICE})
+        replace_json(file, {**read_json(file), "price": MACHINE})
     platform.serving.note()
     started = platform.clock.time()
     stand.split({"1": 60, "2": 40})
@@ -37,7 +37,9 @@ def test_a_bill_adds_up_to_the_provisioned_time_and_serves_what_the_client_got(
 
     def billed() -> statement.Statement:
         now = platform.clock.time()
-        return statement.make(platform, prices.load(), (started - 5, now), name)
+        return statement.make(
+            platform, priced(retrieved=datetime.now(UTC).date()), (started - 5, now), name
+        )
 
     def counted() -> Counter[tuple[str, int]]:
         found: Counter[tuple[str, int]] = Counter()
@@ -51,13 +53,11 @@ def test_a_bill_adds_up_to_the_provisioned_time_and_serves_what_the_client_got(
     bill = billed()
     spans = platform.serving.spans(name)
     assert [(span.version, span.price, span.end) for span in spans] == [
-        *(("1", PRICE, None), ("2", PRICE, None)),
+        *(("1", MACHINE, None), ("2", MACHINE, None)),
     ]
     seconds = sum(bill.end - span.start for span in spans)
     assert bill.total.seconds == pytest.approx(seconds, rel=1e-3)
-    found = prices.load().find(PRICE)
-    assert found is not None
-    assert bill.total.amount / MICRO == pytest.approx(found.usd_per_hour * seconds / 3600, rel=1e-3)
+    assert bill.total.amount / MICRO == pytest.approx(HOURLY * seconds / 3600, rel=1e-3)
     assert sum(line.amount for line in bill.total.lines) == bill.total.amount
 
 

@@ -7,6 +7,7 @@ import pytest
 from components.errors import InputError, LeaseHeld, Unreachable
 from components.platform import Lease
 from components.platform.memory import Killed
+from components.platform.spans import ObjectSpans
 from components.record import Noted, of, parse
 from components.release import deploying, evaluating, opening, operating, shifting
 from components.release.reaper import GRACE_S, Reaper
@@ -284,3 +285,28 @@ def test_a_process_that_was_reaped_stops_when_it_wakes(dead: Scene) -> None:
     assert dead.finalize("r").outcome == "error"
     assert dead.one_version("r") == "error"
     assert MODEL in dead.world.registry.models
+
+
+def test_a_reaper_writes_down_each_minute_which_predictors_are_there() -> None:
+    found = quick()
+    world = found.world
+    noted = "serving.note"
+    found.reap(for_s=130.0)
+    assert world.faults.calls.count(noted) == 3
+    # After a crash of everything it is known until when they were there.
+    seen = world.clock.time() - 10.0
+    ObjectSpans(world.store).interrupted()
+    (span,) = world.platform.serving.spans(NAME)
+    assert span.end == pytest.approx(seen, abs=5.0)
+
+
+def test_a_store_that_takes_no_note_keeps_the_reaper_from_nothing(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.faults.fail("serving.note")
+    said = reaper.run()
+    assert "which predictors are there was not written down: serving.note: no answer" in said
+    assert dead.state("r").outcome == "error"
+    dead.world.faults.clear()
+    before = dead.world.faults.calls.count("serving.note")
+    reaper.run()
+    assert dead.world.faults.calls.count("serving.note") == before + 1

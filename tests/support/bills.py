@@ -16,15 +16,15 @@ HOURLY = 0.36
 """USD: a hundredth of a cent a second."""
 
 
-def priced(*rows: Mapping[str, Any], usd_per_hour: float = HOURLY, vcpu: float = 2) -> Prices:
+def priced(*rows: Mapping[str, Any], retrieved: date = TODAY) -> Prices:
     """A list with the price `MACHINE`, and more ``rows`` of it."""
     row = {
         "id": MACHINE,
-        "vcpu": vcpu,
-        "usd_per_hour": usd_per_hour,
+        "vcpu": 2,
+        "usd_per_hour": HOURLY,
         "source": "a test",
         "revision": "1",
-        "retrieved": TODAY,
+        "retrieved": retrieved,
         "covers": "whole-vm",
     }
     listed = [{**row, **more} for more in ({}, *rows)]
