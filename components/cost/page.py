@@ -8,6 +8,7 @@ from markupsafe import Markup
 from components import report
 from components.cost import wording
 from components.cost.bill import Charge, Line, Total
+from components.cost.measured import Point
 from components.cost.statement import Statement
 from components.report import formatting, plot
 from components.report.frame import Tick
@@ -42,14 +43,24 @@ class Lane:
 
 
 @dataclass(frozen=True)
+class Load:
+    """One point of the plot, and its row below."""
+
+    left: float
+    """In percent, as `bottom`."""
+    bottom: float
+    point: Point
+    per_1000: str
+
+
+@dataclass(frozen=True)
 class TradeOff:
     """The plot of cost against latency."""
 
     svg: Markup
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    labels: tuple[tuple[float, float, str], ...]
-    """Left and bottom in percent, and what is said there."""
+    loads: tuple[Load, ...]
     note: str
     height: float = HEIGHT
 
@@ -139,6 +150,9 @@ def _trade_off(statement: Statement) -> TradeOff | None:
         plot.drawing(area, "trade", title, note, shapes),
         tuple(Tick(100 * area.x.at(value), label) for value, label in area.x.ticks),
         tuple(Tick(100 * area.y.at(value), label) for value, label in area.y.ticks),
-        tuple((100 * area.x.at(x), 100 * area.y.at(y), p.how) for x, y, p in points),
+        tuple(
+            Load(100 * area.x.at(x), 100 * area.y.at(y), point, wording.rate_of(y))
+            for x, y, point in points
+        ),
         note,
     )
