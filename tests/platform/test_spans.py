@@ -69,6 +69,14 @@ def test_what_was_not_written_is_found_out_later(spans: ObjectSpans) -> None:
     assert spans.read([TWO]) == [span(10.0, 60.0), span(120.0, None, version="2-baseline")]
 
 
+def test_what_comes_back_later_was_away_meanwhile(spans: ObjectSpans) -> None:
+    spans.begin(ONE, PRICE, 10.0)
+    spans.note([(ONE, PRICE)], 60.0)
+    spans.note([], 120.0)
+    spans.note([(ONE, PRICE)], 300.0)
+    assert spans.read([ONE]) == [span(10.0, 60.0), span(300.0, None)]
+
+
 def test_an_end_that_comes_late_is_the_true_one(spans: ObjectSpans) -> None:
     spans.begin(ONE, PRICE, 10.0)
     late = ObjectSpans(spans.store)
