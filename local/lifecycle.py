@@ -105,7 +105,9 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         postgres.write_passfile(home, kept["postgres"])
         seaweed.write_credentials(home, kept["s3"])
         wanted = servers(home, kept)
-        anew = not supervision.running(home)
+        spans = provisioned.of(home, kept["s3"])
+        if not supervision.running(home):
+            spans.comes_up()
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
         discovery.publish(home)
@@ -114,7 +116,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         for name in lost.restart_lost(home):
             say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
-        provisioned.of(home, kept["s3"]).came_up(anew=anew)
+        spans.is_up()
     return kept
 
 
