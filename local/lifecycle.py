@@ -105,13 +105,15 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
     for find in (postgres.binaries, seaweed.binary, envoy_server.binary, prometheus_server.binary):
         find()
     with locked(home.path / "up.lock"):
-        kept = ports.keep(home)
+        kept = ports.keep(home, ["grafana"] if grafana_server.wanted(home) else [])
         credentials.make(home)
         credentials.apply_client_keys(home)
         postgres.write_passfile(home, kept["postgres"])
         seaweed.write_credentials(home, kept["s3"])
         wanted = servers(home, kept)
-        anew = not supervision.running(home)
+        spans = provisioned.of(home, kept["s3"])
+        if not supervision.running(home):
+            spans.comes_up()
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
         discovery.publish(home)
@@ -124,7 +126,7 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         rules.write_all(home, endpoints, say)
         with suppress(PlatformError):
             supervision.signal(home, "alertmanager", "HUP")
-        provisioned.of(home, kept["s3"]).came_up(anew=anew)
+        spans.is_up()
     return kept
 
 

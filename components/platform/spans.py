@@ -6,7 +6,8 @@ Keys below the store's root, ``<span>`` for ``provisioned/<endpoint>/<arm>/<mill
 ``<span>/seen``   when it was last known to be there, in seconds since the epoch
 ``<span>/ended``   when it was stopped, likewise; absent while it is there, and after a crash
 
-No object is changed by two kinds of events, so nobody who writes late undoes what another wrote.
+Each kind of event writes an object of its own, and an end that is only supposed never replaces a
+true one: so nobody who writes late undoes what another wrote.
 """
 
 import json

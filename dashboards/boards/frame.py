@@ -117,6 +117,7 @@ def _marks(where: tuple[str, ...]) -> list[dashboard.AnnotationQuery]:
     return [
         _mark("Release began", "blue")
         .expr(f"{started} * 1000")
+        .step("10s")
         .use_value_for_time(True)
         .title_format(f"{{{{{EP}}}}}: version {{{{{MV}}}}} began"),
         # That a release ended is no time but a count: a minute is as near as a mark can be.

@@ -1,6 +1,5 @@
 """Panels as the boards write them: what every panel must have is asked for by its signature."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self, TypeVar
@@ -271,6 +270,3 @@ def _properties(column: Column) -> list[models.DynamicConfigValue]:
 def label_values(selector: str, label: str) -> str:
     """The query of a variable: all values of a label of these series."""
     return f"label_values({selector}, {label})"
-
-
-QUERY_OF_VARIABLE = re.compile(r"label_values\((?P<selector>.*), (?P<label>\w+)\)", re.DOTALL)

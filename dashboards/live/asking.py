@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dashboards.live.choice import Choice
@@ -15,6 +16,8 @@ Mark = tuple[float, str, str]
 
 POINTS = 240
 """Points of a line, at most."""
+MOST_OF_MARK = 10_000
+"""Points at which a mark is looked for; Prometheus refuses more than 11,000."""
 
 
 @dataclass(frozen=True)
@@ -93,27 +96,27 @@ def marks(board: Mapping[str, Any], server: Server, choice: Choice, span: Span) 
     values = choice.filled()
     made = []
     for mark in board["annotations"]["list"]:
-        query = fill(mark["expr"], values)
-        for found in server.over(query, _of_marks(span)):
+        query, times_of = fill(mark["expr"], values), _of_mark(mark["step"], span)
+        for found in server.over(query, times_of):
             text = fill_legend(mark.get("titleFormat", mark["name"]), found.labels)
             if mark.get("useValueForTime"):
                 times = {value / 1000 for _, value in found.points}
             else:
-                times = _begins(found, _of_marks(span).step)
+                times = _begins(found, times_of.step)
             made += [(at, text, mark["iconColor"]) for at in times if span.start <= at <= span.end]
     return sorted(made)
 
 
-def _of_marks(span: Span) -> Span:
-    """A minute from point to point, which is Grafana's step as well, or more in a long time."""
-    step = max(60.0, span.step)
-    return Span(math.ceil(span.start / step) * step, span.end, step)
+def _of_mark(step: str, span: Span) -> Span:
+    """The time by the mark's own step, as ``60s``, or by a longer one where that is too many."""
+    seconds = max(float(step.removesuffix("s")), (span.end - span.start) / MOST_OF_MARK)
+    return Span(min(math.ceil(span.start / seconds) * seconds, span.end), span.end, seconds)
 
 
 def _begins(found: Found, step: float) -> set[float]:
     """Where a run of neighbouring points with a value above zero begins."""
     there = [at for at, value in found.points if value > 0]
-    return {at for at in there if not any(abs(at - step - other) < step / 2 for other in there)}
+    return {at for before, at in pairwise([-math.inf, *there]) if at - before > 1.5 * step}
 
 
 def fill_legend(pattern: str, labels: Mapping[str, str]) -> str:

@@ -59,6 +59,11 @@ class Server:
         found: list[str] = self._ask(f"label/{label}/values", **asked)
         return found
 
+    def types(self) -> dict[str, str]:
+        """The type of every metric that is scraped now, as who says it calls it."""
+        told = self._ask("metadata")
+        return {name: said[0]["type"] for name, said in told.items()}
+
     def scrape_interval_s(self) -> float:
         """The shortest interval in which something is scraped."""
         targets = self._ask("targets", state="active")["activeTargets"]

@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.errors import Unreachable
 from components.platform import Span
 from components.platform.spans import ObjectSpans
 from local import predictors
-from local.files import read_json
+from local.files import locked, read_json
 from local.home import Home
 from local.predictors import program_name
 from local.servers import seaweed
@@ -32,6 +33,7 @@ class Provisioned:
     def began(self, endpoint: str, version: str, price: str, at: float) -> None:
         """A predictor is there since ``at``, or still."""
         with _later():
+            self._end_earlier_life()
             self.spans.begin((endpoint, version), price, at)
 
     def ended(self, endpoint: str, version: str) -> None:
@@ -41,6 +43,7 @@ class Provisioned:
 
     def note(self) -> None:
         """Write down which predictors are there, as their files tell."""
+        self._end_earlier_life()
         present = []
         for backend, _ in predictors.known(self.home):
             name = program_name(backend.endpoint, backend.version)
@@ -53,12 +56,27 @@ class Provisioned:
         present = [(each.endpoint, each.version) for each, _ in predictors.known(self.home)]
         return self.spans.read(present, endpoint)
 
-    def came_up(self, *, anew: bool) -> None:
-        """The platform is up; ``anew``: what was there before has ended when it was last seen."""
+    def comes_up(self) -> None:
+        """The platform is about to be started: what was there before is not any more.
+
+        It is written in a file, for the store is not there yet, and whoever writes first reads it.
+        """
+        self._anew.touch(mode=0o600)
+
+    def is_up(self) -> None:
+        """Every predictor is there now."""
         with _later():
-            if anew:
-                self.spans.interrupted()
             self.note()
+
+    @property
+    def _anew(self) -> Path:
+        return self.home.path / "provisioned.anew"
+
+    def _end_earlier_life(self) -> None:
+        with locked(self.home.path / "provisioned.lock"):
+            if self._anew.exists():
+                self.spans.interrupted()
+                self._anew.unlink()
 
     def goes_down(self) -> None:
         """Every predictor ends now; each begins anew when the platform comes up."""

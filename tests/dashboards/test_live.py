@@ -113,6 +113,16 @@ def test_a_mark_of_a_beginning_is_exact_and_one_of_an_end_is_where_its_run_begin
     assert ended == [(NOW - 560, "a: some-outcome", "orange")]
 
 
+def test_marks_are_looked_for_in_a_time_shorter_than_their_step_and_in_a_long_one() -> None:
+    for length in (5.0, 30 * 86_400.0):
+        asked = wire()
+        look.at(ENDPOINT, asked.server(), {}, NOW - length, NOW)
+        ranges = [of for path, of in asked.asked if path == "query_range"]
+        assert all(float(of["start"]) <= float(of["end"]) for of in ranges)
+        points = [(float(of["end"]) - float(of["start"])) / float(of["step"]) for of in ranges]
+        assert max(points) < 11_000
+
+
 def test_an_empty_time_is_refused() -> None:
     with pytest.raises(InputError, match="choose a --from before --to"):
         look.at(ENDPOINT, wire().server(), {}, NOW, NOW - 1)

@@ -23,7 +23,7 @@ from components.release.state import ReleaseState, fold
 from local.home import find_home
 from local.servers import supervision
 from tests.support.bills import priced
-from tests.support.boards import faults, looks
+from tests.support.boards import faults, looks, unknown
 from tests.support.present import present
 from tests.support.releases import Users, first_release, newest, released_file, sluice, users
 from tests.support.waiting import wait_until
@@ -82,6 +82,7 @@ def test_every_board_shows_the_releases(story: Story, prepared: Platform) -> Non
     """After a first, a promoted and two failed ones, while the last five minutes have requests."""
     began = story.records["2"][0].at
     assert faults(prepared, "road", began) == []
+    assert unknown(prepared) == set()
     shown = dict(looks(prepared, "road", began))
     began_at = [at for at, text, _ in shown["release"].marks if "began" in text]
     for version in ("2", "3", "4"):

@@ -10,7 +10,8 @@ from components.cost import prices
 from components.cost.prices import Prices
 from components.platform.memory.clock import START
 
-MACHINE = "own/machine"
+MACHINE = "local/machine"
+"""Is in the price list, too, so that boards of a platform under test show costs."""
 TODAY = datetime.fromtimestamp(START, UTC).date()
 HOURLY = 0.36
 """USD: a hundredth of a cent a second."""

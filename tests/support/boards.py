@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from components.platform import Platform
-from dashboards import boards
+from dashboards import boards, vocabulary
 from dashboards.live import look, server
 from dashboards.live.look import Look
 
@@ -29,6 +29,17 @@ def looks(platform: Platform, endpoint: str, start: float) -> Iterator[tuple[str
             names = {variable["name"] for variable in board["templating"]["list"]}
             given = {"endpoint": [endpoint]} if "endpoint" in names else {}
             yield name, look.at(board, prometheus, given, start, time.time())
+
+
+def unknown(platform: Platform) -> set[tuple[str, str]]:
+    """What the boards take to be scraped, of a type, and is not."""
+    wanted = {
+        (name, str(kind))
+        for metrics in vocabulary.SCRAPED.values()
+        for name, kind in metrics.items()
+    }
+    with server.connected(platform.metrics.url) as prometheus:
+        return wanted - prometheus.types().items()
 
 
 def faults(platform: Platform, endpoint: str, start: float) -> list[str]:

@@ -54,10 +54,10 @@ class Wire:
                 for labels in _series(asked["query"])
             ]
             return {"resultType": "vector", "result": series}
-        times = range(int(float(asked["start"])), int(float(asked["end"])) + 1)
         step = max(1, round(float(asked["step"])))
+        times = range(int(float(asked["start"])), int(float(asked["end"])) + 1, step)
         series = [
-            {"metric": labels, "values": [[at, f"{number}"] for at in times[::step]]}
+            {"metric": labels, "values": [[at, f"{number}"] for at in times]}
             for number in found
             for labels in _series(asked["query"])
         ]

@@ -9,7 +9,7 @@ from components.errors import PlatformError
 from local.home import Home
 from local.servers import grafana_server, mlflow_server, ports, prometheus_server
 
-KEPT = {name: 15_000 + number for number, name in enumerate(ports.NAMES)}
+KEPT = {name: 15_000 + number for number, name in enumerate((*ports.NAMES, "grafana"))}
 
 
 @pytest.fixture
@@ -81,3 +81,11 @@ def test_a_release_s_own_tree_is_where_it_looks_for_its_files(own: Home) -> None
     (root / "conf").mkdir()
     (root / "conf" / "defaults.ini").touch()
     assert f"--homepath={root}" in grafana_server.server(own, KEPT).program.command
+
+
+def test_it_has_a_port_once_it_is_wanted_and_keeps_it(own: Home) -> None:
+    own.make()
+    assert "grafana" not in ports.keep(own)
+    chosen = ports.keep(own, ["grafana"])
+    assert ports.keep(own) == chosen
+    assert grafana_server.url(chosen) == f"http://127.0.0.1:{chosen['grafana']}"
