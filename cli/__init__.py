@@ -24,12 +24,15 @@ COMMANDS = {
     "releases": "list releases",
     "show": "show one release in the terminal",
     "report": "write one release as a self-contained HTML page",
+    "dashboard": "write a dashboard as a self-contained HTML page",
     "replay": "verify a decision record and judge it again",
     "judge": "judge polls from a file or from Prometheus",
+    "cost": "say what serving cost, and what of it was idle",
     "simulate": "run traffic and a fault through this rule and its peers'",
     "traffic": "send open-loop traffic to an endpoint",
     "keys": "list, make, replace and take away clients' keys",
     "pipelines": "compile the pipelines",
+    "rules": "make recording rules and alerts from endpoint files",
     "reap": "end releases whose lease is silent",
 }
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from cli._numbers import Finite
+from cli._times import when
 from components.errors import InputError
 from components.printing import printable, say
 
@@ -32,20 +31,6 @@ class _Source(NamedTuple):
     weight: float
 
 
-def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    """Seconds since the epoch, from such seconds or ISO 8601 (UTC where no zone is given)."""
-    if value is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
-        return float(value)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        text = f"{value!r} is not a time: write 2026-11-23T14:00 or 1795442400"
-        raise click.BadParameter(text) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 @click.command()
 @click.option(
     "--policy",
@@ -63,8 +48,8 @@ def _when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> fl
 @click.option("--champion", help="Version in production.")
 @click.option("--candidate", help="Version that is judged.")
 @click.option("--prometheus", "url", help="Base URL of a Prometheus to read instead of a file.")
-@click.option("--from", "start", callback=_when, help="Start of the range; ISO 8601 or epoch.")
-@click.option("--to", "end", callback=_when, help="End of the range.")
+@click.option("--from", "start", callback=when, help="Start of the range; ISO 8601 or epoch.")
+@click.option("--to", "end", callback=when, help="End of the range.")
 @click.option("--endpoint", help="Endpoint whose versions Prometheus has counters of.")
 @click.option(
     "--weight",

@@ -32,6 +32,7 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
         try:
             found = endpoint.load(file)
             endpoint.refuse_undecidable(found)
+            endpoint.refuse_unmeasurable(found)
             if warning := prices.refuse_unpriced(found, prices.load(), time.time()):
                 say(f"{file}: {warning}", err=True)
             say(f"{file}: ok: {found.name} serves {found.model}")

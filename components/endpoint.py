@@ -9,21 +9,18 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
 from components import gateway, yaml_text
-from components.errors import InputError, describe, faults
+from components.errors import InputError
 from components.files import read_limited
 from components.judge import JudgeSettings, Policy, Steps, undecidable
 from components.model_name import ModelName
 from components.models import Strict
 
 MAX_FILE_BYTES = 64 * 1024
-MAX_FAULTS = 20
-"""Told of one file: who wrote more begins with these."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SHORTEST_S, _LONGEST_S = 0.001, 366 * 24 * 3600.0
@@ -211,6 +208,26 @@ class Release(Strict):
         )
 
 
+SLO_LEAST = 0.94
+"""Below, the fastest burn that pages (14.4 times the budget) would be more than all requests."""
+
+
+class LatencyObjective(Strict):
+    """Which share of the answers is to come in time."""
+
+    objective: float = Field(0.95, ge=SLO_LEAST, le=0.9999)
+    ms: float = Field(200, gt=0, le=600_000)
+    """In time is within so many milliseconds, which must be an edge of the gateway's histogram."""
+
+
+class Slo(Strict):
+    """What users are promised; alerts fire by how fast the rest, the budget, is spent."""
+
+    availability: float = Field(0.99, ge=SLO_LEAST, le=0.9999)
+    """The share of requests that do not fail."""
+    latency: LatencyObjective = LatencyObjective(objective=0.95, ms=200)
+
+
 class Endpoint(Strict):
     """One endpoint: which model, how it is judged, served and released."""
 
@@ -220,6 +237,7 @@ class Endpoint(Strict):
     serving: Serving
     gateway: Gateway = Gateway(requests_per_second=200)
     release: Release = Release()
+    slo: Slo = Slo()
 
 
 def parse(text: str, source: str) -> Endpoint:
@@ -228,19 +246,9 @@ def parse(text: str, source: str) -> Endpoint:
     Raises:
         InputError: one line a fault, each with the line, the key and what was expected.
     """
-    document = yaml_text.parse(text, source)
-    if not isinstance(document.content, dict):
-        raise InputError(f"{source}:1: an endpoint's file is a mapping that begins with 'name:'")
-    try:
-        return Endpoint.model_validate(document.content)
-    except ValidationError as error:
-        found = [
-            f"{source}:{document.line(place)}: {describe(place, said)}"
-            for place, said in faults(error)
-        ]
-        if len(found) > MAX_FAULTS:
-            found[MAX_FAULTS:] = [f"{source}: and {len(found) - MAX_FAULTS} more"]
-        raise InputError("\n".join(found)) from error
+    return yaml_text.read(
+        Endpoint, text, source, "an endpoint's file is a mapping that begins with 'name:'"
+    )
 
 
 def refuse_undecidable(endpoint: Endpoint) -> None:
@@ -256,6 +264,26 @@ def refuse_undecidable(endpoint: Endpoint) -> None:
     said = undecidable(edges, settings.p95_ratio) if settings.method == "sequential" else ""
     if said:
         raise InputError(f"{endpoint.name}: release.judge.p95_ratio: {said}")
+
+
+def refuse_unmeasurable(endpoint: Endpoint) -> None:
+    """Check that the gateway's histogram counts what is promised of the latency.
+
+    Not a part of `parse`, likewise.
+
+    Raises:
+        InputError: it does not; names the nearest edges.
+    """
+    asked = endpoint.slo.latency.ms
+    edges = [edge / gateway.PER_MS for edge in gateway.EDGES_US]
+    if asked in edges:
+        return
+    below = [f"{edge:g}" for edge in edges if edge < asked][-1:]
+    above = [f"{edge:g}" for edge in edges if edge > asked][:1]
+    raise InputError(
+        f"{endpoint.name}: slo.latency.ms: {asked:g} is no edge of the gateway's histogram, so"
+        f" nobody counts it: write {' or '.join(below + above)}"
+    )
 
 
 def load(path: Path) -> Endpoint:

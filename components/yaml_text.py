@@ -6,14 +6,20 @@ keys, and lets a kilobyte of aliases stand for gigabytes.
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from components.errors import InputError
+from components.errors import InputError, describe, faults
 
 MAX_NODES = 10_000
 """Of a file with its aliases written out; no file that a person writes has as many."""
+
+MAX_FAULTS = 20
+"""Told of one file: who wrote more begins with these."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _NUMBER = "tag:yaml.org,2002:int"
 _FRACTION = "tag:yaml.org,2002:float"
@@ -68,6 +74,33 @@ def parse(text: str, source: str) -> Document:
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     return Document(content, node)
+
+
+def read(model: type[_Model], text: str, source: str, form: str) -> _Model:
+    """What ``text`` says, as a model.
+
+    Args:
+        model: what it is to be.
+        text: a file's content.
+        source: names it in errors.
+        form: what such a file is, in a few words, for whoever wrote a list.
+
+    Raises:
+        InputError: one line a fault, each with the line, the key and what was expected.
+    """
+    document = parse(text, source)
+    if not isinstance(document.content, dict):
+        raise InputError(f"{source}:1: {form}")
+    try:
+        return model.model_validate(document.content)
+    except ValidationError as error:
+        found = [
+            f"{source}:{document.line(place)}: {describe(place, said)}"
+            for place, said in faults(error)
+        ]
+        if len(found) > MAX_FAULTS:
+            found[MAX_FAULTS:] = [f"{source}: and {len(found) - MAX_FAULTS} more"]
+        raise InputError("\n".join(found)) from error
 
 
 def _check(root: yaml.Node, source: str) -> None:

@@ -14,7 +14,15 @@ import psutil
 from components.errors import SluiceError
 from local import lifecycle
 from local.home import Home
-from local.servers import envoy_server, ports, postgres, prometheus_server, seaweed, supervision
+from local.servers import (
+    alertmanager_server,
+    envoy_server,
+    ports,
+    postgres,
+    prometheus_server,
+    seaweed,
+    supervision,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ def _programs() -> Iterator[Finding]:
         "SeaweedFS": (seaweed.binary, ("version",)),
         "Envoy": (envoy_server.binary, ("--version",)),
         "Prometheus": (prometheus_server.binary, ("--version",)),
+        "Alertmanager": (alertmanager_server.binary, ("--version",)),
+        "amtool": (lambda: alertmanager_server.binary("amtool"), ("--version",)),
         "promtool": (lambda: prometheus_server.binary("promtool"), ("--version",)),
     }
     for name, (find, arguments) in wanted.items():

@@ -73,6 +73,11 @@ class Home:
         return self.path / "leases"
 
     @property
+    def rules(self) -> Path:
+        """One file an endpoint: the rules that Prometheus loads."""
+        return self.path / "rules"
+
+    @property
     def ballast(self) -> Path:
         """A file of nothing; see `local.ballast`."""
         return self.path / "ballast"
@@ -98,6 +103,7 @@ class Home:
             self.bundles,
             self.traffic,
             self.leases,
+            self.rules,
         ):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import shutil
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,19 @@ import psutil
 
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
-from local import credentials, predictors
+from components.platform.objects import ObjectEndpoints
+from local import credentials, predictors, rules
 from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe
-from local.platform import lost
+from local.platform import lost, provisioned
 from local.predictors import program_name
 from local.servers import (
+    alertmanager_server,
     envoy_server,
     exporter_server,
+    grafana_server,
     mlflow_server,
     ports,
     postgres,
@@ -47,6 +51,8 @@ def servers(home: Home, kept: dict[str, int]) -> list[Server]:
         envoy_server.server,
         exporter_server.server,
         prometheus_server.server,
+        *([alertmanager_server.server] if alertmanager_server.installed() else []),
+        *([grafana_server.server] if grafana_server.wanted(home) else []),
     )
     return [make(home, kept) for make in makers]
 
@@ -99,12 +105,15 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
     for find in (postgres.binaries, seaweed.binary, envoy_server.binary, prometheus_server.binary):
         find()
     with locked(home.path / "up.lock"):
-        kept = ports.keep(home)
+        kept = ports.keep(home, ["grafana"] if grafana_server.wanted(home) else [])
         credentials.make(home)
         credentials.apply_client_keys(home)
         postgres.write_passfile(home, kept["postgres"])
         seaweed.write_credentials(home, kept["s3"])
         wanted = servers(home, kept)
+        spans = provisioned.of(home, kept["s3"])
+        if not supervision.running(home):
+            spans.comes_up()
         _start(home, kept, wanted)
         _wait(home, wanted, say, patience_s)
         discovery.publish(home)
@@ -113,6 +122,11 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         for name in lost.restart_lost(home):
             say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
+        endpoints = ObjectEndpoints(seaweed.store(home, kept["s3"], seaweed.BUCKET))
+        rules.write_all(home, endpoints, say)
+        with suppress(PlatformError):
+            supervision.signal(home, "alertmanager", "HUP")
+        spans.is_up()
     return kept
 
 
@@ -129,6 +143,11 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
         supervision.stop(home, "gateway")
     if prometheus_server.prepare(home, kept) and "prometheus" in up_now:
         supervision.stop(home, "prometheus")
+    alertmanager_server.prepare(home)
+    if grafana_server.wanted(home):
+        grafana_server.prepare(home, kept)
+    else:
+        supervision.remove_program(home, "grafana")
     prometheus_server.write_targets(home, predictors.backends(home))
     _publish(home, "gateway" in up_now)
     for server in wanted:
@@ -200,6 +219,7 @@ def down(home: Home, patience_s: float = 60.0) -> int:
     if not home.path.exists():
         return 0
     if supervision.running(home):
+        provisioned.of(home, ports.kept(home)["s3"]).goes_down()
         supervision.shut_down(home, patience_s)
     left = supervision.survivors(home)
     supervision.kill(left)

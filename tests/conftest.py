@@ -39,6 +39,7 @@ STARTS_SERVERS = {
     *("platform", "lab"),  # the laptop's
     *("predictor", "slow", "start_predictor"),  # predictors of the tests' own
     "chromium",
+    "alertmanager",
 }
 """Fixtures that start servers, or a browser."""
 
@@ -79,3 +80,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         left = [] if kept else supervision.survivors(home)
         del os.environ["SLUICE_HOME"]
     assert left == []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program."""
+    script = Path(__file__).with_name("get_chromium.sh")
+    found = subprocess.run(["/bin/sh", script], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip(found.stderr.splitlines()[-1])
+    return found.stdout.split()[0]

@@ -10,5 +10,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "tests: installing chromium for the browser's tests" >&2
     if { apt-get update --quiet && $install; } >&2 && command -v chromium; then exit 0; fi
 fi
-echo "tests: no Chromium, so tests/report/test_browser.py is left out: 'sudo $install'" >&2
+echo "tests: no Chromium, so every test_browser.py is left out: 'sudo $install'" >&2
 exit 1

@@ -94,6 +94,7 @@ PERMISSIVE = re.compile(
 KNOWN_LICENCES = {
     "psycopg2-binary": "LGPL: linked as a library, which its exceptions allow",
     "skops": "MIT by its LICENSE; its metadata say 'OSI Approved'",
+    "promql-parser": "MIT by its LICENSE; its metadata say nothing",
     "hypothesis": "MPL-2.0, of single files; a tool of the tests",
 }
 """Licences that are not plainly permissive, each looked at."""

@@ -24,6 +24,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "components.gateway",
         "components.metrics",
         "components.endpoint",
+        "components.errors",
+        "components.notify",
         "components.report",
     ),
     "examples": ("components",),

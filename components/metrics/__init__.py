@@ -1,5 +1,6 @@
 """What a gateway counted, out of Prometheus: raw counters, never rates."""
 
 from components.metrics.reading import Reading
+from components.metrics.usage import Metered, Usage
 
-__all__ = ["Reading"]
+__all__ = ["Metered", "Reading", "Usage"]

@@ -138,7 +138,7 @@ def _version(
     names = queries.backends(endpoint, version)
     sources: dict[str, dict[Copy, _Ranged]] = {}
     for what, query in queries.counted(names)._asdict().items():
-        for one, points in _over(client, query, queries, span) if query else ():
+        for one, points in over(client, query, queries, span) if query else ():
             copies = sources.setdefault(queries.source(one.labels), {})
             copies.setdefault(copy_of(queries, one), _Ranged()).take(what, one.edge, points)
     asked = {
@@ -147,7 +147,7 @@ def _version(
     }
     if not any(asked.values()):
         raise InputError(f"Prometheus has no requests of {names[0]} in that time")
-    for one, points in _over(client, queries.scraped_at(names), queries, span):
+    for one, points in over(client, queries.scraped_at(names), queries, span):
         copies = asked.get(queries.source(one.labels), {})
         if (copy := copy_of(queries, one)) in copies:
             copies[copy].scraped = points
@@ -189,7 +189,7 @@ def _births(client: httpx.Client, queries: Queries, span: Range) -> dict[str, _V
     """When the process of each instance began, as seen at each poll."""
     query = queries.began()
     found: dict[str, _Values] = {}
-    for one, points in _over(client, query, queries, span) if query else ():
+    for one, points in over(client, query, queries, span) if query else ():
         into = found.setdefault(one.labels.get("instance", ""), {})
         for at, value in points.items():
             if 0 < value <= span.start + at * span.step + BORN_SLACK_S:
@@ -208,10 +208,14 @@ def _known_before(
     }
 
 
-def _over(
+def over(
     client: httpx.Client, query: str, queries: Queries, span: Range
 ) -> list[tuple[Found, _Values]]:
-    """Each series of the answer with its values by the poll's number; NaN is no value."""
+    """Each series of the answer with its values by the poll's number; NaN is no value.
+
+    Raises:
+        Unreachable: the server did not answer, or not as Prometheus does.
+    """
     start, end, step = span
     found = ask(client, queries, "query_range", query=query, start=start, end=end, step=step)
     return [

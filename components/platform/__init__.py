@@ -15,11 +15,13 @@ from components.platform.contract import (
     Room,
     RouteLimits,
     Serving,
+    Span,
     StoredVersion,
     Traffic,
     Weights,
 )
 from components.platform.model_registry import ModelRegistry, ModelVersion
+from components.platform.moments import Moment, Moments
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
 
@@ -33,6 +35,8 @@ __all__ = [
     "Metrics",
     "ModelRegistry",
     "ModelVersion",
+    "Moment",
+    "Moments",
     "Platform",
     "Readiness",
     "Reading",
@@ -40,6 +44,7 @@ __all__ = [
     "Room",
     "RouteLimits",
     "Serving",
+    "Span",
     "StoredVersion",
     "SystemClock",
     "Traffic",

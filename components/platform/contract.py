@@ -15,10 +15,11 @@ from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
 from components.identity import Identity
-from components.metrics import Reading
+from components.metrics import Metered, Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
 from components.platform.model_registry import ModelRegistry
+from components.platform.moments import Moments
 
 Weights = Mapping[str, int]
 """Traffic share in percent by the arms present (`components.arms`: mostly versions); the values sum
@@ -57,6 +58,21 @@ class Room:
     enough: bool
     why: str
     """What was counted, in a few words for people."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time in which a version had predictors, asked or not: what is billed."""
+
+    endpoint: str
+    version: str
+    """The arm, see `components.arms`."""
+    start: float
+    end: float | None
+    """Seconds since the epoch, both; None: they are there now."""
+    price: str = ""
+    """Of one predictor, an id of `components/cost/prices.yaml`; empty: the file named none."""
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -140,6 +156,24 @@ class Serving(Protocol):
             PlatformError: the version has no predictor.
         """
 
+    def note(self) -> None:
+        """Write down which predictors are there: the last word on them if all of it is lost.
+
+        The reaper does so each minute, so that the spans of a platform that crashed have an end.
+
+        Raises:
+            Unreachable: the store did not answer.
+        """
+
+    def spans(self, endpoint: str = "") -> list[Span]:
+        """When predictors were there, oldest first; those of one endpoint if it is given.
+
+        Spans of one arm do not overlap. They outlive the predictors, and crashes of all of it.
+
+        Raises:
+            Unreachable: the store did not answer.
+        """
+
 
 class Traffic(Protocol):
     """The split of an endpoint's requests between versions."""
@@ -173,11 +207,22 @@ class Traffic(Protocol):
 class Metrics(Protocol):
     """Raw counters, never rates."""
 
+    @property
+    def url(self) -> str:
+        """The Prometheus that people may ask; empty where there is none."""
+
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         """The newest raw counters by version (or other arm) and source.
 
         A source that was known but not read within ``max_age`` seconds is None; a version that
         nobody has asked yet has counters of zero.
+
+        Raises:
+            Unreachable: the metrics server did not answer.
+        """
+
+    def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
+        """What each arm was asked and used between two seconds since the epoch, from raw counters.
 
         Raises:
             Unreachable: the metrics server did not answer.
@@ -301,4 +346,5 @@ class Platform:
     endpoints: Endpoints
     gateway: Gateway
     registry: ModelRegistry
+    moments: Moments
     clock: Clock

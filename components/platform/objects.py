@@ -7,24 +7,29 @@ Keys below the store's root:
 ``pending/<release>``   the record is not closed yet
 ``versions/<digest>/<path>``   a version's verified files; the manifest is written last
 ``endpoints/<name>.yaml``   an endpoint's file
+``moments/<name>``   what happened, and people were not told of yet
+``provisioned/``   when predictors were there: see `components.platform.spans`
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlparse
 
+import msgspec
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError
 
 from components import bundle
 from components import endpoint as endpoint_files
 from components.endpoint import MAX_FILE_BYTES, Endpoint
-from components.errors import ArtifactError, InputError, Unreachable
+from components.errors import ArtifactError, InputError, PlatformError, Unreachable
 from components.files import read_limited
 from components.platform.contract import StoredVersion
+from components.platform.moments import Moment
+from components.platform.object_store import answering, fetch, key_of, listing
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -33,32 +38,6 @@ _DIGITS = 12
 """Of a line's number in a name, so that names sort as numbers do."""
 _JOINED = "joined"
 """Sorts after every number, so a listing that begins at a number has it."""
-
-
-@contextmanager
-def _answering(what: str) -> Iterator[None]:
-    """Turn the library's errors into ours.
-
-    A missing object stays a FileNotFoundError, which each caller reads in its own way.
-    """
-    try:
-        yield
-    except (AlreadyExistsError, FileNotFoundError):
-        raise
-    except (BaseError, OSError) as error:
-        said = " ".join(str(error).partition("\n\nDebug source")[0].split())
-        raise Unreachable(f"the object store did not take or give {what}: {said}") from error
-
-
-def _get(store: "ObjectStore", path: str) -> bytes:
-    with _answering(path):
-        return bytes(obstore.get(store, path).bytes())
-
-
-def _names(store: "ObjectStore", prefix: str, offset: str | None = None) -> list[str]:
-    with _answering(prefix):
-        pages = obstore.list(store, prefix, offset=offset)
-        return sorted(entry["path"] for page in pages for entry in page)
 
 
 @dataclass(frozen=True)
@@ -71,11 +50,11 @@ class ObjectRecords:
         """Add the segment that begins with line ``seq``, if nobody has added one of that number."""
         if seq == 0:
             # First, so that no record can be begun and then forgotten.
-            with _answering("the mark of a new record"):
-                obstore.put(self.store, f"pending/{_key(release_id)}", b"")
+            with answering("the mark of a new record"):
+                obstore.put(self.store, f"pending/{key_of(release_id)}", b"")
         path = f"{_folder(release_id)}/{seq:0{_DIGITS}d}"
         try:
-            with _answering(f"a segment of {release_id}"):
+            with answering(f"a segment of {release_id}"):
                 obstore.put(self.store, path, segment, mode="create")
         except AlreadyExistsError:
             # Ours, if its answer was lost and the library tried again.
@@ -86,21 +65,21 @@ class ObjectRecords:
             raise
         if seq < self._covered(_folder(release_id)):
             # The name was free only because the record had been joined meanwhile.
-            with _answering(path):
+            with answering(path):
                 obstore.delete(self.store, path)
             return b"".join(self.read(release_id, seq)).startswith(segment)
         return True
 
     def _stands(self, path: str, segment: bytes) -> bool:
         try:
-            return _get(self.store, path) == segment
+            return fetch(self.store, path) == segment
         except FileNotFoundError:
             return False
 
     def _covered(self, folder: str) -> int:
         """How many lines the joined segment has."""
         try:
-            return _get(self.store, f"{folder}/{_JOINED}").count(b"\n")
+            return fetch(self.store, f"{folder}/{_JOINED}").count(b"\n")
         except FileNotFoundError:
             return 0
 
@@ -108,46 +87,46 @@ class ObjectRecords:
         """The segments from line ``since`` on, in order."""
         folder = _folder(release_id)
         offset = f"{folder}/{since - 1:0{_DIGITS}d}" if since else None
-        names = _names(self.store, folder, offset)
+        names = listing(self.store, folder, offset)
         try:
             joined = self._joined(folder, names)
             found = [b"".join(joined[since:])] if joined[since:] else []
             after = max(since, len(joined))
-            return found + [_get(self.store, path) for path in names if _seq(path) >= after]
+            return found + [fetch(self.store, path) for path in names if _seq(path) >= after]
         except FileNotFoundError:  # joined between the listing and the reading
             return self.read(release_id, since)
 
     def _joined(self, folder: str, names: list[str]) -> list[bytes]:
         """The lines of the joined segment."""
         path = f"{folder}/{_JOINED}"
-        return _get(self.store, path).splitlines(keepends=True) if path in names else []
+        return fetch(self.store, path).splitlines(keepends=True) if path in names else []
 
     def releases(self) -> list[str]:
         """Every release that has a record."""
-        with _answering("the list of records"):
+        with answering("the list of records"):
             found = obstore.list_with_delimiter(self.store, "records")
         return sorted(unquote(prefix.rpartition("/")[2]) for prefix in found["common_prefixes"])
 
     def pending(self) -> list[str]:
         """The releases whose record has not been closed."""
-        return [unquote(path.partition("/")[2]) for path in _names(self.store, "pending")]
+        return [unquote(path.partition("/")[2]) for path in listing(self.store, "pending")]
 
     def close(self, release_id: str) -> None:
         """Join the segments into one object; the old ones go when it stands."""
         folder = _folder(release_id)
-        names = _names(self.store, folder)
+        names = listing(self.store, folder)
         target = f"{folder}/{_JOINED}"
         if names and target not in names:
             # Who was faster may have joined fewer: created once, it is never replaced by less.
-            with suppress(AlreadyExistsError), _answering(f"the record of {release_id}"):
+            with suppress(AlreadyExistsError), answering(f"the record of {release_id}"):
                 obstore.put(self.store, target, b"".join(self.read(release_id, 0)), mode="create")
             names.append(target)
         covered = self._covered(folder)
-        with _answering("the mark of a closed record"):
+        with answering("the mark of a closed record"):
             if old := [path for path in names if 0 <= _seq(path) < covered]:
                 obstore.delete(self.store, old)
             with suppress(FileNotFoundError):
-                obstore.delete(self.store, f"pending/{_key(release_id)}")
+                obstore.delete(self.store, f"pending/{key_of(release_id)}")
 
 
 def _seq(path: str) -> int:
@@ -156,14 +135,8 @@ def _seq(path: str) -> int:
     return int(name) if name.isdecimal() else -1
 
 
-def _key(name: str) -> str:
-    """A name of any alphabet as one part of a key; the store refuses "." and ".."."""
-    quoted = quote(name, safe="")
-    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
-
-
 def _folder(release_id: str) -> str:
-    return f"records/{_key(release_id)}"
+    return f"records/{key_of(release_id)}"
 
 
 @dataclass(frozen=True)
@@ -183,7 +156,7 @@ class ObjectFiles:
     def find(self, model: str, version: str, digest: str) -> StoredVersion | None:
         """The version's files, if they were put."""
         try:
-            with _answering("a manifest"):
+            with answering("a manifest"):
                 obstore.head(self.store, f"versions/{digest}/{bundle.MANIFEST}")
         except FileNotFoundError:
             return None
@@ -193,14 +166,14 @@ class ObjectFiles:
         """Keep the files in ``folder``; the manifest, which makes them known, is written last."""
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         for name in sorted(names, key=lambda name: (name == bundle.MANIFEST, name)):
-            with _answering(f"{name} of {model} version {version}"):
+            with answering(f"{name} of {model} version {version}"):
                 obstore.put(self.store, f"versions/{digest}/{_path(name)}", folder / name)
         return StoredVersion(model, version, digest, f"{self.uri}/versions/{digest}")
 
     def get(self, stored: StoredVersion, folder: Path) -> None:
         """Copy the files into the new folder ``folder``, and hold them against the digest."""
         prefix = f"versions/{stored.digest}"
-        names = _names(self.store, prefix)
+        names = listing(self.store, prefix)
         if not names:
             raise ArtifactError(
                 f"{stored.model} version {stored.version}: no files at {stored.uri}: release the"
@@ -212,7 +185,7 @@ class ObjectFiles:
                 raise ArtifactError(f"{stored.uri}: file name {str(name)!r} is refused")
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _answering(path), target.open("wb") as file:
+            with answering(path), target.open("wb") as file:
                 for chunk in obstore.get(self.store, path):
                     file.write(chunk)
         bundle.verify(folder, stored.digest, allow_pickle=True)
@@ -225,7 +198,7 @@ class ObjectFiles:
             return read_limited(file, limit, name=uri, too_large="cut the data set")
         store, path = self._place(uri)
         try:
-            with _answering(uri):
+            with answering(uri):
                 found = obstore.get(store, path)
                 if found.meta["size"] > limit:
                     raise InputError(f"{uri}: larger than {limit} bytes: cut the data set")
@@ -236,7 +209,7 @@ class ObjectFiles:
     def write(self, uri: str, content: bytes) -> None:
         """Put an object, replacing what was there."""
         store, path = self._place(uri)
-        with _answering(uri):
+        with answering(uri):
             # Some stores make a bucket when somebody writes to it; a wrong address must not.
             obstore.list_with_delimiter(store, path)
             obstore.put(store, path, content)
@@ -266,7 +239,7 @@ class ObjectEndpoints:
     def load(self, name: str) -> Endpoint:
         """The endpoint called ``name``."""
         try:
-            content = _get(self.store, f"endpoints/{_key(name)}.yaml")
+            content = fetch(self.store, f"endpoints/{key_of(name)}.yaml")
         except FileNotFoundError as error:
             raise InputError(
                 f"no endpoint {name!r}: 'sluice apply endpoints/{name}.yaml' makes it known"
@@ -278,11 +251,51 @@ class ObjectEndpoints:
         if len(text.encode()) > MAX_FILE_BYTES:
             raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
         found = endpoint_files.parse(text, source)
-        with _answering(source):
-            obstore.put(self.store, f"endpoints/{_key(found.name)}.yaml", text.encode())
+        endpoint_files.refuse_unmeasurable(found)
+        with answering(source):
+            obstore.put(self.store, f"endpoints/{key_of(found.name)}.yaml", text.encode())
         return found
 
     def names(self) -> list[str]:
         """Every endpoint."""
-        found = _names(self.store, "endpoints")
+        found = listing(self.store, "endpoints")
         return [unquote(path.partition("/")[2].removesuffix(".yaml")) for path in found]
+
+
+@dataclass(frozen=True)
+class ObjectMoments:
+    """`components.platform.Moments` in an object store.
+
+    Args:
+        store: of what is kept.
+        post: tells of one moment now; see `Moments.post`.
+    """
+
+    store: "ObjectStore"
+    post: Callable[[Moment], None]
+
+    def keep(self, name: str, moment: Moment) -> None:
+        """Keep a moment under a name of its own, to be told later."""
+        with answering(f"the moment {name}"):
+            obstore.put(self.store, f"moments/{key_of(name)}", msgspec.json.encode(moment))
+
+    def kept(self) -> list[str]:
+        """The names of what was not told yet."""
+        return [unquote(path.partition("/")[2]) for path in listing(self.store, "moments")]
+
+    def tell(self) -> list[str]:
+        """Tell what is kept; one line for each moment that nobody will ever take."""
+        refused = []
+        for name in self.kept():
+            path = f"moments/{key_of(name)}"
+            try:
+                self.post(msgspec.json.decode(fetch(self.store, path), type=Moment))
+            except FileNotFoundError:
+                continue  # another process has told it meanwhile
+            except Unreachable:
+                raise
+            except (PlatformError, msgspec.DecodeError) as error:
+                refused.append(f"{name}: nobody is told: {error}")
+            with suppress(FileNotFoundError), answering(f"the moment {name}"):
+                obstore.delete(self.store, path)
+        return refused

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from components.errors import InputError, LeaseHeld, SluiceError
 from components.judge import Decision
+from components.notify.moments import ended
 from components.platform import Lease
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
@@ -204,8 +205,19 @@ def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
         release.platform.serving.delete(name, arm)
     # If the registry is away the record stays pending: the reaper tries again, and says so.
     with suppress(SluiceError):
-        report_end(release, state)
-        release.platform.records.close(state.release_id)
+        close(release, state)
+
+
+def close(release: Release, state: ReleaseState) -> None:
+    """Report the end, let people be told of it, and close the record; may be repeated.
+
+    Raises:
+        SluiceError: the registry, or the store, did not take it: the record is still pending.
+    """
+    report_end(release, state)
+    platform, name = release.platform, state.release_id
+    platform.moments.keep(name, ended(release.record.lines()))
+    platform.records.close(name)
 
 
 def report_end(release: Release, state: ReleaseState) -> None:

@@ -6,6 +6,7 @@ the traffic suffice; the record, the registry and the cleaning up follow, in the
 later one.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from components.release.restoring import give_back, take_over, written
 
 GRACE_S = 60.0
 """How long the reaper's own lease holds while it ends a release."""
+NOTED_EVERY_S = 60.0
+"""How often it is written down which predictors are there: as much is lost of a bill in a crash."""
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Reaper:
         self._taken: dict[str, _Taken] = {}
         """By endpoint."""
         self._said: set[str] = set()
+        self._noted = -math.inf
 
     def longest_lease(self) -> float:
         """Seconds after which a first pass can have found every silent lease."""
@@ -60,6 +64,8 @@ class Reaper:
         for endpoint in list(self._taken):
             said += self._finish(endpoint)
         said += self._close()
+        said += self._tell()
+        said += self._note()
         news = [line for line in said if line not in self._said]
         self._said = set(said)
         return news
@@ -142,11 +148,28 @@ class Reaper:
                         ended = ending.finalize(release)
                         yield f"{release_id}: had no lease: {ended.outcome}: {ended.reason}"
                     else:
-                        ending.report_end(release, state)
-                        self._platform.records.close(release_id)
+                        ending.close(release, state)
                         yield f"{release_id}: record copied to MLflow"
             except SluiceError as error:
                 yield f"{release_id}: record not copied: {error}"
+
+    def _tell(self) -> Iterator[str]:
+        """Tell people of what happened: last, for nothing waits for it."""
+        try:
+            yield from self._platform.moments.tell()
+        except SluiceError as error:
+            yield f"people are not told yet: {error}"
+
+    def _note(self) -> Iterator[str]:
+        """Let the platform write down which predictors are there, once a minute."""
+        now = self._platform.clock.monotonic()
+        if now - self._noted < NOTED_EVERY_S:
+            return
+        try:
+            self._platform.serving.note()
+            self._noted = now
+        except SluiceError as error:
+            yield f"which predictors are there was not written down: {error}"
 
     def _under_way(self) -> set[str]:
         """The releases that have a lease that can be read."""

@@ -6,6 +6,7 @@ HTML beside the drawing: so a plot reads the same on a phone, on a wide screen a
 """
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -50,6 +51,15 @@ def time_label(seconds: float, step: float) -> str:
     if step < 60:
         return f"{minutes}:{rest:02d}"
     return f"{minutes} min" if step < 1800 else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def clock_scale(low: float, high: float) -> Scale:
+    """Seconds since the epoch, with about five ticks at round times of the day, in UTC."""
+    wanted = (high - low) / 6
+    step = next((size for size in _TIMES if size >= wanted), 86400 * math.ceil(wanted / 86400))
+    form = "%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%d %b"
+    ticks = range(math.ceil(low / step) * step, math.floor(high) + 1, step)
+    return Scale(low, high, tuple((float(t), time.strftime(form, time.gmtime(t))) for t in ticks))
 
 
 def value_scale(high: float, unit: str) -> Scale:
@@ -136,6 +146,18 @@ def stretch(area: Area, begin: float, end: float, css: str) -> str:
     left, right = WIDTH * area.x.at(begin), WIDTH * area.x.at(end)
     size = f'width="{right - left:.1f}" height="{area.height:.0f}"'
     return f'<rect class="{css}" x="{left:.1f}" {size}/>'
+
+
+def cells(
+    area: Area, boxes: Iterable[tuple[tuple[float, float], tuple[float, float]]], css: str
+) -> str:
+    """Filled boxes: from time and value of one corner to those of the opposite one."""
+    parts = []
+    for (begin, low), (end, high) in boxes:
+        left, right = WIDTH * area.x.at(begin), WIDTH * area.x.at(end)
+        top, bottom = (area.height * (1 - area.y.at(value)) for value in (high, low))
+        parts.append(f"M{left:.1f} {top:.1f}H{right:.1f}V{bottom:.1f}H{left:.1f}Z")
+    return f'<path class="{css}" d="{"".join(parts)}"/>'
 
 
 def grid(area: Area) -> str:

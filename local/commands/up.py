@@ -8,7 +8,12 @@ from components.printing import say
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--grafana/--no-grafana",
+    default=None,
+    help="Have a Grafana with the boards from now on, or none; it must be on PATH.",
+)
+def command(grafana: bool | None) -> None:
     """Start the platform, or heal it, and wait until every server answers.
 
     State is kept in .sluice/ of the repository, or in $SLUICE_HOME. Running it again is harmless.
@@ -17,12 +22,26 @@ def command() -> None:
     """
     from local import lifecycle
     from local.home import find_home
-    from local.servers import envoy_server, mlflow_server, prometheus_server
+    from local.servers import (
+        alertmanager_server,
+        envoy_server,
+        grafana_server,
+        mlflow_server,
+        prometheus_server,
+    )
 
     home = find_home()
+    if grafana is not None:
+        grafana_server.choose(home, on=grafana)
     began = time.monotonic()
     kept = lifecycle.up(home, say)
     say(f"the platform in {home.path} is up after {time.monotonic() - began:.1f} s")
     say(f"  gateway     {envoy_server.url(kept)}  (client keys: {home.keys})")
     say(f"  MLflow      {mlflow_server.url(kept)}")
     say(f"  Prometheus  {prometheus_server.url(kept)}")
+    if grafana_server.wanted(home):
+        say(f"  Grafana     {grafana_server.url(kept)}")
+    if alertmanager_server.installed():
+        say(f"  alerts      {alertmanager_server.url(kept)}  (who is told: sluice notify)")
+    else:
+        say("  alerts      nobody is told: Alertmanager is not installed; run 'make setup'")

@@ -1,8 +1,14 @@
 """The laptop as a `components.platform.Platform`."""
 
+import time
+from collections.abc import Callable
+
 from components.errors import PlatformError
+from components.notify import Alertmanager
 from components.platform import Platform, SystemClock
-from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectRecords
+from components.platform.moments import Moment
+from components.platform.objects import ObjectFiles, ObjectMoments, ObjectRecords
+from components.platform.spans import ObjectSpans
 from components.registry import Registry
 from local.gateway import admin
 from local.home import Home, find_home
@@ -10,9 +16,12 @@ from local.loopback import local_transport
 from local.platform.gateway import LocalGateway
 from local.platform.leases import FileLeases
 from local.platform.metrics import PrometheusMetrics
+from local.platform.provisioned import Provisioned
 from local.platform.serving import LocalServing
 from local.platform.traffic import EnvoyTraffic
+from local.rules import RuledEndpoints
 from local.servers import (
+    alertmanager_server,
     mlflow_server,
     ports,
     prometheus_server,
@@ -38,17 +47,29 @@ def connect() -> Platform:
         buckets=lambda bucket: seaweed.store(home, kept["s3"], bucket),
     )
     return Platform(
-        serving=LocalServing(home, files),
+        serving=LocalServing(home, files, Provisioned(home, ObjectSpans(store))),
         traffic=EnvoyTraffic(home),
         metrics=PrometheusMetrics(prometheus_server.url(kept)),
         leases=FileLeases(home),
         records=ObjectRecords(store),
         files=files,
-        endpoints=ObjectEndpoints(store),
+        endpoints=RuledEndpoints(store, home),
         gateway=LocalGateway(home),
         registry=Registry(mlflow_server.url(kept), transport=local_transport()),
+        moments=ObjectMoments(store, _messenger(kept)),
         clock=SystemClock(),
     )
+
+
+def _messenger(kept: dict[str, int]) -> Callable[[Moment], None]:
+    """Who tells people; where there is no Alertmanager, nobody."""
+    server = Alertmanager(alertmanager_server.url(kept), local_transport())
+
+    def tell(moment: Moment) -> None:
+        if alertmanager_server.installed():
+            server.post(moment, time.time())
+
+    return tell
 
 
 def _is_up(home: Home) -> bool:

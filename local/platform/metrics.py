@@ -1,15 +1,17 @@
 """Raw counters out of this machine's Prometheus (`components.platform.Metrics`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import httpx
 
 from components import gateway
 from components.errors import Unreachable
-from components.metrics import Reading
+from components.metrics import Metered, Reading
 from components.metrics.newest import sample
 from components.metrics.queries import SLUICE
+from components.metrics.used import usage
 from local.loopback import local_client
 
 REST, GRPC = "envoy/rest", "envoy/grpc"
@@ -49,8 +51,23 @@ class PrometheusMetrics:
         Raises:
             Unreachable: Prometheus did not answer.
         """
-        try:
-            with self._client() as client:
-                return sample(client, QUERIES, endpoint, versions, max_age)
-        except Unreachable as error:
-            raise Unreachable(f"{error}: run 'sluice up'") from error
+        with _told(), self._client() as client:
+            return sample(client, QUERIES, endpoint, versions, max_age)
+
+    def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
+        """What each arm was asked and used in that time; as far back as Prometheus remembers.
+
+        Raises:
+            Unreachable: Prometheus did not answer.
+        """
+        with _told(), self._client() as client:
+            return usage(client, QUERIES, endpoint, versions, (start, end))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say how a Prometheus is brought back."""
+    try:
+        yield
+    except Unreachable as error:
+        raise Unreachable(f"{error}: run 'sluice up'") from error

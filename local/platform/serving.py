@@ -12,7 +12,7 @@ from components import bundle
 from components.arms import version_of
 from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
-from components.platform import Files, Readiness, Room, StoredVersion
+from components.platform import Files, Readiness, Room, Span, StoredVersion
 from components.predictor.arguments import arguments
 from components.predictor.scheduling.cores import available_cores
 from local import predictors, room
@@ -20,6 +20,7 @@ from local.files import last_lines, locked, read_json, replace_json
 from local.gateway import admin, discovery
 from local.home import Home
 from local.platform import lost
+from local.platform.provisioned import Provisioned
 from local.predictors import Backend, program_name
 from local.servers import ports, prometheus_server, supervision
 from local.servers.program import Program
@@ -71,6 +72,8 @@ class _Kept:
     """It is being deleted: no request may be sent there."""
     cpu: str = Resources().cpu
     """What its endpoint's file says that it may use: `room` counts it."""
+    price: str = ""
+    """What its endpoint's file says that it costs."""
 
     @property
     def name(self) -> str:
@@ -85,10 +88,12 @@ class LocalServing:
         home: the platform's folder.
         files: where versions' verified files come from. A copy of each that has a predictor is
             kept below ``home.bundles``, by its digest.
+        provisioned: where it is written when predictors were there.
     """
 
     home: Home
     files: Files
+    provisioned: Provisioned
 
     def _file(self, endpoint: str, version: str) -> Path:
         return self.home.serving / f"{program_name(endpoint, version)}.json"
@@ -127,6 +132,7 @@ class LocalServing:
         supervision.write_program(self.home, program(endpoint, kept.backend, folder))
         supervision.update(self.home)
         supervision.start_stopped(self.home, kept.name)
+        self.provisioned.began(endpoint.name, name, kept.price, kept.created)
         if before:
             self._forget_copy(before.stored)
         self._write_targets()
@@ -161,6 +167,7 @@ class LocalServing:
             created=time.time(),
             log_from=log.stat().st_size if log.exists() else 0,
             cpu=endpoint.serving.resources.cpu,
+            price=endpoint.serving.price or "",
         )
 
     def _share(self, backend: Backend) -> int:
@@ -272,6 +279,7 @@ class LocalServing:
         supervision.remove_program(self.home, kept.name)
         supervision.update(self.home)
         self._file(endpoint, version).unlink(missing_ok=True)
+        self.provisioned.ended(endpoint, version)
         self._forget_copy(kept.stored)
 
     def _leave_route(self, backend: Backend) -> None:
@@ -306,6 +314,14 @@ class LocalServing:
         if kept is None:
             raise PlatformError(f"{endpoint} version {version} is not served: release it first")
         return f"http://127.0.0.1:{kept.backend.http_port}"
+
+    def note(self) -> None:
+        """Write down which predictors are there."""
+        self.provisioned.note()
+
+    def spans(self, endpoint: str = "") -> list[Span]:
+        """When predictors were there, oldest first; those of one endpoint if it is given."""
+        return self.provisioned.read(endpoint)
 
 
 def _state(kept: _Kept, process: supervision.Process, unwell: str) -> Readiness:

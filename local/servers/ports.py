@@ -15,6 +15,7 @@ CANDIDATES = range(15000, 32000)
 """Below the kernel's range for outgoing connections, which would take a kept port by chance."""
 
 NAMES = (
+    "alertmanager",
     "exporter",
     "gateway",
     "gateway_stats",
@@ -62,10 +63,10 @@ def kept(home: Home) -> dict[str, int]:
     return dict(read_json(home.path / "ports.json") or {})
 
 
-def keep(home: Home) -> dict[str, int]:
-    """The ports of this platform, chosen now where they were not yet."""
+def keep(home: Home, more: Iterable[str] = ()) -> dict[str, int]:
+    """The ports of this platform, and of ``more`` servers, chosen now where they were not yet."""
     ports = kept(home)
-    missing = [name for name in NAMES if name not in ports]
+    missing = [name for name in (*NAMES, *more) if name not in ports]
     if missing:
         ports |= dict(zip(missing, choose(len(missing), ports.values()), strict=True))
         replace_json(home.path / "ports.json", ports)

@@ -26,6 +26,8 @@ _ONLY_THE_TARGETS = {
 """A predictor says of itself what its target says, but for a baseline's: it is a version to users,
 and an arm of its own here."""
 
+SCRAPE_INTERVAL = "1s"
+
 TOOLS = REPOSITORY / ".tools" / "prometheus"
 
 
@@ -75,8 +77,17 @@ def _static(port: int) -> dict[str, Any]:
 def prepare(home: Home, ports: dict[str, int]) -> bool:
     """Write the configuration; whether it changed, so that a server that runs is to start again."""
     config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "5s"},
-        "rule_files": [str(rules.FILE)],
+        "global": {
+            "scrape_interval": SCRAPE_INTERVAL,
+            "scrape_timeout": "900ms",
+            "evaluation_interval": "5s",
+        },
+        "rule_files": [str(rules.FILE), f"{home.rules}/*.yaml"],
+        "alerting": {
+            "alertmanagers": [
+                {"static_configs": [{"targets": [f"127.0.0.1:{ports['alertmanager']}"]}]}
+            ]
+        },
         "scrape_configs": [
             {
                 "job_name": "gateway",
@@ -118,6 +129,8 @@ def server(home: Home, ports: dict[str, int]) -> Server:
             "--storage.tsdb.retention.time=15d",
             "--storage.tsdb.retention.size=2GB",
             f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+            # Else the host's name is in every alert.
+            f"--web.external-url={url(ports)}",
             "--log.level=warn",
         ),
     )

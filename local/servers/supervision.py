@@ -226,6 +226,15 @@ def stop(home: Home, name: str) -> None:
     _call(home, "stopProcess", name)
 
 
+def signal(home: Home, name: str, number: str) -> None:
+    """Send a signal (``HUP``) to one program that runs.
+
+    Raises:
+        PlatformError: it does not run.
+    """
+    _call(home, "signalProcess", name, number)
+
+
 def processes(home: Home) -> list[Process]:
     """Every program and its state.
 

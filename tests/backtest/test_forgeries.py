@@ -27,6 +27,7 @@ UNCHECKED: Mapping[str, str] = {
     r"release\.release_id": "a file has no name to hold it against; see below",
     r"release\.run_id": "the anchor says it",
     r"release\.settings\.(serving|gateway|evaluation\.dataset\.target).*": "nothing follows of it",
+    r"release\.settings\.slo.*": "nothing follows of it",
     r"release\.settings\.release\.lease": "nothing follows of it",
     r"release\.settings\.release\.judge\.(max_extension|min_requests)": "it decided nothing here",
     r"release\.settings\.release\.baseline": "it may not be had for many reasons",

@@ -124,3 +124,28 @@ def test_what_no_version_counted_is_told_by_its_cause(metrics: Metrics, routed: 
 def test_a_metrics_server_that_does_not_answer_is_unreachable(rig: Rig, routed: Endpoint) -> None:
     with pytest.raises(Unreachable):
         rig.metrics_away().sample(routed.name, ["1"], MAX_AGE_S)
+
+
+def test_the_usage_of_a_time_is_what_was_asked_in_it(rig: Rig, routed: Endpoint) -> None:
+    settled(rig, routed, "1")
+    clock = rig.platform.clock
+    start = clock.time()
+    clock.sleep(0.1)
+    for _ in range(20):
+        assert rig.ask(routed.name).status == 200
+
+    def used() -> dict[str, float]:
+        found = rig.platform.metrics.usage(routed.name, ["1", "2"], start, clock.time())
+        assert set(found.arms) == {"1", "2"}
+        return {version: usage.served for version, usage in found.arms.items()}
+
+    rig.wait(lambda: used() == {"1": 20, "2": 0}, "the usage", 30)
+    settled(rig, routed, "1")
+    later = clock.time()
+    clock.sleep(2)
+    assert rig.platform.metrics.usage(routed.name, ["1"], later, clock.time()).arms["1"].served == 0
+
+
+def test_the_usage_cannot_be_had_of_a_server_that_is_away(rig: Rig) -> None:
+    with pytest.raises(Unreachable):
+        rig.metrics_away().usage("any", ["1"], 0.0, 60.0)

@@ -138,3 +138,48 @@ def test_names_are_told_apart(rig: Rig, serving: Serving) -> None:
         for endpoint, version in served:
             serving.delete(endpoint.name, version)
     assert [serving.versions(endpoint.name) for endpoint, _ in served] == [[], [], [], []]
+
+
+def test_when_predictors_were_there_is_known_after_they_are_gone(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    clock = rig.platform.clock
+    assert serving.spans(fresh.name) == []
+    before = clock.time()
+    serving.create(fresh, rig.stored(fresh, "1"))
+    priced = fresh.model_copy(
+        update={"serving": fresh.serving.model_copy(update={"price": "local/machine"})}
+    )
+    serving.create(priced, rig.stored(fresh, "2"))
+    serving.create(priced, rig.stored(fresh, "2"))
+    serving.note()
+    found = {span.version: span for span in serving.spans(fresh.name)}
+    assert [(v, s.price, s.end) for v, s in found.items()] == [
+        ("1", "", None),
+        ("2", "local/machine", None),
+    ]
+    assert all(before - 0.01 <= span.start <= clock.time() for span in found.values())
+    rig.wait_ready(fresh.name, "1")
+    serving.delete(fresh.name, "1")
+    serving.delete(fresh.name, "1")
+    serving.create(priced, rig.stored(fresh, "1"))
+    serving.note()
+    spans = [span for span in serving.spans() if span.endpoint == fresh.name]
+    assert [(s.version, s.price, s.end is None) for s in spans] == [
+        ("1", "", False),
+        ("2", "local/machine", True),
+        ("1", "local/machine", True),
+    ]
+    assert spans[0].end is not None
+    assert before <= spans[0].end <= spans[2].start + 0.01
+
+
+def test_a_predictor_that_costs_something_else_has_a_new_span(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    for price in (None, "local/machine"):
+        settings = fresh.serving.model_copy(update={"price": price})
+        serving.create(fresh.model_copy(update={"serving": settings}), rig.stored(fresh, "1"))
+    first, second = serving.spans(fresh.name)
+    assert (first.price, second.price, second.end) == ("", "local/machine", None)
+    assert first.end == pytest.approx(second.start, abs=0.002)

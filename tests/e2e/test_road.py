@@ -2,21 +2,31 @@
 
 import json
 import math
+import time
+from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from components import record
+from components.arms import version_of
+from components.cost.statement import Statement, make
 from components.evaluation import EvaluationResult
 from components.load.sender import Outcome
 from components.platform import Platform
 from components.record import Line, WeightsSet
 from components.registry import Registry
 from components.release.state import ReleaseState, fold
+from local.home import find_home
+from local.servers import supervision
+from tests.support.bills import priced
+from tests.support.boards import faults, looks, unknown
 from tests.support.present import present
 from tests.support.releases import Users, first_release, newest, released_file, sluice, users
+from tests.support.waiting import wait_until
 
 # The story is told once, by the first test that asks.
 pytestmark = [pytest.mark.undisturbed, pytest.mark.timeout(1200)]
@@ -66,6 +76,42 @@ def story(
             codes[version] = done.returncode
             records[version] = newest(prepared, "road").lines()
     return Story(endpoint, codes, records, asked)
+
+
+def test_every_board_shows_the_releases(story: Story, prepared: Platform) -> None:
+    """After a first, a promoted and two failed ones, while the last five minutes have requests."""
+    began = story.records["2"][0].at
+    assert faults(prepared, "road", began) == []
+    assert unknown(prepared) == set()
+    shown = dict(looks(prepared, "road", began))
+    began_at = [at for at, text, _ in shown["release"].marks if "began" in text]
+    for version in ("2", "3", "4"):
+        assert any(abs(at - story.records[version][0].at) < 1 for at in began_at)
+    ended = {text for _, text, _ in shown["release"].marks if "began" not in text}
+    assert ended == {"road: promoted", "road: rolled_back"}
+
+
+def test_a_board_is_written_as_a_page_and_as_data(story: Story, tmp_path: Path) -> None:
+    page, of = tmp_path / "release.html", ("dashboard", "release", "--var", "endpoint=road")
+    done = sluice(*of, "--from", "1h", "--out", str(page))
+    assert (done.returncode, done.stdout) == (0, f"{page}\n"), done.stderr
+    assert "road: rolled_back" in page.read_text()
+    found = json.loads(sluice(*of, "--json").stdout)
+    assert found["variables"]["endpoint"] == ["road"]
+    assert any(panel["series"] for panel in found["panels"])
+
+
+def test_every_board_shows_users_again_after_a_restart(
+    story: Story, prepared: Platform, tmp_path: Path
+) -> None:
+    home = find_home()
+    for name in ("gateway", "prometheus"):
+        supervision.stop(home, name)
+        supervision.start_stopped(home, name)
+    wait_until(lambda: sluice("status").returncode == 0, 60, "the gateway and Prometheus")
+    began = time.time()
+    with users(story.endpoint, tmp_path / "users.jsonl", 20):
+        wait_until(lambda: faults(prepared, "road", began) == [], 30, "every board")
 
 
 def test_the_first_version_is_released_without_a_champion(story: Story) -> None:
@@ -169,3 +215,33 @@ def test_a_version_that_was_rolled_back_may_be_tried_again_and_says_so(
     state = newest(prepared, "road").state()
     assert (done.returncode, state.kind, state.outcome) == (3, "re-release", "rolled_back")
     assert "accuracy" in state.reason
+
+
+def test_the_bill_adds_up_and_serves_what_the_users_own_logs_say(
+    story: Story, prepared: Platform
+) -> None:
+    start = story.records["1"][0].at
+    seen = [row for users_ in story.users.values() for row in users_.answers()]
+    answered = Counter(str(row.version) for row in seen if row.status == 200)
+
+    def billed() -> Statement:
+        now = prepared.clock.time()
+        return make(prepared, priced(retrieved=datetime.now(UTC).date()), (start, now), "road")
+
+    def served() -> Counter[str]:
+        found: Counter[str] = Counter()
+        for line in billed().total.lines:
+            found[version_of(line.version)] += round(line.usage.served)
+        return +found
+
+    wait_until(lambda: served() == answered, 10, f"{answered}, the last scrape")
+    bill = billed()
+    spans = prepared.serving.spans("road")
+    seconds = sum((span.end or bill.end) - max(span.start, start) for span in spans)
+    assert {version_of(span.version) for span in spans} == {"1", "2", "3", "4"}
+    assert bill.total.seconds == pytest.approx(seconds, rel=1e-3)
+    assert sum(line.amount for line in bill.total.lines) == bill.total.amount > 0
+    used = bill.total.usage
+    assert used.rows is not None
+    assert used.rows >= used.served
+    assert 0 < present(used.cpu_s) < 2 * seconds

@@ -51,6 +51,8 @@ def test_what_is_recorded_can_be_read_again() -> None:
         ("[10, 50, 100]", "[10, 50]", "e.yaml:9: release.steps: steps must rise"),
         ("[10, 50, 100]", "[]", "e.yaml:9: release.steps: steps must rise"),
         ("poll: 15s", "poll: 2m", "lease must be at least three polls long"),
+        ("name: banking77", "slo: {availability: 0.9}\nname: banking77", "e.yaml:1: slo.availab"),
+        ("name: banking77", "slo: {uptime: 0.99}\nname: banking77", "e.yaml:1: slo.uptime: unk"),
         ("0.85", "lots", "e.yaml:5: evaluation.accuracy.min: Input should be a valid number"),
         ("0.85", "1.85", "e.yaml:5: evaluation.accuracy.min: Input should be less than or equal"),
         ("text-classifier", "pytorch", "e.yaml:7: serving.runtime: Input should be"),
@@ -132,6 +134,29 @@ def test_a_p95_ratio_that_the_gateways_edges_cannot_decide_is_refused(ratio: str
     # A record may hold it, and the plain rule compares p95s themselves.
     plain = text.replace("{p95_ratio", "{method: threshold, p95_ratio")
     endpoint.refuse_undecidable(endpoint.parse(plain, "e.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [
+        ("210", "210 is no edge of the gateway's histogram, so nobody counts it: write 200 or 230"),
+        ("0.2", "0.2 is no edge of the gateway's histogram, so nobody counts it: write 0.25"),
+        ("50000", "50000 is no edge .* write 40000"),
+    ],
+)
+def test_a_promised_latency_that_is_no_edge_is_refused_with_the_nearest_ones(
+    ms: str, said: str
+) -> None:
+    found = endpoint.parse(f"{GOOD}slo: {{latency: {{ms: {ms}}}}}\n", "e.yaml")
+    with pytest.raises(InputError, match=rf"banking77: slo\.latency\.ms: {said}$"):
+        endpoint.refuse_unmeasurable(found)
+
+
+def test_what_is_promised_by_default_can_be_measured() -> None:
+    found = endpoint.parse(GOOD, "e.yaml")
+    assert found.slo.availability == 0.99
+    assert (found.slo.latency.objective, found.slo.latency.ms) == (0.95, 200)
+    endpoint.refuse_unmeasurable(found)
 
 
 LARGE = 10**30

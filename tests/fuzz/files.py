@@ -19,7 +19,7 @@ import yaml
 from rich.console import Console
 
 from components import endpoint as endpoints
-from components import record
+from components import notify, record
 from components.backtest.polls import preflight_of, read_polls, versions
 from components.backtest.replay import replay
 from components.endpoint import Endpoint
@@ -102,6 +102,7 @@ def _use_endpoint(path: Path, draw: Random) -> str:
     found = endpoints.load(path)
     if draw.random() < SOME:
         endpoints.refuse_undecidable(found)
+        endpoints.refuse_unmeasurable(found)
     assert Endpoint.model_validate(found.model_dump(mode="json")) == found
     return f"read: {found.release.policy().method}"
 
@@ -221,8 +222,24 @@ def _drawn(lines: list[record.Line]) -> None:
         page.render(timeline, "the record")
 
 
+def _receivers() -> list[dict[str, Any]]:
+    mailbox = {"to": "a@b.c", "from": "s@b.c", "smarthost": "smtp.b.c:587", "tls": False}
+    return [
+        {"page": [{"webhook": {"url": "https://a/b?c=d", "token_file": __file__}}]},
+        {"ticket": [{"slack": {"url_file": __file__}}, {"email": mailbox}], "event": []},
+        {"quiet": {"from": "20:00", "to": "07:00"}},
+    ]
+
+
+def _use_receivers(path: Path, _: Random) -> str:
+    found = notify.load(path)[0]
+    json.dumps(notify.config(found))
+    return f"read: {len(found.page + found.ticket)}"
+
+
 TARGETS = (
     Target("endpoint", _read(_endpoints, _endpoint_file, _use_endpoint)),
     Target("record", _read(_records, _record_file, _use_record)),
+    Target("receivers", _read(_receivers, _endpoint_file, _use_receivers)),
     Target("polls", _read(_polls, _polls_file, _use_polls)),
 )

@@ -11,6 +11,7 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -18,14 +19,15 @@ import psutil
 import pytest
 
 from components.platform import Lease
-from local import credentials
+from local import credentials, predictors
+from local.files import replace_json
 from local.home import LONGEST_SOCKET_PATH, Home
 from local.platform.connect import connect
 from local.servers import mlflow_server, ports, prometheus_server, supervision
 from tests.support.stands import stand, upstreams
 from tests.support.waiting import wait_until
 
-SERVERS = ("postgres", "s3", "mlflow", "gateway", "exporter", "prometheus")
+SERVERS = ("postgres", "s3", "mlflow", "gateway", "exporter", "prometheus", "alertmanager")
 Sluice = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -153,6 +155,38 @@ def test_nothing_is_lost_when_every_process_is_killed_at_once(up: Home, sluice: 
         client.get(f"{models}/get", params={"name": "kept"}).raise_for_status()
         assert client.get(artifact).content == b"kept"
         assert scraped() >= before
+
+
+def test_predictors_are_billed_until_a_crash_or_down_and_again_from_up_on(
+    up: Home, sluice: Sluice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_HOME", str(up.path))
+    file = up.serving / "billed-v1.json"
+    backend = predictors.Backend("billed", "1", *ports.choose(2))
+    replace_json(file, {"backend": asdict(backend), "price": "local/machine"})
+    try:
+        connect().serving.note()
+        (first,) = connect().serving.spans("billed")
+        assert (first.version, first.price, first.end) == ("1", "local/machine", None)
+        crashed = time.time()
+        for process in supervision.survivors(up):
+            process.kill()
+        wait_until(lambda: supervision.survivors(up) == [])
+        assert sluice("up").returncode == 0
+        first, second = connect().serving.spans("billed")
+        assert first.end is not None
+        assert first.start <= first.end <= crashed <= second.start
+        assert second.end is None
+        down = time.time()
+        assert sluice("down").returncode == 0
+        stopped = time.time()
+        assert sluice("up").returncode == 0
+        _, second, third = connect().serving.spans("billed")
+        assert second.end is not None
+        assert down <= second.end <= stopped <= third.start
+        assert third.end is None
+    finally:
+        file.unlink()
 
 
 def test_up_refuses_a_disk_that_is_nearly_full(sluice: Sluice) -> None:

@@ -1,9 +1,14 @@
-"""Records in an object store, where a process was cut off half way."""
+"""Records in an object store, where a process was cut off half way; and moments."""
+
+from collections.abc import Callable
 
 import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from components.errors import PlatformError, Unreachable
+from components.platform import Moment
+from components.platform.memory import World
 from components.platform.objects import ObjectRecords
 
 LINES = [b"0\n", b"1\n", b"2\n"]
@@ -72,3 +77,42 @@ def test_a_late_writer_leaves_nothing_behind_the_joined_lines(
     records.close("r")
     assert not records.append("r", 1, b"another\n")
     assert keys(store) == ["records/r/joined"]
+
+
+def moment(name: str) -> Moment:
+    return Moment({"alertname": "ReleaseEnded", "release": name}, {"summary": "it ended"}, 1.5)
+
+
+def raises(error: Exception) -> Callable[[Moment], None]:
+    def messenger(_: Moment) -> None:
+        raise error
+
+    return messenger
+
+
+def test_moments_are_kept_until_somebody_takes_them() -> None:
+    world = World()
+    moments = world.platform.moments
+    for name in ("a", "b/../c"):
+        moments.keep(name, moment(name))
+    world.messenger = raises(Unreachable("nobody is there"))
+    with pytest.raises(Unreachable, match="nobody is there"):
+        moments.tell()
+    assert moments.kept() == ["a", "b/../c"]
+    world.messenger = world.told.append
+    assert moments.tell() == []
+    assert world.told == [moment("a"), moment("b/../c")]
+    assert moments.kept() == []
+
+
+def test_a_moment_that_will_never_be_taken_goes_and_does_not_stop_the_others() -> None:
+    world = World()
+    moments = world.platform.moments
+    obstore.put(world.store, "moments/a", b"{")
+    moments.keep("b", moment("b"))
+    assert [said.partition(": ")[::2][0] for said in moments.tell()] == ["a"]
+    assert world.told == [moment("b")]
+    moments.keep("c", moment("c"))
+    world.messenger = raises(PlatformError("it refuses these labels"))
+    assert moments.tell() == ["c: nobody is told: it refuses these labels"]
+    assert moments.kept() == []

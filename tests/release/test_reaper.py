@@ -7,6 +7,7 @@ import pytest
 from components.errors import InputError, LeaseHeld, Unreachable
 from components.platform import Lease
 from components.platform.memory import Killed
+from components.platform.spans import ObjectSpans
 from components.record import Noted, of, parse
 from components.release import deploying, evaluating, opening, operating, shifting
 from components.release.reaper import GRACE_S, Reaper
@@ -284,3 +285,78 @@ def test_a_process_that_was_reaped_stops_when_it_wakes(dead: Scene) -> None:
     assert dead.finalize("r").outcome == "error"
     assert dead.one_version("r") == "error"
     assert MODEL in dead.world.registry.models
+
+
+def outcomes(found: Scene) -> list[str]:
+    return [moment.labels["outcome"] for moment in found.world.told]
+
+
+@pytest.mark.parametrize(("error_rate", "outcome"), [(0.0, "promoted"), (0.5, "rolled_back")])
+def test_people_are_told_of_each_end_once(error_rate: float, outcome: str) -> None:
+    found = quick()
+    found.world.behave("2", error_rate=error_rate)
+    assert found.walk("2", "r").outcome == outcome
+    reaper = Reaper(found.world.platform)
+    assert (reaper.run(), reaper.run()) == ([], [])
+    assert outcomes(found) == [outcome]
+
+
+def test_people_are_told_of_a_release_that_the_reaper_ended(dead: Scene) -> None:
+    watching(dead).run()
+    assert outcomes(dead) == ["error"]
+
+
+def test_who_tells_people_may_be_away_for_as_long_as_it_likes() -> None:
+    found = quick()
+    found.world.faults.fail("moments.tell")
+    began = found.world.clock.monotonic()
+    assert found.walk("2", "r").outcome == "promoted"
+    lasted = found.world.clock.monotonic() - began
+    assert found.one_version("r") == "promoted"
+    reaper = Reaper(found.world.platform)
+    assert reaper.run() == ["people are not told yet: moments.tell: no answer"]
+    assert outcomes(found) == []
+    found.world.faults.clear()
+    assert reaper.run() == []
+    assert outcomes(found) == ["promoted"]
+    undisturbed = quick()
+    began = undisturbed.world.clock.monotonic()
+    undisturbed.walk("2", "r")
+    assert lasted == undisturbed.world.clock.monotonic() - began
+
+
+def test_what_could_not_be_kept_is_kept_by_the_reaper() -> None:
+    found = quick()
+    found.world.faults.fail("moments.keep", times=2)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert "r" in found.world.platform.records.pending()
+    reaper = Reaper(found.world.platform)
+    assert reaper.run() == ["r: record not copied: moments.keep: no answer"]
+    assert reaper.run() == ["r: record copied to MLflow"]
+    assert outcomes(found) == ["promoted"]
+    assert found.one_version("r") == "promoted"
+
+
+def test_a_reaper_writes_down_each_minute_which_predictors_are_there() -> None:
+    found = quick()
+    world = found.world
+    noted = "serving.note"
+    found.reap(for_s=130.0)
+    assert world.faults.calls.count(noted) == 3
+    # After a crash of everything it is known until when they were there.
+    seen = world.clock.time() - 10.0
+    ObjectSpans(world.store).interrupted()
+    (span,) = world.platform.serving.spans(NAME)
+    assert span.end == pytest.approx(seen, abs=5.0)
+
+
+def test_a_store_that_takes_no_note_keeps_the_reaper_from_nothing(dead: Scene) -> None:
+    reaper = watching(dead)
+    dead.world.faults.fail("serving.note")
+    said = reaper.run()
+    assert "which predictors are there was not written down: serving.note: no answer" in said
+    assert dead.state("r").outcome == "error"
+    dead.world.faults.clear()
+    before = dead.world.faults.calls.count("serving.note")
+    reaper.run()
+    assert dead.world.faults.calls.count("serving.note") == before + 1

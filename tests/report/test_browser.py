@@ -12,24 +12,11 @@ from PIL import Image
 from components import record
 from components.report.page import render
 from components.report.timeline import timeline_of
+from tests.support.browser import open_page
 
 Records = Callable[[str], Path]
 
-GET_CHROMIUM = Path(__file__).parent.parent / "get_chromium.sh"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars"
-    " --disable-background-networking --disable-component-update --disable-sync"
-    " --enable-logging=stderr --host-resolver-rules=MAP~*~~NOTFOUND"
-)
 CANDIDATE, CHAMPION = (0xD5, 0x5E, 0x00), (0x00, 0x72, 0xB2)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    found = subprocess.run(["/bin/sh", GET_CHROMIUM], capture_output=True, text=True, check=False)
-    if found.returncode != 0:
-        pytest.skip(found.stderr.splitlines()[-1])
-    return found.stdout.split()[0]
 
 
 @pytest.fixture
@@ -40,11 +27,7 @@ def browse(
     path.write_text(render(timeline_of(record.read(records("slow"))), str(path)), encoding="utf-8")
 
     def opened(*flags: str) -> subprocess.CompletedProcess[str]:
-        profile = f"--user-data-dir={tmp_path / 'profile'}"
-        command = [chromium, *(flag.replace("~", " ") for flag in FLAGS.split()), profile, *flags]
-        return subprocess.run(
-            [*command, path.as_uri()], capture_output=True, text=True, check=True, timeout=120
-        )
+        return open_page(chromium, path, *flags)
 
     return opened
 

@@ -16,6 +16,7 @@ from components.platform import Platform, connect
 from components.record import Line, Record
 from components.registry import Registry
 from components.release.state import ReleaseState, fold
+from tests.support.bills import MACHINE
 from tests.support.endpoints import endpoint_file
 from tests.support.waiting import wait_until
 
@@ -71,6 +72,7 @@ def released_file(folder: Path, name: str, **release: Any) -> Path:
             # Version 4 takes shorter texts than the others: what that costs, users show.
             "allow_narrower_inputs": True,
         },
+        serving={"price": MACHINE},
         release={"poll": "1s", "lease": "15s", **release},
     )
 

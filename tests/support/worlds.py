@@ -19,7 +19,7 @@ from components.errors import SluiceError
 from components.evaluation import EvaluationResult
 from components.evaluation.result import Scores, assess
 from components.judge import Sample
-from components.metrics import Reading
+from components.metrics import Metered, Reading
 from components.platform import Lease, Metrics, RouteLimits, Traffic, Weights
 from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
@@ -69,6 +69,7 @@ class Recounted:
 
     metrics: Metrics
     counted: Callable[[str, Sample], Sample | None]
+    url: str = ""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         """What ``counted`` makes of each source's counters."""
@@ -80,6 +81,10 @@ class Recounted:
             for version, sources in read.versions.items()
         }
         return Reading(changed, read.unattributed)
+
+    def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
+        """See `components.platform.Metrics`."""
+        return self.metrics.usage(endpoint, versions, start, end)
 
 
 @dataclass(frozen=True)
@@ -286,10 +291,11 @@ class Scene:
         return present(state.outcome)
 
 
-def begin(proxies: Sequence[str] = ("gateway",), **release: Any) -> Scene:
+def begin(proxies: Sequence[str] = ("gateway",), price: str | None = None, **release: Any) -> Scene:
     """An endpoint that nobody serves yet; version 1 of its model waits."""
     world = World(proxies)
-    settings = endpoint_settings(NAME, model=MODEL, release=PATIENT | release)
+    serving = {"price": price} if price else {}
+    settings = endpoint_settings(NAME, model=MODEL, serving=serving, release=PATIENT | release)
     text, endpoint = _applied(json.dumps(settings))
     obstore.put(world.store, f"endpoints/{NAME}.yaml", text.encode())
     world.register(MODEL)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from components.endpoint import Endpoint
 from components.errors import PlatformError
-from components.platform.contract import Readiness, Room, StoredVersion
+from components.platform.contract import Readiness, Room, Span, StoredVersion
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
+from components.platform.spans import ObjectSpans
 from components.platform.waiting import wait_for
 
 DRAIN_S = 60.0
@@ -44,15 +45,23 @@ class MemoryServing:
         clock: by which they start.
         proxies: who sends users there.
         settle: called before a predictor begins or ceases to answer.
+        spans: where it is written when they were there.
     """
 
-    def __init__(self, clock: ManualClock, proxies: Proxies, settle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: ManualClock,
+        proxies: Proxies,
+        settle: Callable[[], None],
+        spans: ObjectSpans,
+    ) -> None:
         self.starts: dict[str, Start] = {}
         """By arm; what is not named is ready at once."""
         self.has_room = Room(False, "a memory platform has room where a test says so")
         self._clock = clock
         self._proxies = proxies
         self._settle = settle
+        self._spans = spans
         self._predictors: dict[tuple[str, str], Predictor] = {}
 
     def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
@@ -66,13 +75,16 @@ class MemoryServing:
         key = (endpoint.name, name or stored.version)
         old = self._predictors.get(key)
         whole = old and old.readiness.state != "failed" and old.readiness != LOST
+        price = endpoint.serving.price or ""
         if old and old.stored == stored and whole:
             old.endpoint = endpoint
+            self._spans.begin(key, price, self._clock.time())
             return
         if old and old.stored.identity != stored.identity and self._share(*key):
             raise PlatformError(f"{key[0]} version {key[1]} serves users from other files")
         self._settle()
         new = self._predictors[key] = Predictor(endpoint, stored)
+        self._spans.begin(key, price, self._clock.time())
         start = self.starts.get(key[1], Start())
 
         def started() -> None:
@@ -117,6 +129,18 @@ class MemoryServing:
         )
         self._settle()
         del self._predictors[endpoint, version]
+        self._spans.end((endpoint, version), self._clock.time())
+
+    def note(self) -> None:
+        """Write down which predictors are there."""
+        present = [
+            (key, found.endpoint.serving.price or "") for key, found in self._predictors.items()
+        ]
+        self._spans.note(present, self._clock.time())
+
+    def spans(self, endpoint: str = "") -> list[Span]:
+        """When predictors were there, oldest first."""
+        return self._spans.read(self._predictors, endpoint)
 
     def _share(self, endpoint: str, version: str) -> int:
         return self._proxies.asked(endpoint).get(version, 0)

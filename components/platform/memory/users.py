@@ -16,7 +16,8 @@ import numpy.typing as npt
 from components.arms import version_of
 from components.gateway import EDGES_US, PER_MS, milliseconds
 from components.judge import Sample
-from components.metrics import Reading
+from components.metrics import Metered, Reading, Usage
+from components.metrics.usage import Grown, Read, added_up, grown
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
 
@@ -106,13 +107,19 @@ class Counter:
         """Failed requests."""
         return min(_whole(self.failed), self.answered) + _whole(self.unanswered)
 
+    @property
+    def counts(self) -> tuple[float, float, float]:
+        """Requests, those of them that failed, and the refused ones, as they are read."""
+        refused = float(_whole(self.refused))
+        return _whole(self.asked) - refused, float(self.errors), refused
+
     def sample(self) -> Sample:
         """The counters as they are read."""
         counts = self.slots.cumsum().astype(float).tolist()
-        refused = float(_whole(self.refused))
+        requests, errors, refused = self.counts
         return Sample(
-            _whole(self.asked) - refused,
-            float(self.errors),
+            requests,
+            errors,
             dict(zip(EDGE_NAMES, counts, strict=True)),
             refused=refused,
             unanswered=float(_whole(self.unanswered)),
@@ -144,6 +151,8 @@ class Users:
         """By endpoint and version, then by source."""
         self.unattributed: dict[str, dict[str, float]] = {}
         """By endpoint, then by cause."""
+        self.scraped: dict[tuple[str, str, str], list[tuple[float, Read]]] = {}
+        """Earlier readings by endpoint, arm and source, each with its time; see `scrape`."""
         self._clock = clock
         self._proxies = proxies
         self._ready = ready
@@ -166,6 +175,7 @@ class Users:
                     if due := requests * share / 100:
                         source = f"{proxy}/{protocol}"
                         self.count(endpoint, arm, source, due, whole * share / 100)
+        self.scrape()
 
     def count(
         self, endpoint: str, arm: str, source: str, requests: float, per_second: float = 0.0
@@ -185,11 +195,20 @@ class Users:
     def restart(self, proxy: str) -> None:
         """Let the counters of a proxy begin at zero again."""
         self.settle()
+        self.scrape()
         self._began[proxy] = self._clock.time()
         for sources in self.counters.values():
             for source in sources:
                 if source.startswith(f"{proxy}/"):
                     sources[source] = self._counter(source)
+
+    def scrape(self) -> None:
+        """Keep what every source has counted by now."""
+        for key, sources in self.counters.items():
+            for source, counter in sources.items():
+                read = Read(counter.counts, counter.born)
+                readings = self.scraped.setdefault((*key, source), [])
+                readings.append((self._clock.time(), read))
 
     def _counter(self, source: str) -> Counter:
         return Counter(self._began.get(source.partition("/")[0]))
@@ -204,6 +223,8 @@ class Users:
 
 class MemoryMetrics:
     """The counters as a metrics server has them, some of them old."""
+
+    url = ""
 
     def __init__(self, clock: ManualClock, users: Users) -> None:
         self._clock = clock
@@ -228,6 +249,19 @@ class MemoryMetrics:
             found[source] = None if old else kept
         return found
 
+    def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
+        """What each arm was asked; no predictor counts rows and seconds here."""
+        self._users.settle()
+        self._users.scrape()
+        arms: dict[str, list[Grown]] = {version: [] for version in versions}
+        for (name, arm, _), readings in self._users.scraped.items():
+            if name == endpoint and arm in arms:
+                before = [read for at, read in readings if at <= start]
+                base = before[-1] if before else Read((0.0, 0.0, 0.0), readings[0][1].born)
+                within = (read for at, read in readings if start < at <= end)
+                arms[arm].append(grown(base, within, start))
+        return Metered({arm: _usage(added_up(parts, 3)) for arm, parts in arms.items()})
+
     def lose(self, proxy: str, for_s: float | None) -> None:
         """Read no counters of a proxy for so many seconds; what was read last gets old."""
         self._users.settle()
@@ -239,3 +273,8 @@ class MemoryMetrics:
     def find(self, proxy: str) -> None:
         """Read the proxy's counters again."""
         self._unread.pop(proxy, None)
+
+
+def _usage(grown: Grown) -> Usage:
+    requests, failed, refused = grown.counts
+    return Usage(requests, failed, refused, restarts=grown.restarts, unsure=grown.unsure)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from components.platform.memory.registry import MemoryRegistry
 from components.platform.memory.serving import MemoryServing, Start
 from components.platform.memory.stores import MemoryGateway, MemoryLeases
 from components.platform.memory.users import Behaviour, MemoryMetrics, Users
-from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectRecords
+from components.platform.moments import Moment
+from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectMoments, ObjectRecords
+from components.platform.spans import ObjectSpans
 from components.registry.names import MANIFEST_TAG
 
 
@@ -50,9 +52,15 @@ class World:
         self.gateway = MemoryGateway()
         self.store = MemoryStore()
         self.proxies = Proxies(self.clock, proxies, self._settle)
-        self.serving = MemoryServing(self.clock, self.proxies, self._settle)
+        self.serving = MemoryServing(
+            self.clock, self.proxies, self._settle, ObjectSpans(self.store)
+        )
         self._users = Users(self.clock, self.proxies, self._ready)
         self._metrics = MemoryMetrics(self.clock, self._users)
+        self.told: list[Moment] = []
+        """What people were told of."""
+        self.messenger: Callable[[Moment], None] = self.told.append
+        """Who tells them."""
         self._asked = 0
         self._turns: dict[str, dict[str, int]] = defaultdict(dict)
         self._clients: dict[tuple[str, str, int], int] = defaultdict(int)
@@ -73,8 +81,12 @@ class World:
             endpoints=guard("endpoints", ObjectEndpoints(self.store)),
             gateway=guard("gateway", self.gateway),
             registry=guard("registry", self.registry),
+            moments=guard("moments", ObjectMoments(self.store, self._tell)),
             clock=self.clock,
         )
+
+    def _tell(self, moment: Moment) -> None:
+        self.messenger(moment)
 
     def _settle(self) -> None:
         self._users.settle()

@@ -1,0 +1,64 @@
+"""What is asked of any object store: one call each, with the library's errors turned into ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from components.errors import Unreachable
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turn the library's errors into ours.
+
+    A missing object stays a FileNotFoundError, which each caller reads in its own way.
+    """
+    try:
+        yield
+    except (AlreadyExistsError, FileNotFoundError):
+        raise
+    except (BaseError, OSError) as error:
+        said = " ".join(str(error).partition("\n\nDebug source")[0].split())
+        raise Unreachable(f"the object store did not take or give {what}: {said}") from error
+
+
+def fetch(store: "ObjectStore", path: str) -> bytes:
+    """The object at ``path``.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    with answering(path):
+        return bytes(obstore.get(store, path).bytes())
+
+
+def listing(store: "ObjectStore", prefix: str, offset: str | None = None) -> list[str]:
+    """The objects below a folder, sorted; only those that come after ``offset``."""
+    with answering(prefix):
+        pages = obstore.list(store, prefix, offset=offset)
+        return sorted(entry["path"] for page in pages for entry in page)
+
+
+def put(store: "ObjectStore", path: str, content: bytes) -> None:
+    """Write an object, replacing what was there."""
+    with answering(path):
+        obstore.put(store, path, content)
+
+
+def put_first(store: "ObjectStore", path: str, content: bytes) -> None:
+    """Write an object, unless there is one."""
+    with suppress(AlreadyExistsError), answering(path):
+        obstore.put(store, path, content, mode="create")
+
+
+def key_of(name: str) -> str:
+    """A name of any alphabet as one part of a key; the store refuses "." and ".."."""
+    quoted = quote(name, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")

@@ -1,0 +1,1 @@
+"""A board's queries asked of a Prometheus, as Grafana asks them."""
