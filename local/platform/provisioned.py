@@ -32,8 +32,7 @@ class Provisioned:
 
     def began(self, endpoint: str, version: str, price: str, at: float) -> None:
         """A predictor is there since ``at``, or still."""
-        with _later():
-            self._end_earlier_life()
+        with _later(), self._alone():
             self.spans.begin((endpoint, version), price, at)
 
     def ended(self, endpoint: str, version: str) -> None:
@@ -43,13 +42,13 @@ class Provisioned:
 
     def note(self) -> None:
         """Write down which predictors are there, as their files tell."""
-        self._end_earlier_life()
-        present = []
-        for backend, _ in predictors.known(self.home):
-            name = program_name(backend.endpoint, backend.version)
-            said = read_json(self.home.serving / f"{name}.json") or {}
-            present.append(((backend.endpoint, backend.version), str(said.get("price", ""))))
-        self.spans.note(present, time.time())
+        with self._alone():
+            present = []
+            for backend, _ in predictors.known(self.home):
+                name = program_name(backend.endpoint, backend.version)
+                said = read_json(self.home.serving / f"{name}.json") or {}
+                present.append(((backend.endpoint, backend.version), str(said.get("price", ""))))
+            self.spans.note(present, time.time())
 
     def read(self, endpoint: str = "") -> list[Span]:
         """Every span, of one endpoint if it is given."""
@@ -72,11 +71,17 @@ class Provisioned:
     def _anew(self) -> Path:
         return self.home.path / "provisioned.anew"
 
-    def _end_earlier_life(self) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else begins a span meanwhile, and none goes on from before the platform came up.
+
+        Who is there is read within: a predictor has its file before its span begins.
+        """
         with locked(self.home.path / "provisioned.lock"):
             if self._anew.exists():
                 self.spans.interrupted()
                 self._anew.unlink()
+            yield
 
     def goes_down(self) -> None:
         """Every predictor ends now; each begins anew when the platform comes up."""
