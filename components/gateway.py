@@ -129,8 +129,26 @@ NO_ANSWER = 0
 CUT_OFF = frozenset({"DC", "DR", "DT", "LR", "SI", "UC", "UPE", "UR", "UT"})
 """Flags of an answer that had begun and did not end: the client gave up, or a reset or a deadline
 cut it off. Where the version had sent all of it, that is nobody's fault but the client's."""
-IS_WHOLE = "has(response.backend_latency)"
-"""Whether the version has sent its whole answer, in the access log's own language (CEL)."""
+BUFFERED_BYTES = 1 << 20
+"""Of an answer that the gateway keeps for a client that does not read; then it stops reading, too
+(Envoy's `per_connection_buffer_limit_bytes` where nobody sets it)."""
+BEGUN_HEADER = "x-sluice-begun"
+"""Of an answer: how long the version took to begin it."""
+BEGUN = "%RESPONSE_DURATION%ms"
+"""...as the gateway writes it; an answer of its own has no number there."""
+STALLED = "200ms"
+"""An answer that has begun, and has not ended after so long, stalls."""
+_ONLY_BEGUN = (
+    f"'{BEGUN_HEADER}' in response.headers && response.headers['{BEGUN_HEADER}'].matches('^[0-9]')"
+    f" && request.duration - duration(response.headers['{BEGUN_HEADER}']) < duration('{STALLED}')"
+)
+IS_WHOLE = (
+    f"(has(response.backend_latency) || response.size >= {BUFFERED_BYTES} || ({_ONLY_BEGUN}))"
+)
+"""Whether the version has sent its whole answer, in the access log's own language (CEL). If not, it
+has not failed either where the gateway waits for the client, or the client left as soon as the head
+of the answer came: by then it may know which version it could harm.
+"""
 _CLIENTS_CLASS = 4
 
 COUNTED = (

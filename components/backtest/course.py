@@ -252,7 +252,7 @@ class Course:
             yield "it ends promoted, and the alias champion was not moved"
         if self.blocked:
             yield f"it ends promoted, and the newest verdict is {self._said()}"
-        wanted = reason_to_promote(self.head.release_kind)
+        wanted = reason_to_promote(self.head.release_kind, fold(self.taken).verdict)
         if reason != wanted:
             yield f"it ends promoted ({reason}): the reason of this kind of release is {wanted!r}"
 

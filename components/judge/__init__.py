@@ -10,7 +10,7 @@ from components.judge.growth import MAX_COUNT, Growth, combine
 from components.judge.latency import p95_ms
 from components.judge.planning import Eta, Forecast, Preflight, eta, preflight, undecidable
 from components.judge.policy import JudgeSettings, Policy, Steps
-from components.judge.poll import MAX_POLL_BYTES, Poll, Sample
+from components.judge.poll import MAX_POLL_BYTES, Asked, Poll, Sample
 from components.judge.rule import begin, judge, observe
 from components.judge.rules import RULES
 from components.judge.state import JudgeState, PollDelta, Split, ingest, split_of
@@ -34,6 +34,7 @@ __all__ = [
     "RULE",
     "RULES",
     "Arm",
+    "Asked",
     "Budget",
     "Code",
     "Decision",

@@ -34,6 +34,11 @@ class JudgeSettings(Strict):
     """`undecided: extend` waits this many watches more; then it rolls back."""
     false_promotion: float = Field(0.05, gt=0, lt=0.5)
     """Probability that a version whose error rate is at the limit counts as safe, at most."""
+    client_share: float = Field(0.8, gt=0, le=1)
+    """A client that made a larger share of the candidate's requests is named in the verdict."""
+    min_clients: int = Field(1, ge=1, le=100)
+    """A promotion needs evidence of so many clients: the error rate must be shown to be below the
+    limit without the busiest ``min_clients - 1`` too, and these may have at most `client_share`."""
     min_requests: int = Field(1000, ge=1, le=2**31 - 1)
     """`method: threshold` decides nothing before both versions had this many requests."""
 

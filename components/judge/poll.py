@@ -59,7 +59,14 @@ class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     ] = None
 
 
-class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Cumulative counters of one client, as those of a `Sample`."""
+
+    requests: _Count
+    errors: _Count = 0.0
+
+
+class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All sources at one time; a source that was not scraped is null."""
 
     t: _Seconds
@@ -71,6 +78,13 @@ class Poll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, dict[str, Sample | None]],
         msgspec.Meta(description="Counters by version and source."),
     ]
+    clients: Annotated[
+        dict[str, Asked],
+        msgspec.Meta(
+            description="What each client asked of the candidate, over all sources; absent where"
+            " nobody tells."
+        ),
+    ] = {}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> "Poll":

@@ -1,6 +1,6 @@
 """Why a verdict is what it is, in words that say what was found and what is still missing."""
 
-from components.judge import latency, threshold
+from components.judge import clients, latency, threshold
 from components.judge.constants import STARVED_NATS, SUSPECT_NATS
 from components.judge.policy import Policy
 from components.judge.state import JudgeState, PollDelta
@@ -143,6 +143,7 @@ def lacking(policy: Policy, state: JudgeState, evidence: Evidence) -> tuple[Reas
         found.append(Reason("invalid_sample", state.fault))
     if evidence.step_requests == 0:
         found.append(Reason("undecided", "the candidate got no request in this step"))
+    found += _few_clients(policy, state, evidence)
     if policy.method == "threshold":
         return (*found, *threshold.lacking(policy, candidate, champion))
     shared = shared_fault(policy, evidence)
@@ -161,6 +162,32 @@ def lacking(policy: Policy, state: JudgeState, evidence: Evidence) -> tuple[Reas
             f" {evidence.p95.safe_ratio:.2g} times {evidence.beside}'s"
         )
         found.append(Reason("undecided", text))
+    return tuple(found)
+
+
+def _few_clients(policy: Policy, state: JudgeState, evidence: Evidence) -> tuple[Reason, ...]:
+    """What evidence of as many clients as the policy asks for lacks."""
+    if evidence.others_safe is None:
+        return ()
+    wanted = f"evidence of {policy.min_clients} clients"
+    heard = state.heard
+    busy = clients.busiest(heard, policy.min_clients - 1)
+    if not busy:
+        return (Reason("few_clients", f"nobody tells the clients apart: no {wanted}"),)
+    found, others = [], clients.without(heard, busy)
+    if not evidence.others_safe.speaks:
+        text = (
+            f"without {' and '.join(busy)}, {others.trials:.0f} requests with {others.hits:.0f}"
+            f" failures do not show an error rate below {policy.error_rate:.2%}: no {wanted}"
+        )
+        found.append(Reason("few_clients", text))
+    share = 1 - others.trials / clients.without(heard, []).trials
+    if share > policy.client_share:
+        text = (
+            f"{share:.0%} of the candidate's requests were {' and '.join(busy)}'s, more than"
+            f" {policy.client_share:.0%}, so that the p95 is theirs: no {wanted}"
+        )
+        found.append(Reason("few_clients", text))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from components.judge import budget, latency, reasons
+from components.judge import budget, clients, latency, reasons
 from components.judge.bets import apply_bets, edge_pair
 from components.judge.constants import SAFE_FRACTIONS
 from components.judge.evidence import Count, log_e, log_safety
@@ -50,11 +50,14 @@ def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, 
         return _end(state, _final(state, "ERROR", (Reason("not_comparable", text),), None))
     state, delta = ingest(policy, state, poll, split)
     state = apply_bets(policy, state, delta)
+    heard = clients.listen(state.heard, poll.clients, delta.candidate, shared=delta.shared)
+    if heard != state.heard:
+        state = msgspec.structs.replace(state, heard=heard)
     evidence = _evidence(policy, state)
     state = msgspec.structs.replace(
         state, limit_spoke=evidence.limit.speaks, relative_spoke=evidence.relative.speaks
     )
-    verdict = _decide(policy, state, delta, evidence)
+    verdict = _signed(_decide(policy, state, delta, evidence))
     if verdict.decision == "PROMOTE":
         state = msgspec.structs.replace(state, passed=state.share)
     return _end(state, verdict)
@@ -87,6 +90,15 @@ def _hold(
     state: JudgeState, reasons: tuple[Reason, ...], evidence: Evidence | None = None
 ) -> Verdict:
     return Verdict("HOLD", False, state.t, state.share, None, reasons, evidence, RULE)
+
+
+def _signed(verdict: Verdict) -> Verdict:
+    """What decides says as well if one client's requests have decided it."""
+    found = verdict.evidence and verdict.evidence.one_client
+    if not found or (verdict.decision == "HOLD" and not verdict.final):
+        return verdict
+    said = Reason("one_client", found.said)
+    return msgspec.structs.replace(verdict, reasons=(*verdict.reasons, said))
 
 
 def _arm(policy: Policy, state: JudgeState, total: Growth, step: Growth) -> Arm:
@@ -159,6 +171,12 @@ def _evidence(policy: Policy, state: JudgeState) -> Evidence:
         watched_s=state.t - state.step_began,
         refused=Test(log_e(state.refused), lines.refused),
         beside="the baseline" if state.baseline else "production",
+        one_client=clients.one_client(state.heard, policy),
+        others_safe=(
+            Test(clients.log_safety_without(state.heard, policy), lines.safe)
+            if policy.min_clients > 1
+            else None
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from components.arms import baseline_of
 from components.judge import evidence, latency
+from components.judge.clients import Heard
 from components.judge.constants import (
     ERROR_RATIOS,
     GONE_AFTER_POLLS,
@@ -76,6 +77,7 @@ class JudgeState(msgspec.Struct, frozen=True):
     """Sum and number of the polls' estimates of how the champion's latencies hang together."""
     step_totals: tuple[Growth, Growth] = (NOTHING, NOTHING)
     """Counts of candidate and champion in this step: another step may have had another load."""
+    heard: Heard = Heard()
     due: float = 0.0
     """Requests that the candidate should have had since its last."""
     fault: str | None = None

@@ -1,5 +1,6 @@
 """The verdict: what the judge decides, why, and every number behind it."""
 
+from math import floor
 from typing import Any, Literal
 
 import msgspec
@@ -35,6 +36,8 @@ Code = Literal[
     "p95_undecidable",  # no pair of histogram edges can decide the ratio
     "split_mismatch",  # the traffic is not split as the weights say
     "not_comparable",  # the weights name a version that is neither, or make no sense
+    "one_client",  # most of the candidate's requests were one client's
+    "few_clients",  # no evidence of as many clients as the policy asks for
     "invalid_sample",  # a sample that cannot be true was seen
     "unreadable_poll",  # no poll at all
 ]
@@ -98,6 +101,19 @@ class P95(msgspec.Struct, frozen=True):
     """The p95 ratio that promotion asks to be ruled out."""
 
 
+class OneClient(msgspec.Struct, frozen=True):
+    """Whose requests most of the candidate's were."""
+
+    client: str
+    share: float
+    """Of its requests, 0 to 1."""
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        return f"{floor(100 * self.share)}% of the evidence came from one client, {self.client}"
+
+
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every number behind a verdict."""
 
@@ -127,6 +143,10 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """The candidate refuses more requests than the champion; None before rule 4."""
     beside: Literal["production", "the baseline"] = "production"
     """Whom the candidate was compared with in the newest poll (`components.arms`)."""
+    one_client: OneClient | None = None
+    """None unless it made more than the policy's `client_share` of the candidate's requests."""
+    others_safe: Test | None = None
+    """As `safe`, without the busiest clients; None where the policy asks for evidence of one."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -1,12 +1,12 @@
 """A Prometheus server's newest raw counters of a release."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import httpx
 import msgspec
 
-from components.judge import Sample
+from components.judge import Asked, Sample
 from components.metrics.prometheus import (
     BORN_SLACK_S,
     MEMORY_S,
@@ -54,7 +54,12 @@ def sample(
                 labels = dict(zip(queries.replica, replica, strict=True)) | {queries.cluster: name}
                 counters = newest.sample((replica, name)) if scraped else None
                 sources[version][queries.source(labels)] = counters
-    return Reading(sources, newest.unattributed)
+    asked = {
+        version: newest.clients([key for key in newest.copies if key[1] in of_version])
+        for version in versions
+        for of_version in [queries.backends(endpoint, version)]
+    }
+    return Reading(sources, newest.unattributed, asked)
 
 
 class _Copied:
@@ -63,10 +68,13 @@ class _Copied:
     def __init__(self) -> None:
         self.counts: dict[str, float] = {}
         self.buckets: dict[str, float] = {}
+        self.clients: dict[str, dict[str, float]] = {}
 
-    def add(self, what: str, found: Found, value: float) -> None:
+    def add(self, what: str, found: Found, value: float, client: str) -> None:
         """Take one value; one edge that is written in two ways is one edge."""
-        if what == "latencies":
+        if what in {"by_client", "failed_by_client"}:
+            self.clients.setdefault(client, {})[what] = value
+        elif what == "latencies":
             self.buckets[found.edge] = max(value, self.buckets.get(found.edge, 0.0))
         else:
             self.counts[what] = value
@@ -99,7 +107,8 @@ class _Newest:
             self._retried[key] = max(value, self._retried.get(key, value))
         else:
             copies = self.copies.setdefault(key, {})
-            copies.setdefault(copy_of(self._queries, found), _Copied()).add(what, found, value)
+            copy = copies.setdefault(copy_of(self._queries, found), _Copied())
+            copy.add(what, found, value, found.labels.get(self._queries.client, ""))
 
     @property
     def unattributed(self) -> dict[str, float]:
@@ -117,3 +126,15 @@ class _Newest:
         read = self._queries.sample(one.counts, zeros | one.buckets)
         retried, born = self._retried.get(key, 0.0), self._began.get(key[0])
         return of_numbers(msgspec.structs.replace(read, retried=retried, born=born))
+
+    def clients(self, keys: Iterable[Key]) -> dict[str, Asked]:
+        """What each client asked of these backends; nothing where a counter is no number."""
+        total: dict[str, Asked] = {}
+        for key in keys:
+            copies = self.copies[key]
+            for client, of in copies[min(copies)].clients.items():
+                known = total.get(client, Asked(0.0))
+                requests, errors = of.get("by_client", 0.0), of.get("failed_by_client", 0.0)
+                total[client] = Asked(known.requests + requests, known.errors + errors)
+        finite = all(math.isfinite(of.requests + of.errors) for of in total.values())
+        return total if finite else {}

@@ -7,7 +7,7 @@ else: series that differ in any other label are copies of one target, or other t
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from components import gateway
@@ -107,6 +107,8 @@ class Queries:
     """Requests that were sent once more, by the backend under `gateway.RETRIES_CLUSTER`."""
     unattributed: Mapping[str, Series] = field(default_factory=dict)
     """What no version counted, by cause."""
+    client: str = ""
+    """The label, one of `parts`, that says who asked; empty: none does."""
 
     def counted(
         self, backends: Iterable[str], window: str = "", only: Callable[[str], str] = str
@@ -132,6 +134,14 @@ class Queries:
     def _named(self, backends: Iterable[str]) -> str:
         return f"{self.cluster}=~{_any_of(backends)}"
 
+    def _by_client(
+        self, backends: Iterable[str], only: Callable[[str], str] = str
+    ) -> dict[str, str]:
+        """Requests, and those that failed, of each client."""
+        apart = replace(self, parts=tuple(part for part in self.parts if part != self.client))
+        counted = apart.counted(backends, only=only)
+        return {"by_client": counted.requests, "failed_by_client": counted.failed}
+
     def _unanswered(self, total: Callable[..., str]) -> str:
         if self.attempts:
             return " ".join(f"{sign} {total(Series(name))}" for sign, name in self.attempts).strip()
@@ -154,8 +164,9 @@ class Queries:
         """All that is known of these backends in one query, of one scrape of each target.
 
         What the newest scrape of its target did not show is of an earlier life: it is left out. The
-        label `COUNTED` says what a value is: the name of a field of `Counted`, `retried`, `began`,
-        `scraped`, or `unattributed` for the reason in the label `CAUSE`.
+        label `COUNTED` says what a value is: the name of a field of `Counted`, `by_client`
+        and `failed_by_client`, `retried`, `began`, `scraped`, or
+        `unattributed` for the reason in the label `CAUSE`.
         """
         names = list(backends)
         up, seconds = self.scraped.select(), window.removesuffix("s")
@@ -172,6 +183,8 @@ class Queries:
             "began": began,
             "scraped": f"({scraped_now(up)} and timestamp({up}) >= time() - {seconds})",
         }
+        if self.client:
+            parts |= self._by_client(names, scraped_now)
         if self.retries is not None:
             known = f"{gateway.RETRIES_CLUSTER}=~{_any_of(names)}"
             renamed = f'"{self.cluster}", "$1", "{gateway.RETRIES_CLUSTER}", "(.*)"'
@@ -226,6 +239,7 @@ SLUICE = Queries(
         "rate_limited": Series(gateway.RATE_LIMITED_SERIES),
         "no_backend": Series(gateway.REQUESTS_SERIES, (gateway.NO_BACKEND,)),
     },
+    client=gateway.CLIENT,
 )
 """A gateway that counts as `components.gateway` says: this machine's, or an Envoy Gateway with the
 same access loggers (`replica` and `backends` are then its own)."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.judge import Sample
+from components.judge import Asked, Sample
 
 
 @dataclass(frozen=True)
@@ -15,3 +15,6 @@ class Reading:
     unattributed: Mapping[str, float] = field(default_factory=dict)
     """Cumulative counts of what no version counted, by cause, as far as the gateway's series tell:
     they may not tell endpoints apart. Empty while the gateway is not scraped."""
+    clients: Mapping[str, Mapping[str, Asked]] = field(default_factory=dict)
+    """By version and client, over all sources that were read; empty where the gateway does not tell
+    the clients apart."""

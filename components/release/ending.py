@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from components.errors import InputError, LeaseHeld, SluiceError
-from components.judge import Decision
+from components.judge import Decision, Verdict
 from components.notify.moments import ended
 from components.platform import Lease
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
@@ -83,15 +83,17 @@ def promote(release: Release) -> Ended:
         )
     if marked:
         release.record.append(AliasSet(alias=names.CHAMPION, version=state.released.version))
-    return release.end("promoted", reason_to_promote(state.kind))
+    return release.end("promoted", reason_to_promote(state.kind, state.verdict))
 
 
-def reason_to_promote(kind: ReleaseKind) -> str:
-    """Why a release of this kind ends promoted."""
-    return {
+def reason_to_promote(kind: ReleaseKind, verdict: Verdict | None) -> str:
+    """Why a release of this kind, of which this is the newest verdict, ends promoted."""
+    said = {
         "first": "the first version of this endpoint meets the promotion criteria",
         "unchanged": "this version was the champion already",
     }.get(kind, "every watched step found it safe")
+    one_client = verdict and verdict.evidence and verdict.evidence.one_client
+    return f"{said}; {one_client.said}" if one_client else said
 
 
 def rollback(release: Release, reason: str = "") -> Ended:

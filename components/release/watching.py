@@ -107,7 +107,8 @@ class _Watch:
             reading = Reading({version: {} for version in versions}, {})
         sources = _readable(release, state, reading.versions)
         t = round(self.stopwatch.read(), 3)
-        taken = Poll(t, {version: float(share) for version, share in weights.items()}, sources)
+        split = {version: float(share) for version, share in weights.items()}
+        taken = Poll(t, split, sources, dict(reading.clients.get(state.candidate, {})))
         # Only what can be read again is recorded: every later step judges the recorded polls first.
         taken = Poll.from_json(taken.to_json())
         judged, verdict = judge.observe(endpoint.release.policy(), self._judged, taken)

@@ -132,4 +132,6 @@ def _counts(evidence: Evidence | None) -> str:
     if candidate.p95_ms is not None and champion.p95_ms is not None:
         beside = f", p95 {candidate.p95_ms:.0f} ms beside {champion.p95_ms:.0f} ms"
     refused = f", {candidate.refused:.0f} more refused" if candidate.refused else ""
-    return f"{candidate.errors:.0f} of {candidate.requests:.0f} failed{refused}{beside}; "
+    whose = evidence.one_client
+    most = f", {whose.share:.0%} from {whose.client}" if whose else ""
+    return f"{candidate.errors:.0f} of {candidate.requests:.0f} failed{most}{refused}{beside}; "

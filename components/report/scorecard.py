@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from components.evaluation.result import InputsResult
-from components.judge import P95_MARGIN, Evidence, Test, Verdict
+from components.judge import P95_MARGIN, Evidence, Policy, Test, Verdict
 from components.report import formatting
 from components.report.timeline import Timeline
 
@@ -46,6 +46,7 @@ def scorecard(timeline: Timeline) -> tuple[Row, ...]:
             _share(verdict, found),
             (_bar("split is not as asked", found.split, "bad"),),
         ),
+        *_clients(found, policy),
         Row(
             "Failed",
             formatting.failed(ours),
@@ -68,6 +69,24 @@ def scorecard(timeline: Timeline) -> tuple[Row, ...]:
             ),
         ),
     )
+
+
+def _clients(found: Evidence, policy: Policy) -> tuple[Row, ...]:
+    """Whose requests the evidence is made of, where that must be said."""
+    bars: tuple[Bar, ...] = ()
+    if found.others_safe is not None:
+        label = f"below {formatting.percent(policy.error_rate)}, the others"
+        bars = (_bar(label, found.others_safe, "good"),)
+    if found.one_client is None:
+        return (Row("Clients", "-", "-", _wanted(policy), bars),) if bars else ()
+    said = f"{formatting.percent(found.one_client.share)} of {found.one_client.client}"
+    return (Row("Busiest client", said, "-", _wanted(policy), bars),)
+
+
+def _wanted(policy: Policy) -> str:
+    if policy.min_clients == 1:
+        return f"over {formatting.percent(policy.client_share)} is said"
+    return f"evidence of {policy.min_clients} clients"
 
 
 def _share(verdict: Verdict, found: Evidence) -> str:

@@ -142,7 +142,11 @@ def render_routes(
                     "value": "%UPSTREAM_METADATA(sluice:version)%",
                 },
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
+            },
+            {
+                "header": {"key": gateway.BEGUN_HEADER, "value": gateway.BEGUN},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            },
         ],
         "typed_per_filter_config": {
             "envoy.filters.http.api_key_auth": access.keys(clients),

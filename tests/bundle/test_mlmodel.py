@@ -68,3 +68,18 @@ def test_where_a_models_code_lay_when_it_was_saved_is_no_path(tmp_path: Path) ->
     mlmodel.refuse_outside(tmp_path, mlmodel.read(tmp_path), ["model.py"])
     with pytest.raises(ArtifactError, match="not among the model's files"):
         mlmodel.refuse_outside(tmp_path, mlmodel.read(tmp_path), ["other.py"])
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../there", "a/../../there", "~/there", "a\0b"])
+@pytest.mark.parametrize("key", ["data", "of_a_later_mlflow"])
+def test_a_path_that_leads_out_is_refused_whatever_its_key_is(
+    tmp_path: Path, path: str, key: str
+) -> None:
+    """Under a key that nobody knows, too, and though the file should be among the model's."""
+    description = mlmodel.Description({}, {"f": {key: path}})
+    with pytest.raises(ArtifactError, match="leads out of the model's folder"):
+        mlmodel.refuse_outside(tmp_path, description, [path])
+
+
+def test_another_text_under_a_key_that_nobody_knows_is_none_of_our_business(tmp_path: Path) -> None:
+    mlmodel.refuse_outside(tmp_path, mlmodel.Description({}, {"f": {"task": "a/b"}}), [])

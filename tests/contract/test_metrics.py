@@ -7,7 +7,7 @@ import pytest
 from components.endpoint import Endpoint
 from components.errors import Unreachable
 from components.gateway import EDGES_US
-from components.judge import Poll, Sample
+from components.judge import Asked, Poll, Sample
 from components.platform import Metrics
 from tests.support.rigs import Rig
 
@@ -107,6 +107,23 @@ def test_what_the_gateway_refuses_by_itself_is_no_version_s(rig: Rig, routed: En
     assert rig.ask(routed.name).status == 200
     rig.platform.clock.sleep(3)
     assert settled(rig, routed, "1").requests == before + 1
+
+
+def test_who_asked_is_told_by_client(rig: Rig, routed: Endpoint) -> None:
+    name = rig.name("batch")
+    rig.platform.gateway.add(name)
+    for key in [rig.platform.gateway.key(name)] * 3 + [None]:
+        assert rig.ask(routed.name, key).version == "1"
+    settled(rig, routed, "1")
+
+    def told() -> bool:
+        read = rig.platform.metrics.sample(routed.name, ["1", "2"], MAX_AGE_S)
+        return read.clients["1"].get(name) == Asked(3) and name not in read.clients["2"]
+
+    rig.wait(told, f"what client {name} asked", 30)
+    read = rig.platform.metrics.sample(routed.name, ["1"], MAX_AGE_S)
+    everybody = sum(asked.requests for asked in read.clients["1"].values())
+    assert everybody == total(rig.platform.metrics, routed, "1").requests
 
 
 def test_a_reading_is_what_the_judge_takes(metrics: Metrics, routed: Endpoint) -> None:

@@ -187,6 +187,14 @@ def test_requests_without_a_latency_are_requests_all_the_same() -> None:
     assert (interval.growth.requests, interval.growth.latencies) == (10, 0)
 
 
+def test_what_was_never_answered_is_slower_than_every_edge_in_its_own_poll() -> None:
+    before = Sample(100.0, 0.0, {"10": 100.0, "+Inf": 100.0})
+    now = Sample(110.0, 3.0, {"10": 107.0, "+Inf": 107.0}, unanswered=3.0)
+    (_, interval) = read({"a": before}, {"a": now})
+    assert interval.growth == Growth(10, 3, (7, 10), unanswered=3)
+    assert interval.whole
+
+
 def test_edges_count_by_value_in_whatever_order_they_are_written() -> None:
     shuffled = Sample(30.0, 0.0, {"+Inf": 30.0, "100": 25.0, "20": 10.0})
     (interval,) = read({"a": shuffled}, first=False)

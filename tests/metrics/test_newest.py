@@ -9,7 +9,7 @@ import pytest
 
 from components.errors import Unreachable
 from components.gateway import EDGES_US
-from components.judge import Sample
+from components.judge import Asked, Sample
 from components.metrics import Reading
 from components.metrics.newest import sample
 from components.metrics.queries import ENVOY, SLUICE, Queries
@@ -156,12 +156,14 @@ def test_a_counter_that_is_no_number_is_not_read(what: str, number: float) -> No
     assert read(asking(rows), ONE).versions["1"]["demo-v1"] is None
 
 
-def test_one_edge_that_is_written_in_two_ways_is_one_edge() -> None:
+@pytest.mark.parametrize("edges", [("1000", "1000.0"), ("1000.0", "1e3")])
+def test_one_edge_that_is_written_in_two_ways_is_one_edge(edges: tuple[str, str]) -> None:
+    newer, older = edges
     rows = [
         UP,
         row("requests", 9, cluster="demo-v1"),
-        row("latencies", 5, cluster="demo-v1", le="1000"),
-        row("latencies", 7, cluster="demo-v1", le="1000.0"),
+        row("latencies", 7, cluster="demo-v1", le=newer),
+        row("latencies", 5, cluster="demo-v1", le=older),
     ]
     found = read(asking(rows), ONE).versions["1"]["demo-v1"]
     assert found is not None
@@ -184,3 +186,29 @@ def test_envoy_s_own_statistics_tell_what_was_never_answered() -> None:
     found = read(asking(rows), queries).versions["1"][""]
     # 100 were answered, 20 of them refused; 10 more were not.
     assert found == Sample(90.0, 13.0, {}, refused=20.0, unanswered=10.0)
+
+
+def test_what_each_client_asked_is_added_up_over_the_sources_of_which_each_has_one_copy() -> None:
+    rows = [UP, row("requests", 3, cluster="demo-v2-grpc")]
+    for copy in ("prometheus-0", "prometheus-1"):
+        for client, asked, failed in (("shop", 5, 1), ("batch", 4, 0)):
+            of = {"cluster": "demo-v2", "client": client, "prometheus_replica": copy}
+            rows += [row("by_client", asked, **of), row("failed_by_client", failed, **of)]
+    rows.append(row("by_client", 3, cluster="demo-v2-grpc", client="shop"))
+    rows.append(row("by_client", 70, cluster="demo-v1", client="shop"))
+    found = read(asking(rows), ONE).clients
+    assert found == {"1": {"shop": Asked(70)}, "2": {"shop": Asked(8, 1), "batch": Asked(4)}}
+
+
+@pytest.mark.parametrize("what", ["by_client", "failed_by_client"])
+def test_counters_by_client_that_are_no_numbers_say_nothing(what: str) -> None:
+    of = {"cluster": "demo-v2", "client": "shop"}
+    rows = [UP, row("by_client", 5, **of), row(what, float("nan"), **of)]
+    assert read(asking(rows), ONE).clients["2"] == {}
+
+
+def test_a_gateway_that_does_not_know_the_clients_is_not_asked_for_them() -> None:
+    asked: list[str] = []
+    queries = replace(ENVOY, replica=())
+    assert read(asking([UP], asked=asked), queries).clients == {"1": {}, "2": {}}
+    assert "by_client" not in asked[0]

@@ -55,7 +55,7 @@ def test_a_bad_version_is_rolled_back_all_the_same(fault: dict[str, float], code
     found = cold(baseline=True, **fault)
     assert found.walk("2", "r").outcome == "rolled_back"
     verdict = present(found.state("r").verdict)
-    assert [reason.code for reason in verdict.reasons] == [code]
+    assert [reason.code for reason in verdict.reasons] == [code, "one_client"]
     assert "the baseline's" in verdict.text
     assert found.one_version("r") == "rolled_back"
 

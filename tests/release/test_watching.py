@@ -11,6 +11,11 @@ from components.platform.memory import Killed
 from components.record import Noted, of
 from components.release import deploying, evaluating, opening, shifting, watching
 from components.release.results import Watched
+from components.release.state import fold
+from components.report.formatting import headline
+from components.report.line import describe
+from components.report.scorecard import scorecard
+from components.report.timeline import timeline_of
 from tests.support.present import present
 from tests.support.worlds import NAME, Scene, quick
 
@@ -328,3 +333,36 @@ def test_failures_of_an_earlier_canary_are_not_this_one_s_though_the_gateway_res
     assert watch(found).verdict == "PROMOTE"
     last = of(found.record("r"), Verdict)[-1]
     assert present(last.evidence).candidate.errors < 10
+
+
+def test_a_release_that_lives_on_one_client_says_so_to_its_end() -> None:
+    found = quick()
+    found.world.users(NAME, 13.0, client="shop")
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.one_version("r") == "promoted"
+    lines = found.record("r")
+    said = "95% of the evidence came from one client, users"
+    assert [said in verdict.text for verdict in of(lines, Verdict) if verdict.final][:1] == [True]
+    assert said in fold(lines).reason
+    assert said in headline(timeline_of(lines))
+    assert any("95% from users" in describe(line) for line in lines)
+    (row,) = [row for row in scorecard(timeline_of(lines)) if row.name == "Busiest client"]
+    assert row.candidate.endswith("% of users")
+
+
+def test_a_release_of_several_clients_says_nothing_of_them() -> None:
+    found = quick()
+    found.world.users(NAME, 100.0, client="shop")
+    assert found.walk("2", "r").outcome == "promoted"
+    assert codes(found) & {"one_client", "few_clients"} == set()
+
+
+@pytest.mark.parametrize("flood", [0.0, 1000.0])
+def test_a_flood_of_good_requests_promotes_nothing_where_two_clients_are_asked_for(
+    flood: float,
+) -> None:
+    found = quick(judge={"min_clients": 2})
+    found.world.behave("2", "users", error_rate=0.03)
+    found.world.users(NAME, flood, client="flood")
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert codes(found) & {"few_clients", "error_rate"}

@@ -1,8 +1,8 @@
 """The upstream of the gateway under test: answers as the request's own headers tell it.
 
-``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200), and in
-seconds ``x-test-sleep`` before the answer and ``x-test-stall`` within it; gRPC: the first two as
-metadata, with a gRPC status code (default 0).
+``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200), in
+seconds ``x-test-sleep`` before the answer and ``x-test-stall`` within it, and ``x-test-size``, the
+bytes of its body, at least; gRPC: the first two as metadata, with a gRPC status code (default 0).
 """
 
 import json
@@ -22,6 +22,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         time.sleep(float(self.headers.get("x-test-sleep", 0)))
         body = json.dumps({"version": sys.argv[3], "headers": dict(self.headers)}).encode()
+        body = body.ljust(int(self.headers.get("x-test-size", 0)))
         self.send_response(int(self.headers.get("x-test-status", 200)))
         self.send_header("content-length", str(len(body)))
         self.end_headers()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from components.arms import version_of
 from components.gateway import EDGES_US, PER_MS, milliseconds
-from components.judge import Sample
+from components.judge import Asked, Sample
 from components.metrics import Metered, Reading, Usage
 from components.metrics.usage import Grown, Read, added_up, grown
 from components.platform.memory.clock import ManualClock
@@ -82,6 +82,8 @@ class Counter:
         default_factory=lambda: np.zeros(len(EDGES_MS) + 1, dtype=np.int64)
     )
     """Answers between two edges, the last one above all."""
+    clients: dict[str, Asked] = field(default_factory=dict)
+    """Requests and errors of each client."""
 
     def add(self, requests: float, behaviour: Behaviour) -> bool:
         """Count requests that meet that behaviour; whether at least one more of them failed."""
@@ -97,10 +99,25 @@ class Counter:
         self.slots = self.slots + np.bincount(slots, minlength=len(self.slots))
         return self.errors > before
 
+    def ask(self, client: str, requests: float, behaviour: Behaviour) -> bool:
+        """`add` what this client asks."""
+        asked, failed = self.requests, self.errors
+        worse = self.add(requests, behaviour)
+        before = self.clients.get(client, Asked(0.0))
+        self.clients[client] = Asked(
+            before.requests + self.requests - asked, before.errors + self.errors - failed
+        )
+        return worse
+
+    @property
+    def requests(self) -> int:
+        """Those that were not refused."""
+        return _whole(self.asked) - _whole(self.refused)
+
     @property
     def answered(self) -> int:
         """Requests whose latency is known."""
-        return _whole(self.asked) - _whole(self.refused) - _whole(self.unanswered)
+        return self.requests - _whole(self.unanswered)
 
     @property
     def errors(self) -> int:
@@ -143,10 +160,11 @@ class Users:
     def __init__(
         self, clock: ManualClock, proxies: Proxies, ready: Callable[[str, str], bool]
     ) -> None:
-        self.behaviours: dict[str, Behaviour] = {}
-        """By version, or by arm where an arm of it differs; call `settle` before a change."""
-        self.rates: dict[tuple[str, str], float] = {}
-        """Requests per second by endpoint and protocol; call `settle` before a change."""
+        self.behaviours: dict[tuple[str, str], Behaviour] = {}
+        """By version, or by arm where an arm of it differs, and client, or "" for all the others;
+        call `settle` before a change."""
+        self.rates: dict[tuple[str, str, str], float] = {}
+        """Requests per second by endpoint, protocol and client; call `settle` before a change."""
         self.counters: dict[tuple[str, str], dict[str, Counter]] = {}
         """By endpoint and version, then by source."""
         self.unattributed: dict[str, dict[str, float]] = {}
@@ -165,8 +183,8 @@ class Users:
         self._settled = self._clock.monotonic()
         if seconds <= 0:
             return
-        for (endpoint, protocol), per_second in self.rates.items():
-            whole = sum(rate for (asked, _), rate in self.rates.items() if asked == endpoint)
+        for (endpoint, protocol, client), per_second in self.rates.items():
+            whole = sum(rate for (asked, *_), rate in self.rates.items() if asked == endpoint)
             requests = per_second * seconds / len(self._proxies.names)
             for proxy, weights in self._proxies.shown(endpoint).items():
                 if not weights:
@@ -174,19 +192,28 @@ class Users:
                 for arm, share in weights.items():
                     if due := requests * share / 100:
                         source = f"{proxy}/{protocol}"
-                        self.count(endpoint, arm, source, due, whole * share / 100)
+                        asked = whole * share / 100
+                        self.count(endpoint, arm, source, due, client=client, per_second=asked)
         self.scrape()
 
     def count(
-        self, endpoint: str, arm: str, source: str, requests: float, per_second: float = 0.0
+        self,
+        endpoint: str,
+        arm: str,
+        source: str,
+        requests: float,
+        *,
+        client: str,
+        per_second: float = 0.0,
     ) -> bool:
-        """Count requests of an arm that is asked so often; whether one more of them failed."""
+        """Count a client's requests of an arm that is asked so often; whether one more failed."""
         sources = self.counters.setdefault((endpoint, arm), {})
         counter = sources.setdefault(source, self._counter(source))
         if not self._ready(endpoint, arm):
-            return counter.add(requests, DOWN)
-        of_version = self.behaviours.get(version_of(arm), Behaviour())
-        return counter.add(requests, self.behaviours.get(arm, of_version).at(per_second))
+            return counter.ask(client, requests, DOWN)
+        kept = ((arm, client), (arm, ""), (version_of(arm), ""))
+        behaviour = next((self.behaviours[k] for k in kept if k in self.behaviours), Behaviour())
+        return counter.ask(client, requests, behaviour.at(per_second))
 
     def _nowhere(self, endpoint: str, requests: float) -> None:
         causes = self.unattributed.setdefault(endpoint, {})
@@ -236,7 +263,19 @@ class MemoryMetrics:
         self._users.settle()
         read = {version: self._version(endpoint, version, max_age) for version in versions}
         whole = {c: float(floor(n)) for c, n in self._users.unattributed.get(endpoint, {}).items()}
-        return Reading(read, whole)
+        asked = {version: self._clients(endpoint, version) for version in versions}
+        return Reading(read, whole, asked)
+
+    def _clients(self, endpoint: str, version: str) -> dict[str, Asked]:
+        """What each client asked of a version, through the proxies that are read."""
+        total: dict[str, Asked] = {}
+        for source, counter in self._users.counters.get((endpoint, version), {}).items():
+            if source.partition("/")[0] in self._unread:
+                continue
+            for client, of in counter.clients.items():
+                known = total.get(client, Asked(0.0))
+                total[client] = Asked(known.requests + of.requests, known.errors + of.errors)
+        return total
 
     def _version(self, endpoint: str, version: str, max_age: float) -> Mapping[str, Sample | None]:
         found: dict[str, Sample | None] = dict(self._users.read(endpoint, version))

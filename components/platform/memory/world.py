@@ -159,6 +159,8 @@ class World:
     def behave(
         self,
         version: str,
+        client: str = "",
+        /,
         *,
         error_rate: float = Behaviour.error_rate,
         latency_ms: float = Behaviour.latency_ms,
@@ -172,6 +174,7 @@ class World:
 
         Args:
             version: its number, or the name of one of its arms.
+            client: to whom it answers so; empty: to all the others.
             error_rate: the share of requests that fail.
             latency_ms: the median of a lognormal; the p95 is exp(1.645 ``sigma``) times as long.
             sigma: the standard deviation of the latency's logarithm.
@@ -182,12 +185,14 @@ class World:
         """
         self._settle()
         answers = Behaviour(error_rate, latency_ms, sigma, refused, given_up, cold, load)
-        self._users.behaviours[version] = answers
+        self._users.behaviours[version, client] = answers
 
-    def users(self, endpoint: str, per_second: float, protocol: str = "rest") -> None:
-        """Let so many users ask the endpoint each second, from now on; 0 ends it."""
+    def users(
+        self, endpoint: str, per_second: float, protocol: str = "rest", client: str = "users"
+    ) -> None:
+        """Let so many of a client's users ask the endpoint each second, from now on; 0 ends it."""
         self._settle()
-        self._users.rates[endpoint, protocol] = per_second
+        self._users.rates[endpoint, protocol, client] = per_second
 
     def ask(self, endpoint: str, key: str, pin: str | None = None) -> Answer:
         """One user's request, as the gateway answers it now; ``pin`` names the version."""
@@ -209,7 +214,7 @@ class World:
                 return Answer(403)
             return Answer(200 if self._ready(endpoint, pin) else 404, pin)
         arm = self._turn(endpoint, route.weights)
-        failed = self._users.count(endpoint, arm, f"{proxy}/rest", 1.0)
+        failed = self._users.count(endpoint, arm, f"{proxy}/rest", 1.0, client=client)
         return Answer(500 if failed else 200, version_of(arm))
 
     def _turn(self, endpoint: str, weights: Mapping[str, int]) -> str:
