@@ -92,7 +92,7 @@ class Record:
 
     def _take(self, links: Sequence[Link], bodies: Sequence[Body]) -> None:
         self._lines += lines_of(links, bodies)
-        self._tail.last = links[-1]
+        self._tail.pass_over(links, bodies)
 
     def _catch_up(self) -> None:
         self._lines += self._tail.news()

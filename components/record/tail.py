@@ -35,8 +35,14 @@ class Tail:
         links = links_of(content, self.release_id, self.last)
         schema = self._schema if self.last else schema_of(links[0], self.release_id)
         bodies = [body_of(link, schema, self.release_id) for link in links]
-        self.last, self._schema = links[-1], schema
+        self.pass_over(links, bodies)
         return lines_of(links, bodies)
+
+    def pass_over(self, links: Sequence[Link], bodies: Sequence[Body]) -> None:
+        """These lines stand next in the store, and need not be read."""
+        if self.last is None and isinstance(bodies[0], Opened):
+            self._schema = bodies[0].schema
+        self.last = links[-1]
 
 
 def links_of(content: bytes, source: str, after: Link | None) -> list[Link]:
