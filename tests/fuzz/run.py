@@ -15,7 +15,9 @@ Ask = Callable[[Random], str]
 """Draws one case and tries it; returns what came of it in a word, raises if it should not have."""
 
 WATCHDOG = 2.0
-"""Seconds that a case may take."""
+"""Seconds of processor that a case may take..."""
+PATIENCE = 10
+"""...and so many times as long by the clock: on a busy machine a process waits, too."""
 MEMORY = 512 * 1024
 """KiB by which a target's cases may let the process grow."""
 _ENOUGH = 10
@@ -107,20 +109,24 @@ def _draw(seed: int, number: int) -> Random:
 
 @contextmanager
 def _limit(seconds: float) -> Iterator[None]:
-    """Raise Late after ``seconds``; code that no signal reaches ends the process later."""
+    """Raise Late after ``seconds`` of processor; what no signal reaches ends the process later."""
 
     def late(_: int, __: FrameType | None) -> None:
         raise Late(f"longer than {seconds:g} s")
 
-    handler = signal.signal(signal.SIGALRM, late)
-    faulthandler.dump_traceback_later(5 * seconds, exit=True)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    kinds = ((signal.SIGPROF, signal.ITIMER_PROF), (signal.SIGALRM, signal.ITIMER_REAL))
+    handlers = [signal.signal(kind, late) for kind, _ in kinds]
+    faulthandler.dump_traceback_later(2 * PATIENCE * seconds, exit=True)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for _, timer in kinds:
+            signal.setitimer(timer, 0)
         faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGALRM, handler)
+        for (kind, _), handler in zip(kinds, handlers, strict=True):
+            signal.signal(kind, handler)
 
 
 def _peak() -> int:
