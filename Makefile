@@ -32,7 +32,7 @@ unit: $(READY) ## run the tests that start no server: the fast loop, a minute an
 
 test: $(READY) ## run every test, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null || true
-	$(BIN)/python -m pytest -n 5 -m "not undisturbed"
+	$(BIN)/python -m pytest -n 6 -m "not undisturbed"
 	$(BIN)/python -m pytest -m undisturbed
 
 contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)

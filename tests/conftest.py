@@ -17,14 +17,15 @@ from components.registry import Registry
 ROOMS = {
     "cut off": ("tests/e2e/test_cut_off", "tests/e2e/test_killed"),
     "e2e": ("tests/e2e/",),
-    "platform": ("tests/contract/", "tests/examples/", "tests/local/", "tests/registry/"),
+    "laptop": ("tests/local/",),
+    "platform": ("tests/contract/", "tests/examples/", "tests/registry/"),
     "models": ("tests/bundle/", "tests/evaluation/", "tests/fuzz/", "tests/predictor/"),
 }
-"""Rooms that share a worker. Those of the first three have one platform of the laptop each."""
+"""Rooms that share a worker. Those of the first four have one platform of the laptop each."""
 
 
 class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
-    """Five workers for two cores: releases and servers mostly wait, models and the rest compute."""
+    """Six workers for two cores: releases and servers mostly wait, models and the rest compute."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((name for name, rooms in ROOMS.items() if nodeid.startswith(rooms)), "others")
