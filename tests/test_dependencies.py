@@ -107,7 +107,9 @@ def _licences(name: str) -> list[str]:
         return str(expressions[0]).split(" AND ")
     classifiers = [str(found) for found in metadata.get_all("Classifier") or ()]
     named = [found.rpartition(" :: ")[2] for found in classifiers if found.startswith("License")]
-    return [name for name in named if name != "DFSG approved"] or [str(metadata["License"])]
+    return [name for name in named if name != "DFSG approved"] or [
+        str((metadata.get_all("License") or [None])[0])
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(_names(DECLARED)))

@@ -14,7 +14,8 @@ POINTS = "[console_scripts]\ntoy = toy:main\n\n[sluice.platforms]\ntoy = toy:con
 def test_the_laptop_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLUICE_PLATFORM", raising=False)
     assert plugins.brought(plugins.PLATFORMS).__module__ == "local.platform.connect"
-    assert set(plugins.brought(plugins.COMMANDS).COMMANDS) == {"up", "down", "status", "doctor"}
+    commands = set(plugins.brought(plugins.COMMANDS).COMMANDS)
+    assert commands == {"up", "down", "status", "doctor", "notify"}
 
 
 @pytest.mark.parametrize("archive", [False, True])

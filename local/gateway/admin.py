@@ -20,9 +20,13 @@ def answers(home: Home) -> bool:
     return probe("http://admin/ready", uds=envoy_server.admin_socket(home)) is None
 
 
+_ANSWER_S = 10.0
+"""Envoy's main thread answers, after the configuration that it is taking just then."""
+
+
 def _ask(home: Home, path: str) -> Any:
     try:
-        with local_client(uds=envoy_server.admin_socket(home)) as client:
+        with local_client(timeout=_ANSWER_S, uds=envoy_server.admin_socket(home)) as client:
             answer = client.get(f"http://admin{path}")
             answer.raise_for_status()
             return answer.json()

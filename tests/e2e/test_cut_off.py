@@ -45,7 +45,7 @@ def scene(
         "cut",
         "2",
         steps=[50, 100],
-        watch="4s",
+        watch="8s",  # so long that the cut falls into it on a busy machine, too
         lease="30s",
         judge={"method": "threshold", "min_requests": 30, "p95_ratio": 10, "max_extension": 20},
     ) as (path, seen):
@@ -127,9 +127,9 @@ def test_a_watch_survives_the_loss_of(
     in_the_cut = [(poll, said) for at, poll, said in pairs if began - POLL_S <= at <= ended]
     assert in_the_cut, "no poll fell into the cut"
     if server == "prometheus":
-        blind = [said for at, poll, said in pairs if is_blind(poll) and at >= began]
+        blind = [(poll, said) for at, poll, said in pairs if is_blind(poll) and at >= began]
         assert blind, "no poll was blind"
-        assert set(blind) == {"HOLD"}
+        assert [poll for poll, said in blind if said != "HOLD"] == []
     else:
         # The counters are there all the time, so the watch goes on and ends as it would have.
         assert [poll for poll, _ in in_the_cut if is_blind(poll)] == []

@@ -679,14 +679,16 @@ def test_a_grpc_call_that_a_client_gave_up_is_a_failure_of_the_version(stand_for
     stand = stand_for("gaveuprpc")
     stand.split({"1": 100})
     with grpc.insecure_channel(stand.client.base_url.netloc.decode()) as channel:
+        # What is given up before it was sent on is nobody's.
+        grpc.channel_ready_future(channel).result(timeout=60)
         call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
         metadata = [
             ("x-api-key", stand.client.headers["x-api-key"]),
             ("x-sluice-endpoint", stand.endpoint.name),
-            ("x-test-sleep", "3"),
+            ("x-test-sleep", "8"),
         ]
         with pytest.raises(grpc.RpcError):
-            call(b"", metadata=metadata, timeout=0.5)
+            call(b"", metadata=metadata, timeout=2)
     wait_until(lambda: counted(stand, "1", "envoy/grpc").unanswered == 1)
     assert counted(stand, "1", "envoy/grpc").errors == 1
 
