@@ -31,12 +31,13 @@ def test_alerts_of_one_endpoint_arrive_together_and_resolve(
 ) -> None:
     fired = [labels("QueueAtLimit", **WHOSE, model_version=each) for each in ("1", "2")]
     alertmanager.fire(*fired)
-    wait_until(lambda: mail.messages("/page") != [], 15, "the page")
-    (first,) = mail.messages("/page")
-    assert first["groupLabels"] == {"alertname": "QueueAtLimit", **WHOSE}
+    wait_until(lambda: "QueueAtLimit" in mail.alerts("/page"), 15, "the page")
+    # What an earlier test fired may be told once more.
+    group = {"alertname": "QueueAtLimit", **WHOSE}
+    (first,) = (each for each in mail.messages("/page") if each["groupLabels"] == group)
     assert [each["labels"] for each in first["alerts"]] == fired
-    (headers,) = (headers for path, _, headers in mail.got if path == "/page")
-    assert headers["Authorization"] == "Bearer let-me-in"
+    sent = {headers["Authorization"] for path, _, headers in mail.got if path == "/page"}
+    assert sent == {"Bearer let-me-in"}
     alertmanager.fire(*fired, over=True)
     wait_until(lambda: mail.messages("/page", "resolved") != [], 15, "that it is over")
     assert mail.messages("/ticket") == []
