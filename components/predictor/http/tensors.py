@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_DIMENSIONS = 32
 """Of a shape: NumPy knows no more than 64, and no tensor is like that."""
+MAX_VALUES = 2**48
+"""The sizes besides zeros, multiplied: NumPy refuses a shape beyond, though it holds nothing."""
 
 _NUMPY = {
     "BOOL": "u1",
@@ -206,6 +208,8 @@ def _sizes(name: str, shape: Sequence[Any]) -> tuple[list[int], int]:
         raise InputError(
             f"input {name!r} has {len(sizes)} dimensions: {MAX_DIMENSIONS} is the most"
         )
+    if math.prod(size for size in sizes if size) > MAX_VALUES:
+        raise InputError(f"input {name!r} has shape {sizes}: no request is that large")
     return sizes, math.prod(sizes)
 
 
