@@ -34,6 +34,13 @@ TARGET = ("job", "instance")
 """The labels that Prometheus gives to all series of one target."""
 
 
+def newest_scrape(up: Series) -> str:
+    """PromQL of when each target was scraped last, to be compared with its series' times."""
+    target = ", ".join(TARGET)
+    # A target whose labels have changed of late has two series of `up`: the newest one holds.
+    return f"on ({target}) group_left () max by ({target}) (timestamp({up.select()}))"
+
+
 class Counted(NamedTuple):
     """PromQL of what some backends counted; empty where the gateway does not tell."""
 
@@ -160,6 +167,13 @@ class Queries:
         up = self.uptime.select()
         return f"(timestamp({up}) - {up})"
 
+    def scraped_now(self, selector: str, value: str = "") -> str:
+        """PromQL of ``value``, or of the ``selector``, where the newest scrape showed the latter.
+
+        What it did not show is of an earlier life of its process.
+        """
+        return f"({value or selector} and (timestamp({selector}) == {newest_scrape(self.scraped)}))"
+
     def newest(self, backends: Iterable[str], window: str) -> str:
         """All that is known of these backends in one query, of one scrape of each target.
 
@@ -170,13 +184,7 @@ class Queries:
         """
         names = list(backends)
         up, seconds = self.scraped.select(), window.removesuffix("s")
-        target = ", ".join(TARGET)
-        # A target whose labels have changed of late has two series of `up`: the newest one holds.
-        scrape = f"on ({target}) group_left () max by ({target}) (timestamp({up}))"
-
-        def scraped_now(selector: str, value: str = "") -> str:
-            return f"({value or selector} and (timestamp({selector}) == {scrape}))"
-
+        scraped_now = self.scraped_now
         began = "" if self.uptime is None else scraped_now(self.uptime.select(), self.began())
         parts = {
             **self.counted(names, only=scraped_now)._asdict(),

@@ -15,7 +15,7 @@ from components.gateway import ENDPOINT_LABEL, VERSION_LABEL
 from components.judge.lives import same_life
 from components.metrics.past import Range, over
 from components.metrics.prometheus import MEMORY_S, Found, ask, key_of
-from components.metrics.queries import Queries
+from components.metrics.queries import Queries, Series, newest_scrape
 from components.metrics.usage import Grown, Metered, Read, Usage, added_up, grown
 
 MOMENTS = 5_000
@@ -34,7 +34,8 @@ class _Family:
     """Counters of one kind of process, which are read together."""
 
     counters: Callable[[str], Sequence[str]]
-    """PromQL of each counter; last in a window, if one is given."""
+    """PromQL of each counter: last in a window, or of the newest scrape, if none is given. A series
+    that it lacks may stand for minutes more, and would count again for the next life."""
     born: str
     """PromQL of when each process began, in seconds since the epoch."""
     key: Callable[[Found], _Key]
@@ -79,7 +80,7 @@ def usage(
 
 def _gateway(queries: Queries, names: Mapping[str, str]) -> _Family:
     def counters(window: str) -> Sequence[str]:
-        found = queries.counted(names, window)
+        found = queries.counted(names, window, str if window else queries.scraped_now)
         return found.requests, found.failed, found.refused
 
     def key(found: Found) -> _Key:
@@ -97,7 +98,10 @@ def _predictors(endpoint: str, versions: Iterable[str]) -> _Family:
         read = [
             f"{name}{chosen}" for name in ("process_cpu_seconds_total", "inference_batch_size_sum")
         ]
-        return [f"last_over_time({each}[{window}])" if window else each for each in read]
+        if window:
+            return [f"last_over_time({each}[{window}])" for each in read]
+        scrape = newest_scrape(Series("up", ('job="predictor"',)))
+        return [f"({each} and (timestamp({each}) == {scrape}))" for each in read]
 
     def key(found: Found) -> _Key:
         return found.labels.get("instance", ""), found.labels.get(VERSION_LABEL, "")

@@ -87,8 +87,13 @@ def test_every_board_shows_the_releases(story: Story, prepared: Platform) -> Non
     began_at = [at for at, text, _ in shown["release"].marks if "began" in text]
     for version in ("2", "3", "4"):
         assert any(abs(at - story.records[version][0].at) < 1 for at in began_at)
-    ended = {text for _, text, _ in shown["release"].marks if "began" not in text}
-    assert ended == {"road: promoted", "road: rolled_back"}
+
+    def ended() -> set[str]:
+        marks = dict(looks(prepared, "road", began))["release"].marks
+        return {text for _, text, _ in marks if "began" not in text}
+
+    # An end is marked by the minute.
+    wait_until(lambda: ended() == {"road: promoted", "road: rolled_back"}, 90, "the ends")
 
 
 def test_a_board_is_written_as_a_page_and_as_data(story: Story, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from components.metrics import Reading
 from components.metrics.newest import sample
 from components.metrics.past import Range, fetch_polls
 from components.metrics.queries import COUNTED, SLUICE
+from components.metrics.used import usage
 from local.servers import ports, prometheus_server
 from tests.support.present import present
 from tests.support.waiting import wait_until
@@ -154,6 +155,22 @@ def test_a_gateway_whose_series_get_other_labels_is_read_once_at_any_time(tmp_pa
     for at, reading in zip(range(18, 23), live, strict=True):
         assert present(reading.versions["2"]["gw:1/demo-v2"]).requests == 75 * at
         assert reading.unattributed == {"no_backend": at}
+
+
+def test_a_version_that_nobody_asks_after_a_restart_is_billed_once(tmp_path: Path) -> None:
+    exposed, target, restart = Exposition(), {"job": "gateway", "instance": "a"}, 20
+    exposed.gateway(target, range(restart))
+    for at in range(restart, restart + 10):
+        exposed.add("up", target, at, 1)
+        exposed.add("envoy_server_uptime", target, at, EVERY * (at - restart) + 5)
+        asked = {"cluster": "demo-v2", "code": "200", "grpc": "", "flags": "-"}
+        exposed.add("envoy_sluice_requests", target | asked, at, at - restart)
+    with prometheus(tmp_path, exposed) as url, httpx.Client(base_url=url) as client:
+        time = (float(START), float(START + EVERY * (restart + 9)))
+        found = usage(client, SLUICE, "demo", ("1", "2"), time).arms
+    grown = {version: usual(version, restart - 1) - usual(version, 0) for version in "12"}
+    assert found["1"].requests == grown["1"]
+    assert found["2"].requests == grown["2"] + 9
 
 
 def at_that_time(url: str, seconds: int) -> Reading:
