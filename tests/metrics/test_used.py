@@ -16,6 +16,10 @@ from components.metrics.used import MOMENTS, usage
 
 START, END = 10_000.0, 10_060.0
 ONE = replace(SLUICE, replica=(), source=lambda labels: labels["cluster"])
+_OF_THE_NEWEST_SCRAPE = re.compile(
+    r" and \(timestamp\(.*?group_left \(\) max by \([^)]*\) \([^)]*\)\)\)"
+)
+"""What a real server leaves out by it is shown in `test_blocks.py`; here every value stays."""
 _Series = Mapping[float, float]
 """Values by time."""
 
