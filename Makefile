@@ -5,7 +5,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test check contract fuzz audit format bench bench-predictor clean
+.PHONY: help setup demo unit test test-long check contract fuzz audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,10 +30,13 @@ demo: $(READY) ## release one good and two bad versions, on real servers, in abo
 unit: $(READY) ## run the tests that start no server: the fast loop, a minute and a half
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not servers and not slow and not undisturbed"
 
-test: $(READY) ## run every test, the end-to-end ones included
+test: $(READY) ## run the tests, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null || true
-	$(BIN)/python -m pytest -n 6 -m "not undisturbed"
+	$(BIN)/python -m pytest -n 6 -m "not undisturbed and not long"
 	$(BIN)/python -m pytest -m undisturbed
+
+test-long: $(READY) ## run the tests of which `make test` has a sample
+	$(BIN)/python -m pytest -n 2 -m long
 
 contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)
 	SLUICE_CONTRACT=all $(BIN)/python -m pytest -n 2 tests/predictor/test_mlflow_contract.py

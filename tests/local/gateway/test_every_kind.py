@@ -16,13 +16,13 @@ from tests.support.zoo import ZOO
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
 
 MODELS = (
-    "answers-frame-of-dates",
     "answers-outputs-by-name",
     "onnx-two-inputs",
-    "chat",
     "hint-models",
-    "parameters",
-    "sklearn-categories",
+    *(
+        pytest.param(kind, marks=pytest.mark.long)
+        for kind in ("answers-frame-of-dates", "chat", "parameters", "sklearn-categories")
+    ),
 )
 
 

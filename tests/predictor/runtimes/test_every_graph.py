@@ -72,7 +72,13 @@ def ask(client: httpx.Client, texts: list[str]) -> Any:
 JSON = {"content-type": "application/json"}
 
 
-@pytest.mark.parametrize("form", FORMS)
+SAMPLE = ("fp32", "nbits8")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [form if form in SAMPLE else pytest.param(form, marks=pytest.mark.long) for form in FORMS],
+)
 def test_a_text_gets_one_answer_alone_in_a_crowd_and_among_many_rows(
     form: str, start_predictor: Start, tmp_path: Path, texts: list[str], encoder: Any
 ) -> None:
