@@ -5,16 +5,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from components import report
 from components.cost import wording
 from components.cost.bill import Charge, Line, Total
 from components.cost.measured import Point
 from components.cost.statement import Statement
 from components.report import formatting, plot
 from components.report.frame import Tick
+from components.report.template import filled_in
 
 HERE = Path(__file__).parent
-LOOK = Path(report.__file__).parent / "page.css"
 HEIGHT = 240.0
 """Of the plot, in pixels."""
 
@@ -67,17 +66,8 @@ class TradeOff:
 
 def render(statement: Statement) -> str:
     """The page."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = LOOK.read_text(encoding="utf-8") + (HERE / "page.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
+    return filled_in(
+        HERE,
         statement=statement,
         rows=lambda each: _rows(each.total, statement.total.amount),
         everything=_summed("sum", statement.total, statement.total.amount),
@@ -86,7 +76,6 @@ def render(statement: Statement) -> str:
         usd=lambda amount: wording.usd(amount, statement.total.amount),
         formatting=formatting,
         wording=wording,
-        style=Markup(style),  # noqa: S704 (our own files)
     )
 
 

@@ -17,6 +17,7 @@ from components.metrics.prometheus import (
     Copy,
     Found,
     ask,
+    client_of,
     copy_of,
     of_numbers,
 )
@@ -24,7 +25,6 @@ from components.metrics.queries import STYLES, Queries
 
 MAX_POINTS = 11_000
 """Prometheus refuses more points per series in one query."""
-TIMEOUT_S = 30.0
 
 
 class Range(NamedTuple):
@@ -60,11 +60,7 @@ def fetch_polls(
             f"the range holds {points:.0f} polls: choose --from, --to and --poll for"
             f" 1 to {MAX_POINTS}"
         )
-    # This machine's own servers are asked past any proxy of the environment.
-    far = httpx.URL(url).host not in {"localhost", "127.0.0.1", "::1"}
-    with httpx.Client(
-        base_url=url, timeout=TIMEOUT_S, transport=transport, trust_env=far
-    ) as client:
+    with client_of(url, transport) as client:
         versions = {v: _version(client, STYLES[style], endpoint, v, span) for v in weights}
     champion = max(weights, key=lambda version: weights[version])
     polls = []

@@ -11,6 +11,8 @@ from components.errors import Unreachable
 from components.judge import Sample
 from components.metrics.queries import CAUSE, COUNTED, Queries
 
+TIMEOUT_S = 30.0
+"""Of one question, to a server that may be far."""
 MEMORY_S = 24 * 3600
 """A source that counted something within this time is known."""
 
@@ -45,6 +47,12 @@ def key_of(queries: Queries, found: Found) -> Key:
     """Whose series it is."""
     replica = tuple(found.labels.get(label, "") for label in queries.replica)
     return replica, found.labels.get(queries.cluster, "")
+
+
+def client_of(url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """A client of the server at ``url``; this machine's own are asked past any proxy."""
+    far = httpx.URL(url).host not in {"localhost", "127.0.0.1", "::1"}
+    return httpx.Client(base_url=url, timeout=TIMEOUT_S, transport=transport, trust_env=far)
 
 
 def ask(client: httpx.Client, queries: Queries, api: str, **asked: str | float) -> list[Found]:

@@ -6,9 +6,9 @@ from grafana_foundation_sdk.models import units
 
 from dashboards.boards.frame import Section, board, field_of, to_board
 from dashboards.boards.parts import About, Column, Query, bars, lines, number, rows
-from dashboards.boards.promql import BY_ENDPOINT, EP, MV, NS, PREDICTOR, SPACE, R, pick
+from dashboards.boards.promql import BY_ENDPOINT, EP, MV, NS, PREDICTOR, SPACE, E, R, V, pick
 
-E, EV = f"{{{{{EP}}}}}", f"{{{{{EP}}}}} v{{{{{MV}}}}}"
+EV = f"{E} {V}"
 UNPRICED = "nothing is priced"
 KEY = f"{NS}, {EP}, {MV}"
 
@@ -38,7 +38,6 @@ def _now() -> Section:
                 units.Dollars,
                 UNPRICED,
                 width=6,
-                height=4,
                 decimals=3,
             ),
             Query(f"sum({COST})"),
@@ -50,7 +49,6 @@ def _now() -> Section:
                 units.Dollars,
                 UNPRICED,
                 width=6,
-                height=4,
                 decimals=3,
             ),
             Query(f"sum({IDLE})"),
@@ -63,7 +61,6 @@ def _now() -> Section:
                 UNPRICED,
                 {0.8: "orange"},
                 width=6,
-                height=4,
                 decimals=0,
             ),
             Query(f"sum({IDLE}) / (sum({COST}) > 0)"),
@@ -76,7 +73,6 @@ def _now() -> Section:
                 "none",
                 {1: "orange"},
                 width=6,
-                height=4,
             ),
             Query(f"sum({unpriced}) or vector(0)"),
         ),

@@ -15,7 +15,7 @@ from dashboards.boards.promql import (
     IN,
     MV,
     OF,
-    PREDICTOR,
+    V,
     failed_share,
     latency_ms,
     pick,
@@ -25,7 +25,6 @@ from dashboards.boards.promql import (
 )
 
 NOBODY = "no requests"
-V = f"v{{{{{MV}}}}}"
 _LIMITED = gateway.RATE_LIMITED_SERIES
 
 
@@ -53,7 +52,6 @@ def _now() -> Section:
                 units.RequestsPerSecond,
                 NOBODY,
                 width=4,
-                height=4,
                 decimals=1,
             ),
             Query(requests(by, IN, "5m")),
@@ -66,7 +64,6 @@ def _now() -> Section:
                 NOBODY,
                 {0.01: "red"},
                 width=4,
-                height=4,
                 decimals=2,
             ),
             Query(failed_share(by, IN, "5m")),
@@ -79,23 +76,11 @@ def _now() -> Section:
                 NOBODY,
                 {200: "red"},
                 width=4,
-                height=4,
                 decimals=0,
             ),
             Query(latency_ms(0.95, (EP,), IN, "5m")),
         ),
-        number(
-            About(
-                "Predictors silent",
-                "Predictors that do not answer Prometheus.",
-                units.Short,
-                "none known",
-                {1: "red"},
-                width=4,
-                height=4,
-            ),
-            Query(f"count({pick('up', PREDICTOR, *IN)} == 0) or vector(0)"),
-        ),
+        predictor.silent(IN),
         number(
             About(
                 "Budget burnt, last hour",
@@ -105,7 +90,6 @@ def _now() -> Section:
                 NOBODY,
                 {1: "orange", 14.4: "red"},
                 width=4,
-                height=4,
                 decimals=2,
             ),
             Query(pick("endpoint:sluice_availability_burn:rate1h", *IN)),
@@ -117,7 +101,6 @@ def _now() -> Section:
                 units.Dollars,
                 "no price or no requests",
                 width=4,
-                height=4,
                 decimals=4,
             ),
             Query(pick("endpoint:sluice_cost:usd_per_1000_1h", *IN)),

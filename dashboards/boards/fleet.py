@@ -4,6 +4,7 @@ from typing import Any
 
 from grafana_foundation_sdk.models import units
 
+from dashboards.boards import predictor
 from dashboards.boards.frame import Section, board, field_of, to_board
 from dashboards.boards.parts import About, Column, Query, lines, number, rows
 from dashboards.boards.promql import (
@@ -11,15 +12,14 @@ from dashboards.boards.promql import (
     EP,
     GATEWAY,
     NS,
-    PREDICTOR,
     SPACE,
+    E,
     failed_share,
     latency_ms,
     pick,
     requests,
 )
 
-E = f"{{{{{EP}}}}}"
 NOBODY = "no requests"
 FIRING = 'alertstate="firing"'
 
@@ -41,7 +41,7 @@ def content() -> dict[str, Any]:
 def _now() -> Section:
     return "Now", [
         number(
-            About("Endpoints", "How many are known.", units.Short, "none", width=4, height=4),
+            About("Endpoints", "How many are known.", units.Short, "none", width=4),
             Query(f"count({pick('sluice_endpoint_info', SPACE[0])})"),
         ),
         number(
@@ -52,7 +52,6 @@ def _now() -> Section:
                 "none",
                 {1: "red"},
                 width=4,
-                height=4,
             ),
             Query(f"count({pick('ALERTS', FIRING)}) or vector(0)"),
         ),
@@ -64,22 +63,10 @@ def _now() -> Section:
                 "none known",
                 {1: "red"},
                 width=4,
-                height=4,
             ),
             Query(f"count({pick('up', GATEWAY)} == 0) or vector(0)"),
         ),
-        number(
-            About(
-                "Predictors silent",
-                "Predictors that do not answer Prometheus.",
-                units.Short,
-                "none known",
-                {1: "red"},
-                width=4,
-                height=4,
-            ),
-            Query(f"count({pick('up', PREDICTOR, *SPACE)} == 0) or vector(0)"),
-        ),
+        predictor.silent(SPACE),
         number(
             About(
                 "Releases held",
@@ -88,7 +75,6 @@ def _now() -> Section:
                 "none",
                 {1: "orange"},
                 width=4,
-                height=4,
             ),
             Query(f"sum({pick('sluice_release_held', *SPACE)})"),
         ),
@@ -100,7 +86,6 @@ def _now() -> Section:
                 "no exporter",
                 {1: "red"},
                 width=4,
-                height=4,
             ),
             Query(" + ".join(f"sum({pick(f'sluice_exporter_damaged_{what}')})" for what in _KEPT)),
         ),

@@ -50,7 +50,8 @@ class About:
     """What stands there when there is nothing to show."""
     limits: Limits = field(default_factory=dict)
     width: int = 8
-    height: int = 8
+    height: int | None = None
+    """None: as usual for its kind."""
     decimals: int | None = None
     values: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Values that are words: text and colour."""
@@ -98,7 +99,15 @@ def _steps(limits: Limits, base: str) -> dashboard.ThresholdsConfig:
     return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def _common(panel: _P, about: About, queries: Sequence[Query], base: str, **kind: bool) -> _P:
+def _common(
+    panel: _P,
+    about: About,
+    queries: Sequence[Query],
+    base: str,
+    *,
+    usual_height: int = 8,
+    **kind: bool,
+) -> _P:
     panel = (
         panel.title(about.title)
         .description(_described(about, queries))
@@ -106,7 +115,7 @@ def _common(panel: _P, about: About, queries: Sequence[Query], base: str, **kind
         .no_value(about.empty)
         .datasource(SOURCE)
         .span(about.width)
-        .height(about.height)
+        .height(about.height or usual_height)
         .thresholds(_steps(about.limits, base))
     )
     if about.decimals is not None:
@@ -180,7 +189,7 @@ def lines(
 
 def number(about: About, query: Query) -> stat.Panel:
     """One number of now."""
-    panel = _common(stat.Panel(), about, (query,), "text", instant=True)
+    panel = _common(stat.Panel(), about, (query,), "text", usual_height=4, instant=True)
     last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields("")
     return panel.reduce_options(last).graph_mode(commons.BigValueGraphMode.NONE)
 

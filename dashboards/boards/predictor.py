@@ -1,15 +1,16 @@
-"""What a predictor says of itself: the lower half of the board *Endpoint*."""
+"""What predictors say of themselves: the lower half of the board *Endpoint*, and who is silent."""
 
+from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models import units
 
 from dashboards.boards.frame import Section
-from dashboards.boards.parts import About, Query, bars, lines
+from dashboards.boards.parts import About, Query, bars, lines, number
 from dashboards.boards.promql import (
     BY_VERSION,
-    MV,
     OF,
     PREDICTOR,
     R,
+    V,
     latency_mean_ms,
     mean,
     pick,
@@ -20,8 +21,22 @@ from dashboards.boards.promql import (
 )
 
 NOBODY = "no requests"
-V = f"v{{{{{MV}}}}}"
 _PROCESS = (PREDICTOR, *OF)
+
+
+def silent(where: tuple[str, ...]) -> stat.Panel:
+    """How many predictors Prometheus cannot ask."""
+    return number(
+        About(
+            "Predictors silent",
+            "Predictors that do not answer Prometheus.",
+            units.Short,
+            "none known",
+            {1: "red"},
+            width=4,
+        ),
+        Query(f"count({pick('up', PREDICTOR, *where)} == 0) or vector(0)"),
+    )
 
 
 def time() -> Section:

@@ -20,6 +20,8 @@ OF = (*IN, f'{MV}=~"$version"')
 SPACE = (f'{NS}="$namespace"', f'{EP}!=""')
 """Matchers of every endpoint of the chosen namespace."""
 R = "$__rate_interval"
+V, E = f"v{{{{{MV}}}}}", f"{{{{{EP}}}}}"
+"""Legends: a version, an endpoint."""
 BY_VERSION = f"by ({MV})"
 BY_ENDPOINT = f"by ({NS}, {EP})"
 

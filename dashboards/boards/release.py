@@ -14,6 +14,7 @@ from dashboards.boards.promql import (
     IN,
     MV,
     NS,
+    V,
     failed_share,
     latency_ms,
     pick,
@@ -22,7 +23,6 @@ from dashboards.boards.promql import (
 
 NOBODY = "no requests"
 NONE = "no release under way"
-V = f"v{{{{{MV}}}}}"
 
 
 def content() -> dict[str, Any]:
@@ -52,7 +52,6 @@ def _stands() -> Section:
                 NONE,
                 {-86400: "red", 0: "green"},
                 width=6,
-                height=4,
             ),
             Query(f"max({lease}) - time()"),
         ),
@@ -64,7 +63,6 @@ def _stands() -> Section:
                 "no release yet",
                 {1: "orange"},
                 width=6,
-                height=4,
                 values={"0": ("no", "text"), "1": ("held", "orange")},
             ),
             Query(f"max({pick('sluice_release_held', *IN)})"),
@@ -76,7 +74,6 @@ def _stands() -> Section:
                 units.Seconds,
                 "no release yet",
                 width=6,
-                height=4,
             ),
             Query(f"time() - max({began})"),
         ),

@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 
 from components.errors import PlatformError, Unreachable
-
-TIMEOUT_S = 30.0
+from components.metrics.prometheus import client_of
 
 Labels = Mapping[str, str]
 Points = tuple[tuple[float, float], ...]
@@ -111,9 +110,5 @@ def is_finite(found: Found) -> bool:
 @contextmanager
 def connected(url: str, transport: httpx.BaseTransport | None = None) -> Iterator[Server]:
     """The Prometheus at ``url``, while the block runs."""
-    # This machine's own servers are asked past any proxy of the environment.
-    far = httpx.URL(url).host not in {"localhost", "127.0.0.1", "::1"}
-    with httpx.Client(
-        base_url=url, timeout=TIMEOUT_S, transport=transport, trust_env=far
-    ) as client:
+    with client_of(url, transport) as client:
         yield Server(client)

@@ -3,16 +3,12 @@
 It needs nothing else: no network, no library, no fonts.
 """
 
-import base64
-import hashlib
 import math
 import time
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from components.report import page as report
+from components.report.template import filled_in
 from dashboards.live.look import Look
 from dashboards.page.view import views
 
@@ -23,26 +19,13 @@ MOST_MARKS = 8
 
 def render(look: Look) -> str:
     """The page of a board as Prometheus answered it."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = (report.HERE / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    style = "".join(
-        (folder / "page.css").read_text(encoding="utf-8") for folder in (report.HERE, HERE)
-    )
     chosen = {
         name: ", ".join(values)
         for name, values in look.choice.values.items()
         if name not in ("datasource", "mlflow")
     }
-    return environment.get_template("page.html.j2").render(
+    return filled_in(
+        HERE,
         board=look.board,
         chosen=chosen,
         views=list(views(look)),
@@ -50,9 +33,6 @@ def render(look: Look) -> str:
         begin=moment(look.span.start),
         end=moment(look.span.end),
         step=look.span.step,
-        style=Markup(style),  # noqa: S704 (our own files)
-        script=Markup(script),  # noqa: S704 (our own file)
-        script_digest=digest,
     )
 
 
