@@ -13,6 +13,8 @@ from components.files import read_limited
 
 MAX_FILE_BYTES = 64 * 1024**2
 OURS = "Sluice"
+RUNTIME = "text-classifier"
+"""Of the model that the benchmark serves: of others a run tells nothing."""
 TEXTS = "typical"
 """The mix of texts whose figures are taken."""
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from components.cost import wording
 from components.cost.bill import Charge, Line, Total
-from components.cost.measured import Point
+from components.cost.measured import RUNTIME, Point
 from components.cost.statement import Statement
 from components.report import formatting, plot
 from components.report.frame import Tick
@@ -132,7 +132,8 @@ def _trade_off(statement: Statement) -> TradeOff | None:
     shapes = [plot.grid(area), plot.dots(area, [(x, y) for x, y, _ in points], "dots load")]
     title = "USD per 1,000 requests over p95"
     note = (
-        f"Medians of {statement.run.name} on {statement.run.machine}, at the price of {price.id}"
+        f"Medians of a {RUNTIME} ({statement.run.name}) on {statement.run.machine}, at the price"
+        f" of {price.id}"
         f" ({price.usd_per_hour:g} USD an hour), if the machine is always loaded so."
     )
     return TradeOff(

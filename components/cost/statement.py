@@ -7,8 +7,9 @@ from itertools import groupby
 from components.cost import formulas
 from components.cost.bill import Charge, Line, Total, charges, lines
 from components.cost.formulas import ScaleToZero
-from components.cost.measured import Point, Run
+from components.cost.measured import RUNTIME, Point, Run
 from components.cost.prices import MAX_AGE_DAYS, WARN_AGE_DAYS, Price, Prices
+from components.endpoint import Endpoint
 from components.errors import InputError
 from components.metrics import Metered
 from components.platform import Platform
@@ -51,8 +52,10 @@ class EndpointCost:
     sleeping: ScaleToZero
     price: Price | None
     """Of the newest charge."""
+    measured: bool
+    """There is a run, and of a model of this kind."""
     capacity: Point | None
-    """The measured execution with the highest rate within the limit."""
+    """Its execution with the highest rate within the limit."""
     gpus: tuple[AgainstGpu, ...]
     """By price; empty where nothing was measured."""
 
@@ -138,13 +141,15 @@ def _endpoint(  # noqa: PLR0917 (one endpoint's facts)
     assumed: Assumed,
     run: Run | None,
 ) -> EndpointCost:
-    limit = _limit(platform, name)
+    file = _file(platform, name)
+    limit = file.evaluation.latency.p95_ms if file else LIMIT_MS
     total = Total(lines(own, {name: metered.arms}))
     served_s = _covered(own)
     asked = total.usage.requests + total.usage.refused
     priced = [charge for charge in own if charge.price]
     price = max(priced, key=lambda charge: charge.end).price if priced else None
-    capacity = run.capacity(limit) if run else None
+    alike = run if file and file.serving.runtime == RUNTIME else None
+    capacity = alike.capacity(limit) if alike else None
     return EndpointCost(
         name=name,
         total=total,
@@ -153,16 +158,17 @@ def _endpoint(  # noqa: PLR0917 (one endpoint's facts)
         limit_ms=limit,
         sleeping=formulas.scale_to_zero(asked / served_s, assumed.cooldown_s, assumed.cold_start_s),
         price=price,
+        measured=alike is not None,
         capacity=capacity,
         gpus=_against(prices, price, capacity) if price and capacity else (),
     )
 
 
-def _limit(platform: Platform, name: str) -> float:
+def _file(platform: Platform, name: str) -> Endpoint | None:
     try:
-        return platform.endpoints.load(name).evaluation.latency.p95_ms
+        return platform.endpoints.load(name)
     except InputError:  # it is gone, or its file is of another Sluice
-        return LIMIT_MS
+        return None
 
 
 def _against(prices: Prices, own: Price, capacity: Point) -> tuple[AgainstGpu, ...]:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from components.cost import wording
 from components.cost.bill import Total
+from components.cost.measured import RUNTIME
 from components.cost.statement import EndpointCost, Statement
 from components.printing import printable
 from components.report.formatting import arm, count, duration, ms
@@ -24,7 +25,8 @@ def show(console: Console, statement: Statement) -> None:
     if len(statement.endpoints) > 1:
         _part(console, "All endpoints", _lines(statement.total, whole, only_sum=True))
     if statement.run:
-        title = f"Cost and latency, measured on {statement.run.machine} ({statement.run.name})"
+        run = f"{statement.run.machine} ({statement.run.name}: a {RUNTIME})"
+        title = f"Cost and latency, measured on {run}"
         _part(console, title, _measured(statement))
     if statement.notes:
         console.print(Text("\nNotes", "bold"))

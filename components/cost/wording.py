@@ -5,6 +5,7 @@ import time
 
 from components.cost.bill import MICRO, Total
 from components.cost.formulas import TARGET_SHARE
+from components.cost.measured import RUNTIME
 from components.cost.statement import EndpointCost, Statement
 from components.report.formatting import count, duration, ms, percent
 
@@ -84,6 +85,8 @@ def capacity(each: EndpointCost, statement: Statement) -> str:
     """What a machine of its price was measured to answer."""
     if statement.run is None:
         return "nothing was measured: python -m benchmarks.predictor makes a run"
+    if not each.measured:
+        return f"no model of its kind was measured: the run is of a {RUNTIME}"
     if each.capacity is None:
         return f"no measured execution has a p95 within {ms(each.limit_ms)}"
     if each.price is None:

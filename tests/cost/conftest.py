@@ -1,5 +1,6 @@
 """Fixtures of the tests of the cost report: a statement of a busy day that never was."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from components.cost.statement import Statement
 from components.metrics import Metered, Reading, Usage
 from components.platform.memory import World
 from tests.support.bills import MACHINE, TODAY, midnight, priced
-from tests.support.endpoints import endpoint
+from tests.support.endpoints import endpoint_settings
 from tests.support.worlds import MODEL
 
 RUNS = Path(__file__).parents[2] / "benchmarks" / "predictor" / "runs"
@@ -44,7 +45,10 @@ def busy_day() -> Statement:
     """Three arms, a price that changed at midnight, and an endpoint without one."""
     midday = midnight(TODAY) + 12 * HOUR
     world = World(wall=midday)
-    banking, other = endpoint("banking77", serving={"price": MACHINE}), endpoint("tumour")
+    banking, other = (
+        world.apply(json.dumps(endpoint_settings(name, serving=serving)))
+        for name, serving in (("banking77", {"price": MACHINE}), ("tumour", {}))
+    )
     serving = world.platform.serving
     for made, version in ((banking, "12"), (other, "1")):
         world.register(MODEL)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.arms import version_of
-from components.cost import measured, statement
+from components.cost import measured, statement, wording
 from components.cost.bill import MICRO, Line
 from components.cost.prices import MAX_AGE_DAYS, Prices
 from components.cost.statement import Statement
@@ -20,6 +20,7 @@ from components.metrics import Metered, Reading, Usage
 from components.platform import Metrics
 from components.platform.memory.clock import START
 from tests.support.bills import HOURLY, MACHINE, TODAY, midnight, priced
+from tests.support.endpoints import endpoint_settings
 from tests.support.worlds import LIMITS, MODEL, NAME, Scene, begin, quick, scene
 
 RUNS = Path(__file__).parents[2] / "benchmarks" / "predictor" / "runs"
@@ -206,6 +207,22 @@ def test_a_time_without_predictors_has_no_bill() -> None:
     # What is to come is not billed yet.
     ahead = statement.make(platform, priced(), (START, now + 3600))
     assert ahead.end == now
+
+
+def test_a_run_tells_nothing_of_a_model_of_another_kind() -> None:
+    found = scene(20.0, price=MACHINE)
+    newest = measured.newest(RUNS)
+    assert newest is not None
+    platform = found.world.platform
+    time = (START, platform.clock.time())
+    settings = endpoint_settings(NAME, model=MODEL, serving={"runtime": "mlflow"})
+    found.world.apply(json.dumps(settings))
+    made = statement.make(platform, priced(), time, run=measured.load(newest))
+    (each,) = made.endpoints
+    assert (each.capacity, each.gpus) == (None, ())
+    assert wording.capacity(each, made) == (
+        "no model of its kind was measured: the run is of a text-classifier"
+    )
 
 
 def test_a_gpu_is_cheaper_from_a_rate_on_that_its_price_says() -> None:
