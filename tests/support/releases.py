@@ -1,5 +1,6 @@
 """What the end-to-end tests share: `sluice` as a user runs it, releases, user traffic."""
 
+import os
 import signal
 import subprocess
 import sysconfig
@@ -25,11 +26,20 @@ MODEL = "banking77-intent"
 HELD_OUT = "s3://datasets/banking77/test.csv"
 
 
-def sluice(*arguments: str, timeout: float = 300) -> "subprocess.CompletedProcess[str]":
-    """Run a command as a user would."""
-    return subprocess.run(
-        [SLUICE, *arguments], capture_output=True, text=True, timeout=timeout, check=False
-    )
+def sluice(*arguments: str, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+    """Run a command as a user would; one that hangs tells where each of its threads stands."""
+    command = [SLUICE, *arguments]
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            out, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            out, errors = process.communicate(timeout=10)
+            raise AssertionError(f"{command} hangs\n{out}\n{errors}") from None
+    return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
 
 @dataclass
