@@ -3,13 +3,14 @@
 The faults of versions 3 and 4 are in their artifacts; no code that serves them knows of them.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import random
-import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -149,11 +150,32 @@ def build(
             all platforms of this checkout, and may be deleted at any time.
         say: told in one line what is done next.
     """
-    found = {recipe: _load(cache, sources, recipe) for recipe in recipes}
-    if missing := [recipe for recipe, built in found.items() if built is None]:
-        _make(sources, missing, cache, say)
-        found |= {recipe: _load(cache, sources, recipe) for recipe in missing}
-    return {recipe: built for recipe, built in found.items() if built}
+    found = _found(sources, recipes, cache)
+    if len(found) < len(recipes):
+        with _alone(cache, say):
+            found = _found(sources, recipes, cache)
+            if missing := [recipe for recipe in recipes if recipe not in found]:
+                _make(sources, missing, cache, say)
+        found = _found(sources, recipes, cache)
+    return found
+
+
+@contextmanager
+def _alone(cache: Path, say: Say) -> Iterator[None]:
+    """One makes at a time: it takes all cores, and the others find what it has made."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "making.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that makes models in {cache}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _found(sources: Sources, recipes: Sequence[Recipe], cache: Path) -> dict[Recipe, Built]:
+    loaded = {recipe: _load(cache, sources, recipe) for recipe in recipes}
+    return {recipe: built for recipe, built in loaded.items() if built}
 
 
 def _folder(cache: Path, sources: Sources, recipe: Recipe) -> Path:
@@ -241,7 +263,7 @@ def _make(sources: Sources, recipes: Sequence[Recipe], cache: Path, say: Say) ->
         (part / "bundle" / bundle.tokenizer).write_text(served_tokenizer, encoding="utf-8")
         notes = {"card": card, "metrics": metrics, "params": _params(recipe, form)}
         (part / _NOTES).write_text(json.dumps(notes), encoding="utf-8")
-        _publish(part, _folder(cache, sources, recipe))
+        part.rename(_folder(cache, sources, recipe))
         say(f"{recipe.name}: held-out accuracy {accuracy:.4f} on {scored} sentences")
 
 
@@ -260,16 +282,6 @@ def _params(recipe: Recipe, form: str) -> dict[str, str]:
         "pad_to": str(recipe.pad_to),
         "overlong": recipe.overlong,
     }
-
-
-def _publish(part: Path, folder: Path) -> None:
-    """Rename the finished ``part`` into place; another run may have been first, with the same."""
-    try:
-        part.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise
-        shutil.rmtree(part)
 
 
 def _fit(embeddings: "Array", targets: Sequence[str], rows_per_class: int | None) -> head.Head:
@@ -304,8 +316,7 @@ def _cached(path: Path, make: Callable[[], "Array"]) -> "Array":
         kept: Array = np.load(path, allow_pickle=False)
         return kept
     made = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.npy")
+    part = path.with_suffix(".part.npy")
     np.save(part, made, allow_pickle=False)
     part.replace(path)
     return made

@@ -1,5 +1,8 @@
+import fcntl
+import queue
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +68,23 @@ def test_a_recipe_is_found_again_only_when_nothing_about_it_changed(
         *(sources.recipe_digest(recipe) for recipe in banking77.RECIPES),
     }
     assert len(others) == 2 + len(banking77.RECIPES)
+
+
+def test_of_many_who_want_the_models_one_makes_them_and_the_others_find_them(
+    sources: banking77.Sources, tmp_path: Path
+) -> None:
+    full, told = banking77.RECIPES[1], queue.SimpleQueue[str]()
+    with ThreadPoolExecutor(1) as pool:
+        with (tmp_path / "making.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            asked = pool.submit(banking77.build, sources, [full], tmp_path, told.put)
+            assert told.get(timeout=30).startswith("waiting for another process")
+            made = tmp_path / f"full-{sources.recipe_digest(full)[:16]}"
+            made.mkdir()
+            (made / "notes.json").write_text('{"card": "#", "metrics": {}, "params": {}}')
+        found = asked.result(timeout=60)
+    assert found == {full: banking77.Built(full, made / "bundle", "#", {}, {})}
+    assert told.empty()
 
 
 def test_the_strict_version_takes_every_held_out_text_and_no_long_message(
