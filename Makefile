@@ -5,7 +5,19 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test test-long check contract fuzz audit format bench bench-predictor clean
+
+# What `make test` runs side by side. On two cores, releases and servers mostly wait; models and
+# the rest compute. Those of the first four have one platform of the laptop each.
+ROOMS := room-cut-off room-e2e room-laptop room-platform room-models room-rest
+TESTS_cut-off := tests/e2e/test_cut_off.py tests/e2e/test_killed.py
+TESTS_e2e := tests/e2e $(TESTS_cut-off:%=--ignore=%)
+TESTS_laptop := tests/local
+TESTS_platform := tests/contract tests/examples tests/registry
+TESTS_models := tests/bundle tests/evaluation tests/fuzz tests/predictor
+ELSEWHERE := tests/e2e $(TESTS_laptop) $(TESTS_platform) $(TESTS_models)
+TESTS_rest := tests $(ELSEWHERE:%=--ignore=%)
+
+.PHONY: help setup demo unit test $(ROOMS) test-long check contract fuzz audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,11 +44,15 @@ unit: $(READY) ## run the tests that start no server: the fast loop, a minute an
 
 test: $(READY) ## run the tests, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null || true
-	$(BIN)/python -m pytest -n 6 -m "not undisturbed and not long"
+	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync $(ROOMS)
 	$(BIN)/python -m pytest -m undisturbed
 
+$(ROOMS): room-%:
+	@echo "the room $*"
+	@$(BIN)/python -m pytest -q -m "not undisturbed and not long" $(TESTS_$*)
+
 test-long: $(READY) ## run the tests of which `make test` has a sample
-	$(BIN)/python -m pytest -n 2 -m long
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)
 	SLUICE_CONTRACT=all $(BIN)/python -m pytest -n 2 tests/predictor/test_mlflow_contract.py

@@ -8,33 +8,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from components.platform import Platform
 from components.registry import Registry
-
-ROOMS = {
-    "cut off": ("tests/e2e/test_cut_off", "tests/e2e/test_killed"),
-    "e2e": ("tests/e2e/",),
-    "laptop": ("tests/local/",),
-    "platform": ("tests/contract/", "tests/examples/", "tests/registry/"),
-    "models": ("tests/bundle/", "tests/evaluation/", "tests/fuzz/", "tests/predictor/"),
-}
-"""Rooms that share a worker. Those of the first four have one platform of the laptop each."""
-
-
-class _Rooms(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
-    """Six workers for two cores: releases and servers mostly wait, models and the rest compute."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return next((name for name, rooms in ROOMS.items() if nodeid.startswith(rooms)), "others")
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
-    # `make unit` names another way (--dist) to share its tests out.
-    return _Rooms(config, log) if config.getvalue("dist") == "load" else None
-
 
 STARTS_SERVERS = {
     *("platform", "lab"),  # the laptop's

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from dashboards import rules
@@ -282,6 +283,7 @@ FAST = (
 )
 
 
+@pytest.mark.long
 def test_what_is_burnt_in_hours_is_told_and_not_before(tmp_path: Path) -> None:
     run(tmp_path, 60, FAST)
 
@@ -311,6 +313,7 @@ SLOW = (
 )
 
 
+@pytest.mark.long
 def test_what_leaks_for_days_is_told_and_not_before(tmp_path: Path) -> None:
     run(tmp_path, 300, SLOW)
 

@@ -134,8 +134,8 @@ def first_release(registry: Registry, endpoint: Path, version: str) -> int:
 def released_under_users(
     registry: Registry, folder: Path, name: str, version: str, **release: Any
 ) -> Iterator[tuple[Path, Users]]:
-    """An endpoint whose ``version`` was released first, asked 40 times a second meanwhile."""
+    """An endpoint whose ``version`` was released first, asked 20 times a second meanwhile."""
     path = released_file(folder, name, **release)
     first_release(registry, path, version)
-    with users(path, folder / "users.jsonl", 40) as seen:
+    with users(path, folder / "users.jsonl", 20) as seen:
         yield path, seen

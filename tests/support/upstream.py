@@ -2,7 +2,8 @@
 
 ``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200), in
 seconds ``x-test-sleep`` before the answer and ``x-test-stall`` within it, and ``x-test-size``, the
-bytes of its body, at least; gRPC: the first two as metadata, with a gRPC status code (default 0).
+bytes of its body, at least; gRPC: the first two as metadata, with a gRPC status code (default 0),
+and ``x-test-arrived``, a file to make when the call is there.
 """
 
 import json
@@ -10,6 +11,7 @@ import sys
 import time
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import grpc
 
@@ -47,6 +49,8 @@ class _Grpc(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no type
         status = int(told.get("x-test-status", 0))
 
         def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
+            if arrived := told.get("x-test-arrived"):
+                Path(arrived).touch()
             time.sleep(float(told.get("x-test-sleep", 0)))
             if status:
                 code = next(code for code in grpc.StatusCode if code.value[0] == status)

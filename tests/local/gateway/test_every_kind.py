@@ -17,11 +17,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of pickles
 
 MODELS = (
     "answers-outputs-by-name",
-    "onnx-two-inputs",
     "hint-models",
     *(
         pytest.param(kind, marks=pytest.mark.long)
-        for kind in ("answers-frame-of-dates", "chat", "parameters", "sklearn-categories")
+        for kind in (
+            "answers-frame-of-dates",
+            "chat",
+            "onnx-two-inputs",
+            "parameters",
+            "sklearn-categories",
+        )
     ),
 )
 

@@ -72,7 +72,7 @@ def ask(client: httpx.Client, texts: list[str]) -> Any:
 JSON = {"content-type": "application/json"}
 
 
-SAMPLE = ("fp32", "nbits8")
+SAMPLE = ("nbits8",)
 
 
 @pytest.mark.parametrize(
