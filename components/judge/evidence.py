@@ -87,16 +87,20 @@ def two_sample_bets(
     "Generic E-variables for exact sequential k-sample tests", arXiv:2106.02693, eq. (3).
     """
     (x_c, n_c), (x_b, n_b), rate_b = candidate, champion, champion_rate
+    trials, missed_c, missed_b = n_c + n_b, n_c - x_c, n_b - x_b
+    expected_b, no_rate_b = n_b * rate_b, 1 - rate_b
     bets = []
     for ratio in ratios:
-        rate_c = rate_b * ratio / (rate_b * ratio + 1 - rate_b)
-        pooled = (n_c * rate_c + n_b * rate_b) / (n_c + n_b)
-        bets.append(
-            (x_c * log(rate_c / pooled) if x_c else 0.0)
-            + (n_c - x_c) * log((1 - rate_c) / (1 - pooled))
-            + (x_b * log(rate_b / pooled) if x_b else 0.0)
-            + (n_b - x_b) * log((1 - rate_b) / (1 - pooled))
-        )
+        odds = rate_b * ratio
+        rate_c = odds / (odds + 1 - rate_b)
+        pooled = (n_c * rate_c + expected_b) / trials
+        no_pooled = 1 - pooled
+        bet = missed_c * log((1 - rate_c) / no_pooled)
+        if x_c:
+            bet = x_c * log(rate_c / pooled) + bet
+        if x_b:
+            bet += x_b * log(rate_b / pooled)
+        bets.append(bet + missed_b * log(no_rate_b / no_pooled))
     return bets
 
 

@@ -60,12 +60,17 @@ def layout_of(keys: tuple[str, ...]) -> Layout | None:
     except ValueError:
         return None
     values = tuple(edge for edge, _ in edges)
-    rising = all(a < b for a, b in pairwise(values))
-    if not 2 <= len(keys) <= MAX_EDGES or not rising or not values[0] > 0:
+    rises = all(a < b for a, b in pairwise(values))
+    if not 2 <= len(keys) <= MAX_EDGES or not rises or not values[0] > 0:
         return None
     if values[-1] != float("inf"):
         return None
-    return Layout(keys, values, itemgetter(*(key for _, key in edges)))
+    rising = tuple(key for _, key in edges)
+    return Layout(keys, values, _in_order if keys == rising else itemgetter(*rising))
+
+
+def _in_order(buckets: Mapping[str, float]) -> tuple[float, ...]:
+    return tuple(buckets.values())
 
 
 def edges_of(buckets: Mapping[str, float]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -54,9 +54,9 @@ def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, 
     if heard != state.heard:
         state = msgspec.structs.replace(state, heard=heard)
     evidence = _evidence(policy, state)
-    state = msgspec.structs.replace(
-        state, limit_spoke=evidence.limit.speaks, relative_spoke=evidence.relative.speaks
-    )
+    spoke = evidence.limit.speaks, evidence.relative.speaks
+    if spoke != (state.limit_spoke, state.relative_spoke):
+        state = msgspec.structs.replace(state, limit_spoke=spoke[0], relative_spoke=spoke[1])
     verdict = _signed(_decide(policy, state, delta, evidence))
     if verdict.decision == "PROMOTE":
         state = msgspec.structs.replace(state, passed=state.share)
