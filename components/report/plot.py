@@ -78,7 +78,7 @@ def _round_up(value: float) -> float:
 def log_scale(low: int, high: float) -> Scale:
     """Powers of ten from 10^low to 10^high; the values mapped are exponents."""
     step = max(1, round((high - low) / 5))
-    powers = [p for p in range(low, math.floor(high) + 1) if p % step == 0]
+    powers = range(-(-low // step) * step, math.floor(high) + 1, step)
     return Scale(float(low), high, tuple((float(p), _power(p)) for p in powers))
 
 
