@@ -44,6 +44,7 @@ unit: $(READY) ## run the tests that start no server: the fast loop, a minute an
 
 test: $(READY) ## run the tests, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null || true
+	$(BIN)/python -m examples.ahead data/banking77 .cache/models
 	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync $(ROOMS)
 	$(BIN)/python -m pytest -m undisturbed
 

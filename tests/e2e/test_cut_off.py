@@ -80,8 +80,8 @@ def start(scene: Scene, platform: Platform, registry: Registry) -> "subprocess.P
     command = [SLUICE, "release", str(scene.endpoint), "--version", other, "--json"]
     before = newest(platform, "cut").release_id
     release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: newest(platform, "cut").release_id != before, 60, "the release's record")
-    wait_until(lambda: watched(newest(platform, "cut").lines()), 120, "a poll of the watch at 50%")
+    wait_until(lambda: newest(platform, "cut").release_id != before, 120, "the release's record")
+    wait_until(lambda: watched(newest(platform, "cut").lines()), 200, "a poll of the watch at 50%")
     return release
 
 
@@ -111,7 +111,9 @@ def is_blind(poll: Poll) -> bool:
     return not all(any(sources.values()) for sources in poll.sources.values())
 
 
-@pytest.mark.parametrize("server", ["prometheus", "postgres", "s3"])
+@pytest.mark.parametrize(
+    "server", ["prometheus", pytest.param("postgres", marks=pytest.mark.long), "s3"]
+)
 def test_a_watch_survives_the_loss_of(
     server: str, scene: Scene, prepared: Platform, registry: Registry
 ) -> None:

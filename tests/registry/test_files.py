@@ -138,6 +138,7 @@ def server(platform: Platform) -> Any:
     return register.client(platform.registry.url)
 
 
+@pytest.mark.long
 def test_a_model_is_registered_from_every_address_that_the_help_names_under_any_name_of_mlflow_s(
     server: Any, tmp_path: Path
 ) -> None:

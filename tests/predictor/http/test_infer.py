@@ -281,7 +281,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=600, deadline=2000)
+@settings(max_examples=300, deadline=2000)
 @given(content=requests, tail=st.binary(max_size=24), cut=st.integers(-3, 3))
 def test_whatever_is_sent_is_a_request_or_the_client_s_fault(
     content: Any, tail: bytes, cut: int
