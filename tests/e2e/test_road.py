@@ -100,9 +100,14 @@ def test_every_board_shows_the_releases(story: Story, prepared: Platform) -> Non
 
 def test_a_board_is_written_as_a_page_and_as_data(story: Story, tmp_path: Path) -> None:
     page, of = tmp_path / "release.html", ("dashboard", "release", "--var", "endpoint=road")
-    done = sluice(*of, "--from", "1h", "--out", str(page))
-    assert (done.returncode, done.stdout) == (0, f"{page}\n"), done.stderr
-    assert "road: rolled_back" in page.read_text()
+
+    def shows_the_end() -> bool:
+        done = sluice(*of, "--from", "1h", "--out", str(page))
+        assert (done.returncode, done.stdout) == (0, f"{page}\n"), done.stderr
+        return "road: rolled_back" in page.read_text()
+
+    # An end is marked by the minute.
+    wait_until(shows_the_end, 90, "the end")
     found = json.loads(sluice(*of, "--json").stdout)
     assert found["variables"]["endpoint"] == ["road"]
     assert any(panel["series"] for panel in found["panels"])
