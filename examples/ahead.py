@@ -6,15 +6,21 @@ Platforms that are prepared later, many at once, find them there and only regist
 import sys
 from pathlib import Path
 
+from components.errors import SluiceError
 from components.printing import say
 from examples import banking77
 
 
-def main() -> None:
+def main() -> int:
     """Make what is missing in the folder CACHE from the data in the folder DATA."""
     data, cache = map(Path, sys.argv[1:])
-    banking77.build(banking77.load_sources(data), banking77.RECIPES, cache, say)
+    try:
+        banking77.build(banking77.load_sources(data), banking77.RECIPES, cache, say)
+    except SluiceError as error:
+        say(f"examples.ahead: {error}", err=True)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -156,7 +156,7 @@ def build(
             found = _found(sources, recipes, cache)
             if missing := [recipe for recipe in recipes if recipe not in found]:
                 _make(sources, missing, cache, say)
-        found = _found(sources, recipes, cache)
+                found = _found(sources, recipes, cache)
     return found
 
 

@@ -91,8 +91,8 @@ def two_sample_bets(
     expected_b, no_rate_b = n_b * rate_b, 1 - rate_b
     bets = []
     for ratio in ratios:
-        odds = rate_b * ratio
-        rate_c = odds / (odds + 1 - rate_b)
+        raised = rate_b * ratio
+        rate_c = raised / (raised + 1 - rate_b)
         pooled = (n_c * rate_c + expected_b) / trials
         no_pooled = 1 - pooled
         bet = missed_c * log((1 - rate_c) / no_pooled)
