@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     help="A shipped table instead of the traffic and fault above.",
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Rows of --scenarios at a time; all cores if left out.",
+)
+@click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the pictures to FILE.html, or one to FILE.svg.",
@@ -61,6 +67,7 @@ def command(
     releases: int,
     seed: int,
     scenarios: str | None,
+    jobs: int | None,
     plot: Path | None,
     polls: Path | None,
     as_json: bool,
@@ -84,7 +91,7 @@ def command(
     from components.simulation import tables
     from components.simulation.polls import poll_lines
     from components.simulation.result import command_line, result
-    from components.simulation.run import extended, holds, simulate
+    from components.simulation.run import extended, holds, simulate_all
     from components.simulation.scenario import Entry, peer_settings, policy, scenario, table
 
     judged = policy(error_rate=error_rate, p95_ratio=p95_ratio, false_rollback=false_rollback)
@@ -106,17 +113,18 @@ def command(
         entries = [Entry(name=asked.title, scenario=asked)]
 
     peers = peer_settings()
-    done = [(entry, simulate(entry.scenario, judged, peers, releases, seed)) for entry in entries]
+    jobs = jobs or len(os.sched_getaffinity(0))
+    asked_for = [entry.scenario for entry in entries]
+    runs = simulate_all(asked_for, judged, peers, releases, seed, jobs=jobs)
+    done = list(zip(entries, runs, strict=True))
     if polls:
         _write(polls, "--polls", poll_lines(entries[0].scenario, seed))
     if plot:
         _plot(plot, title, [(run, entry.name, command_line(run)) for entry, run in done])
     kept = all(holds(expectation, run) for entry, run in done for expectation in entry.expect)
     if scenarios:
-        without = [
-            simulate(_alone(entry.scenario), judged, peers, releases, seed, rules=("sluice",))
-            for entry in (entries if shipped.without_baseline else [])
-        ]
+        alone = [_alone(entry.scenario) for entry in entries if shipped.without_baseline]
+        without = simulate_all(alone, judged, peers, releases, seed, rules=("sluice",), jobs=jobs)
         _print_table(title, done, without, as_json=as_json)
     else:
         run = done[0][1]

@@ -200,3 +200,8 @@ def test_a_p95_ratio_that_the_histogram_cannot_decide_is_refused() -> None:
     refused = run("--p95-ratio", "1.1", "--releases", "2")
     assert isinstance(refused.exception, InputError)
     assert "it can decide" in str(refused.exception)
+
+
+def test_rows_in_processes_of_their_own_are_those_of_one_process() -> None:
+    flags = ("--scenarios", "baseline", "--releases", "3", "--json")
+    assert run(*flags, "--jobs", "2").stdout == run(*flags, "--jobs", "1").stdout

@@ -67,7 +67,8 @@ def test_a_whole_release_runs_with_each_step_in_a_process_of_its_own(
     prepared: Platform, registry: Registry, tmp_path: Path
 ) -> None:
     judge = {"method": "threshold", "min_requests": 20, "p95_ratio": 10}
-    release = {"steps": [50, 100], "watch": "4s", "judge": judge}
+    # Nobody renews the lease between two pods: it must outlive the start of the slowest.
+    release = {"steps": [50, 100], "watch": "4s", "lease": "5m", "judge": judge}
     with released_under_users(registry, tmp_path, "pods", "2", **release) as (file, _):
         apply(prepared, str(file))
         file.unlink()  # a pod has no endpoint's file: the platform knows it
