@@ -12,6 +12,7 @@ from components.simulation.run import (
     holds,
     percent,
     simulate,
+    simulate_all,
     upper_bound,
 )
 from components.simulation.scenario import Expectation, peer_settings, scenario, table
@@ -109,10 +110,23 @@ def test_a_simulation_can_be_made_again() -> None:
     assert once(1) != once(2)
 
 
+def test_scenarios_in_processes_of_their_own_come_out_as_in_one() -> None:
+    of = [scenario(errors=errors, minutes=5) for errors in (0.02, 0.5)]
+    alone, side_by_side = (
+        simulate_all(of, Policy(), peer_settings(), 20, 7, rules=("argo", "flagger"), jobs=jobs)
+        for jobs in (1, 2)
+    )
+    for one, other in zip(alone, side_by_side, strict=True):
+        assert one.scenario == other.scenario
+        for rule, outcomes in one.outcomes.items():
+            assert outcomes.decision.tolist() == other.outcomes[rule].decision.tolist()
+            assert outcomes.at_s.tolist() == other.outcomes[rule].at_s.tolist()
+
+
 @pytest.mark.slow
 def test_long_watches_are_drawn_in_parts_that_add_up() -> None:
     of = scenario(minutes=600, poll=15, rps=0.1)
-    run = simulate(of, Policy(), peer_settings(), 60, 0)
+    run = simulate(of, Policy(), peer_settings(), 60, 0, rules=("flagger", "argo"))
     assert {len(outcomes.decision) for outcomes in run.outcomes.values()} == {60}
 
 
