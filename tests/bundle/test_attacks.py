@@ -52,7 +52,13 @@ def test_the_loader_refuses_it_in_one_line_and_runs_nothing(
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("attack", RUNNING, ids=lambda attack: attack.name)
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(one, id=one.name, marks=pytest.mark.long if at else ())
+        for at, one in enumerate(RUNNING)
+    ],
+)
 def test_it_would_run_if_pickles_were_allowed(attack: Attack, tmp_path: Path, canary: Path) -> None:
     folder = made(attack, tmp_path, canary)
     with suppress(ArtifactError):

@@ -112,7 +112,8 @@ def is_blind(poll: Poll) -> bool:
 
 
 @pytest.mark.parametrize(
-    "server", ["prometheus", pytest.param("postgres", marks=pytest.mark.long), "s3"]
+    "server",
+    ["prometheus", *(pytest.param(name, marks=pytest.mark.long) for name in ("postgres", "s3"))],
 )
 def test_a_watch_survives_the_loss_of(
     server: str, scene: Scene, prepared: Platform, registry: Registry

@@ -113,7 +113,7 @@ def settled(platform: Platform, registry: Registry, log: Recorded) -> bool:
     )
 
 
-STEPS = (pytest.param("fetch", marks=pytest.mark.long), "watch", "promote")
+STEPS = ("watch", *(pytest.param(name, marks=pytest.mark.long) for name in ("fetch", "promote")))
 """Before there is a record, in the middle, and once the candidate has everything. A kill at every
 call of every step is tried on the memory platform (`tests/release/test_killed.py`)."""
 

@@ -62,9 +62,18 @@ def one_line(done: "subprocess.CompletedProcess[str]", code: int, said: str) -> 
     ("right", "wrong", "said"),
     [
         ("name: ", "replicas: 3\nname: ", "replicas: unknown key"),
-        ("min: 0.7", "min: lots", "evaluation.accuracy.min: Input should be a valid number"),
-        ("lease: 15s", "lease: 15", "release.lease: 15 is no duration"),
-        ("  - 100", "  - 50\n  - 10\n  - 100", "release.steps: steps must rise"),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                (
+                    "min: 0.7",
+                    "min: lots",
+                    "evaluation.accuracy.min: Input should be a valid number",
+                ),
+                ("lease: 15s", "lease: 15", "release.lease: 15 is no duration"),
+                ("  - 100", "  - 50\n  - 10\n  - 100", "release.steps: steps must rise"),
+            )
+        ),
     ],
 )
 def test_a_wrong_endpoint_s_file(
@@ -80,6 +89,7 @@ def test_a_wrong_endpoint_s_file(
         assert re.search(r"wrong\.yaml:\d+: ", done.stderr)
 
 
+@pytest.mark.long
 def test_an_unknown_model(endpoint: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(endpoint.read_text().replace(MODEL, "no-such-model"))
@@ -90,6 +100,7 @@ def test_an_unknown_version(endpoint: Path) -> None:
     one_line(sluice("release", str(endpoint), "--version", "99"), 1, "version=99")
 
 
+@pytest.mark.long
 def test_no_version_and_no_alias(endpoint: Path) -> None:
     one_line(sluice("release", str(endpoint)), 1, "no alias 'candidate'")
 
@@ -105,6 +116,7 @@ def test_a_release_that_never_was(endpoint: Path) -> None:
     one_line(sluice("release", "--resume", "no-such-release"), 1, "no release 'no-such-release'")
 
 
+@pytest.mark.long
 def test_a_version_without_files(endpoint: Path, registry: Registry) -> None:
     run = registry.create_run("tests", "empty", {})
     body = {
@@ -170,6 +182,7 @@ def test_an_artifact_that_was_altered_in_the_store(
     assert obstore.list(bucket("sluice"), kept).collect() == []
 
 
+@pytest.mark.long
 def test_an_artifact_that_was_altered_after_its_download(endpoint: Path, kept: str) -> None:
     """Stopped at its evaluation, a release has left its files in the platform's store."""
     strict = endpoint.with_name("strict.yaml")

@@ -82,7 +82,13 @@ def test_a_second_up_is_harmless(up: Home, sluice: Sluice) -> None:
     assert pids(up) == before
 
 
-@pytest.mark.parametrize("name", SERVERS)
+SAMPLE = ("gateway", "postgres")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=() if one in SAMPLE else pytest.mark.long) for one in SERVERS],
+)
 def test_up_heals_a_killed_server(up: Home, sluice: Sluice, name: str) -> None:
     os.kill(pids(up)[name], signal.SIGKILL)
     done = sluice("up")
