@@ -61,8 +61,7 @@ def _for_totals(policy: Policy, growth: Growth) -> Growth:
     """What a total needs: only the plain rule compares latencies over all steps."""
     if policy.method == "threshold":
         return growth
-    requests, errors, buckets, *more = growth
-    return Growth(requests, errors, buckets[-1:], *more)
+    return msgspec.structs.replace(growth, buckets=growth.buckets[-1:])
 
 
 def _due(state: JudgeState, champion: Growth) -> float:

@@ -10,7 +10,8 @@ client that may be the busiest the chance to promote what fails the others is at
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+
+import msgspec
 
 from components.judge.constants import SAFE_FRACTIONS
 from components.judge.counters import Interval
@@ -26,7 +27,7 @@ Counts = Mapping[str, Count]
 """Failed requests among all, by client."""
 
 
-class Heard(NamedTuple):
+class Heard(msgspec.Struct, frozen=True):
     """What each client asked of the candidate."""
 
     last: Counts | None = None
@@ -45,16 +46,16 @@ def listen(heard: Heard, asked: Mapping[str, Asked], interval: Interval, *, shar
         return heard
     now = {client: Count(of.errors, of.requests) for client, of in asked.items()}
     if not (interval.whole and all(map(_is_count, now.values()))):
-        return heard._replace(last=None)
+        return msgspec.structs.replace(heard, last=None)
     if heard.last is None or not shared:
-        return heard._replace(last=now)
+        return msgspec.structs.replace(heard, last=now)
     grown = {
         client: Count(was.hits - before.hits, was.trials - before.trials)
         for client in {*now, *heard.last}
         for was, before in [(now.get(client, _NONE), heard.last.get(client, _NONE))]
     }
     if not all(map(_is_count, grown.values())):
-        return heard._replace(last=None)
+        return msgspec.structs.replace(heard, last=None)
     total = {
         client: add(heard.total.get(client, _NONE), grown.get(client, _NONE))
         for client in {*heard.total, *grown}

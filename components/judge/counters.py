@@ -6,7 +6,6 @@ left; one that is listed without counters was not read.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -31,7 +30,7 @@ class Ledger(msgspec.Struct, frozen=True):
         return self.layout.edges if self.layout else ()
 
 
-class Interval(NamedTuple):
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """What one poll says of one version."""
 
     growth: Growth

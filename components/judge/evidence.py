@@ -7,7 +7,8 @@ bounds P(E ever reaches 1/alpha) by alpha, at any number of looks.
 
 from collections.abc import Sequence
 from math import exp, inf, log, log1p
-from typing import NamedTuple
+
+import msgspec
 
 from components.judge.constants import FIRST_WEIGHT, LATER_HAZARD, Grid
 
@@ -17,7 +18,7 @@ _LOG_NOT_YET = log1p(-LATER_HAZARD)
 _LOG_LATER = _LOG_NOT_FIRST + log(LATER_HAZARD)
 
 
-class Count(NamedTuple):
+class Count(msgspec.Struct, frozen=True, gc=False):
     """Hits (errors, or answers slower than an edge) among trials."""
 
     hits: float
@@ -47,9 +48,9 @@ def limit_bets(count: Count, limit: float, fraction: float, polls: int) -> float
     where they fill whole polls (each factor is linear in its hits, so its log is concave), with
     the polls taken as equal parts of the count.
     """
-    parts = min(polls, int(count.trials))
-    if parts <= 1:
+    if polls == 1 or count.trials < 2:
         return limit_bet(count, limit, fraction)
+    parts = min(polls, int(count.trials))
     size = count.trials / parts
     full = int(count.hits / size)
     if full == parts:
@@ -66,11 +67,10 @@ def binomial_bet(count: Count, rate: float, null_rate: float) -> float:
     An e-value against "the rate is at most (at least) `null_rate`" when `rate` is above (below)
     it and the trials are independent. Wald, "Sequential analysis", 1947.
     """
-    hits, trials = count
-    missed = (trials - hits) * log((1 - rate) / (1 - null_rate))
-    if hits == 0:
+    missed = (count.trials - count.hits) * log((1 - rate) / (1 - null_rate))
+    if count.hits == 0:
         return missed
-    return missed + hits * log(rate / null_rate) if rate > 0 else -inf
+    return missed + count.hits * log(rate / null_rate) if rate > 0 else -inf
 
 
 def two_sample_bets(
@@ -86,8 +86,8 @@ def two_sample_bets(
     the pooled rate and k = (p - pooled) / (pooled (1 - pooled)). Turner, Ly and Gruenwald,
     "Generic E-variables for exact sequential k-sample tests", arXiv:2106.02693, eq. (3).
     """
-    (x_c, n_c), (x_b, n_b), rate_b = candidate, champion, champion_rate
-    trials, missed_c, missed_b = n_c + n_b, n_c - x_c, n_b - x_b
+    x_c, n_c, x_b, n_b = candidate.hits, candidate.trials, champion.hits, champion.trials
+    rate_b, trials, missed_c, missed_b = champion_rate, n_c + n_b, n_c - x_c, n_b - x_b
     expected_b, no_rate_b = n_b * rate_b, 1 - rate_b
     bets = []
     for ratio in ratios:
@@ -116,7 +116,7 @@ def intra_poll_correlation(count: Count, rate: float, past_trials: float) -> flo
     `rate` that is itself estimated, from N = `past_trials`. The moment estimator of the
     intraclass correlation: Kish, "Survey Sampling", 1965, section 5.4. Needs 2 trials or more.
     """
-    hits, trials = count
+    hits, trials = count.hits, count.trials
     variance = trials * rate * (1 - rate) * (1 + trials / past_trials)
     return min(((hits - trials * rate) ** 2 / variance - 1) / (trials - 1), 1.0)
 
@@ -156,7 +156,7 @@ def log_sum(logs: Sequence[float]) -> float:
     return high + log(sum([exp(one - high) for one in logs]))
 
 
-class EProcess(NamedTuple):
+class EProcess(msgspec.Struct, frozen=True, gc=False):
     """A mixture of bets over sizes and over the poll at which the fault begins.
 
     `log_wealth` holds, per bet size, the wealth of all starts so far. A start that is yet to come
@@ -175,15 +175,17 @@ def fresh(grid: Grid) -> EProcess:
 
 def wager(process: EProcess, grid: Grid, log_bets: Sequence[float]) -> EProcess:
     """The process after one more informative poll t: W_k <- (W_k + w_k w_t) e_k."""
-    wealth, polls = process
-    start = log_start(polls)
-    grown = []
-    for log_wealth, log_weight, bet in zip(wealth, grid.log_weights, log_bets, strict=True):
+    start, grown = log_start(process.polls), []
+    for wealth, log_weight, bet in zip(
+        process.log_wealth, grid.log_weights, log_bets, strict=True
+    ):
         # The log of a sum without overflow; a start's weight is never zero.
         more = start + log_weight
-        high, low = (log_wealth, more) if log_wealth > more else (more, log_wealth)
-        grown.append(high + log1p(exp(low - high)) + bet)
-    return EProcess(tuple(grown), polls + 1)
+        if wealth > more:
+            grown.append(wealth + log1p(exp(more - wealth)) + bet)
+        else:
+            grown.append(more + log1p(exp(wealth - more)) + bet)
+    return EProcess(tuple(grown), process.polls + 1)
 
 
 def log_e(process: EProcess) -> float:

@@ -6,6 +6,8 @@ from itertools import pairwise
 from operator import add, itemgetter
 from typing import NamedTuple
 
+import msgspec
+
 from components.judge.poll import Sample
 
 MAX_COUNT = 2.0**53
@@ -13,7 +15,7 @@ MAX_COUNT = 2.0**53
 MAX_EDGES = 1_000
 
 
-class Growth(NamedTuple):
+class Growth(msgspec.Struct, frozen=True, gc=False):
     """What was counted, over a life or an interval; no buckets are all zeros."""
 
     requests: float = 0.0

@@ -5,7 +5,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+
+import msgspec
 
 from components.judge.constants import (
     MIN_TAIL_PAST,
@@ -25,7 +26,7 @@ Buckets = tuple[float, ...]
 """Cumulative counts by rising edge; the last one is all answers. Empty when nothing is known."""
 
 
-class Pair(NamedTuple):
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """Indices of edges: {champion > u} is held against {candidate > v}, v = ratio * u.
 
     Under "no quantile of the candidate is above ratio times the champion's", the candidate's

@@ -9,13 +9,14 @@ source begins anew from its reading.
 
 from math import inf
 from operator import lt, sub
-from typing import NamedTuple
+
+import msgspec
 
 from components.judge.constants import LIFE_SLACK_S, NEAR_ZERO
 from components.judge.growth import Growth
 
 
-class Clock(NamedTuple):
+class Clock(msgspec.Struct, frozen=True, gc=False):
     """Times in the polls' own seconds; the judge reads no other clock."""
 
     now: float
@@ -33,7 +34,7 @@ class Clock(NamedTuple):
     """Since a source that was read after this, a histogram need not have been flushed."""
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """An earlier reading, to know late ones by."""
 
     t: float
@@ -41,7 +42,7 @@ class Mark(NamedTuple):
     errors: float
 
 
-class Source(NamedTuple):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """What was last read of one source, and when (when it was first named, if never)."""
 
     last: Growth | None
@@ -59,7 +60,7 @@ class Source(NamedTuple):
     """Requests since then whose answers are not in the histogram though they should be."""
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one reading of a known source adds."""
 
     source: Source
@@ -153,7 +154,7 @@ def _below(now: Growth, last: Growth) -> bool:
 def _fallen(source: Source, last: Growth, now: Growth, born: float | None, clock: Clock) -> Step:
     """A reading below the last: late, a part of two lives, or the second life's."""
     fell = clock.now if source.fell is None else source.fell
-    waits = source._replace(fell=fell)
+    waits = msgspec.structs.replace(source, fell=fell)
     if fell <= clock.late:
         # Too long for a server that is behind.
         return _anew(now, clock, born)
@@ -161,7 +162,7 @@ def _fallen(source: Source, last: Growth, now: Growth, born: float | None, clock
     if mixed or (now.requests < last.requests and _is_late(source, now, clock)):
         return Step(waits, Growth())
     if source.fallen is None or _below(now, source.fallen):
-        return Step(waits._replace(fallen=now), Growth())
+        return Step(msgspec.structs.replace(waits, fallen=now), Growth())
     same = now.requests == source.fallen.requests
     if same and source.t >= clock.patience:
         # The same numbers again may be the same stale scrape, unless they stay.
@@ -171,7 +172,7 @@ def _fallen(source: Source, last: Growth, now: Growth, born: float | None, clock
         return _anew(now, clock, born)
     begun = start(source.fallen, clock.now, born)
     step = follow(begun, source.fallen, now, born, clock)
-    return step._replace(lost=True, late=True)
+    return msgspec.structs.replace(step, lost=True, late=True)
 
 
 def _is_late(source: Source, now: Growth, clock: Clock) -> bool:

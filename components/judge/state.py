@@ -1,7 +1,6 @@
 """What the judge remembers between polls: counts and e-processes, of constant size."""
 
 import math
-from typing import NamedTuple
 
 import msgspec
 
@@ -97,7 +96,7 @@ class JudgeState(msgspec.Struct, frozen=True):
     """The final verdict, once there is one."""
 
 
-class Split(NamedTuple):
+class Split(msgspec.Struct, frozen=True, gc=False):
     """How a poll's traffic is split."""
 
     share: float

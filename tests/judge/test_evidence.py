@@ -209,7 +209,7 @@ def test_a_count_of_many_polls_at_once_is_no_more_evidence_than_any_way_it_may_h
 
 
 def test_evidence_neither_overflows_nor_dies_after_a_million_polls() -> None:
-    process = evidence.fresh(LIMIT_FRACTIONS)._replace(polls=1_000_000)
+    process = evidence.EProcess(evidence.fresh(LIMIT_FRACTIONS).log_wealth, 1_000_000)
     for _ in range(50):
         process = evidence.wager(process, LIMIT_FRACTIONS, [1e5] * len(LIMIT_FRACTIONS.values))
     assert evidence.log_e(process) > 1e6
