@@ -42,7 +42,7 @@ def apply_bets(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeStat
     """The state after the poll's bets; polls of one version alone only add to the past."""
     candidate, champion = delta.candidate.growth, delta.champion.growth
     if not delta.shared:
-        return _advance_past(state, combine(state.pending[1], champion))
+        return _advance_past(policy, state, combine(state.pending[1], champion))
     state = _bet_limit(policy, state, candidate, delta.candidate_polls)
     ours, theirs = state.step_totals
     asked = state.pending[0].asked + candidate.asked
@@ -90,7 +90,7 @@ def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
     lost = delta.candidate.lost or delta.champion.lost
     mixed = state.pending_mixed or delta.changed or lost
     if delta.candidate.late or delta.champion.late:
-        return _advance_past(state, champion)
+        return _advance_past(policy, state, champion)
     unread = delta.candidate.waiting or delta.champion.waiting
     still = _stands_still(state, candidate, champion)
     if (unread and state.waited < PATIENCE_POLLS) or (still and state.waited < STILL_POLLS):
@@ -99,23 +99,25 @@ def _compare(policy: Policy, state: JudgeState, delta: PollDelta) -> JudgeState:
             state, pending=waits, pending_mixed=mixed, waited=state.waited + 1
         )
     state = _bet_relative(policy, state, candidate, champion)
-    state = _bet_latency(policy, state, candidate, champion)
+    state = _bet_latency(state, candidate, champion)
     if delta.read and not mixed and delta.candidate.whole and delta.champion.whole:
         state = _bet_split(state, candidate, champion)
     settled = (candidate.asked, champion.asked)
     # What was asked before a change may still come, as long as nothing has come since.
     mixed = mixed and not any(settled)
-    state = _advance_past(state, champion)
+    state = _advance_past(policy, state, champion)
     return msgspec.structs.replace(state, settled=settled, pending_mixed=mixed)
 
 
-def _advance_past(state: JudgeState, champion: Growth) -> JudgeState:
+def _advance_past(policy: Policy, state: JudgeState, champion: Growth) -> JudgeState:
     """The state when these counts of the champion are past: what is compared next begins now."""
+    recent = latency.remember(state.recent, champion.buckets)
     return msgspec.structs.replace(
         state,
         past=add(state.past, Count(champion.errors, champion.requests)),
         past_refused=add(state.past_refused, Count(champion.refused, champion.asked)),
-        recent=latency.remember(state.recent, champion.buckets),
+        recent=recent,
+        pair=latency.next_pair(state.ledger.edges, recent, policy.p95_ratio),
         pending=_NOTHING,
         pending_mixed=False,
         paired_at=state.t,
@@ -158,17 +160,8 @@ def champion_error_rate(policy: Policy, past: Count) -> float:
     return (past.hits + PRIOR_ERRORS) / (past.trials + prior_requests)
 
 
-def edge_pair(policy: Policy, state: JudgeState) -> latency.Pair | None:
-    """The edges for the next p95 bet; None while they are unknown or cannot decide the ratio."""
-    if not latency.known(state.recent):
-        return None
-    return latency.deciding(state.ledger.edges, state.recent, policy.p95_ratio)
-
-
-def _bet_latency(
-    policy: Policy, state: JudgeState, candidate: Growth, champion: Growth
-) -> JudgeState:
-    pair = edge_pair(policy, state)
+def _bet_latency(state: JudgeState, candidate: Growth, champion: Growth) -> JudgeState:
+    pair = state.pair
     if pair is None or candidate.latencies == 0 or champion.latencies == 0:
         return state
     counted = Count(latency.slower(champion.buckets, pair.u), champion.latencies)

@@ -6,6 +6,7 @@ bounds P(E ever reaches 1/alpha) by alpha, at any number of looks.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import exp, inf, log, log1p
 
 import msgspec
@@ -153,7 +154,10 @@ def log_sum(logs: Sequence[float]) -> float:
     high = max(logs)
     if high == -inf:
         return high
-    return high + log(sum([exp(one - high) for one in logs]))
+    total = 0.0
+    for one in logs:
+        total += exp(one - high)
+    return high + log(total)
 
 
 class EProcess(msgspec.Struct, frozen=True, gc=False):
@@ -176,9 +180,7 @@ def fresh(grid: Grid) -> EProcess:
 def wager(process: EProcess, grid: Grid, log_bets: Sequence[float]) -> EProcess:
     """The process after one more informative poll t: W_k <- (W_k + w_k w_t) e_k."""
     start, grown = log_start(process.polls), []
-    for wealth, log_weight, bet in zip(
-        process.log_wealth, grid.log_weights, log_bets, strict=True
-    ):
+    for wealth, log_weight, bet in zip(process.log_wealth, grid.log_weights, log_bets, strict=True):
         # The log of a sum without overflow; a start's weight is never zero.
         more = start + log_weight
         if wealth > more:
@@ -200,9 +202,23 @@ def log_safety(total: Count, limit: float, fractions: Grid) -> float:
     when requests fail independently. Robbins, "Statistical methods related to the law of the
     iterated logarithm", 1970 (mixtures of likelihood ratios).
     """
+    hits, misses = total.hits, total.trials - total.hits
     return log_sum(
         [
-            log_weight + binomial_bet(total, fraction * limit, limit)
-            for fraction, log_weight in zip(*fractions, strict=True)
+            log_weight + (misses * log_miss + hits * log_hit if hits else misses * log_miss)
+            for log_weight, log_hit, log_miss in _safety_bets(limit, fractions)
         ]
+    )
+
+
+@lru_cache(maxsize=16)
+def _safety_bets(limit: float, fractions: Grid) -> tuple[tuple[float, float, float], ...]:
+    """The log weight of each rate, and what one hit and one miss add to its `binomial_bet`."""
+    return tuple(
+        (
+            log_weight,
+            binomial_bet(Count(1, 1), fraction * limit, limit),
+            binomial_bet(Count(0, 1), fraction * limit, limit),
+        )
+        for fraction, log_weight in zip(*fractions, strict=True)
     )

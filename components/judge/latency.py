@@ -67,7 +67,6 @@ def pairs(edges: tuple[float, ...], ratio: float) -> tuple[Pair, ...]:
     return tuple([one for one in found if one is not None])
 
 
-@lru_cache(maxsize=2)
 def deciding(edges: tuple[float, ...], counts: Buckets, ratio: float) -> Pair | None:
     """The pair that decides the ratio at the p95 of `counts` (cumulative), or None.
 
@@ -129,6 +128,11 @@ def faded(recent: Buckets) -> Buckets:
 def known(recent: Buckets) -> bool:
     """Whether so much of the champion's latency is known that an edge may be chosen."""
     return bool(recent) and recent[-1] >= MIN_TAIL_PAST
+
+
+def next_pair(edges: tuple[float, ...], recent: Buckets, ratio: float) -> Pair | None:
+    """The `deciding` pair of the next bet, or None while too little is known."""
+    return deciding(edges, recent, ratio) if known(recent) else None
 
 
 def slower(counts: Sequence[float], edge: int) -> float:

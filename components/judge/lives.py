@@ -93,7 +93,8 @@ def follow(source: Source, last: Growth, now: Growth, born: float | None, clock:
         return _anew(now, clock, born)
     born = source.born if born is None else born
     added = tuple(map(sub, now.buckets, last.buckets))
-    if _counts_below(now, last) or (added and min(added) < 0):
+    # Sorting what mostly rises already is the fastest way to its least.
+    if _counts_below(now, last) or (added and sorted(added)[0] < 0):
         return _fallen(source, last, now, born, clock)
     requests, errors = now.requests - last.requests, now.errors - last.errors
     if errors > requests or len(now.buckets) < len(last.buckets):

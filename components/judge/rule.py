@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from components.judge import budget, clients, latency, reasons
-from components.judge.bets import apply_bets, edge_pair
+from components.judge.bets import apply_bets
 from components.judge.constants import SAFE_FRACTIONS
 from components.judge.evidence import Count, log_e, log_safety
 from components.judge.growth import Growth
@@ -116,8 +116,8 @@ def _arm(policy: Policy, state: JudgeState, total: Growth, step: Growth) -> Arm:
     )
 
 
-def _p95(policy: Policy, state: JudgeState) -> P95 | None:
-    pair, edges = edge_pair(policy, state), state.ledger.edges
+def _p95(state: JudgeState) -> P95 | None:
+    pair, edges = state.pair, state.ledger.edges
     if pair is None:
         return None
     ours, theirs = state.step_totals
@@ -165,7 +165,7 @@ def _evidence(policy: Policy, state: JudgeState) -> Evidence:
         split=Test(log_e(state.split), lines.split),
         safe=Test(log_safety(total, policy.error_rate, SAFE_FRACTIONS), lines.safe),
         p95_safe=Test(log_e(state.p95_safe), lines.safe),
-        p95=_p95(policy, state),
+        p95=_p95(state),
         observed_share=100 * ours.asked / asked if asked else None,
         step_requests=ours.asked,
         watched_s=state.t - state.step_began,

@@ -55,6 +55,8 @@ class JudgeState(msgspec.Struct, frozen=True):
     """Its refused requests, likewise."""
     recent: Buckets = ()
     """The champion's cumulative buckets that predict its next; see `latency.remember`."""
+    pair: latency.Pair | None = None
+    """The edges for the next p95 bet, by `recent`; None while they cannot decide the ratio."""
     pending: tuple[Growth, Growth] = (NOTHING, NOTHING)
     """Counts of candidate and champion that wait to be compared until both are read again."""
     pending_mixed: bool = False
@@ -197,6 +199,11 @@ def ingest(
     history = _scaled(production.baseline)
     moved, swapped = split.share != state.share, split.baseline != state.baseline
     changed = moved or swapped
+    recent = latency.faded(state.recent) if swapped else state.recent
+    recent = latency.remember(recent, history.buckets)
+    pair = state.pair
+    if recent is not state.recent:
+        pair = latency.next_pair(ledger.edges, recent, policy.p95_ratio)
     read_at = poll.t if candidate.read else state.candidate_read_at
     polls = (poll.t - (state.candidate_read_at or poll.t)) / policy.poll_s
     delta = PollDelta(
@@ -227,9 +234,8 @@ def ingest(
         candidate_seen=state.candidate_seen or candidate.read,
         past=add(state.past, Count(history.errors, history.requests)),
         past_refused=add(state.past_refused, Count(history.refused, history.asked)),
-        recent=latency.remember(
-            latency.faded(state.recent) if swapped else state.recent, history.buckets
-        ),
+        recent=recent,
+        pair=pair,
         answers=0.0 if swapped else state.answers,
         fault=state.fault or fault,
     ), delta
