@@ -129,7 +129,7 @@ def _bet_limit(policy: Policy, state: JudgeState, candidate: Growth, polls: int)
     if candidate.requests == 0:
         return state
     count = Count(candidate.errors, candidate.requests)
-    bets = [limit_bets(count, policy.error_rate, f, polls) for f in LIMIT_FRACTIONS.values]
+    bets = limit_bets(count, policy.error_rate, LIMIT_FRACTIONS.values, polls)
     return msgspec.structs.replace(state, limit=wager(state.limit, LIMIT_FRACTIONS, bets))
 
 

@@ -49,6 +49,8 @@ def listen(heard: Heard, asked: Mapping[str, Asked], interval: Interval, *, shar
         return msgspec.structs.replace(heard, last=None)
     if heard.last is None or not shared:
         return msgspec.structs.replace(heard, last=now)
+    if not now and not heard.last:
+        return heard
     grown = {
         client: Count(was.hits - before.hits, was.trials - before.trials)
         for client in {*now, *heard.last}

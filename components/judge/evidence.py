@@ -42,16 +42,22 @@ def limit_bet(count: Count, limit: float, fraction: float) -> float:
     return log1p(fraction / limit * (count.hits / count.trials - limit))
 
 
-def limit_bets(count: Count, limit: float, fraction: float, polls: int) -> float:
-    """Log e-value of a count that was read at once for so many `polls`.
+def limit_bets(count: Count, limit: float, fractions: Sequence[float], polls: int) -> list[float]:
+    """Log e-values, by fraction, of a count that was read at once for so many `polls`.
 
     Each poll would have been a `limit_bet`. How the hits lay is not known: the product is smallest
     where they fill whole polls (each factor is linear in its hits, so its log is concave), with
     the polls taken as equal parts of the count.
     """
-    if polls == 1 or count.trials < 2:
-        return limit_bet(count, limit, fraction)
+    if polls == 1:
+        return [limit_bet(count, limit, fraction) for fraction in fractions]
+    return [_limit_bet_of(count, limit, fraction, polls) for fraction in fractions]
+
+
+def _limit_bet_of(count: Count, limit: float, fraction: float, polls: int) -> float:
     parts = min(polls, int(count.trials))
+    if parts <= 1:
+        return limit_bet(count, limit, fraction)
     size = count.trials / parts
     full = int(count.hits / size)
     if full == parts:

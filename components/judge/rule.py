@@ -51,7 +51,7 @@ def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, 
     state, delta = ingest(policy, state, poll, split)
     state = apply_bets(policy, state, delta)
     heard = clients.listen(state.heard, poll.clients, delta.candidate, shared=delta.shared)
-    if heard != state.heard:
+    if heard is not state.heard:
         state = msgspec.structs.replace(state, heard=heard)
     evidence = _evidence(policy, state)
     spoke = evidence.limit.speaks, evidence.relative.speaks

@@ -111,12 +111,11 @@ class Split(msgspec.Struct, frozen=True, gc=False):
 
 def split_of(state: JudgeState, poll: Poll) -> Split | None:
     """The split that the poll's weights say; None if they are none of these arms."""
-    theirs, beside, ours = (
-        poll.weights.get(arm, 0.0)
-        for arm in (state.champion, baseline_of(state.champion), state.candidate)
-    )
+    weights = poll.weights
+    theirs, ours = weights.get(state.champion, 0.0), weights.get(state.candidate, 0.0)
+    beside = weights.get(baseline_of(state.champion), 0.0)
     whole = theirs + beside + ours
-    if not (min(theirs, beside, ours) >= 0 and sum(poll.weights.values()) == whole < math.inf):
+    if not (min(theirs, beside, ours) >= 0 and sum(weights.values()) == whole < math.inf):
         return None
     other = beside if beside and ours else theirs
     return Split(
@@ -196,11 +195,15 @@ def ingest(
     fault = champion.fault or candidate.fault
     if stranger is not None:
         fault = fault or f"version {stranger} is neither champion nor candidate"
-    history = _scaled(production.baseline)
     moved, swapped = split.share != state.share, split.baseline != state.baseline
     changed = moved or swapped
     recent = latency.faded(state.recent) if swapped else state.recent
-    recent = latency.remember(recent, history.buckets)
+    past, past_refused = state.past, state.past_refused
+    if production.baseline is not NOTHING:
+        history = _scaled(production.baseline)
+        past = add(past, Count(history.errors, history.requests))
+        past_refused = add(past_refused, Count(history.refused, history.asked))
+        recent = latency.remember(recent, history.buckets)
     pair = state.pair
     if recent is not state.recent:
         pair = latency.next_pair(ledger.edges, recent, policy.p95_ratio)
@@ -232,8 +235,8 @@ def ingest(
         champion_seen=state.champion_seen or production.read,
         baseline_seen=state.baseline_seen or (arm in poll.sources and beside.read),
         candidate_seen=state.candidate_seen or candidate.read,
-        past=add(state.past, Count(history.errors, history.requests)),
-        past_refused=add(state.past_refused, Count(history.refused, history.asked)),
+        past=past,
+        past_refused=past_refused,
         recent=recent,
         pair=pair,
         answers=0.0 if swapped else state.answers,

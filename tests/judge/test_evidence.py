@@ -197,7 +197,7 @@ def test_a_count_of_many_polls_at_once_is_no_more_evidence_than_any_way_it_may_h
     hits: float, polls: int
 ) -> None:
     rng, parts = np.random.default_rng(5), min(polls, 100)
-    at_once = evidence.limit_bets(Count(hits, 100.0), 0.01, 0.9, polls)
+    at_once = evidence.limit_bets(Count(hits, 100.0), 0.01, (0.9,), polls)[0]
     size = 100.0 / parts
     for _ in range(50):
         # Hits dealt to the polls at random, none of which has more hits than requests.
