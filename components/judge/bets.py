@@ -138,13 +138,13 @@ def _bet_relative(
 ) -> JudgeState:
     """Failures, and requests refused, against the champion's."""
     relative, refused = state.relative, state.refused
-    if candidate.requests > 0 and champion.requests > 0:
-        ours = Count(candidate.errors, candidate.requests)
-        theirs = Count(champion.errors, champion.requests)
+    ours = Count(candidate.errors, candidate.requests)
+    theirs = Count(champion.errors, champion.requests)
+    if ours.trials > 0 and theirs.trials > 0:
         relative = _wagered(relative, ours, theirs, champion_error_rate(policy, state.past))
-    if candidate.asked > 0 and champion.asked > 0:
-        ours = Count(candidate.refused, candidate.asked)
-        theirs = Count(champion.refused, champion.asked)
+    ours = Count(candidate.refused, candidate.asked)
+    theirs = Count(champion.refused, champion.asked)
+    if ours.trials > 0 and theirs.trials > 0:
         refused = _wagered(refused, ours, theirs, champion_error_rate(policy, state.past_refused))
     return msgspec.structs.replace(state, relative=relative, refused=refused)
 
@@ -164,7 +164,7 @@ def _bet_latency(state: JudgeState, candidate: Growth, champion: Growth) -> Judg
     pair = state.pair
     if pair is None or candidate.latencies == 0 or champion.latencies == 0:
         return state
-    counted = Count(latency.slower(champion.buckets, pair.u), champion.latencies)
+    counted = _slower(champion, pair.u)
     rate = latency.tail(state.recent, pair.u)
     # A pause of the garbage collector slows a whole poll: its answers are no independent witnesses.
     sum_, polls = state.correlations
@@ -174,10 +174,8 @@ def _bet_latency(state: JudgeState, candidate: Growth, champion: Growth) -> Judg
         sum_ += intra_poll_correlation(counted, rate, state.recent[-1])
         polls += 1
     theirs = effective(counted, correlation)
-    ours, safe = (
-        effective(Count(latency.slower(candidate.buckets, edge), candidate.latencies), correlation)
-        for edge in (pair.v, pair.safe)
-    )
+    ours = effective(_slower(candidate, pair.v), correlation)
+    safe = effective(_slower(candidate, pair.safe), correlation)
     bets = two_sample_bets(ours, theirs, rate, P95_RATIOS.values)
     safe_bets = two_sample_bets(safe, theirs, rate, P95_SAFE_RATIOS.values)
     return msgspec.structs.replace(
@@ -189,16 +187,17 @@ def _bet_latency(state: JudgeState, candidate: Growth, champion: Growth) -> Judg
     )
 
 
+def _slower(growth: Growth, edge: int) -> Count:
+    return Count(latency.slower(growth.buckets, edge), growth.latencies)
+
+
 def _bet_split(state: JudgeState, candidate: Growth, champion: Growth) -> JudgeState:
-    total, due = candidate.asked + champion.asked, _due(state, champion)
+    asked, others = candidate.asked, champion.asked
     # A starved candidate has its own name; to leave such polls out moves the expected share by
     # less than 1 %, well inside the tolerance.
-    if total == 0 or (candidate.asked == 0 and due >= STARVED_NATS):
+    if asked + others == 0 or (asked == 0 and _due(state, champion) >= STARVED_NATS):
         return state
-    bets = [
-        candidate.asked * ours + champion.asked * theirs
-        for ours, theirs in _split_bets(state.paired / 100)
-    ]
+    bets = [asked * ours + others * theirs for ours, theirs in _split_bets(state.paired / 100)]
     return msgspec.structs.replace(state, split=wager(state.split, SPLIT_FACTORS, bets))
 
 

@@ -109,7 +109,7 @@ def read_sample(sample: Sample, usual: Layout | None) -> tuple[Growth, Layout | 
     # Sorting what is in order already is the fastest test of order.
     if not (counts[0] >= 0 and sum(counts) <= MAX_COUNT * len(counts)):
         return "a bucket holds no count"
-    if counts[-1] > MAX_COUNT or tuple(sorted(counts)) != counts:
+    if counts[-1] > MAX_COUNT or sorted(counts) != [*counts]:
         return "the buckets do not rise with their edges"
     if sample.unanswered:
         counts = (*counts[:-1], counts[-1] + sample.unanswered)
