@@ -55,6 +55,7 @@ def limit_bets(count: Count, limit: float, fractions: Sequence[float], polls: in
 
 
 def _limit_bet_of(count: Count, limit: float, fraction: float, polls: int) -> float:
+    """One of the `limit_bets`."""
     parts = min(polls, int(count.trials))
     if parts <= 1:
         return limit_bet(count, limit, fraction)
@@ -160,6 +161,7 @@ def log_sum(logs: Sequence[float]) -> float:
     high = max(logs)
     if high == -inf:
         return high
+    # A loop adds alike on every Python; the built-in sum has rounded otherwise since 3.12.
     total = 0.0
     for one in logs:
         total += exp(one - high)

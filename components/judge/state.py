@@ -56,7 +56,7 @@ class JudgeState(msgspec.Struct, frozen=True):
     recent: Buckets = ()
     """The champion's cumulative buckets that predict its next; see `latency.remember`."""
     pair: latency.Pair | None = None
-    """The edges for the next p95 bet, by `recent`; None while they cannot decide the ratio."""
+    """The edges for the next p95 bet, `latency.next_pair` of `recent` and the release's policy."""
     pending: tuple[Growth, Growth] = (NOTHING, NOTHING)
     """Counts of candidate and champion that wait to be compared until both are read again."""
     pending_mixed: bool = False

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from components.arms import baseline_of
-from components.judge import Policy, Poll, Verdict, begin, eta, judge, observe
+from components.judge import Policy, Poll, Verdict, begin, eta, judge, latency, observe
 from tests.support.polls import Gateway
 from tests.support.present import present
 
@@ -177,3 +177,17 @@ def test_the_plain_rule_compares_with_it_too() -> None:
     verdict = decided([first(gate), *gate.step(41, TENTH)], plain)
     assert verdict.decision == "ROLLBACK"
     assert "the baseline's" in verdict.text
+
+
+def test_the_edges_of_the_next_bet_are_always_those_of_what_is_remembered() -> None:
+    gate = Beside()
+    before = [first(gate), *gate.step(3, {"1": 90.0, "2": 10.0})]
+    gate.change_p95("1", 200.0)
+    pairs, state = [], begin(POLICY, "1", "2")
+    known = before[0].sources["1"]
+    alone = Poll(0.0, TENTH, {"1": known, ARM: {"gateway": None}, "2": {"gateway": None}})
+    for poll in [alone, *before[1:], *gate.step(30, {"1": 90.0, "2": 10.0}), *gate.step(30, TENTH)]:
+        state, _ = observe(POLICY, state, poll)
+        assert state.pair == latency.next_pair(state.ledger.edges, state.recent, POLICY.p95_ratio)
+        pairs.append(present(state.pair).u)
+    assert len(set(pairs)) > 2
