@@ -11,10 +11,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from components.bundle import skops_file
-from components.bundle.mlmodel import NAME, PYFUNC, Description
+from components.bundle.mlmodel import (
+    FORMER_LOADER_MODULE,
+    LOADER_MODULE,
+    NAME,
+    PYFUNC,
+    Description,
+)
 from components.errors import ArtifactError
 from components.printing import printable
-from components.registry.names import FORMER_LOADER_MODULE, LOADER_MODULE
 
 _MEND = (
     "save the model as skops (mlflow.sklearn, serialization_format='skops') or ONNX (mlflow.onnx),"

@@ -20,6 +20,16 @@ from components.printing import printable
 NAME = "MLmodel"
 PYFUNC = "python_function"
 
+LOADER_MODULE = "components.registry.flavor"
+"""Module with `_load_pyfunc`, named in the `MLmodel` file of every text classifier.
+
+It may never change, wherever the code goes: stored artifacts carry it, a manifest protects them
+from being rewritten, and MLflow imports exactly this name to load them.
+"""
+
+FORMER_LOADER_MODULE = "components.training.flavor"
+"""The same, of text classifiers that were registered before it moved."""
+
 MAX_BYTES = 1024 * 1024
 """A signature of some ten thousand columns."""
 _MAX_NODES = 20_000

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.registry.names import LOADER_MODULE
+from components.bundle.mlmodel import LOADER_MODULE
 
 if TYPE_CHECKING:
     import pandas as pd

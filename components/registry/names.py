@@ -1,4 +1,4 @@
-"""Every name that Sluice reads or writes in the registry: aliases, tags, experiments, the loader.
+"""Every name that Sluice reads or writes in the registry: aliases, tags, experiments.
 
 They stand in registries that exist: a name that changes here is not found again there.
 """
@@ -38,13 +38,3 @@ RELEASES_EXPERIMENT = "sluice-releases"
 """Experiment that holds a run for each release."""
 REGISTERED_EXPERIMENT = "sluice-registered"
 """Experiment that holds a run for each model that a user registered."""
-
-LOADER_MODULE = "components.registry.flavor"
-"""Module with `_load_pyfunc`, named in the `MLmodel` file of every text classifier.
-
-It may never change, wherever the code goes: stored artifacts carry it, a manifest protects them
-from being rewritten, and MLflow imports exactly this name to load them.
-"""
-
-FORMER_LOADER_MODULE = "components.training.flavor"
-"""The same, of text classifiers that were registered before it moved."""

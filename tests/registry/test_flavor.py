@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from components.bundle import verify, write_manifest
+from components.bundle.mlmodel import LOADER_MODULE
 from components.errors import ArtifactError
 from components.registry import flavor
-from components.registry.names import LOADER_MODULE
 from tests.support.bundles import write_bundle
 
 GOLDEN = Path(__file__).parent / "golden" / "text-classifier-2026-11-26"
