@@ -363,7 +363,7 @@ class AnyTraffic(RuleBasedStateMachine):
     @precondition(lambda self: len(self.running) < self.scheduler.executors)
     @rule()
     def take(self) -> None:
-        retries = len(self.scheduler._retries)
+        taken = {ticket: ticket.next_row for ticket in self.open}
         places = {ticket: ticket.place for ticket in self.open}
         batch = self.scheduler.take(self.now)
         if batch is None:
@@ -380,9 +380,10 @@ class AnyTraffic(RuleBasedStateMachine):
         assert not self.limits.equal_sizes or len({row.size for row in batch.rows}) == 1
         longest = max(row.size for row in batch.rows)
         assert len(batch.rows) == 1 or longest * len(batch.rows) <= self.limits.batch_tokens
-        if retries and len(self.scheduler._retries) < retries:
-            return
-        head, began = places[batch.entries[0][0]], batch.rows[0].size
+        first, index = batch.entries[0]
+        if index < taken[first]:
+            return  # it runs again, and was counted when it ran first
+        head, began = places[first], batch.rows[0].size
         for ticket in self.waiting():
             if ticket.place != places[ticket]:
                 self.before[ticket.place] = self.scheduler.waiting_requests - 1
