@@ -73,7 +73,7 @@ def _build(settings: Settings) -> _Process:
     # First, since the imports below take seconds, and a taken port is known at once.
     listener = _bind(settings.host, settings.http_port)
     service = Service(settings.model_name, settings.model_version, settings.runtime)
-    with light_imports(arrow=runtime_of(settings.runtime).needs_arrow):
+    with light_imports(pandas=runtime_of(settings.runtime).needs_pandas):
         from components.predictor.kserve import grpc, rest, served_model
 
     dataplane, extension = served_model.register(service)

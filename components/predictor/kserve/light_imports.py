@@ -1,7 +1,7 @@
 """Import KServe's server without what a predictor never uses.
 
 `import kserve` takes 175 MB, of which a half is the client of the Kubernetes control plane (by the
-package's `__init__`) and Arrow (by pandas, which does without). A laptop runs three predictors.
+package's `__init__`) and pandas with Arrow. A laptop runs three predictors.
 """
 
 import sys
@@ -10,29 +10,36 @@ from contextlib import contextmanager
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 
-_ABSENT = object()
-
 
 @contextmanager
-def light_imports(arrow: bool) -> Iterator[None]:
-    """Imports of `kserve.*` in this block skip the package's `__init__`, and pandas finds no Arrow.
+def light_imports(pandas: bool) -> Iterator[None]:
+    """Imports of `kserve.*` in this block skip the package's `__init__`, and perhaps pandas.
 
     Args:
-        arrow: let pandas have Arrow, as a model that is not ours may expect.
+        pandas: KServe gets the real one, as a model that is not ours may expect. Otherwise it gets
+            one that has the name of a table and nothing else, which is all that it needs of it to
+            be imported, and to see that an answer is no table.
     """
     # KServe parses the command line when it is imported, and would take our flags for its own.
     arguments, sys.argv = sys.argv, sys.argv[:1]
     if "kserve" not in sys.modules:
         sys.modules["kserve"] = _bare("kserve")
-    before = sys.modules.get("pyarrow", _ABSENT)
-    if not arrow and before is _ABSENT and "pandas" not in sys.modules:
-        sys.modules["pyarrow"] = None  # type: ignore[assignment]  # Python's way to say "absent"
+    stand_in = None if pandas or "pandas" in sys.modules else _tables()
+    if stand_in:
+        sys.modules["pandas"] = stand_in
     try:
         yield
     finally:
         sys.argv = arguments
-        if sys.modules.get("pyarrow", _ABSENT) is None and before is _ABSENT:
-            del sys.modules["pyarrow"]
+        if stand_in:
+            del sys.modules["pandas"]
+
+
+def _tables() -> ModuleType:
+    """What stands for pandas."""
+    module = ModuleType("pandas")
+    module.DataFrame = type("DataFrame", (), {})  # type: ignore[attr-defined]  # a new module's
+    return module
 
 
 def _bare(name: str) -> ModuleType:

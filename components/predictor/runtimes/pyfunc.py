@@ -48,7 +48,7 @@ class Pyfunc:
     """One loaded model; see `components.predictor.runtimes.contract.form` for its rows."""
 
     name: ClassVar[str] = "mlflow"
-    needs_arrow: ClassVar[bool] = True
+    needs_pandas: ClassVar[bool] = True
     threaded = False
 
     def __init__(self, model: Any, form: Form, folder: Path) -> None:

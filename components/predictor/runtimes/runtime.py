@@ -19,8 +19,8 @@ class Runtime(Model, Protocol):
 
     name: ClassVar[str]
     """What an endpoint's file calls it (``serving.runtime``)."""
-    needs_arrow: ClassVar[bool]
-    """Its models may expect pandas with Arrow, which takes memory that others are spared."""
+    needs_pandas: ClassVar[bool]
+    """Its models may expect pandas, which takes time and memory that others are spared."""
     signature: Signature
     """What the model takes and answers."""
     example: Example | None

@@ -80,7 +80,7 @@ class TextClassifier:
     """
 
     name: ClassVar[str] = "text-classifier"
-    needs_arrow: ClassVar[bool] = False
+    needs_pandas: ClassVar[bool] = False
     inputs: tuple[Spec, ...] = (Spec("text", "BYTES", (-1,)),)
     default_outputs = 2
     threaded = True
