@@ -45,7 +45,8 @@ class Engine:
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)
+        self._idle: list[threading.Lock] = []
+        """What the executors that have nothing to do wait for, the last to have run at the end."""
         self._waiting: dict[Ticket, Callable[[Ticket], None]] = {}
         self._finished: list[Ticket] = []
         self._first_finished = 0.0
@@ -90,7 +91,7 @@ class Engine:
                 self._observer.refused(error)
                 raise
             self._waiting[ticket] = done
-            self._work.notify(min(len(rows), len(self._threads)))
+            self._wake(len(rows))
         if self._tick is None:
             self._tick = self._loop.call_later(_TICK, self._expire)
         return ticket
@@ -131,7 +132,7 @@ class Engine:
         """Let the executors finish what was submitted, then end; returns at once."""
         with self._lock:
             self._closing = True
-            self._work.notify_all()
+            self._wake(len(self._idle))
 
     def join(self, timeout: float) -> bool:
         """Wait for the executors to end; True if they all did."""
@@ -141,7 +142,9 @@ class Engine:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _execute(self) -> None:
-        batch = self._next()
+        work = threading.Lock()
+        work.acquire()
+        batch = self._next(work)
         while batch is not None:
             error: Exception | None = None
             answers: list[Any] = []
@@ -159,7 +162,7 @@ class Engine:
                     self._observer.batch_ran(batch, now - started)
                 else:
                     finished = self.scheduler.failed(batch, error)
-                    self._work.notify()
+                    self._wake(1)
                 if finished and not self._finished:
                     self._first_finished = now
                 self._finished.extend(finished)
@@ -173,15 +176,25 @@ class Engine:
             if wake:
                 self._loop.call_soon_threadsafe(self._answer)
             if batch is None:
-                batch = self._next()
+                batch = self._next(work)
 
-    def _next(self) -> Batch | None:
-        with self._lock:
-            while (batch := self.scheduler.take(time.monotonic())) is None:
-                if self._closing:
-                    return None
-                self._work.wait()
-            return batch
+    def _next(self, work: threading.Lock) -> Batch | None:
+        """The executor's next batch, waited for at its own lock ``work``; None when it may end."""
+        while True:
+            with self._lock:
+                batch = self.scheduler.take(time.monotonic())
+                if batch is not None or self._closing:
+                    return batch
+                self._idle.append(work)
+            work.acquire()
+
+    def _wake(self, count: int) -> None:
+        """Let so many idle executors look for work, if there are as many; under the lock.
+
+        The last to have run is the first: what it needs is still in its core's cache.
+        """
+        for _ in range(min(count, len(self._idle))):
+            self._idle.pop().release()
 
     def _answer(self) -> None:
         with self._lock:
