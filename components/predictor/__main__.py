@@ -11,8 +11,6 @@ from components.predictor.arguments import parse
 def main() -> int:
     """Serve as the command line says; returns the exit code."""
     settings = parse()
-    # No model's byte code is used twice: each process has its own copy of the model's files.
-    sys.dont_write_bytecode = True
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 
     import uvloop

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from components.errors import PlatformError
+from components.predictor.garbage import keep, uncollected
 from components.predictor.http.connection import FastHttpProtocol
 from components.predictor.http.fast_path import FastPath
 from components.predictor.http.middleware import Middleware
@@ -73,7 +74,7 @@ def _build(settings: Settings) -> _Process:
     # First, since the imports below take seconds, and a taken port is known at once.
     listener = _bind(settings.host, settings.http_port)
     service = Service(settings.model_name, settings.model_version, settings.runtime)
-    with light_imports(pandas=runtime_of(settings.runtime).needs_pandas):
+    with uncollected(), light_imports(pandas=runtime_of(settings.runtime).needs_pandas):
         from components.predictor.kserve import grpc, rest, served_model
 
     dataplane, extension = served_model.register(service)
@@ -156,6 +157,9 @@ async def _drain(settings: Settings, service: Service, rpc: Any) -> None:
 
 
 async def _load_from(settings: Settings, service: Service, room: Path) -> None:
+    # No model's byte code is used twice: each process has its own copy of the model's files. That
+    # of this program is, so this is not said before it was imported.
+    sys.dont_write_bytecode = True
     bundle = await asyncio.to_thread(fill, room, settings.bundle)
     await open_service(replace(settings, bundle=bundle), service)
 
@@ -176,10 +180,7 @@ async def open_service(settings: Settings, service: Service) -> Engine:
     )
     scheduler = Scheduler(limits, plan.executors)
     engine = Engine(scheduler, model.run, settings.deadline, service.metrics)
-    # What was imported and loaded stays: collecting it would halt every request for a tenth of a
-    # second each time.
-    gc.collect()
-    gc.freeze()
+    keep()
     service.open(model, engine, plan.figures)
     return engine
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 PREDICTOR = Path(__file__).parents[2] / "components" / "predictor"
 FLOORS = (
-    {"model"},
+    {"model", "garbage"},
     {"scheduling", "runtimes"},
     {"settings", "metrics", "exposition", "arguments", "private_copy"},
     {"trial"},

@@ -13,7 +13,7 @@ from types import ModuleType
 
 @contextmanager
 def light_imports(pandas: bool) -> Iterator[None]:
-    """Imports of `kserve.*` in this block skip the package's `__init__`, and perhaps pandas.
+    """Imports of `kserve.*` in this block skip the package's `__init__` and httpx's command line.
 
     Args:
         pandas: KServe gets the real one, as a model that is not ours may expect. Otherwise it gets
@@ -24,15 +24,16 @@ def light_imports(pandas: bool) -> Iterator[None]:
     arguments, sys.argv = sys.argv, sys.argv[:1]
     if "kserve" not in sys.modules:
         sys.modules["kserve"] = _bare("kserve")
-    stand_in = None if pandas or "pandas" in sys.modules else _tables()
-    if stand_in:
-        sys.modules["pandas"] = stand_in
+    # None is Python's way to say "absent": then httpx, which KServe imports, does without.
+    stand_ins = {"rich": None} if pandas else {"rich": None, "pandas": _tables()}
+    stand_ins = {name: module for name, module in stand_ins.items() if name not in sys.modules}
+    sys.modules.update(stand_ins)  # type: ignore[arg-type]  # None is allowed
     try:
         yield
     finally:
         sys.argv = arguments
-        if stand_in:
-            del sys.modules["pandas"]
+        for name in stand_ins:
+            del sys.modules[name]
 
 
 def _tables() -> ModuleType:

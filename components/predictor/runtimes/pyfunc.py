@@ -17,6 +17,7 @@ from components.bundle import formats, manifest, mlmodel
 from components.dataset import Dataset
 from components.errors import ArtifactError, InputError
 from components.load.mix import row_bodies
+from components.predictor.garbage import uncollected
 from components.predictor.model import ModelFailure, Row, Spec, Tensor
 from components.predictor.runtimes.contract.compare import Signature
 from components.predictor.runtimes.contract.examples import Example
@@ -85,7 +86,8 @@ class Pyfunc:
         os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "true" if unpickles else "false"
         # As MLflow's server does: a type hint then takes dates and bytes as JSON has them.
         os.environ["_MLFLOW_IS_IN_SERVING_ENVIRONMENT"] = "true"
-        import mlflow.pyfunc
+        with uncollected():
+            import mlflow.pyfunc
 
         try:
             # Without warnings: for them it follows the files that requirements.txt includes.

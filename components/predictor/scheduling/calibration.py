@@ -237,10 +237,14 @@ def _fastest(speeds: Mapping[Way, float]) -> Way:
 
 
 def _race(model: Model, rows: Sequence[Row], ways: Sequence[Way], until: float) -> dict[Way, float]:
-    """Rows per second of each way; what there is no time for counts as 0."""
+    """Rows per second of each way; what there is no time for counts as 0.
+
+    There and back: so what changes over time falls on each alike, and a way that comes twice in a
+    row keeps its threads, which cost a model that has to be opened anew for others.
+    """
     speeds = dict.fromkeys(ways, 0.0)
-    for turn in range(2):
-        for way in ways:
+    for turn, order in enumerate((ways, ways[::-1])):
+        for way in order:
             if time.monotonic() < until or (turn == 0 and way is ways[0]):
                 model.use_threads(way.threads, way.threads)
                 speeds[way] = max(speeds[way], _speed(model, rows, way))

@@ -108,6 +108,21 @@ def test_equality_that_could_not_be_tried_is_not_taken_for_granted() -> None:
     assert plan.batching == "alone"
 
 
+def test_ways_are_measured_there_and_back_so_that_fewer_sessions_are_opened() -> None:
+    class Threaded(Keyed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[int] = []
+
+        def use_threads(self, shared: int, alone: int) -> None:
+            if [shared] != self.asked[-1:]:
+                self.asked.append(shared)
+
+    model = Threaded()
+    calibrate(model, Execution(batching="alone"), cores=2)  # type: ignore[arg-type]  # see above
+    assert model.asked[:3] == [1, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [

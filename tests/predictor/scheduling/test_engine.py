@@ -71,6 +71,21 @@ def test_a_model_that_loses_rows_fails_instead_of_shifting_answers() -> None:
         asyncio.run(ask())
 
 
+def test_the_executor_that_ran_last_runs_next() -> None:
+    async def ask() -> set[str]:
+        running = engine(lambda batch, _: [threading.current_thread().name] * len(batch), 3)
+        used = set()
+        for _ in range(20):
+            while len(running._idle) < 3:
+                await asyncio.sleep(0.001)
+            used.update(await running.submit(rows("a")))
+        running.close()
+        assert running.join(10)
+        return used
+
+    assert len(asyncio.run(ask())) == 1
+
+
 def test_a_run_that_does_not_end_is_answered_at_its_deadline() -> None:
     blocked = threading.Event()
 
