@@ -29,6 +29,23 @@ _PLAIN = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """Stops at the first part too many: PyYAML takes seconds for a hundred thousand of them."""
+
+    def __init__(self, text: str, source: str) -> None:
+        super().__init__(text)
+        self._source = source
+        self._parts = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As PyYAML does, and count."""
+        self._parts += 1
+        if self._parts > MAX_NODES:
+            where = f"{self._source}:{self.line + 1}"
+            raise InputError(f"{where}: this has more than {MAX_NODES} parts: no such file has")
+        return super().compose_node(parent, index)
+
+
 class Document(NamedTuple):
     """A file's content, and where each part of it stands."""
 
@@ -65,7 +82,7 @@ def parse(text: str, source: str) -> Document:
             number is not plain decimal; says the line.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text, source)
         node = loader.get_single_node()
         if node is not None:
             _check(node, source)
