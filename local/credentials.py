@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components import gateway
+from components.disk import read_json, replace, replace_json
 from components.errors import InputError
-from local.files import read_json, replace, replace_json
 from local.home import Home
 
 CLIENTS = ("demo", gateway.PLATFORM_CLIENT)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 
+from components.disk import last_lines, locked
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
 from components.platform.objects import ObjectEndpoints
 from local import credentials, predictors, rules
-from local.files import last_lines, locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from components.disk import file_name, read_json
 from components.errors import InputError
-from local.files import file_name, read_json
 from local.home import Home
 
 log = logging.getLogger("sluice.predictors")

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from components.disk import replace
 from components.endpoint import Endpoint
 from components.errors import InputError, PlatformError
 from components.platform.contract import Endpoints
 from components.platform.objects import ObjectEndpoints
 from dashboards import rules
-from local.files import replace
 from local.home import Home
 from local.servers import supervision
 

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import httpx
 
+from components.disk import replace
 from components.errors import Unreachable
 from components.platform import wait_for
-from local.files import replace
 from local.gateway import routes
 from local.home import Home
 from local.loopback import local_client, probe

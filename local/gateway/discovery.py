@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from components.disk import file_name, locked, read_json, replace, replace_json
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
 from local import credentials
-from local.files import file_name, locked, read_json, replace, replace_json
 from local.gateway import access, admin, routes
 from local.gateway.access import Route
 from local.home import Home

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from components.disk import locked
 from components.errors import InputError
 from components.gateway import Role, refuse_client_name, role_of
 from local import credentials
 from local.credentials import Client
-from local.files import locked
 from local.gateway import admin, discovery
 from local.home import Home
 from local.servers import envoy_server, ports

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from components.disk import file_name, locked, name_in, read_json, replace_json
 from components.errors import InputError
 from components.platform import Lease
 from local import ballast
-from local.files import file_name, locked, name_in, read_json, replace_json
 from local.home import Home
 
 

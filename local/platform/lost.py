@@ -4,8 +4,8 @@ import time
 
 import psutil
 
+from components.disk import last_lines
 from local import predictors
-from local.files import last_lines
 from local.home import Home
 from local.loopback import probe
 from local.predictors import Backend, program_name

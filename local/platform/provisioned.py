@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.disk import locked, read_json
 from components.errors import Unreachable
 from components.platform import Span
 from components.platform.spans import ObjectSpans
 from local import predictors
-from local.files import locked, read_json
 from local.home import Home
 from local.predictors import program_name
 from local.servers import seaweed

@@ -10,13 +10,13 @@ import msgspec
 
 from components import bundle
 from components.arms import version_of
+from components.disk import last_lines, locked, read_json, replace_json
 from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform import Files, Readiness, Room, Span, StoredVersion
 from components.predictor.arguments import arguments
 from components.predictor.scheduling.cores import available_cores
 from local import predictors, room
-from local.files import last_lines, locked, read_json, replace_json
 from local.gateway import admin, discovery
 from local.home import Home
 from local.platform import lost

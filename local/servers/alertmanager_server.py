@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from components.disk import replace
 from components.errors import InputError, PlatformError
 from components.notify import Receivers, config, parse
-from local.files import replace
 from local.home import REPOSITORY, Home
 from local.loopback import local_client, probe
 from local.servers.program import Program, Server

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from components.disk import replace
 from components.errors import PlatformError
-from local.files import replace
 from local.home import Home
 from local.loopback import probe
 from local.servers.envoy_bootstrap import bootstrap

@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+from components.disk import replace
 from components.errors import PlatformError
-from local.files import replace
 from local.home import REPOSITORY, Home
 from local.loopback import probe
 from local.servers import mlflow_server, prometheus_server

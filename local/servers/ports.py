@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import psutil
 
+from components.disk import read_json, replace_json
 from components.errors import PlatformError
-from local.files import read_json, replace_json
 from local.home import Home
 
 CANDIDATES = range(15000, 32000)

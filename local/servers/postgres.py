@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from components.disk import replace
 from components.errors import PlatformError
 from local import credentials
-from local.files import replace
 from local.home import Home
 from local.servers.program import Program, Server
 

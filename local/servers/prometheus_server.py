@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from components import gateway
+from components.disk import replace
 from components.errors import PlatformError
 from dashboards import rules
-from local.files import replace
 from local.home import REPOSITORY, Home
 from local.loopback import probe
 from local.predictors import Backend

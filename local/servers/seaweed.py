@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
+from components.disk import replace, replace_json
 from components.errors import PlatformError
 from local import credentials
-from local.files import replace, replace_json
 from local.home import Home
 from local.loopback import probe
 from local.servers import seaweed_security

@@ -9,7 +9,7 @@ import datetime
 import ipaddress
 import secrets
 
-from local.files import replace
+from components.disk import replace
 from local.home import Home
 
 OPTIONS = ("disableHttp", "filer.disableHttp")

@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import psutil
 
+from components.disk import locked, replace
 from components.errors import PlatformError, Unreachable
 from components.platform import wait_for
-from local.files import locked, replace
 from local.home import Home
 from local.servers.program import Program
 

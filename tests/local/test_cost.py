@@ -9,7 +9,7 @@ import pytest
 
 from components.cost import statement
 from components.cost.bill import MICRO
-from local.files import read_json, replace_json
+from components.disk import read_json, replace_json
 from local.home import Home
 from tests.support.bills import HOURLY, MACHINE, priced
 from tests.support.releases import sluice

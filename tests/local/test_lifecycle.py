@@ -18,9 +18,9 @@ import httpx
 import psutil
 import pytest
 
+from components.disk import replace_json
 from components.platform import Lease
 from local import credentials, predictors
-from local.files import replace_json
 from local.home import LONGEST_SOCKET_PATH, Home
 from local.platform.connect import connect
 from local.servers import mlflow_server, ports, prometheus_server, supervision

@@ -11,10 +11,10 @@ from pathlib import Path
 import grpc
 import httpx
 
+from components.disk import replace_json
 from components.endpoint import Endpoint
 from components.platform import Platform, RouteLimits
 from local import credentials
-from local.files import replace_json
 from local.gateway import discovery
 from local.home import Home, find_home
 from local.loopback import probe

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import pytest
 
+from components.disk import replace_json
 from components.errors import PlatformError
 from components.platform import RouteLimits
-from local.files import replace_json
 from local.gateway import access, admin, discovery, routes
 from local.gateway.access import HIGHEST_RATE, LONGEST_TIMEOUT_S, Route, refuse_impossible
 from tests.support.stands import Stand

@@ -1,4 +1,4 @@
-"""The file habits that all of the platform shares: whole or not at all, one writer at a time."""
+"""The file habits that a platform shares: whole or not at all, one writer at a time."""
 
 import errno
 import fcntl
