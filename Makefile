@@ -19,7 +19,7 @@ TESTS_models := tests/bundle tests/evaluation tests/fuzz tests/predictor
 ELSEWHERE := tests/e2e $(TESTS_laptop) $(TESTS_platform) $(TESTS_models)
 TESTS_rest := tests $(ELSEWHERE:%=--ignore=%)
 
-.PHONY: help setup demo unit test $(ROOMS) test-long check contract fuzz audit format bench bench-predictor clean
+.PHONY: help setup demo unit test $(ROOMS) test-long cluster-test check contract fuzz audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ $(ROOMS): room-%:
 
 test-long: $(READY) ## run the tests of which `make test` has a sample
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+
+cluster-test: $(READY) ## run the tests that need a Kubernetes: an embedded one, as root
+	$(BIN)/python -m pytest -m cluster
 
 contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)
 	SLUICE_CONTRACT=all $(BIN)/python -m pytest -n 2 tests/predictor/test_mlflow_contract.py

@@ -6,6 +6,7 @@ A platform adds its own (`up`, `down`, `status`, `doctor`): see `components.plug
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import click
@@ -44,18 +45,29 @@ class _Commands(click.Group):
         return [name for _, table in _tables() for name in table]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        own = sys.modules[__name__]
-        package = own if cmd_name in COMMANDS else _platform()
-        if package is None or cmd_name not in package.COMMANDS:
-            return None
-        module = importlib.import_module(f"{package.__name__}.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        for package in _packages():
+            if cmd_name in package.COMMANDS:
+                module = importlib.import_module(f"{package.__name__}.{cmd_name}")
+                command: click.Command = module.command
+                return command
+        return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, table in _tables():
             with formatter.section(title):
                 formatter.write_dl(list(table.items()))
+
+
+def _packages() -> Iterator[ModuleType]:
+    """Our own table's package, then those that are brought, each asked for only if it is needed.
+
+    Raises:
+        InputError: there is no such platform.
+    """
+    yield sys.modules[__name__]
+    yield from plugins.tools()
+    if package := _platform():
+        yield package
 
 
 def _platform() -> ModuleType | None:
@@ -75,7 +87,9 @@ def _tables() -> list[tuple[str, dict[str, str]]]:
     except InputError as error:
         say(f"sluice: {error}", err=True)
         package = None
-    brought = package.COMMANDS if package else {}
+    brought: dict[str, str] = {}
+    for each in (*plugins.tools(), *([package] if package else [])):
+        brought |= each.COMMANDS
     theirs = {name: said for name, said in brought.items() if name not in COMMANDS}
     return [("Platform", theirs)] * bool(theirs) + [("Commands", COMMANDS)]
 

@@ -1,7 +1,8 @@
 """What installed packages bring, as entry points, by the name of the platform that is chosen.
 
 A platform announces itself in the group ``sluice.platforms`` and its own commands, if it has any,
-in ``sluice.commands``. `sluice --help` asks too, so nothing here may be slow.
+in ``sluice.commands``; commands that are there whatever the platform is, in ``sluice.tools``.
+`sluice --help` asks too, so nothing here may be slow.
 """
 
 import importlib
@@ -18,6 +19,8 @@ PLATFORMS = "sluice.platforms"
 COMMANDS = "sluice.commands"
 """Group of packages with a table ``COMMANDS`` (name: what it does, in one line) and a module of
 each name, which holds the click command ``command``."""
+TOOLS = "sluice.tools"
+"""Group of packages as those of `COMMANDS`, whose commands are there on every platform."""
 
 
 def brought(group: str, platform: str | None = None) -> Any:
@@ -34,8 +37,18 @@ def brought(group: str, platform: str | None = None) -> Any:
     if wanted not in names:
         raise InputError(f"unknown platform {wanted!r}: choose one of {', '.join(sorted(names))}")
     target = found.get(group, {}).get(wanted)
-    if target is None:
-        return None
+    return None if target is None else _load(target)
+
+
+def tools() -> list[Any]:
+    """The packages of `TOOLS`."""
+    found = _listed()
+    if PLATFORMS not in found:
+        found = _installed()
+    return [_load(target) for target in found.get(TOOLS, {}).values()]
+
+
+def _load(target: str) -> Any:
     module, _, attribute = target.partition(":")
     value = importlib.import_module(module)
     return getattr(value, attribute) if attribute else value
@@ -71,5 +84,5 @@ def _installed() -> dict[str, dict[str, str]]:
 
     return {
         group: {point.name: point.value for point in entry_points(group=group)}
-        for group in (PLATFORMS, COMMANDS)
+        for group in (PLATFORMS, COMMANDS, TOOLS)
     }

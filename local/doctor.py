@@ -6,12 +6,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from components.errors import SluiceError
+from components.findings import Finding
 from local import lifecycle
 from local.home import Home
 from local.servers import (
@@ -23,15 +23,6 @@ from local.servers import (
     seaweed,
     supervision,
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. ``fix`` is empty when it is well."""
-
-    what: str
-    found: str
-    fix: str = ""
 
 
 def examine(home: Home) -> list[Finding]:

@@ -21,8 +21,15 @@ STARTS_SERVERS = {
 """Fixtures that start servers, or a browser."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, or is in a room of such tests, for `make unit` to leave out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what starts servers, or is in a room of such tests, for `make unit` to leave out.
+
+    What needs a Kubernetes is left out unless it is asked for, as `make cluster-test` does.
+    """
+    if "cluster" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("cluster")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     for item in items:
         asked = STARTS_SERVERS & set(getattr(item, "fixturenames", ()))
         call = getattr(item, "callspec", None)

@@ -14,7 +14,7 @@ import yaml
 from obstore.store import MemoryStore
 
 import cli
-from components import endpoint
+from components import endpoint, plugins
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
 from components.record import SCHEMA, Record
@@ -71,7 +71,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_command_target_and_path_that_a_page_names_is_there(page: Path) -> None:
     if page.name == "CHANGELOG.md":
         return  # it names what there was
-    known = {*cli.COMMANDS, *commands.COMMANDS}
+    brought = [name for package in plugins.tools() for name in package.COMMANDS]
+    known = {*cli.COMMANDS, *commands.COMMANDS, *brought}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     pieces = list(code(page))
     lost = {f"sluice {name}" for each in pieces for name in COMMAND.findall(each)}

@@ -1,12 +1,10 @@
 """`sluice doctor`."""
 
-import json
 import sys
-from dataclasses import asdict
 
 import click
 
-from components.printing import say
+from components.findings import show
 
 
 @click.command()
@@ -21,12 +19,4 @@ def command(as_json: bool) -> None:
     from local import doctor
     from local.home import find_home
 
-    findings = doctor.examine(find_home())
-    if as_json:
-        say(json.dumps([asdict(finding) for finding in findings]))
-    else:
-        for finding in findings:
-            say(f"{'bad ' if finding.fix else 'ok  '} {finding.what}: {finding.found}")
-            if finding.fix:
-                say(f"     fix: {finding.fix}")
-    sys.exit(1 if any(finding.fix for finding in findings) else 0)
+    sys.exit(0 if show(doctor.examine(find_home()), as_json=as_json) else 1)

@@ -1,0 +1,3 @@
+module sluice/pause
+
+go 1.26.0
