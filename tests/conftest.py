@@ -9,8 +9,11 @@ from typing import cast
 
 import pytest
 
+from cluster.embedded.home import find_home
 from components.platform import Platform
 from components.registry import Registry
+from tests.support.embedded import Embedded
+from tests.support.traces import traces
 
 STARTS_SERVERS = {
     *("platform", "lab"),  # the laptop's
@@ -44,14 +47,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
     `$SLUICE_TEST_HOME` names a platform to use and to leave up instead: for writing tests.
     """
-    from local.home import find_home
+    from local.home import find_home as find_laptop
     from local.platform.connect import connect
     from local.servers import supervision
 
     kept = os.environ.get("SLUICE_TEST_HOME")
     os.environ["SLUICE_HOME"] = kept or str(tmp_path_factory.mktemp("sluice"))
     sluice = str(Path(sysconfig.get_path("scripts"), "sluice"))
-    home = find_home()
+    home = find_laptop()
     try:
         subprocess.run([sluice, "up"], check=True, timeout=240)
         connected = connect()
@@ -64,6 +67,42 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         left = [] if kept else supervision.survivors(home)
         del os.environ["SLUICE_HOME"]
     assert left == []
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """An embedded cluster of its own, up; afterwards it is down and nothing of it is left.
+
+    `$SLUICE_TEST_CLUSTER` names a folder whose cluster is used and left up instead.
+    """
+    if os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG names another cluster: unset it to try the embedded one")
+    kept = os.environ.get("SLUICE_TEST_CLUSTER")
+    os.environ["SLUICE_CLUSTER_HOME"] = kept or str(tmp_path_factory.mktemp("cluster"))
+    sluice = str(Path(sysconfig.get_path("scripts"), "sluice"))
+    home = find_home()
+    before = traces(home.path, home.node)
+    try:
+        done = subprocess.run(
+            [sluice, "cluster", "up"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        yield Embedded(home, done.stdout.splitlines())
+    finally:
+        if not kept:
+            subprocess.run([sluice, "cluster", "down"], check=True, timeout=60)
+        after = before if kept else traces(home.path, home.node)
+        del os.environ["SLUICE_CLUSTER_HOME"]
+    assert after == before
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(request: pytest.FixtureRequest) -> Path:
+    """The administrator's way into a cluster: the one of $KUBECONFIG, else an embedded one."""
+    if named := os.environ.get("KUBECONFIG"):
+        return Path(named)
+    found: Embedded = request.getfixturevalue("embedded")
+    return found.home.kubeconfig
 
 
 @pytest.fixture(scope="session")

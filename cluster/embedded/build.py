@@ -7,15 +7,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from cluster.embedded.families import Family
+from cluster.embedded.families import LINK, Family
 from components.disk import locked
 from components.errors import PlatformError
 
-FLAGS = ("-trimpath", "-ldflags", "-s -w")
-"""No paths of this machine, no tables for debuggers."""
-
-TAGS = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
-"""Of all that finds targets, the one that is used."""
+FLAGS = ("-trimpath", "-ldflags", LINK)
+"""No paths of this machine; a family's own flags come after these, and win."""
 
 
 def built(family: Family, cache: Path) -> Path | None:
@@ -40,9 +37,8 @@ def build(family: Family, cache: Path) -> Path:
             source = _sources(family, Path(scratch))
             out = Path(scratch, "out")
             for program, package in family.programs.items():
-                tags = TAGS.get(family.name)
-                chosen = ("-tags", tags) if tags else ()
-                _go(family, source, "build", *FLAGS, *chosen, "-o", str(out / program), package)
+                flags = (*FLAGS, *family.flags, "-o", str(out / program))
+                _go(family, source, "build", *flags, package)
             out.rename(_folder(family, cache))
     return _folder(family, cache)
 

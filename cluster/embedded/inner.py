@@ -23,6 +23,7 @@ BRIDGE = "node0"
 def main() -> None:
     """Make the node and become its supervisor."""
     home, door = Path(sys.argv[1]), int(sys.argv[2])
+    os.umask(0o022)  # images' folders are made by it, for users of all kinds
     socket.sethostname(network.NODE_NAME)
     _own_cgroups()
     _own_run(home)

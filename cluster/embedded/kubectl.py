@@ -1,5 +1,6 @@
 """The API server, asked by the kubectl that was built with it."""
 
+import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,21 +49,16 @@ class Kubectl:
         except PlatformError:
             return False
 
-    def apply(self, objects: Sequence[Object], namespace: str = "default") -> None:
+    def apply(self, objects: Sequence[Object]) -> None:
         """Make the objects be as they are given, whoever set their fields before.
 
         Args:
-            objects: namespaces and definitions before what needs them.
-            namespace: of the objects that name none.
+            objects: namespaces and definitions before what needs them; each in a namespace
+                names it.
         """
-        import yaml
-
-        text = yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=False)
-        self.run(
-            *("apply", "--server-side", "--force-conflicts", "--namespace", namespace),
-            *("--filename", "-"),
-            given=text,
-        )
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        flags = ("--server-side", "--force-conflicts", "--filename", "-")
+        self.run("apply", *flags, given=text)
 
     def wait(self, what: str, condition: str, patience_s: int, namespace: str = "default") -> None:
         """Wait until ``what`` (``deployment/coredns``) has the condition.

@@ -4,14 +4,14 @@ import hashlib
 import json
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.embedded import build, doctor, images, node, pki, programs, settings
 from cluster.embedded.archive import Image
 from cluster.embedded.controllers import installed
-from cluster.embedded.controllers.part import Part, image_name
+from cluster.embedded.controllers.part import Materials, Part, image_name
 from cluster.embedded.families import ETCD, FAMILIES, KUBERNETES, PAUSE
 from cluster.embedded.home import INSIDE, Home, cache
 from cluster.embedded.kubectl import Kubectl, Object
@@ -41,7 +41,7 @@ def up(home: Home, say: Say) -> None:
         if pid is None:
             with phases.phase("API server ready"):
                 pid = _start(home, folders)
-        parts = installed.parts(folders)
+        parts = installed.parts(Materials(folders, kubectl(home), home.pki))
         if not _is_done(home, pid, parts):
             _install(home, phases, pid, parts, folders)
             replace(home.done, _fingerprint(pid, parts))
@@ -118,17 +118,34 @@ def _install(
             ask.run("wait", "crd", "--all", "--for=condition=established", "--timeout=60s")
     with phases.phase("controllers applied"):
         for part in parts:
-            ask.apply(part.objects, part.namespace)
+            ask.apply(part.objects)
     with phases.phase("node ready"):
         wait_for(lambda: _registered(ask), STARTS_S, 0.2, lambda: "the kubelet does not register")
         ask.wait(f"node/{NODE_NAME}", "Ready", STARTS_S)
     for part in parts:
         with phases.phase(f"{part.name} available"):
             for name in part.deployments:
-                namespace, _, deployment = name.partition("/")
-                ask.wait(f"deployment/{deployment}", "Available", STARTS_S, namespace)
+                _await_deployment(ask, *name.split("/"))
             if part.late:
-                ask.apply(part.late, part.namespace)
+                ask.apply(part.late)
+
+
+def _await_deployment(ask: Kubectl, namespace: str, name: str) -> None:
+    try:
+        ask.wait(f"deployment/{name}", "Available", STARTS_S, namespace)
+    except PlatformError as error:
+        why = "; ".join(_waiting(ask, namespace)) or str(error)
+        raise PlatformError(f"{namespace}/{name} does not come up: {why}") from error
+
+
+def _waiting(ask: Kubectl, namespace: str) -> Iterator[str]:
+    """Why containers of the namespace do not run."""
+    pods = json.loads(ask.run("get", "pods", "--namespace", namespace, "--output", "json"))
+    for pod in pods["items"]:
+        for each in pod["status"].get("containerStatuses", ()):
+            if said := each["state"].get("waiting"):
+                ended = each.get("lastState", {}).get("terminated", {})
+                yield f"{each['name']}: {ended.get('message') or said.get('message') or said}"
 
 
 def _registered(ask: Kubectl) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import ipaddress
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +60,19 @@ HOLDERS = (
     Holder("scheduler", "system:kube-scheduler"),
     Holder("proxy", "system:kube-proxy"),
     Holder("front-proxy", "front-proxy"),
+    Holder(
+        "kserve-webhook",
+        "kserve-webhook",
+        hosts=("kserve-webhook-server-service.kserve.svc",),
+    ),
+    Holder("nats", "nats", hosts=("nats.argo-events.svc",)),
 )
 
 CLIENTS = ("kubelet", "controller-manager", "scheduler", "proxy")
 """Whose kubeconfig lies beside their certificates."""
+
+PASSWORDS = ("nats",)
+"""Who is let in by a password, which is made anew at each start, too."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +114,7 @@ def authority() -> Authority:
     return Authority(key, _signed(builder, key))
 
 
-def load(folder: Path) -> Authority:
-    """The authority that `write` left in ``folder``."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    key = load_pem_private_key((folder / "ca.key").read_bytes(), None)
-    if not isinstance(key, EllipticCurvePrivateKey):
-        raise TypeError(f"{folder / 'ca.key'} is of another kind")
-    return Authority(key, x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes()))
-
-
-def write(folder: Path, inside: Path) -> Authority:
+def write(folder: Path, inside: Path) -> None:
     """Make a new authority, every certificate and the components' kubeconfigs in ``folder``.
 
     Args:
@@ -139,7 +137,8 @@ def write(folder: Path, inside: Path) -> Authority:
         replace(folder / f"{name}.conf", kubeconfig(network.API, authority_file, files))
     _write(folder / "service-accounts.key", _key_pem(service_accounts := _key()))
     _write(folder / "service-accounts.pub", _public_pem(service_accounts))
-    return ca
+    for name in PASSWORDS:
+        replace(folder / f"{name}.password", secrets.token_urlsafe(32))
 
 
 def outside(folder: Path, port: int) -> str:

@@ -127,6 +127,7 @@ def supervisor(listed: list[Program]) -> str:
 
 _SUPERVISOR = f"""[supervisord]
 nodaemon=true
+silent=true
 user=root
 logfile={INSIDE}/logs/supervisord.log
 logfile_maxbytes=10MB

@@ -1,12 +1,9 @@
 """Everything that is installed on the node, in order."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from cluster.embedded.controllers import coredns
-from cluster.embedded.controllers.part import Part
+from cluster.embedded.controllers import coredns, envoy_gateway
+from cluster.embedded.controllers.part import Materials, Part
 
 
-def parts(folders: Mapping[str, Path]) -> list[Part]:
-    """Every controller, from the ``folders`` of the families' built programs."""
-    return [coredns.part(folders["coredns"])]
+def parts(materials: Materials) -> list[Part]:
+    """Every controller."""
+    return [make(materials) for make in (coredns.part, envoy_gateway.part)]

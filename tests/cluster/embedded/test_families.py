@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.embedded.families import FAMILIES, MODULES, key_of
+from cluster.embedded import families
+from cluster.embedded.families import KUBERNETES_VERSION, MODULES, Family, key_of
 
 
 @pytest.fixture
@@ -28,7 +29,18 @@ def test_a_file_that_moves_is_another_key(folder: Path) -> None:
 
 
 def test_every_folder_of_modules_is_whole_and_has_a_family() -> None:
-    assert {path.name for path in MODULES.iterdir()} == {family.name for family in FAMILIES}
-    for family in FAMILIES:
+    known = [each for each in vars(families).values() if isinstance(each, Family)]
+    assert {path.name for path in MODULES.iterdir()} == {family.name for family in known}
+    for family in known:
         assert (family.folder / "go.mod").exists()
         assert (family.folder / "go.sum").exists()
+
+
+def test_kubernetes_says_the_version_that_it_is() -> None:
+    assert (
+        f"k8s.io/kubernetes {KUBERNETES_VERSION}\n" in (MODULES / "kubernetes/go.mod").read_text()
+    )
+
+
+def test_other_flags_are_another_key(folder: Path) -> None:
+    assert key_of(folder) != key_of(folder, ("-race",))

@@ -86,9 +86,3 @@ def test_the_administrators_kubeconfig_needs_no_other_file(folder: Path) -> None
     (user,) = config["users"]
     key = base64.b64decode(user["user"]["client-key-data"])
     assert key == (folder / "admin.key").read_bytes()
-
-
-def test_an_authority_signs_after_it_was_put_away(folder: Path) -> None:
-    certificate, _ = pki.load(folder).issue(pki.Holder("webhook", "webhook"))
-    authority = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
-    x509.load_pem_x509_certificate(certificate).verify_directly_issued_by(authority)

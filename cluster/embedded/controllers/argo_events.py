@@ -1,0 +1,69 @@
+"""Argo Events' controller, and the NATS server that is its bus."""
+
+from cluster.embedded.archive import Image
+from cluster.embedded.controllers.part import (
+    Materials,
+    Part,
+    container,
+    image_name,
+    namespace,
+    one,
+    own,
+    split,
+)
+from cluster.embedded.families import ARGO_EVENTS
+from cluster.embedded.kubectl import Object
+from cluster.embedded.shipped import kustomized
+
+NAMESPACE = "argo-events"
+
+
+def part(materials: Materials) -> Part:
+    """The controller and the bus."""
+    image = image_name(ARGO_EVENTS)
+    shipped = kustomized(ARGO_EVENTS, "manifests/cluster-install", materials.kubectl)
+    definitions, objects = split(shipped)
+    controller = container(one(objects, "Deployment", "controller-manager"))
+    controller["image"], controller["imagePullPolicy"] = image, "Never"
+    # What it starts (sensors, sources) has this image, and asks for it by this policy.
+    controller["env"] = [
+        *(each for each in controller["env"] if each["name"] != "ARGO_EVENTS_IMAGE"),
+        {"name": "ARGO_EVENTS_IMAGE", "value": image},
+        {"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"},
+    ]
+    bus = own("nats.yaml")
+    nats = f"localhost/nats-server:{ARGO_EVENTS.key}"
+    container(one(bus, "Deployment", "nats"))["image"] = nats
+    program = materials.program(ARGO_EVENTS, "argo-events")
+    server = materials.program(ARGO_EVENTS, "nats-server")
+    return Part(
+        "argo-events",
+        images=(
+            Image(image, {"argo-events": program}, ("/argo-events",)),
+            Image(nats, {"nats-server": server}, ("/nats-server",)),
+        ),
+        definitions=[namespace(NAMESPACE), *definitions],
+        objects=[*objects, *bus, *_secrets(materials)],
+        deployments=(f"{NAMESPACE}/controller-manager", f"{NAMESPACE}/nats"),
+    )
+
+
+def _secrets(materials: Materials) -> list[Object]:
+    """What the server is told, and what an EventBus has to name (`auth`) to be let in."""
+    password = materials.password("nats")
+    settings = f"""listen: "0.0.0.0:4222"
+jetstream: {{store_dir: "/data"}}
+tls: {{cert_file: "/etc/nats/tls.crt", key_file: "/etc/nats/tls.key"}}
+authorization: {{user: "sluice", password: "{password}"}}
+"""
+    certificate = {"data": materials.secret("nats"), "stringData": {"nats.conf": settings}}
+    client = {"stringData": {"auth": f"username: sluice\npassword: {password}\n"}}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            **content,
+        }
+        for name, content in (("nats", certificate), ("nats-client", client))
+    ]
