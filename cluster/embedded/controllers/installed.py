@@ -1,9 +1,9 @@
 """Everything that is installed on the node, in order."""
 
-from cluster.embedded.controllers import coredns, envoy_gateway
+from cluster.embedded.controllers import coredns, envoy_gateway, prometheus
 from cluster.embedded.controllers.part import Materials, Part
 
 
 def parts(materials: Materials) -> list[Part]:
     """Every controller."""
-    return [make(materials) for make in (coredns.part, envoy_gateway.part)]
+    return [make(materials) for make in (coredns.part, envoy_gateway.part, prometheus.part)]

@@ -1,0 +1,89 @@
+"""Each controller of a real cluster does its work."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from cluster.embedded import lifecycle, node
+from cluster.embedded.controllers import envoy_gateway, prometheus
+from cluster.embedded.kubectl import Kubectl
+from tests.support.embedded import Embedded
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def ask(embedded: Embedded) -> Iterator[Kubectl]:
+    """The administrator, with a namespace `trial` that goes with the room."""
+    kubectl = lifecycle.kubectl(embedded.home)
+    kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "trial"}}])
+    yield kubectl
+    kubectl.run("delete", "httproute", "trial", "--namespace", prometheus.NAMESPACE)
+    kubectl.run("delete", "namespace", "trial", "--wait=false")
+
+
+def made(kind: str, name: str, spec: dict[str, Any], version: str = "v1") -> dict[str, Any]:
+    meta = {"name": name, "namespace": "trial"}
+    return {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec}
+
+
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+GET = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+
+
+def get(embedded: Embedded, address: str) -> str:
+    """What an address of the cluster's answers, asked from the node; empty when it refuses."""
+    pid = node.first_process(embedded.home)
+    assert pid
+    command = [*node.inside(pid), sys.executable, "-c", GET, f"http://{address}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def address_of(ask: Kubectl, namespace: str, labels: str) -> str:
+    flags = ("--namespace", namespace, "--selector", labels, "--output", "json")
+    (service,) = json.loads(ask.run("get", "services", *flags))["items"]
+    return str(service["spec"]["clusterIP"])
+
+
+def test_a_request_goes_through_a_gateway_and_is_counted(embedded: Embedded, ask: Kubectl) -> None:
+    listener = {
+        "name": "http",
+        "port": 80,
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    gateway = {"gatewayClassName": envoy_gateway.GATEWAY_CLASS, "listeners": [listener]}
+    route = made(
+        "HTTPRoute",
+        "trial",
+        {
+            "parentRefs": [{"name": "trial", "namespace": "trial"}],
+            "rules": [{"backendRefs": [{"name": "prometheus", "port": 9090}]}],
+        },
+        GATEWAY_API,
+    )
+    route["metadata"]["namespace"] = prometheus.NAMESPACE
+    ask.apply([made("Gateway", "trial", gateway, GATEWAY_API), route])
+    ask.wait("gateway/trial", "Programmed", 120, "trial")
+    proxy = address_of(
+        ask, envoy_gateway.NAMESPACE, "gateway.envoyproxy.io/owning-gateway-name=trial"
+    )
+    wait_until(lambda: "is Healthy" in get(embedded, f"{proxy}/-/healthy"))
+    query = "envoy_cluster_upstream_rq_total{envoy_cluster_name=~'httproute/monitoring/trial/.*'}"
+    server = ask.run(
+        *("get", "service", "prometheus", "--namespace", prometheus.NAMESPACE),
+        *("--output", "jsonpath={.spec.clusterIP}"),
+    )
+
+    def counted() -> bool:
+        answer = get(embedded, f"{server}:9090/api/v1/query?query={quote(query)}")
+        return any(float(each["value"][1]) > 0 for each in json.loads(answer)["data"]["result"])
+
+    wait_until(counted)
