@@ -47,6 +47,7 @@ SHORT_FILES = ("components", "pipelines", "cli", "local", "cluster")
 OF_THE_TREE = (
     "test_layers.py",
     "test_dependencies.py",
+    "test_containerfile.py",
     "test_docs.py",
     "test_get_chromium.py",
 )

@@ -96,5 +96,5 @@ ARGO_EVENTS = Family(
 KEDA = Family("keda", "github.com/kedacore/keda/v2", {})
 """Its definitions alone: KServe looks for them when it starts."""
 
-FAMILIES = (KUBERNETES, ETCD, PAUSE, COREDNS, ENVOY_GATEWAY, PROMETHEUS)
+FAMILIES = (KUBERNETES, ETCD, PAUSE, COREDNS, ENVOY_GATEWAY, PROMETHEUS, KSERVE)
 """Those that a cluster is made of."""

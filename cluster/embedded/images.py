@@ -33,6 +33,19 @@ def load(home: Home, pid: int, wanted: Iterable[Image]) -> int:
     return len(lacking)
 
 
+def load_archive(pid: int, name: str, path: Path) -> None:
+    """Import an image of ours from its archive, if the node lacks it."""
+    if name not in present(pid):
+        _ctr(pid, "import", str(path))
+
+
+def remove_others(pid: int, wanted: Iterable[str]) -> None:
+    """Remove what was imported in earlier lives of the node and is not wanted any more."""
+    others = {name for name in present(pid) if name.startswith("localhost/")} - set(wanted)
+    if others:
+        _ctr(pid, "remove", *sorted(others))
+
+
 def _ctr(pid: int, *arguments: str) -> str:
     done = subprocess.run(
         [*node.inside(pid), *_CTR, *arguments], capture_output=True, text=True, check=False

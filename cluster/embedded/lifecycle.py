@@ -22,7 +22,7 @@ from components.disk import last_lines, locked, replace
 from components.errors import PlatformError
 from components.platform import wait_for
 
-STARTS_S = 180
+STARTS_S = 300
 """Seconds that one thing may take to come up; on two busy cores it takes tens."""
 
 
@@ -111,18 +111,14 @@ def _install(
     with phases.phase("images in the node"):
         images.load(home, pid, wanted)
     with phases.phase("definitions established"):
-        for part in parts:
-            if part.definitions:
-                ask.apply(part.definitions)
-        if any(part.definitions for part in parts):
-            ask.run("wait", "crd", "--all", "--for=condition=established", "--timeout=60s")
+        ask.apply([each for part in parts for each in part.definitions])
+        ask.run("wait", "crd", "--all", "--for=condition=established", f"--timeout={STARTS_S}s")
     with phases.phase("controllers applied"):
-        for part in parts:
-            ask.apply(part.objects)
+        ask.apply([each for part in parts for each in part.objects])
     with phases.phase("node ready"):
         wait_for(lambda: _registered(ask), STARTS_S, 0.2, lambda: "the kubelet does not register")
         ask.wait(f"node/{NODE_NAME}", "Ready", STARTS_S)
-    for part in parts:
+    for part in (each for each in parts if each.deployments):
         with phases.phase(f"{part.name} available"):
             for name in part.deployments:
                 _await_deployment(ask, *name.split("/"))
