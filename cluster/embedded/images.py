@@ -39,13 +39,6 @@ def load_archive(pid: int, name: str, path: Path) -> None:
         _ctr(pid, "import", str(path))
 
 
-def remove_others(pid: int, wanted: Iterable[str]) -> None:
-    """Remove what was imported in earlier lives of the node and is not wanted any more."""
-    others = {name for name in present(pid) if name.startswith("localhost/")} - set(wanted)
-    if others:
-        _ctr(pid, "remove", *sorted(others))
-
-
 def _ctr(pid: int, *arguments: str) -> str:
     done = subprocess.run(
         [*node.inside(pid), *_CTR, *arguments], capture_output=True, text=True, check=False

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.embedded import containers
+from cluster.embedded import containers, images, lifecycle, node
+from cluster.embedded.home import cache
 from components.errors import PlatformError
+from tests.support.embedded import Embedded
 
 
 def test_an_image_has_a_name_of_its_own_for_each_target() -> None:
@@ -18,3 +20,36 @@ def test_without_its_tools_an_image_is_not_built_and_the_mend_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PlatformError, match="apt-get install mmdebstrap"):
         containers.archive("predictor", tmp_path)
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(3600)
+def test_the_predictors_image_runs_as_nobody_and_writes_nowhere(embedded: Embedded) -> None:
+    pid = node.first_process(embedded.home)
+    assert pid
+    image = containers.name("predictor")
+    images.load_archive(pid, image, containers.archive("predictor", cache()))
+    kubectl = lifecycle.kubectl(embedded.home)
+    closed = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container = {
+        "name": "predictor",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "command": ["python3", "-c", "import components.predictor.kserve.grpc, mlflow.pyfunc"],
+        "securityContext": closed,
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "predictor-image", "namespace": "default"},
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
+    kubectl.apply([pod])
+    flags = ("--for", "jsonpath={.status.phase}=Succeeded", "--timeout", "300s")
+    kubectl.run("wait", "pod/predictor-image", *flags)
+    kubectl.run("delete", "pod", "predictor-image", "--wait=false")

@@ -87,3 +87,32 @@ def test_a_request_goes_through_a_gateway_and_is_counted(embedded: Embedded, ask
         return any(float(each["value"][1]) > 0 for each in json.loads(answer)["data"]["result"])
 
     wait_until(counted)
+
+
+def test_an_inference_service_becomes_ready_without_a_route(ask: Kubectl) -> None:
+    flags = ("--namespace", prometheus.NAMESPACE, "--output", "json")
+    deployment = json.loads(ask.run("get", "deployment", "prometheus", *flags))
+    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    # A server that is there anyway, and answers on one port, stands for a predictor.
+    server = {
+        "name": "kserve-container",
+        "image": image,
+        "command": ["/prometheus"],
+        "args": ["--config.file=/dev/null", "--storage.tsdb.path=/tmp/data"],
+        "ports": [{"containerPort": 9090, "protocol": "TCP"}],
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "64Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi"},
+        },
+    }
+    found = made(
+        "InferenceService",
+        "stand-in",
+        {"predictor": {"minReplicas": 1, "containers": [server]}},
+        "serving.kserve.io/v1beta1",
+    )
+    found["metadata"]["labels"] = {"networking.kserve.io/visibility": "cluster-local"}
+    found["metadata"]["annotations"] = {"serving.kserve.io/autoscalerClass": "external"}
+    ask.apply([found])
+    ask.wait("inferenceservice/stand-in", "Ready", 120, "trial")
+    assert "stand-in" not in ask.run("get", "httproutes", "--all-namespaces")
