@@ -91,7 +91,8 @@ CLUSTER, CODE, GRPC_STATUS, FLAGS, WHOLE = "cluster", "code", "grpc", "flags", "
 exchange ended (Envoy's response flags), and whether the version had sent its whole answer."""
 CLIENT = "client"
 """...and whose key it was."""
-MORE_PARTS = ("route", "version", "envoy_local_http_ratelimit_prefix")
+ROUTE = "route"
+MORE_PARTS = (ROUTE, "version", "envoy_local_http_ratelimit_prefix")
 """Labels by which a gateway elsewhere breaks the same counter down further."""
 
 NAMESPACE_LABEL, ENDPOINT_LABEL, VERSION_LABEL = "namespace", "endpoint", "model_version"
@@ -245,12 +246,18 @@ def relabelling() -> list[dict[str, Any]]:
     """A scrape job's `metric_relabel_configs` that give the gateway's series the labels of `JOIN`.
 
     Envoy's own statistics have the backend's name under another label. The namespace is the
-    target's.
+    target's, or that of the route where one gateway serves several.
     """
     names = {"source_labels": [CLUSTER, RETRIES_CLUSTER], "separator": "", "regex": _USERS_BACKEND}
     return [
         {**names, "target_label": ENDPOINT_LABEL, "replacement": "$1"},
         {**names, "target_label": VERSION_LABEL, "replacement": "$2"},
+        {
+            "source_labels": [ROUTE],
+            "regex": "httproute/([^/]+)/.+",
+            "target_label": NAMESPACE_LABEL,
+            "replacement": "$1",
+        },
     ]
 
 

@@ -1,6 +1,27 @@
 """Quantities of processor and memory, as Kubernetes writes them and endpoints' files allow them."""
 
+import re
+
 _UNITS = {"Mi": 2**20, "Gi": 2**30}
+_SUFFIXES = {
+    **{name: 10.0**power for name, power in zip("num", (-9, -6, -3), strict=True)},
+    **{name: 1000.0**power for power, name in enumerate("kMGTPE", 1)},
+    **{f"{name}i": 1024.0**power for power, name in enumerate("KMGTPE", 1)},
+    "": 1.0,
+}
+_QUANTITY = re.compile(r"([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)([a-zA-Z]*)")
+
+
+def amount(quantity: str) -> float:
+    """The number that any quantity of Kubernetes stands for: ``500m``, ``1.5Gi``, ``2e3``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _QUANTITY.fullmatch(quantity)
+    if match is None or match[2] not in _SUFFIXES:
+        raise ValueError(f"{quantity!r} is no quantity")
+    return float(match[1]) * _SUFFIXES[match[2]]
 
 
 def cores_of(cpu: str) -> float:

@@ -116,6 +116,8 @@ class Queries:
     """What no version counted, by cause."""
     client: str = ""
     """The label, one of `parts`, that says who asked; empty: none does."""
+    predictors: tuple[str, ...] = ('job="predictor"',)
+    """The matchers of what the predictors themselves count."""
 
     def counted(
         self, backends: Iterable[str], window: str = "", only: Callable[[str], str] = str

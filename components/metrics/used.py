@@ -58,7 +58,7 @@ def usage(
     span = Range(end - step * math.floor((end - start) / step), end, step)
     names = {name: arm for arm in versions for name in queries.backends(endpoint, arm)}
     gateways = _grown(client, queries, _gateway(queries, names), span, start)
-    predictors = _grown(client, queries, _predictors(endpoint, versions), span, start)
+    predictors = _grown(client, queries, _predictors(queries, endpoint, versions), span, start)
     arms = {}
     for arm in versions:
         asked = added_up([g for (_, name), g in gateways.items() if names.get(name) == arm], 3)
@@ -90,9 +90,10 @@ def _gateway(queries: Queries, names: Mapping[str, str]) -> _Family:
     return _Family(counters, queries.began(), key)
 
 
-def _predictors(endpoint: str, versions: Iterable[str]) -> _Family:
+def _predictors(queries: Queries, endpoint: str, versions: Iterable[str]) -> _Family:
     arms = "|".join(_literal(version) for version in versions)
-    chosen = f'{{job="predictor",{ENDPOINT_LABEL}="{endpoint}",{VERSION_LABEL}=~"{arms}"}}'
+    known = ",".join(queries.predictors)
+    chosen = f'{{{known},{ENDPOINT_LABEL}="{endpoint}",{VERSION_LABEL}=~"{arms}"}}'
 
     def counters(window: str) -> Sequence[str]:
         read = [
@@ -100,7 +101,7 @@ def _predictors(endpoint: str, versions: Iterable[str]) -> _Family:
         ]
         if window:
             return [f"last_over_time({each}[{window}])" for each in read]
-        scrape = newest_scrape(Series("up", ('job="predictor"',)))
+        scrape = newest_scrape(Series("up", queries.predictors))
         return [f"({each} and (timestamp({each}) == {scrape}))" for each in read]
 
     def key(found: Found) -> _Key:

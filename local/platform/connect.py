@@ -15,7 +15,7 @@ from local.home import Home, find_home
 from local.loopback import local_transport
 from local.platform.gateway import LocalGateway
 from local.platform.leases import FileLeases
-from local.platform.metrics import PrometheusMetrics
+from local.platform.metrics import metrics
 from local.platform.provisioned import Provisioned
 from local.platform.serving import LocalServing
 from local.platform.traffic import EnvoyTraffic
@@ -49,7 +49,7 @@ def connect() -> Platform:
     return Platform(
         serving=LocalServing(home, files, Provisioned(home, ObjectSpans(store))),
         traffic=EnvoyTraffic(home),
-        metrics=PrometheusMetrics(prometheus_server.url(kept)),
+        metrics=metrics(prometheus_server.url(kept)),
         leases=FileLeases(home),
         records=ObjectRecords(store),
         files=files,

@@ -259,6 +259,6 @@ class LocalRig(RealRig):
         (find_home().leases / f"{endpoint}.json").write_text("{")
 
     def metrics_away(self) -> Metrics:
-        from local.platform.metrics import PrometheusMetrics
+        from local.platform.metrics import metrics
 
-        return PrometheusMetrics(f"http://127.0.0.1:{free_port()}")
+        return metrics(f"http://127.0.0.1:{free_port()}")

@@ -11,7 +11,7 @@ from components.errors import Unreachable
 from components.judge import Sample
 from components.judge.lives import same_life
 from local.home import Home
-from local.platform.metrics import PrometheusMetrics
+from local.platform.metrics import metrics
 from local.servers import ports, supervision
 from tests.support.stands import Stand
 from tests.support.waiting import wait_until
@@ -21,7 +21,7 @@ StandFor = Callable[..., Stand]
 
 def test_a_prometheus_that_does_not_answer_is_unreachable(stand_for: StandFor) -> None:
     stand = stand_for("unreachable")
-    nobody = PrometheusMetrics(f"http://127.0.0.1:{ports.choose(1)[0]}")
+    nobody = metrics(f"http://127.0.0.1:{ports.choose(1)[0]}")
     with pytest.raises(Unreachable, match="sluice up"):
         nobody.sample(stand.endpoint.name, ["1"], max_age=10)
 

@@ -1,0 +1,82 @@
+"""A team's namespace of a Kubernetes as a `components.platform.Platform`.
+
+The cluster and the account are those of kubectl (`cluster.access`); the namespace is that of the
+context or of the pod, unless ``$SLUICE_NAMESPACE`` names another one.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+
+from cluster import team
+from cluster.access import find_access
+from cluster.api import Api
+from cluster.endpoints import ConfiguredEndpoints
+from cluster.events import Told
+from cluster.leases import KubernetesLeases
+from cluster.metrics import metrics
+from cluster.proxies import Proxies
+from cluster.serving import KServing, arms
+from cluster.settings import Settings, read
+from cluster.stores import Stores
+from cluster.traffic import RoutedTraffic
+from components.gateway import PLATFORM_CLIENT
+from components.notify import Alertmanager
+from components.platform import Moment, Platform, SystemClock
+from components.platform.objects import ObjectFiles, ObjectMoments, ObjectRecords
+from components.platform.spans import ObjectSpans
+from components.registry import Registry
+
+NAMESPACE = "SLUICE_NAMESPACE"
+
+
+def connect() -> Platform:
+    """The platform of the namespace in use.
+
+    Raises:
+        InputError: no cluster is known, or it has no Sluice.
+        Unreachable: the API server does not answer.
+    """
+    access = find_access()
+    api = Api(access)
+    return platform(api, os.environ.get(NAMESPACE) or access.namespace, read(api))
+
+
+def platform(api: Api, namespace: str, settings: Settings) -> Platform:
+    """The platform of one namespace of an installation. Nothing is asked of any server yet."""
+    clock = SystemClock()
+    stores = Stores(settings.store, api, namespace)
+    store = stores.open(stores.bucket)
+    gateway = team.keys(api, namespace, settings.gateway.url)
+    traffic = RoutedTraffic(
+        api,
+        namespace,
+        settings.gateway,
+        Proxies(api, settings.gateway, partial(gateway.key, PLATFORM_CLIENT)),
+        served=partial(arms, api, namespace),
+        lease=KubernetesLeases(api, namespace).read,
+    )
+    return Platform(
+        serving=KServing(api, namespace, settings.predictor, traffic, ObjectSpans(store), clock),
+        traffic=traffic,
+        metrics=metrics(settings.prometheus, namespace),
+        leases=KubernetesLeases(api, namespace, traffic.mark),
+        records=ObjectRecords(store),
+        files=ObjectFiles(store, settings.store.uri, stores.open),
+        endpoints=ConfiguredEndpoints(api, namespace),
+        gateway=gateway,
+        registry=Registry(settings.registry),
+        moments=ObjectMoments(store, Told(api, namespace, _messenger(settings.alertmanager))),
+        clock=clock,
+    )
+
+
+def _messenger(url: str) -> Callable[[Moment], None]:
+    """Who else tells people; nobody where no Alertmanager is named."""
+
+    def tell(moment: Moment) -> None:
+        if url:
+            Alertmanager(url).post(moment, time.time())
+
+    return tell

@@ -1,0 +1,70 @@
+"""One ConfigMap per endpoint (`components.platform.Endpoints`).
+
+``sluice apply`` makes it, or kustomize does, from the files in ``endpoints/``.
+"""
+
+from dataclasses import dataclass
+
+from cluster.api import Api
+from cluster.kinds import CONFIG_MAP
+from cluster.names import annotation, labels, object_name, said
+from components import endpoint as endpoint_files
+from components.endpoint import MAX_FILE_BYTES, Endpoint
+from components.errors import InputError
+
+PART = "endpoint"
+FILE = "endpoint.yaml"
+"""The ConfigMap's key."""
+
+
+@dataclass(frozen=True)
+class ConfiguredEndpoints:
+    """The endpoints of one namespace."""
+
+    api: Api
+    namespace: str
+
+    def load(self, name: str) -> Endpoint:
+        """The endpoint called ``name``.
+
+        Raises:
+            InputError: there is none, or its file is wrong.
+        """
+        found = self.api.get(CONFIG_MAP, self.namespace, _map(name))
+        text = ((found or {}).get("data") or {}).get(FILE)
+        if text is None:
+            raise InputError(
+                f"no endpoint {name!r} in namespace {self.namespace}:"
+                f" 'sluice apply endpoints/{name}.yaml' makes it known"
+            )
+        return endpoint_files.parse(text, f"endpoint {name}")
+
+    def apply(self, text: str, source: str) -> Endpoint:
+        """Check the file ``text`` and make it the endpoint's.
+
+        Raises:
+            InputError: it is wrong; what stood before stays.
+        """
+        if len(text.encode()) > MAX_FILE_BYTES:
+            raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
+        found = endpoint_files.parse(text, source)
+        endpoint_files.refuse_unmeasurable(found)
+        made = CONFIG_MAP.object(
+            {
+                "name": _map(found.name),
+                "labels": labels(PART, endpoint=found.name),
+                "annotations": {annotation("endpoint"): found.name},
+            },
+            data={FILE: text},
+        )
+        self.api.apply(CONFIG_MAP, self.namespace, made)
+        return found
+
+    def names(self) -> list[str]:
+        """Every endpoint."""
+        listed = self.api.list(CONFIG_MAP, self.namespace, labels(PART))
+        return sorted(said(each, "endpoint") for each in listed)
+
+
+def _map(name: str) -> str:
+    return object_name(f"endpoint-{name}")

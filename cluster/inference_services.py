@@ -1,0 +1,166 @@
+"""A version's predictor as an InferenceService: pure functions.
+
+One object a version, complete when it is made, and never changed: a label or an annotation that is
+put on it later would roll its pods.
+"""
+
+from typing import Any
+from urllib.parse import urlparse
+
+from cluster.kinds import INFERENCE_SERVICE, Object
+from cluster.names import (
+    annotation,
+    label_value,
+    labels,
+    predictor_name,
+    said,
+)
+from cluster.settings import Predictor
+from components import gateway
+from components.arms import version_of
+from components.endpoint import Endpoint
+from components.platform import StoredVersion
+from components.predictor.arguments import arguments
+
+PART = "predictor"
+MODELS = "/mnt/models"
+"""Where KServe has the initializer put the version's files."""
+SCHEME = "sluice"
+"""Of the addresses that our own initializer takes, and no other on the cluster."""
+_PORT = 8080
+_DRAIN_MARGIN_S = 5.0
+"""How much longer than its queue's deadline a predictor may take for its last answers."""
+_LEAVE_S = 5
+"""Proxies hear of a pod that ends within 0.3 s; until then it serves on."""
+_NOBODY = 65532
+_STARTS_S = 600
+"""A model may load for so long."""
+
+
+def inference_service(
+    endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
+) -> Object:
+    """The predictor of an arm, from the version's verified files."""
+    return INFERENCE_SERVICE.object(
+        {
+            "name": predictor_name(endpoint.name, arm),
+            "labels": {
+                **labels(PART, endpoint=endpoint.name, arm=arm),
+                "networking.kserve.io/visibility": "cluster-local",
+            },
+            "annotations": {
+                "serving.kserve.io/deploymentMode": "Standard",
+                "serving.kserve.io/autoscalerClass": "external",
+                "serving.kserve.io/enable-prometheus-scraping": "false",
+                "serving.kserve.io/enable-metric-aggregation": "false",
+                **{annotation(key): value for key, value in _identity(endpoint, stored, arm)},
+            },
+        },
+        spec={"predictor": _predictor(endpoint, stored, arm, settings)},
+    )
+
+
+def _identity(endpoint: Endpoint, stored: StoredVersion, arm: str) -> list[tuple[str, str]]:
+    return [
+        ("endpoint", endpoint.name),
+        ("arm", arm),
+        ("model", stored.model),
+        ("version", stored.version),
+        ("digest", stored.digest),
+        ("uri", stored.uri),
+        ("price", endpoint.serving.price or ""),
+    ]
+
+
+def stored_in(found: Object) -> StoredVersion:
+    """What the predictor was created from."""
+    return StoredVersion(*(said(found, key) for key in ("model", "version", "digest", "uri")))
+
+
+def storage_uri(stored: StoredVersion) -> str:
+    """The address of the version's files for our initializer, with what they must add up to."""
+    place = urlparse(stored.uri)
+    return f"{SCHEME}://{place.netloc}{place.path}#sha256:{stored.digest}"
+
+
+def _predictor(
+    endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
+) -> dict[str, Any]:
+    serving = endpoint.serving
+    grace = int(serving.queue.deadline + _DRAIN_MARGIN_S) + _LEAVE_S + 5
+    name = predictor_name(endpoint.name, arm)
+    return {
+        # At 0 there would be nobody to answer: nothing wakes a version yet.
+        "minReplicas": max(1, serving.scaling.min),
+        "labels": {
+            gateway.ENDPOINT_LABEL: label_value(endpoint.name),
+            gateway.VERSION_LABEL: label_value(arm),
+            **labels(PART, endpoint=endpoint.name, arm=arm),
+        },
+        "deploymentStrategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+        },
+        "storageContainerName": settings.container,
+        "serviceAccountName": settings.account,
+        "automountServiceAccountToken": False,
+        # A Service called "s3" would put its address into every program's environment.
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": grace,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _NOBODY,
+            "runAsGroup": _NOBODY,
+            "fsGroup": _NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": name}},
+            }
+        ],
+        "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}],
+        "containers": [_container(endpoint, stored, arm, settings)],
+    }
+
+
+def _container(
+    endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
+) -> dict[str, Any]:
+    serving = endpoint.serving
+    ready = {"httpGet": {"path": f"/v2/models/{endpoint.name}/ready", "port": _PORT}}
+    live = {"httpGet": {"path": "/v2/health/live", "port": _PORT}}
+    resources = {"cpu": serving.resources.cpu, "memory": serving.resources.memory}
+    return {
+        "name": "kserve-container",
+        "image": settings.image,
+        "imagePullPolicy": settings.pull,
+        "command": ["python", "-m", "components.predictor"],
+        "args": [
+            f"--bundle={MODELS}",
+            f"--model-name={endpoint.name}",
+            f"--model-version={version_of(arm)}",
+            "--host=0.0.0.0",
+            f"--http-port={_PORT}",
+            f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
+            *arguments(serving),
+        ],
+        "env": [{"name": "STORAGE_URI", "value": storage_uri(stored)}],
+        "ports": [{"name": "http1", "containerPort": _PORT, "protocol": "TCP"}],
+        "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": _STARTS_S},
+        "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 3},
+        "livenessProbe": {**live, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
+        "resources": {"requests": resources, "limits": resources},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "lifecycle": {"preStop": {"sleep": {"seconds": _LEAVE_S}}},
+        # Its last line says why it does not serve.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 (in the container)
+    }

@@ -1,0 +1,135 @@
+"""Who may name the version that answers, and the route by which that is done: pure functions.
+
+A pinned request is no evidence, so it goes by a route of its own. While two versions are compared
+only the platform may ask so (`components.gateway.may_pin`): the route's label says which of two
+policies holds for it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from cluster.keys import SECRET_NAME, Clients
+from cluster.kinds import HTTP_ROUTE, HTTP_ROUTE_FILTER, SECURITY_POLICY, Object
+from cluster.names import annotation, labels, object_name
+from cluster.routes import PART as USERS
+from cluster.routes import backend, duration, header, matches, parents
+from cluster.settings import Gateway
+from cluster.slots import WHOLE, Slot
+from components import arms, gateway
+from components.platform import RouteLimits
+
+PART = "pins"
+_WHO = annotation("pins")
+OPEN, CLOSED = "open", "closed"
+NOBODY = "sluice-no-version"
+"""The filter that answers who names a version that is not there."""
+
+
+def name(endpoint: str) -> str:
+    """Of the route: no endpoint's name has a full stop."""
+    return f"{object_name(endpoint)}.{PART}"
+
+
+def may(weights: Mapping[str, int]) -> str:
+    """Whose pins the route takes under this split."""
+    return OPEN if gateway.may_pin("operator", weights) else CLOSED
+
+
+def pins_object(
+    endpoint: str, served: Sequence[str], limits: RouteLimits, who: str, to: Gateway
+) -> Object:
+    """The HTTPRoute of the pins of an endpoint whose ``served`` arms have predictors."""
+    below = f"/v2/models/{endpoint}/versions/"
+    # Who asks for a version gets the predictor of its own name, never its baseline's.
+    versions = sorted(arm for arm in served if arms.version_of(arm) == arm)
+    rules = [_pin(endpoint, version, below, limits) for version in versions]
+    named = [header(gateway.VERSION_HEADER, ".+", "RegularExpression")]
+    unknown = {
+        "matches": [
+            *matches(endpoint, users=True, headers=named),
+            *matches(endpoint, users=False, headers=named),
+            {"path": {"type": "PathPrefix", "value": below.rstrip("/")}},
+        ],
+        "filters": [
+            {
+                "type": "ExtensionRef",
+                "extensionRef": {
+                    "group": HTTP_ROUTE_FILTER.version.partition("/")[0],
+                    "kind": HTTP_ROUTE_FILTER.name,
+                    "name": NOBODY,
+                },
+            }
+        ],
+    }
+    return HTTP_ROUTE.object(
+        {
+            "name": name(endpoint),
+            "labels": labels(PART, endpoint=endpoint) | {_WHO: who},
+            "annotations": {annotation("endpoint"): endpoint},
+        },
+        spec={"parentRefs": parents(to), "rules": [*rules, unknown]},
+    )
+
+
+def _pin(endpoint: str, version: str, below: str, limits: RouteLimits) -> Object:
+    pinned = [header(gateway.VERSION_HEADER, version)]
+    paths = [f"{below}{version}{end}" for end in ("", "/infer", "/ready")]
+    return {
+        "matches": [
+            *matches(endpoint, users=True, headers=pinned),
+            *matches(endpoint, users=False, headers=pinned),
+            *({"path": {"type": "Exact", "value": path}} for path in paths),
+        ],
+        "backendRefs": [backend(endpoint, Slot(version, WHOLE), aside=True)],
+        "timeouts": {"request": duration(limits.timeout_s)},
+    }
+
+
+def policies(known: Clients) -> list[Object]:
+    """Which keys the routes of a namespace take."""
+    operators = sorted(client for client in known.keys if known.role(client) == "operator")
+    platform = [gateway.PLATFORM_CLIENT]
+    return [
+        _policy("sluice-users", {**labels(USERS)}, None),
+        _policy("sluice-pins-open", labels(PART) | {_WHO: OPEN}, [*platform, *operators]),
+        _policy("sluice-pins-closed", labels(PART) | {_WHO: CLOSED}, platform),
+    ]
+
+
+def _policy(named: str, routes: Mapping[str, str], only: Sequence[str] | None) -> Object:
+    spec: Object = {
+        "targetSelectors": [
+            {
+                "group": HTTP_ROUTE.version.partition("/")[0],
+                "kind": HTTP_ROUTE.name,
+                "matchLabels": dict(routes),
+            }
+        ],
+        "apiKeyAuth": {
+            "credentialRefs": [{"group": "", "kind": "Secret", "name": SECRET_NAME}],
+            "extractFrom": [{"headers": [gateway.KEY_HEADER]}],
+            "forwardClientIDHeader": gateway.CLIENT_HEADER,
+            "sanitize": True,
+        },
+    }
+    if only is not None:
+        allowed = {"headers": [{"name": gateway.CLIENT_HEADER, "values": list(only)}]}
+        spec["authorization"] = {
+            "defaultAction": "Deny",
+            "rules": [{"name": "pins", "action": "Allow", "principal": allowed}],
+        }
+    return SECURITY_POLICY.object({"name": named, "labels": labels("policy")}, spec=spec)
+
+
+def nobody() -> Object:
+    """The filter `NOBODY`."""
+    said = "no such version here: 'sluice status' lists what is served\n"
+    return HTTP_ROUTE_FILTER.object(
+        {"name": NOBODY, "labels": labels("policy")},
+        spec={
+            "directResponse": {
+                "statusCode": 404,
+                "contentType": "text/plain",
+                "body": {"type": "Inline", "inline": said},
+            }
+        },
+    )

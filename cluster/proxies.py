@@ -1,0 +1,100 @@
+"""What each proxy of the Gateway has in force, asked of the proxies themselves."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx
+
+from cluster.api import Api
+from cluster.kinds import POD, Object
+from cluster.routes import PROBE_HEADER
+from cluster.settings import Gateway
+from components import gateway
+from components.errors import PlatformError, Unreachable
+
+_OWNER = "gateway.envoyproxy.io/owning-gateway-"
+"""Begins the labels by which Envoy Gateway marks the proxies of a Gateway."""
+_CONNECTIONS = 8
+"""Fresh ones to each proxy at a time: each of its threads learns of a change by itself, and a
+connection belongs to one of them."""
+_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """The Envoys of one Gateway.
+
+    Args:
+        api: says where they are.
+        gateway: whose.
+        key: the platform's own, for the gateway.
+    """
+
+    api: Api
+    gateway: Gateway
+    key: Callable[[], str]
+
+    def addresses(self) -> list[str]:
+        """The base URL of each proxy that takes connections.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        own = {
+            f"{_OWNER}name": self.gateway.name,
+            f"{_OWNER}namespace": self.gateway.namespace,
+        }
+        pods = self.api.list(POD, self.gateway.proxies, own)
+        found = [address for each in pods if (address := self._address(each))]
+        if not found:
+            raise Unreachable(
+                f"Gateway {self.gateway.namespace}/{self.gateway.name} has no proxy that is ready:"
+                f" 'kubectl get pods --namespace {self.gateway.proxies}'"
+            )
+        return found
+
+    def _address(self, pod: Object) -> str:
+        status = pod.get("status", {})
+        conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
+        host = status.get("podIP", "")
+        if conditions.get("Ready") != "True" or pod["metadata"].get("deletionTimestamp"):
+            return ""
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.gateway.port}"
+
+    def writes(self, endpoint: str) -> set[int | None]:
+        """Which writes of the endpoint's route are in force, by fresh connections to each proxy.
+
+        None among them: somewhere it has no route.
+
+        Raises:
+            Unreachable: a proxy does not answer.
+            PlatformError: it answers something else.
+        """
+        key = self.key()
+        asked = [address for address in self.addresses() for _ in range(_CONNECTIONS)]
+        with ThreadPoolExecutor(len(asked)) as pool:
+            return set(pool.map(lambda address: _write(address, endpoint, key), asked))
+
+
+def _write(address: str, endpoint: str, key: str) -> int | None:
+    headers = {
+        PROBE_HEADER: endpoint,
+        gateway.KEY_HEADER: key,
+        "connection": "close",
+        "host": "sluice",
+    }
+    try:
+        with httpx.Client(base_url=address, timeout=_TIMEOUT_S, trust_env=False) as client:
+            answer = client.get(f"/v2/models/{endpoint}", headers=headers)
+    except httpx.HTTPError as error:
+        raise Unreachable(f"the proxy {address}: {error or type(error).__name__}") from error
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return None
+    number = answer.headers.get("location", "").rpartition("/writes/")[2]
+    if not number.isdecimal():
+        raise PlatformError(
+            f"the proxy {address} answers {answer.status_code} where it should tell what is in"
+            f" force of {endpoint}: is the key of {gateway.PLATFORM_CLIENT} known there?"
+        )
+    return int(number)

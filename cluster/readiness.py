@@ -1,0 +1,113 @@
+"""Whether a predictor can answer, and why not, from what the cluster says of it: pure functions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cluster.kinds import Object
+from components.platform import Readiness
+
+_REFUSES = "sluice predictor: "
+"""How a predictor begins its last line, which says why it does not serve."""
+_FAILED = {"FailedCreate", "ReconcileFailed"}
+"""Reasons of a condition after which nothing gets better by waiting."""
+_NEVER = {"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
+"""Reasons why a container waits, likewise."""
+_UNSURE = {"", "CrashLoopBackOff", "ContainerCreating", "PodInitializing"}
+"""Those that say nothing of the cause."""
+
+
+def readiness(
+    service: Object | None, pods: Sequence[Object], slices: Sequence[Object]
+) -> Readiness:
+    """What is known of a predictor from its InferenceService, its pods and its Service's endpoints.
+
+    That it says Ready is not enough: it does so of one that has no pod, too.
+    """
+    if service is None:
+        return Readiness("absent", "it was not created")
+    if service["metadata"].get("deletionTimestamp"):
+        return Readiness("absent", "it is being deleted")
+    status: Mapping[str, Any] = service.get("status") or {}
+    ready = _condition(status, "Ready").get("status") == "True"
+    model: Mapping[str, Any] = status.get("modelStatus") or {}
+    transition = model.get("transitionStatus")
+    if ready and transition == "UpToDate" and _answering(slices):
+        return Readiness("ready")
+    blocked = transition == "BlockedByFailedLoad"
+    if why := _failed(status) or _stuck(pods) or _ended(pods, crashed=not blocked):
+        return Readiness("failed", _line(why))
+    if blocked:
+        # What failed once stays there after it was mended: only now it is the cause.
+        failure = model.get("lastFailureInfo") or {}
+        return Readiness("failed", _line(str(failure.get("message") or failure.get("reason"))))
+    return Readiness("starting", _line(_waits(pods)))
+
+
+def _condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: list[Mapping[str, Any]] = status.get("conditions") or []
+    return next((each for each in found if each.get("type") == name), {})
+
+
+def _answering(slices: Iterable[Object]) -> bool:
+    endpoints = [each for one in slices for each in one.get("endpoints") or []]
+    return any((each.get("conditions") or {}).get("ready") for each in endpoints)
+
+
+def _failed(status: Mapping[str, Any]) -> str:
+    for name in ("PredictorReady", "Ready"):
+        condition = _condition(status, name)
+        if condition.get("reason") in _FAILED:
+            return f"{condition['reason']}: {condition.get('message', '')}"
+    return ""
+
+
+def _containers(pods: Iterable[Object]) -> Iterable[Mapping[str, Any]]:
+    for pod in pods:
+        status = pod.get("status") or {}
+        yield from status.get("initContainerStatuses") or []
+        yield from status.get("containerStatuses") or []
+
+
+def _stuck(pods: Iterable[Object]) -> str:
+    for each in _containers(pods):
+        waiting = (each.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in _NEVER:
+            return f"{waiting['reason']}: {waiting.get('message', '')}"
+    return ""
+
+
+def _ended(pods: Iterable[Object], *, crashed: bool) -> str:
+    """What a container said that ended before it was ever ready."""
+    for each in _containers(pods):
+        if each.get("ready"):
+            continue
+        states = (each.get("state") or {}, each.get("lastState") or {})
+        ended: Mapping[str, Any] = next((s["terminated"] for s in states if "terminated" in s), {})
+        if ended.get("exitCode", 0) == 0:
+            continue
+        said = str(ended.get("message") or "")
+        if crashed or said:
+            return _last(said) or f"{each['name']} ended: {ended.get('reason', 'Error')}"
+    return ""
+
+
+def _last(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    own = [line for line in lines if line.startswith(_REFUSES)]
+    return (own or lines or [""])[-1].removeprefix(_REFUSES)
+
+
+def _waits(pods: Sequence[Object]) -> str:
+    for pod in pods:
+        scheduled = _condition(pod.get("status") or {}, "PodScheduled")
+        if scheduled.get("status") == "False":
+            return f"no node has room: {scheduled.get('message', '')}"
+    for each in _containers(pods):
+        waiting = (each.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason", "") not in _UNSURE:
+            return f"{waiting['reason']}: {waiting.get('message', '')}"
+    return "the model is loading" if pods else "its pod is being made"
+
+
+def _line(said: str) -> str:
+    return " ".join(said.split()) or "it does not say why"

@@ -1,0 +1,208 @@
+"""Model versions as InferenceServices of KServe (`components.platform.Serving`)."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cluster.api import Api, Conflict, Invalid
+from cluster.inference_services import PART, inference_service, stored_in
+from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, Object
+from cluster.names import labels, predictor_name, said
+from cluster.readiness import readiness
+from cluster.room import room
+from cluster.routes import service
+from cluster.settings import Predictor
+from cluster.traffic import RoutedTraffic
+from components.endpoint import Endpoint
+from components.errors import PlatformError, Unreachable
+from components.platform import Clock, Readiness, Room, Span, StoredVersion, wait_for
+from components.platform.spans import ObjectSpans
+
+log = logging.getLogger("sluice.serving")
+
+_GOES_S = 900.0
+"""An InferenceService has gone when its last pod has: after the longest deadline, and more."""
+_IN_FORCE_S = 60.0
+_EVERY_S = 0.2
+
+
+def arms(api: Api, namespace: str, endpoint: str) -> list[str]:
+    """The arms of an endpoint that have a predictor now, ready or not."""
+    return sorted(said(each, "arm") for each in _of(api, namespace, endpoint))
+
+
+def _of(api: Api, namespace: str, endpoint: str = "") -> list[Object]:
+    wanted = labels(PART, endpoint=endpoint) if endpoint else labels(PART)
+    found = api.list(INFERENCE_SERVICE, namespace, wanted)
+    return [
+        each
+        for each in found
+        if not each["metadata"].get("deletionTimestamp")
+        and (not endpoint or said(each, "endpoint") == endpoint)
+    ]
+
+
+@dataclass(frozen=True)
+class KServing:
+    """The predictors of one namespace.
+
+    Args:
+        api: the API server.
+        namespace: the team's.
+        settings: how predictors run.
+        traffic: the endpoints' routes.
+        log: of when predictors were there.
+        clock: of waits, and of that log.
+    """
+
+    api: Api
+    namespace: str
+    settings: Predictor
+    traffic: RoutedTraffic
+    log: ObjectSpans
+    clock: Clock
+
+    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
+        """Start (or keep) a predictor of the version whose verified files are ``stored``.
+
+        Kubernetes itself starts one again that was ready and is not any more.
+
+        Raises:
+            PlatformError: users are served other files under the same name, or the cluster
+                refuses the predictor.
+        """
+        arm = name or stored.version
+        wanted = inference_service(endpoint, stored, arm, self.settings)
+        if (before := self._found(endpoint.name, arm)) is not None:
+            if before["metadata"].get("deletionTimestamp"):
+                self._wait_gone(endpoint.name, arm)
+                before = None
+            elif stored_in(before).identity != stored.identity:
+                self._refuse_other_files(endpoint.name, arm, stored_in(before), stored)
+                self.delete(endpoint.name, arm)
+                before = None
+        if before is None:
+            self._make(wanted)
+        with _later():
+            price = endpoint.serving.price or ""
+            self.log.begin((endpoint.name, arm), price, self.clock.time())
+
+    def _make(self, wanted: Object) -> None:
+        try:
+            self.api.create(INFERENCE_SERVICE, self.namespace, wanted)
+        except Conflict:
+            # Another try of this step was faster.
+            return
+        except Invalid as error:
+            name = wanted["metadata"]["name"]
+            raise PlatformError(f"predictor {name} is refused: {error}") from error
+
+    def _refuse_other_files(
+        self, endpoint: str, arm: str, served: StoredVersion, now: StoredVersion
+    ) -> None:
+        if self.traffic.weights(endpoint).get(arm):
+            raise PlatformError(
+                f"{endpoint} version {arm} serves users from other files ({served.model}"
+                f" {served.digest[:12]}, not {now.model} {now.digest[:12]}): register the new ones"
+                " as a version of their own"
+            )
+
+    def _found(self, endpoint: str, arm: str) -> Object | None:
+        return self.api.get(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint, arm))
+
+    def room(self, endpoint: Endpoint) -> Room:
+        """Whether the namespace's quotas leave room for one predictor more."""
+        return room(self.api, self.namespace, endpoint)
+
+    def stored(self, endpoint: str, version: str) -> StoredVersion | None:
+        """What the predictor was created from; None without one."""
+        found = self._found(endpoint, version)
+        return stored_in(found) if found else None
+
+    def readiness(self, endpoint: str, version: str) -> Readiness:
+        """Whether the predictor has answered its warm-up inference, else what is known of it."""
+        found = self._found(endpoint, version)
+        if found is None:
+            return readiness(None, [], [])
+        own = {"serving.kserve.io/inferenceservice": found["metadata"]["name"]}
+        named = {"kubernetes.io/service-name": service(endpoint, version)}
+        return readiness(
+            found,
+            self.api.list(POD, self.namespace, own),
+            self.api.list(ENDPOINT_SLICE, self.namespace, named),
+        )
+
+    def delete(self, endpoint: str, version: str) -> None:
+        """Take the version off the gateway, let it finish, and wait until it is gone.
+
+        Raises:
+            PlatformError: it still has a share of the traffic, or does not go.
+        """
+        if self._found(endpoint, version) is None:
+            return
+        weights = self.traffic.weights(endpoint)
+        if share := weights.pop(version, None):
+            raise PlatformError(
+                f"{endpoint} version {version} still gets {share}% of the traffic: "
+                "move the traffic before deleting it"
+            )
+        if share is not None:
+            self.traffic.set_weights(endpoint, weights)
+            self.traffic.wait_in_force(endpoint, weights, _IN_FORCE_S)
+        left = [arm for arm in self.versions(endpoint) if arm != version]
+        self.traffic.pin(endpoint, left)
+        self.api.delete(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint, version))
+        self._wait_gone(endpoint, version)
+        with _later():
+            self.log.end((endpoint, version), self.clock.time())
+
+    def _wait_gone(self, endpoint: str, arm: str) -> None:
+        late = f"{endpoint} version {arm} is being deleted and does not go: see 'kubectl describe'"
+        wait_for(
+            lambda: self._found(endpoint, arm) is None, _GOES_S, _EVERY_S, lambda: late, self.clock
+        )
+
+    def versions(self, endpoint: str) -> list[str]:
+        """The arms that have a predictor now, ready or not."""
+        return arms(self.api, self.namespace, endpoint)
+
+    def url(self, endpoint: str, version: str) -> str:
+        """The predictor's own base URL, past the gateway.
+
+        Raises:
+            PlatformError: the version has no predictor.
+        """
+        if self._found(endpoint, version) is None:
+            raise PlatformError(f"{endpoint} version {version} is not served: release it first")
+        return f"http://{service(endpoint, version)}.{self.namespace}.svc"
+
+    def note(self) -> None:
+        """Write down which predictors are there, each at its newest price."""
+        there = _of(self.api, self.namespace)
+        known = [(said(each, "endpoint"), said(each, "arm")) for each in there]
+        prices = {
+            (span.endpoint, span.version): span.price
+            for span in self.log.read(known)
+            if span.end is None
+        }
+        present = [
+            (who, prices.get(who, said(each, "price")))
+            for who, each in zip(known, there, strict=True)
+        ]
+        self.log.note(present, self.clock.time())
+
+    def spans(self, endpoint: str = "") -> list[Span]:
+        """When predictors were there, oldest first; those of one endpoint if it is given."""
+        there = _of(self.api, self.namespace, endpoint)
+        known = [(said(each, "endpoint"), said(each, "arm")) for each in there]
+        return self.log.read(known, endpoint)
+
+
+@contextmanager
+def _later() -> Iterator[None]:
+    """What is to be written of a predictor is no reason for it to fail: `note` finds out later."""
+    try:
+        yield
+    except (Unreachable, FileNotFoundError) as error:
+        log.warning("when predictors were there is written down later: %s", error)

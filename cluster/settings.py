@@ -1,0 +1,78 @@
+"""What an installation says of itself: one ConfigMap that everybody who uses it may read."""
+
+from pydantic import Field
+
+from cluster.api import Api
+from cluster.kinds import CONFIG_MAP
+from components import yaml_text
+from components.errors import InputError
+from components.models import Strict
+
+SYSTEM = "sluice-system"
+"""The namespace of what all teams share."""
+NAME, KEY = "sluice", "settings.yaml"
+
+
+class Store(Strict):
+    """Where records, versions' files and data sets are."""
+
+    uri: str = Field(pattern=r"^(s3|gs)://[a-z0-9][a-z0-9.-]+$")
+    endpoint: str = ""
+    """Of an S3 store that is not Amazon's, such as ``http://s3.sluice-system:8333``."""
+    region: str = "us-east-1"
+    secret: str = ""
+    """In the team's namespace, with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Empty:
+    the pod's own identity, as the cloud gives it."""
+
+
+class Gateway(Strict):
+    """The Gateway to which endpoints' routes belong."""
+
+    name: str = "sluice"
+    namespace: str = SYSTEM
+    listener: str = Field("", description="The listener's name; empty: all of them.")
+    url: str = Field(pattern=r"^https?://[^/]+$")
+    """Where users ask."""
+    proxies: str = "envoy-gateway-system"
+    """The namespace of its Envoys."""
+    port: int = Field(10080, ge=1, le=65535)
+    """Of the listener at each Envoy's pod: Envoy Gateway adds 10000 to one below 1024."""
+
+
+class Predictor(Strict):
+    """How predictors run."""
+
+    image: str
+    pull: str = Field("IfNotPresent", pattern="^(Always|IfNotPresent|Never)$")
+    account: str = "sluice-predictor"
+    """The service account in the team's namespace: it reads the store, and nothing else."""
+    container: str = "sluice"
+    """The ClusterStorageContainer that fetches and verifies a version's files."""
+
+
+class Settings(Strict):
+    """One installation."""
+
+    store: Store
+    gateway: Gateway
+    predictor: Predictor
+    prometheus: str = Field(pattern=r"^https?://")
+    registry: str = Field(pattern=r"^https?://")
+    alertmanager: str = Field("", pattern=r"^(https?://.*)?$")
+
+
+def read(api: Api, namespace: str = SYSTEM) -> Settings:
+    """The settings of the installation.
+
+    Raises:
+        InputError: there is none, or they are wrong.
+    """
+    found = api.get(CONFIG_MAP, namespace, NAME)
+    if found is None:
+        raise InputError(
+            f"this cluster has no Sluice: namespace {namespace} has no ConfigMap {NAME}:"
+            " 'kubectl apply -k manifests/overlays/...' installs it"
+        )
+    text = (found.get("data") or {}).get(KEY, "")
+    source = f"ConfigMap {namespace}/{NAME}, {KEY}"
+    return yaml_text.read(Settings, text, source, "the settings are a mapping with 'store:'")

@@ -1,0 +1,219 @@
+"""The split of an endpoint's requests by a route of its own (`components.platform.Traffic`)."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from cluster import marks, pins, routes
+from cluster.api import Api, Conflict, Invalid, Missing
+from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster.names import object_name
+from cluster.proxies import Proxies
+from cluster.routes import Route
+from cluster.settings import Gateway
+from cluster.slots import fill, percent
+from components.errors import PlatformError, SluiceError
+from components.platform import Lease, RouteLimits, Weights, wait_for
+
+log = logging.getLogger("sluice.traffic")
+
+_TRIES = 10
+"""The gateway's controller writes the route's status, and each time it is of another version."""
+_EVERY_S = 0.02
+
+
+@dataclass(frozen=True)
+class RoutedTraffic:
+    """The routes of one namespace.
+
+    Args:
+        api: the API server.
+        namespace: the team's.
+        gateway: whose routes they are.
+        proxies: its Envoys.
+        served: the arms of an endpoint that have predictors.
+        lease: who changes an endpoint's traffic, for people to see.
+    """
+
+    api: Api
+    namespace: str
+    gateway: Gateway
+    proxies: Proxies
+    served: Callable[[str], Collection[str]]
+    lease: Callable[[str], Lease | None]
+
+    def set_weights(
+        self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
+    ) -> None:
+        """Ask for the split; an empty mapping removes the route.
+
+        Raises:
+            PlatformError: the weights are no split, a version with a share has no predictor, a new
+                route has no limits, or the API server or the gateway refuses it.
+        """
+        if not weights:
+            self._remove(endpoint)
+            return
+        if sum(weights.values()) != 100 or min(weights.values()) < 0:
+            raise PlatformError(f"weights {dict(weights)} do not sum to 100")
+        served = self.served(endpoint)
+        unknown = sorted(arm for arm, share in weights.items() if share and arm not in served)
+        if unknown:
+            raise PlatformError(
+                f"{endpoint} version {', '.join(unknown)} is not served: "
+                "create its predictor before it gets traffic"
+            )
+        listed = {arm: share for arm, share in weights.items() if arm in served}
+        try:
+            self._write(endpoint, listed, limits, served)
+        except Invalid as error:
+            raise PlatformError(f"{endpoint}: the route is refused: {error}") from error
+
+    def _write(
+        self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
+    ) -> None:
+        pinning = pins.may(weights)
+        for _ in range(_TRIES):
+            found = self._found(endpoint)
+            before = routes.read(found) if found and routes.is_written(found) else None
+            route = self._next(endpoint, before, weights, limits)
+            if limits is not None or before is None:
+                limited = routes.limits_object(route)
+                self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
+            # Nobody may pin while versions are compared: closed before, opened after.
+            if pinning == pins.CLOSED:
+                self._pin(route, served, pinning)
+            try:
+                self._swap(found, route, weights)
+            except (Conflict, Missing):
+                continue
+            if pinning == pins.OPEN:
+                self._pin(route, served, pinning)
+            return
+        raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
+
+    def _next(
+        self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
+    ) -> Route:
+        held = limits or (before.limits if before else None)
+        if held is None:
+            raise PlatformError(
+                f"{endpoint} has no route whose limits could be kept: a new route needs limits"
+            )
+        routes.refuse_impossible(endpoint, held)
+        slots = fill(before.slots if before else (), weights)
+        return routes.follows(before, Route(endpoint, slots, held))
+
+    def _swap(self, found: Object | None, route: Route, weights: Weights) -> None:
+        shown = self._marks(route.endpoint, weights)
+        if found is None:
+            made = routes.route_object(route, self.gateway, shown)
+            self.api.create(HTTP_ROUTE, self.namespace, made)
+            return
+        patch = routes.route_patch(route, shown, found["metadata"]["resourceVersion"])
+        self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
+
+    def _marks(self, endpoint: str, weights: Weights) -> dict[str, str | None]:
+        try:
+            return marks.marks(weights, self.lease(endpoint))
+        except SluiceError as error:  # what people see may be wrong for a while
+            log.warning("the marks of %s: %s", endpoint, error)
+            return {}
+
+    def mark(self, endpoint: str) -> None:
+        """Show people who holds the endpoint now; nothing else depends on it."""
+        try:
+            if weights := self.weights(endpoint):
+                patch = {"metadata": {"labels": self._marks(endpoint, weights)}}
+                self.api.merge(HTTP_ROUTE, self.namespace, object_name(endpoint), patch)
+        except SluiceError as error:
+            log.warning("the marks of %s: %s", endpoint, error)
+
+    def pin(self, endpoint: str, served: Collection[str]) -> None:
+        """Let the versions that are served now be named, and no other."""
+        found = self._found(endpoint)
+        if found and routes.is_written(found):
+            route = routes.read(found)
+            self._pin(route, served, pins.may(percent(route.slots)))
+
+    def _pin(self, route: Route, served: Collection[str], who: str) -> None:
+        wanted = pins.pins_object(route.endpoint, sorted(served), route.limits, who, self.gateway)
+        self.api.apply(HTTP_ROUTE, self.namespace, wanted)
+
+    def _remove(self, endpoint: str) -> None:
+        name = object_name(endpoint)
+        for kind, each in (
+            (HTTP_ROUTE, pins.name(endpoint)),
+            (HTTP_ROUTE, name),
+            (BACKEND_TRAFFIC_POLICY, name),
+        ):
+            self.api.delete(kind, self.namespace, each)
+
+    def _found(self, endpoint: str) -> Object | None:
+        return self.api.get(HTTP_ROUTE, self.namespace, object_name(endpoint))
+
+    def weights(self, endpoint: str) -> dict[str, int]:
+        """The split last asked for; empty when the endpoint has no route."""
+        found = self._found(endpoint)
+        return percent(routes.read(found).slots) if found and routes.is_written(found) else {}
+
+    def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
+        """Block until fresh connections to every proxy show the newest write, and it is the split.
+
+        Raises:
+            Unreachable: the API server does not answer.
+            PlatformError: the gateway refuses the route, or the split does not show within
+                ``timeout`` seconds.
+        """
+        wanted = _shares(weights)
+        began = time.monotonic()
+        shown = "nothing is known yet"
+
+        def in_force() -> float | None:
+            nonlocal shown
+            found = self._found(endpoint)
+            written = found is not None and routes.is_written(found)
+            route = routes.read(found) if found and written else None
+            asked = _shares(percent(route.slots)) if route else {}
+            if asked != wanted:
+                shown = f"{asked or 'no route'} was asked for"
+                return None
+            if found and (refused := _refused(found)):
+                raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
+            try:
+                writes = self.proxies.writes(endpoint)
+            except PlatformError as error:
+                shown = str(error)
+                return None
+            shown = f"the proxies show write {_listed(writes)} instead of {route and route.write}"
+            return time.monotonic() - began if writes == {route and route.write} else None
+
+        def late() -> str:
+            return (
+                f"{endpoint}: {wanted or 'no route'} is not in force after {timeout:.1f} s: {shown}"
+            )
+
+        return wait_for(in_force, timeout, _EVERY_S, late)
+
+
+def _shares(weights: Weights) -> dict[str, int]:
+    return {version: weight for version, weight in weights.items() if weight}
+
+
+def _listed(writes: Collection[int | None]) -> str:
+    return ", ".join(sorted("none" if each is None else str(each) for each in writes))
+
+
+def _refused(found: Object) -> str:
+    """Why the gateway does not take this generation of the route; empty: it does, or has not yet.
+
+    That a version has no pod or no Service is no refusal: the way back must not wait for it.
+    """
+    generation = found["metadata"]["generation"]
+    for parent in found.get("status", {}).get("parents", []):
+        for each in parent.get("conditions", []):
+            current = each.get("observedGeneration") == generation
+            if current and (each["type"], each["status"]) == ("Accepted", "False"):
+                return f"{each['reason']}: {each.get('message', '')}"
+    return ""
