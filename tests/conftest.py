@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sysconfig
+import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from cluster.api import Api
 from cluster.embedded.home import find_home
 from components.platform import Platform
 from components.registry import Registry
@@ -103,6 +106,37 @@ def kubeconfig(request: pytest.FixtureRequest) -> Path:
         return Path(named)
     found: Embedded = request.getfixturevalue("embedded")
     return found.home.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A real API server that knows our kinds of objects: that of ``$KUBECONFIG``, if it is set.
+
+    Else one of its own, without any node or controller.
+    """
+    from cluster.access import find_access
+    from tests.support.apiserver import api_server, define
+
+    with ExitStack() as stack:
+        environment = dict(os.environ)
+        if "KUBECONFIG" not in environment:
+            kubeconfig = stack.enter_context(api_server(tmp_path_factory.mktemp("kubernetes")))
+            define(kubeconfig)
+            environment["KUBECONFIG"] = str(kubeconfig)
+        yield stack.enter_context(closing(Api(find_access(environment))))
+
+
+@pytest.fixture(scope="session")
+def team(kubernetes: Api) -> Iterator[str]:
+    """A namespace of the session's own, with what a team's has before its first endpoint."""
+    from cluster.team import install
+    from tests.support.apiserver import NAMESPACE
+
+    name = f"sluice-test-{uuid.uuid4().hex[:8]}"
+    kubernetes.create(NAMESPACE, "", NAMESPACE.object({"name": name}))
+    install(kubernetes, name)
+    yield name
+    kubernetes.delete(NAMESPACE, "", name)
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,51 @@
 """The contract of `components.platform`, asked of every platform that there is."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import httpx
 import pytest
 
+from cluster import connect
+from cluster.api import Api
+from cluster.kinds import SECRET
+from cluster.settings import Settings
 from components.endpoint import Endpoint
 from components.platform import Platform
+from components.registry import Registry
 from tests.support.endpoints import endpoint as make_endpoint
-from tests.support.rigs import LocalRig, MemoryRig, Rig
+from tests.support.rigs import KubernetesRig, LocalRig, MemoryRig, Rig
+from tests.support.seaweed import object_store
 
-PLATFORMS = ("memory", "local")
+NOBODY = "http://127.0.0.1:9"
+"""An address at which no server is."""
+
+PLATFORMS = ("memory", "local", pytest.param("kubernetes", marks=pytest.mark.cluster))
+
+OBJECTS_ALONE = (
+    *("test_endpoints.py", "test_files.py", "test_gateway.py", "test_leases.py"),
+    *("test_moments.py", "test_records.py"),
+)
+"""What an API server and an object store suffice for, without any node..."""
+NEEDS_A_GATEWAY = ("served", "routed", "fresh")
+"""...less what asks for these."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs controllers where there are none."""
+    left_out = [item for item in items if _on_objects_alone(item) and not _suffices(item)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _on_objects_alone(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    return call is not None and call.params.get("rig") == "kubernetes"
+
+
+def _suffices(item: pytest.Item) -> bool:
+    asked = getattr(item, "fixturenames", ())
+    return item.path.name in OBJECTS_ALONE and not set(NEEDS_A_GATEWAY) & set(asked)
 
 
 @pytest.fixture(scope="session", params=PLATFORMS)
@@ -19,9 +54,36 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "memory":
         yield MemoryRig()
         return
+    if request.param == "kubernetes":
+        yield request.getfixturevalue("on_kubernetes")
+        return
     platform: Platform = request.getfixturevalue("platform")
     with httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30) as client:
         yield LocalRig(platform, client)
+
+
+@pytest.fixture(scope="session")
+def on_kubernetes(
+    kubernetes: Api, team: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rig]:
+    """A team's namespace of an API server, and an object store."""
+    with object_store(tmp_path_factory.mktemp("store")) as store:
+        secret = {"AWS_ACCESS_KEY_ID": store.access, "AWS_SECRET_ACCESS_KEY": store.secret}
+        made = SECRET.object({"name": "store"}, stringData=secret)
+        kubernetes.create(SECRET, team, made)
+        settings = Settings.model_validate(
+            {
+                "store": {"uri": "s3://sluice", "endpoint": store.url, "secret": "store"},
+                "gateway": {"url": NOBODY},
+                "predictor": {"image": "localhost/none:1"},
+                "prometheus": NOBODY,
+                "registry": NOBODY,
+            }
+        )
+        connected = connect.platform(kubernetes, team, settings)
+        with httpx.Client(base_url=NOBODY) as client:
+            yield KubernetesRig(connected, client, kubernetes, team)
+        cast(Registry, connected.registry).close()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """A real API server on loopback, with its store and nothing else: no node, no controller."""
 
+import json
 import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 import httpx
@@ -12,9 +13,10 @@ import yaml
 from cluster.access import find_access
 from cluster.api import Api
 from cluster.embedded import build, pki
-from cluster.embedded.families import ETCD, KUBERNETES
-from cluster.embedded.home import cache
-from cluster.kinds import Kind
+from cluster.embedded.families import ENVOY_GATEWAY, ETCD, KSERVE, KUBERNETES
+from cluster.embedded.home import cache as built_for
+from cluster.kinds import Kind, Object
+from components.disk import replace
 from components.platform import wait_for
 from tests.support.predictors import free_port
 
@@ -22,6 +24,7 @@ NAMESPACE = Kind("v1", "Namespace", "namespaces")
 DEFINITION = Kind(
     "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"
 )
+_NEEDED = {"httproutes.gateway.networking.k8s.io"}
 _HOLDERS = (
     pki.Holder("accounts", "accounts"),
     pki.Holder("apiserver", "kube-apiserver", hosts=("127.0.0.1", "localhost")),
@@ -36,12 +39,12 @@ def api_server(folder: Path) -> Iterator[Path]:
     kubeconfig = _pki(folder, server)
     store = f"http://127.0.0.1:{client}"
     etcd = (
-        *(str(build.build(ETCD, cache()) / "etcd"), "--unsafe-no-fsync", "--log-level=error"),
+        *(str(build.build(ETCD, built_for()) / "etcd"), "--unsafe-no-fsync", "--log-level=error"),
         *(f"--data-dir={folder / 'etcd'}", f"--listen-peer-urls=http://127.0.0.1:{peer}"),
         *(f"--listen-client-urls={store}", f"--advertise-client-urls={store}"),
     )
     kubernetes = (
-        *(str(build.build(KUBERNETES, cache()) / "kubernetes"), "kube-apiserver"),
+        *(str(build.build(KUBERNETES, built_for()) / "kubernetes"), "kube-apiserver"),
         *("--bind-address=127.0.0.1", f"--secure-port={server}", f"--etcd-servers={store}"),
         *("--authorization-mode=RBAC", f"--client-ca-file={folder / 'ca.crt'}"),
         f"--tls-cert-file={folder / 'apiserver.crt'}",
@@ -86,20 +89,41 @@ def _wait_ready(kubeconfig: Path, log: Path) -> None:
     wait_for(ready, 90, 0.2, lambda: log.read_text()[-3000:])
 
 
-def define(api: Api, definitions: Iterable[Path]) -> None:
-    """Make the server know kinds of objects, from files of their definitions."""
-    named = []
-    for path in definitions:
-        for each in yaml.safe_load_all(path.read_text()):
-            if each and each["kind"] == DEFINITION.name:
-                each.pop("status", None)
-                named.append(api.apply(DEFINITION, "", each)["metadata"]["name"])
-    for name in named:
-        late = f"{name} is not established"
-        wait_for(partial(_established, api, name), 30, 0.1, partial(str, late))
+def define(kubeconfig: Path) -> None:
+    """Make the server know our kinds: of the Gateway API, of Envoy Gateway and of KServe."""
+    access = find_access({"KUBECONFIG": str(kubeconfig)})
+    with httpx.Client(base_url=access.server, verify=access.trust, timeout=120) as client:
+        for each in _definitions():
+            client.post(DEFINITION.path(""), json=each).raise_for_status()
+    with closing(Api(access)) as api:
+        for each in _definitions():
+            name = each["metadata"]["name"]
+            late = partial(str, f"{name} is not established")
+            wait_for(partial(_established, api, name), 60, 0.2, late)
+
+
+@cache
+def _definitions() -> list[Object]:
+    """Out of the modules' own files, whose YAML takes seconds to read: so it is done once."""
+    charts = build.upstream(ENVOY_GATEWAY) / "charts/gateway-helm/charts/crds/crds"
+    kserve = build.upstream(KSERVE) / "config/crd/full/serving.kserve.io_inferenceservices.yaml"
+    policies = ("securitypolicies", "backendtrafficpolicies", "httproutefilters")
+    files = [
+        charts / "gatewayapi-crds.yaml",
+        *(charts / f"generated/gateway.envoyproxy.io_{name}.yaml" for name in policies),
+        kserve,
+    ]
+    kept = built_for() / f"definitions-{ENVOY_GATEWAY.key}-{KSERVE.key}.json"
+    if not kept.exists():
+        read = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in files[1:]]
+        several = yaml.load_all(files[0].read_text(), yaml.CSafeLoader)
+        read += [each for each in several if each and each["metadata"]["name"] in _NEEDED]
+        replace(kept, json.dumps([each | {"status": None} for each in read]))
+    found: list[Object] = json.loads(kept.read_text())
+    return found
 
 
 def _established(api: Api, name: str) -> bool:
     found = api.get(DEFINITION, "", name) or {}
-    conditions = found.get("status", {}).get("conditions", [])
+    conditions = (found.get("status") or {}).get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)

@@ -12,6 +12,9 @@ from typing import Any
 
 import httpx
 
+from cluster.api import Api
+from cluster.kinds import LEASE
+from cluster.names import annotation, object_name
 from components import bundle, gateway
 from components.endpoint import Endpoint
 from components.platform import (
@@ -262,3 +265,24 @@ class LocalRig(RealRig):
         from local.platform.metrics import metrics
 
         return metrics(f"http://127.0.0.1:{free_port()}")
+
+
+class KubernetesRig(RealRig):
+    """A team's namespace of a cluster."""
+
+    def __init__(self, platform: Platform, client: httpx.Client, api: Api, namespace: str) -> None:
+        super().__init__(platform, client)
+        self._api = api
+        self._namespace = namespace
+
+    def in_force(self, endpoint: str) -> list[dict[str, int]]:
+        raise NotImplementedError
+
+    def damage_lease(self, endpoint: str) -> None:
+        damaged = {"metadata": {"annotations": {annotation("lease"): "{"}}}
+        self._api.merge(LEASE, self._namespace, object_name(endpoint), damaged)
+
+    def metrics_away(self) -> Metrics:
+        from cluster.metrics import metrics
+
+        return metrics(f"http://127.0.0.1:{free_port()}", self._namespace)
