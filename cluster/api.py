@@ -20,6 +20,8 @@ _TRIES = 3
 _LONGEST_PAUSE_S = 5.0
 _PAGE = 500
 _TOO_MANY = 429
+_UNKNOWN_FIELD = "failed to create typed patch object"
+"""What a server-side apply says of a field that is not there, as a fault of its own (500)."""
 _MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 
@@ -48,12 +50,12 @@ class Api:
     """
 
     def __init__(self, access: Access, transport: httpx.BaseTransport | None = None) -> None:
-        self._access = access
+        self.access = access
         self._transport = transport
 
     @cached_property
     def _client(self) -> httpx.Client:
-        way = self._access
+        way = self.access
         return httpx.Client(
             base_url=way.server,
             auth=way.auth,
@@ -164,8 +166,8 @@ class Api:
                 params=asked,
                 content=None if content is None else json.dumps(content),
                 headers={"content-type": media or "application/json"},
-                extensions={"sni_hostname": self._access.server_name}
-                if self._access.server_name
+                extensions={"sni_hostname": self.access.server_name}
+                if self.access.server_name
                 else {},
             )
         )
@@ -201,6 +203,8 @@ def _error(answer: httpx.Response) -> PlatformError:
     except (ValueError, KeyError, TypeError):
         said = f"{answer.status_code} {answer.reason_phrase}"
     said = f"the API server refuses: {' '.join(said.split())}"
+    if _UNKNOWN_FIELD in said:
+        return Invalid(said)
     match answer.status_code:
         case 404:
             return Missing(said)

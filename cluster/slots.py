@@ -38,16 +38,19 @@ def percent(slots: Sequence[Slot]) -> dict[str, int]:
 def fill(before: Sequence[Slot], weights: Mapping[str, int]) -> tuple[Slot, ...]:
     """The places for a split, given those that there are.
 
-    An arm keeps its place; one that is new takes the first that is free, or one more. What is free
-    then is another place of the busiest arm.
+    An arm keeps its place, of several the busiest; a new one takes the first that is free, or one
+    more. What is free then is another place of the busiest arm.
 
     Raises:
         PlatformError: there are more arms than places.
     """
-    places: list[str | None] = []
-    for slot in before:
-        stays = slot.arm in weights and slot.arm not in places
-        places.append(slot.arm if stays else None)
+    own: dict[str, int] = {}
+    for place in sorted(range(len(before)), key=lambda place: before[place].parts):
+        own[before[place].arm] = place
+    places: list[str | None] = [
+        slot.arm if slot.arm in weights and own[slot.arm] == place else None
+        for place, slot in enumerate(before)
+    ]
     for arm in sorted(weights):
         if arm not in places:
             if None in places:

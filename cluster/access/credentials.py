@@ -108,7 +108,7 @@ class Program(_Renewed):
             ends = status.get("expirationTimestamp")
             until = datetime.fromisoformat(ends).timestamp() - _EARLY_S if ends else float("inf")
             return str(status["token"]), until
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PlatformError(
                 f"kubeconfig: {name} gives no token but something else: use one that gives a token"
             ) from error

@@ -1,0 +1,119 @@
+"""A route as an object, and read back."""
+
+import copy
+
+import pytest
+
+from cluster import pins, routes
+from cluster.kinds import Object
+from cluster.routes import Route
+from cluster.settings import Gateway
+from cluster.slots import Slot, fill
+from components import gateway
+from components.errors import InputError, PlatformError
+from components.platform import RouteLimits
+
+TO = Gateway(url="https://models.example", listener="https")
+LIMITS = RouteLimits(requests_per_second=50, timeout_s=30.5)
+
+
+def route(endpoint: str = "demo", **weights: int) -> Route:
+    arms = {arm.removeprefix("v").replace("_", "-"): share for arm, share in weights.items()}
+    return Route(endpoint, fill((), arms or {"7": 90, "8": 10}), LIMITS, write=3)
+
+
+def rules(made: Object) -> list[Object]:
+    found: list[Object] = made["spec"]["rules"]
+    return found
+
+
+def filters(ref: Object) -> dict[str, str]:
+    """The header that each filter of a place sets."""
+    found = {}
+    for each in ref["filters"]:
+        (setting,) = (value for key, value in each.items() if key != "type")
+        (header,) = setting["set"]
+        found[header["name"]] = header["value"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "given", [route(), route(v1=100), route(v1=40, v1_baseline=30, v2=30), route(v1=100, v2=0)]
+)
+def test_what_is_read_is_what_was_written(given: Route) -> None:
+    assert routes.read(routes.route_object(given, TO, {})) == given
+    patch = routes.route_patch(given, {"a": None}, "17")
+    assert patch["metadata"]["resourceVersion"] == "17"
+    assert patch["spec"].keys() == {"rules"}, "parents and hosts may be somebody else's"
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.25, 1.5, 61.0, 3600.0, 3723.5, 86_400.0])
+def test_a_duration_is_one_of_the_gateway_api(seconds: float) -> None:
+    given = Route("demo", (Slot("1", 1_000_000),), RouteLimits(1, seconds))
+    assert routes.read(routes.route_object(given, TO, {})).limits.timeout_s == seconds
+
+
+def test_each_place_is_counted_by_its_arm_and_answers_by_its_version() -> None:
+    users, aside, _ = rules(routes.route_object(route(v1=60, v1_baseline=40), TO, {}))
+    assert [filters(ref) for ref in users["backendRefs"]] == [
+        {routes.ARM_HEADER: "demo-v1", gateway.VERSION_HEADER: "1"},
+        {routes.ARM_HEADER: "demo-v1-baseline", gateway.VERSION_HEADER: "1"},
+    ]
+    assert [ref["name"] for ref in users["backendRefs"]] == [
+        "demo-v1-predictor",
+        "demo-v1-baseline-predictor",
+    ]
+    for ref in aside["backendRefs"]:
+        assert not gateway.is_users_rest(filters(ref)[routes.ARM_HEADER])
+
+
+def test_only_inference_requests_are_counted() -> None:
+    users, aside, probe = rules(routes.route_object(route(), TO, {}))
+    assert {(m["path"]["value"], m["method"]) for m in users["matches"]} == {
+        ("/v2/models/demo/infer", "POST"),
+        ("/v1/models/demo:predict", "POST"),
+    }
+    assert not {m["path"]["value"] for m in aside["matches"]} & set(routes.users_paths("demo"))
+    assert "backendRefs" not in probe
+
+
+def test_the_probe_tells_the_write() -> None:
+    (filter_,) = rules(routes.route_object(route(), TO, {}))[2]["filters"]
+    assert filter_["requestRedirect"]["path"]["replaceFullPath"].endswith("/3")
+    assert routes.follows(route(), route()).write == 4
+    assert routes.follows(None, route()).write == 1
+
+
+def test_marks_are_labels_and_what_is_none_is_no_label_of_a_new_route() -> None:
+    made = routes.route_object(route(), TO, {"phase": "Idle", "candidate": None})
+    assert made["metadata"]["labels"]["phase"] == "Idle"
+    assert "candidate" not in made["metadata"]["labels"]
+    patch = routes.route_patch(route(), {"candidate": None}, "1")
+    assert patch["metadata"]["labels"]["candidate"] is None
+
+
+def test_a_route_that_is_only_kept_in_git_has_nothing_of_ours() -> None:
+    assert not routes.is_written({"metadata": {"name": "demo"}, "spec": {}})
+
+
+@pytest.mark.parametrize("part", ["backendRefs", "timeouts"])
+def test_a_route_that_somebody_rewrote_is_named(part: str) -> None:
+    made = copy.deepcopy(routes.route_object(route(), TO, {}))
+    del made["spec"]["rules"][0][part]
+    with pytest.raises(InputError, match="HTTPRoute demo"):
+        routes.read(made)
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(0, 1.0), (2**31, 1.0), (1, 0.0), (1, 90_000.0)])
+def test_limits_that_no_gateway_takes_are_refused(rate: int, seconds: float) -> None:
+    with pytest.raises(PlatformError, match="demo"):
+        routes.refuse_impossible("demo", RouteLimits(rate, seconds))
+
+
+def test_limits_hold_for_pins_as_well() -> None:
+    (chosen,) = routes.limits_object(route())["spec"]["targetSelectors"]
+    for made in (
+        routes.route_object(route(), TO, {}),
+        pins.pins_object("demo", ["7"], LIMITS, pins.OPEN, TO),
+    ):
+        assert chosen["matchLabels"].items() <= made["metadata"]["labels"].items()
