@@ -132,12 +132,12 @@ class Api:
         return self._write("PATCH", path, wanted, _APPLY, force="true")
 
     def delete(self, kind: Kind, namespace: str, name: str, resource_version: str = "") -> None:
-        """Ask for an object's end, after that of what it owns; harmless when there is none.
+        """Ask for an object's end, then for that of what it owns; harmless when there is none.
 
         Raises:
             Conflict: it is not of that ``resource_version`` any more.
         """
-        options: Object = {"propagationPolicy": "Foreground"}
+        options: Object = {"propagationPolicy": "Background"}
         if resource_version:
             options["preconditions"] = {"resourceVersion": resource_version}
         try:

@@ -22,7 +22,7 @@ from components.platform.spans import ObjectSpans
 log = logging.getLogger("sluice.serving")
 
 _GOES_S = 900.0
-"""An InferenceService has gone when its last pod has: after the longest deadline, and more."""
+"""A predictor has gone when its last pod has: after the longest deadline, and more."""
 _IN_FORCE_S = 60.0
 _EVERY_S = 0.2
 
@@ -125,11 +125,10 @@ class KServing:
         found = self._found(endpoint, version)
         if found is None:
             return readiness(None, [], [])
-        own = {"serving.kserve.io/inferenceservice": found["metadata"]["name"]}
         named = {"kubernetes.io/service-name": service(endpoint, version)}
         return readiness(
             found,
-            self.api.list(POD, self.namespace, own),
+            self._pods(endpoint, version),
             self.api.list(ENDPOINT_SLICE, self.namespace, named),
         )
 
@@ -159,9 +158,15 @@ class KServing:
 
     def _wait_gone(self, endpoint: str, arm: str) -> None:
         late = f"{endpoint} version {arm} is being deleted and does not go: see 'kubectl describe'"
-        wait_for(
-            lambda: self._found(endpoint, arm) is None, _GOES_S, _EVERY_S, lambda: late, self.clock
-        )
+
+        def gone() -> bool:
+            return self._found(endpoint, arm) is None and not self._pods(endpoint, arm)
+
+        wait_for(gone, _GOES_S, _EVERY_S, lambda: late, self.clock)
+
+    def _pods(self, endpoint: str, arm: str) -> list[Object]:
+        own = {"serving.kserve.io/inferenceservice": predictor_name(endpoint, arm)}
+        return self.api.list(POD, self.namespace, own)
 
     def versions(self, endpoint: str) -> list[str]:
         """The arms that have a predictor now, ready or not."""

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cluster import marks, pins, routes
@@ -18,7 +19,7 @@ from components.platform import Lease, RouteLimits, Weights, wait_for
 
 log = logging.getLogger("sluice.traffic")
 
-_TRIES = 10
+_TRIES = 30
 """The gateway's controller writes the route's status, and each time it is of another version."""
 _EVERY_S = 0.02
 
@@ -73,25 +74,17 @@ class RoutedTraffic:
     def _write(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
     ) -> None:
+        route = self._next(endpoint, self._read(self._found(endpoint)), weights, limits)
+        if limits is not None:
+            limited = routes.limits_object(route)
+            self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
+        # Nobody may pin while versions are compared: closed before, opened after.
         pinning = pins.may(weights)
-        for _ in range(_TRIES):
-            found = self._found(endpoint)
-            before = routes.read(found) if found and routes.is_written(found) else None
-            route = self._next(endpoint, before, weights, limits)
-            if limits is not None or before is None:
-                limited = routes.limits_object(route)
-                self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
-            # Nobody may pin while versions are compared: closed before, opened after.
-            if pinning == pins.CLOSED:
-                self._pin(route, served, pinning)
-            try:
-                self._swap(found, route, weights)
-            except (Conflict, Missing):
-                continue
-            if pinning == pins.OPEN:
-                self._pin(route, served, pinning)
-            return
-        raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
+        if pinning == pins.CLOSED:
+            self._pin(route, served, pinning)
+        self._swap(endpoint, weights, limits)
+        if pinning == pins.OPEN:
+            self._pin(route, served, pinning)
 
     def _next(
         self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
@@ -105,14 +98,24 @@ class RoutedTraffic:
         slots = fill(before.slots if before else (), weights)
         return routes.follows(before, Route(endpoint, slots, held))
 
-    def _swap(self, found: Object | None, route: Route, weights: Weights) -> None:
-        shown = self._marks(route.endpoint, weights)
-        if found is None:
-            made = routes.route_object(route, self.gateway, shown)
-            self.api.create(HTTP_ROUTE, self.namespace, made)
-            return
-        patch = routes.route_patch(route, shown, found["metadata"]["resourceVersion"])
-        self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
+    def _swap(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
+        """Write the route by compare-and-swap with what it is now."""
+        shown = self._marks(endpoint, weights)
+        for _ in range(_TRIES):
+            found = self._found(endpoint)
+            route = self._next(endpoint, self._read(found), weights, limits)
+            with suppress(Conflict, Missing):
+                if found is None:
+                    made = routes.route_object(route, self.gateway, shown)
+                    self.api.create(HTTP_ROUTE, self.namespace, made)
+                else:
+                    patch = routes.route_patch(route, shown, found["metadata"]["resourceVersion"])
+                    self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
+                return
+        raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
+
+    def _read(self, found: Object | None) -> Route | None:
+        return routes.read(found) if found and routes.is_written(found) else None
 
     def _marks(self, endpoint: str, weights: Weights) -> dict[str, str | None]:
         try:
@@ -132,9 +135,7 @@ class RoutedTraffic:
 
     def pin(self, endpoint: str, served: Collection[str]) -> None:
         """Let the versions that are served now be named, and no other."""
-        found = self._found(endpoint)
-        if found and routes.is_written(found):
-            route = routes.read(found)
+        if (route := self._read(self._found(endpoint))) is not None:
             self._pin(route, served, pins.may(percent(route.slots)))
 
     def _pin(self, route: Route, served: Collection[str], who: str) -> None:
@@ -155,8 +156,8 @@ class RoutedTraffic:
 
     def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
-        found = self._found(endpoint)
-        return percent(routes.read(found).slots) if found and routes.is_written(found) else {}
+        route = self._read(self._found(endpoint))
+        return percent(route.slots) if route else {}
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
         """Block until fresh connections to every proxy show the newest write, and it is the split.
@@ -173,8 +174,7 @@ class RoutedTraffic:
         def in_force() -> float | None:
             nonlocal shown
             found = self._found(endpoint)
-            written = found is not None and routes.is_written(found)
-            route = routes.read(found) if found and written else None
+            route = self._read(found)
             asked = _shares(percent(route.slots)) if route else {}
             if asked != wanted:
                 shown = f"{asked or 'no route'} was asked for"

@@ -1,0 +1,108 @@
+"""What is written for predictors, on a real API server. Nobody starts them there."""
+
+from collections.abc import Iterator
+
+import pytest
+from obstore.store import MemoryStore
+
+from cluster.api import Api
+from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA
+from cluster.proxies import Proxies
+from cluster.serving import KServing, arms
+from cluster.settings import Gateway, Predictor
+from cluster.traffic import RoutedTraffic
+from components.endpoint import Endpoint
+from components.errors import PlatformError
+from components.platform import RouteLimits, StoredVersion, SystemClock
+from components.platform.spans import ObjectSpans
+from tests.support.endpoints import endpoint as make_endpoint
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+GATEWAY = Gateway(url="https://models.example")
+QUOTA = "compute"
+
+
+def stored(version: str, digest: str = "a") -> StoredVersion:
+    return StoredVersion("demo", version, digest * 64, f"s3://sluice/versions/{digest * 64}")
+
+
+@pytest.fixture
+def serving(kubernetes: Api, team: str) -> KServing:
+    traffic = RoutedTraffic(
+        kubernetes,
+        team,
+        GATEWAY,
+        Proxies(kubernetes, GATEWAY, lambda: "key"),
+        lambda endpoint: arms(kubernetes, team, endpoint),
+        lambda _: None,
+    )
+    settings = Predictor(image="localhost/predictor:1")
+    return KServing(kubernetes, team, settings, traffic, ObjectSpans(MemoryStore()), SystemClock())
+
+
+@pytest.fixture
+def endpoint(serving: KServing, request: pytest.FixtureRequest) -> Iterator[Endpoint]:
+    made = make_endpoint(request.node.name.replace("_", "-")[5:45].rstrip("-"))
+    yield made
+    serving.traffic.set_weights(made.name, {})
+    for arm in serving.versions(made.name):
+        serving.delete(made.name, arm)
+
+
+def test_a_predictor_is_made_once_and_says_what_it_serves(
+    serving: KServing, endpoint: Endpoint
+) -> None:
+    for _ in range(2):
+        serving.create(endpoint, stored("1"))
+    serving.create(endpoint, stored("1"), "1-baseline")
+    assert serving.versions(endpoint.name) == ["1", "1-baseline"]
+    assert serving.stored(endpoint.name, "1-baseline") == stored("1")
+    assert serving.stored(endpoint.name, "2") is None
+    found = serving.readiness(endpoint.name, "1")
+    assert (found.state, found.why) == ("starting", "its pod is being made")
+    assert "-v1-predictor.sluice-test-" in serving.url(endpoint.name, "1")
+
+
+def test_who_is_created_again_is_not_touched(serving: KServing, endpoint: Endpoint) -> None:
+    serving.create(endpoint, stored("1"))
+    (before,) = serving.api.list(INFERENCE_SERVICE, serving.namespace, {})
+    larger = endpoint.serving.model_copy(update={"price": "local/machine"})
+    serving.create(endpoint.model_copy(update={"serving": larger}), stored("1"))
+    assert serving.api.list(INFERENCE_SERVICE, serving.namespace, {}) == [before]
+    assert [span.price for span in serving.spans(endpoint.name)] == ["", "local/machine"]
+    serving.note()
+    assert [span.price for span in serving.spans(endpoint.name)] == ["", "local/machine"]
+
+
+def test_other_files_of_one_name_take_its_place_unless_users_are_served(
+    serving: KServing, endpoint: Endpoint
+) -> None:
+    serving.create(endpoint, stored("1"))
+    serving.create(endpoint, stored("1", "b"))
+    assert serving.stored(endpoint.name, "1") == stored("1", "b")
+    serving.traffic.set_weights(endpoint.name, {"1": 100}, RouteLimits(50, 30.0))
+    with pytest.raises(PlatformError, match="serves users from other files"):
+        serving.create(endpoint, stored("1"))
+    with pytest.raises(PlatformError, match=r"still gets 100% of the traffic"):
+        serving.delete(endpoint.name, "1")
+
+
+def test_predictors_of_odd_names_are_told_apart(serving: KServing, endpoint: Endpoint) -> None:
+    for arm in ("1-v2", "Größe 2/b", "v" * 200):
+        serving.create(endpoint, stored("1"), arm)
+    assert serving.versions(endpoint.name) == ["1-v2", "Größe 2/b", "v" * 200]
+
+
+def test_a_quota_that_is_used_up_leaves_no_room(serving: KServing, endpoint: Endpoint) -> None:
+    assert serving.room(endpoint).enough
+    quota = RESOURCE_QUOTA.object({"name": QUOTA}, spec={"hard": {"requests.cpu": "1500m"}})
+    api, namespace = serving.api, serving.namespace
+    api.create(RESOURCE_QUOTA, namespace, quota)
+    status = {"status": {"hard": {"requests.cpu": "1500m"}, "used": {"requests.cpu": "600m"}}}
+    path = f"{RESOURCE_QUOTA.path(namespace, QUOTA)}/status"
+    api._ask("PATCH", path, content=status, media="application/merge-patch+json")
+    room = serving.room(endpoint)
+    api.delete(RESOURCE_QUOTA, namespace, QUOTA)
+    assert not room.enough
+    assert room.why == "quota compute: 600m of 1500m requests.cpu are taken, 1 more are asked for"

@@ -1,0 +1,245 @@
+"""What is written for a split, on a real API server. Nobody puts it in force there."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from cluster import pins, routes
+from cluster.api import Api, Conflict
+from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster.marks import CANDIDATE, CHAMPION, IDLE, PHASE, RELEASING, SHARE
+from cluster.names import annotation
+from cluster.proxies import Proxies
+from cluster.settings import Gateway
+from cluster.slots import WHOLE
+from cluster.traffic import RoutedTraffic
+from components.errors import InputError, PlatformError
+from components.platform import Lease, RouteLimits
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+LIMITS = RouteLimits(50, 30.0)
+GATEWAY = Gateway(url="https://models.example")
+
+
+@dataclass
+class Stand:
+    """One endpoint's traffic, and what else is known of it."""
+
+    api: Api
+    namespace: str
+    name: str
+    served: list[str] = field(default_factory=lambda: ["1", "2"])
+    lease: Lease | None = None
+
+    @property
+    def traffic(self) -> RoutedTraffic:
+        return RoutedTraffic(
+            self.api,
+            self.namespace,
+            GATEWAY,
+            Proxies(self.api, GATEWAY, lambda: "key"),
+            lambda _: self.served,
+            lambda _: self.lease,
+        )
+
+    def split(self, **weights: int) -> None:
+        self.traffic.set_weights(self.name, {k.removeprefix("v"): w for k, w in weights.items()})
+
+    @property
+    def route(self) -> Object:
+        found = self.api.get(HTTP_ROUTE, self.namespace, self.name)
+        assert found is not None
+        return found
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        refs = self.route["spec"]["rules"][0]["backendRefs"]
+        return [(ref["name"], ref["weight"]) for ref in refs]
+
+
+@pytest.fixture
+def stand(kubernetes: Api, team: str, request: pytest.FixtureRequest) -> Iterator[Stand]:
+    name = request.node.name.replace("_", "-")[5:45].rstrip("-")
+    made = Stand(kubernetes, team, name)
+    made.traffic.set_weights(name, {"1": 100}, LIMITS)
+    yield made
+    made.traffic.set_weights(name, {})
+
+
+def test_a_release_fills_places_and_leaves_none_at_0(stand: Stand) -> None:
+    old, new = f"{stand.name}-v1-predictor", f"{stand.name}-v2-predictor"
+    assert stand.places == [(old, WHOLE)]
+    stand.split(v1=100, v2=0)
+    assert stand.places == [(old, WHOLE - 1), (new, 1)]
+    stand.split(v1=90, v2=10)
+    assert stand.places == [(old, 900_000), (new, 100_000)]
+    stand.split(v2=100)
+    assert stand.places == [(new, 1), (new, WHOLE - 1)]
+    assert stand.traffic.weights(stand.name) == {"2": 100}
+
+
+def test_each_write_has_its_number(stand: Stand) -> None:
+    before = routes.read(stand.route).write
+    stand.split(v1=100)
+    assert routes.read(stand.route).write == before + 1
+
+
+def test_limits_hold_until_others_are_given(stand: Stand) -> None:
+    def limited() -> int:
+        found = stand.api.get(BACKEND_TRAFFIC_POLICY, stand.namespace, stand.name) or {}
+        (rule,) = found["spec"]["rateLimit"]["local"]["rules"]
+        rate: int = rule["limit"]["requests"]
+        return rate
+
+    stand.split(v1=50, v2=50)
+    assert (routes.read(stand.route).limits, limited()) == (LIMITS, 50)
+    others = RouteLimits(7, 1.5)
+    stand.traffic.set_weights(stand.name, {"1": 100}, others)
+    assert (routes.read(stand.route).limits, limited()) == (others, 7)
+
+
+def test_a_route_that_others_write_all_the_time_is_written_whole(stand: Stand) -> None:
+    """As the gateway's controller does: its status, and each time the object is another one."""
+    stop = threading.Event()
+
+    def disturb() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            patch = {"metadata": {"annotations": {"of-another": str(number)}}}
+            stand.api.merge(HTTP_ROUTE, stand.namespace, stand.name, patch)
+            stop.wait(0.02)
+
+    other = threading.Thread(target=disturb)
+    other.start()
+    try:
+        for share in (10, 20, 30, 40, 50):
+            stand.split(v1=100 - share, v2=share)
+            assert stand.traffic.weights(stand.name) == {"1": 100 - share, "2": share}
+    finally:
+        stop.set()
+        other.join()
+    assert stand.route["metadata"]["annotations"]["of-another"]
+
+
+def test_what_is_kept_in_git_may_be_applied_again_in_mid_canary(stand: Stand) -> None:
+    stand.split(v1=90, v2=10)
+    before = stand.route["spec"]
+    kept = HTTP_ROUTE.object(
+        {"name": stand.name, "labels": {"team": "shop"}},
+        spec={"parentRefs": [{"name": "sluice", "namespace": "sluice-system"}]},
+    )
+    stand.api.apply(HTTP_ROUTE, stand.namespace, kept)
+    assert stand.route["spec"] == before
+    assert stand.route["metadata"]["labels"]["team"] == "shop"
+    assert stand.traffic.weights(stand.name) == {"1": 90, "2": 10}
+
+
+def test_a_route_that_came_from_git_is_taken_over_and_keeps_its_hosts(
+    kubernetes: Api, team: str
+) -> None:
+    stand = Stand(kubernetes, team, "from-git")
+    spec = {"parentRefs": [{"name": "other"}], "hostnames": ["models.example"]}
+    kubernetes.create(HTTP_ROUTE, team, HTTP_ROUTE.object({"name": "from-git"}, spec=spec))
+    assert stand.traffic.weights("from-git") == {}
+    with pytest.raises(PlatformError, match="a new route needs limits"):
+        stand.split(v1=100)
+    stand.traffic.set_weights("from-git", {"1": 100}, LIMITS)
+    assert stand.traffic.weights("from-git") == {"1": 100}
+    assert stand.route["spec"]["hostnames"] == ["models.example"]
+    assert stand.route["spec"]["parentRefs"][0]["name"] == "other"
+
+
+def test_people_see_phase_champion_candidate_and_share(stand: Stand) -> None:
+    def labels() -> list[str | None]:
+        found = stand.route["metadata"]["labels"]
+        return [found.get(key) for key in (PHASE, CHAMPION, CANDIDATE, SHARE)]
+
+    assert labels() == [IDLE, "1", None, None]
+    stand.lease = Lease(stand.name, "r", "step", 60.0, {"1": 100})
+    stand.split(v1=90, v2=10)
+    assert labels() == [RELEASING, "1", "2", "10"]
+    stand.split(v1=0, v2=100)
+    stand.lease = None
+    stand.traffic.mark(stand.name)
+    assert labels() == [IDLE, "2", None, None]
+
+
+def test_marks_of_an_endpoint_without_a_route_are_nothing(stand: Stand) -> None:
+    stand.traffic.mark("no-such-endpoint")
+
+
+def test_nobody_may_pin_while_versions_are_compared(stand: Stand) -> None:
+    def who() -> tuple[str, list[str]]:
+        found = stand.api.get(HTTP_ROUTE, stand.namespace, pins.name(stand.name)) or {}
+        rules = found["spec"]["rules"]
+        named = [each["backendRefs"][0]["name"] for each in rules if each.get("backendRefs")]
+        return found["metadata"]["labels"][annotation("pins")], named
+
+    both = [f"{stand.name}-v{n}-predictor" for n in (1, 2)]
+    assert who() == (pins.OPEN, both)
+    stand.split(v1=90, v2=10)
+    assert who() == (pins.CLOSED, both)
+    stand.split(v2=100)
+    assert who() == (pins.OPEN, both)
+    stand.served = ["2"]
+    stand.traffic.pin(stand.name, stand.served)
+    assert who() == (pins.OPEN, both[1:])
+
+
+def test_a_version_without_predictor_gets_nothing_and_is_left_out_with_0(stand: Stand) -> None:
+    with pytest.raises(PlatformError, match="9 is not served"):
+        stand.split(v1=90, v9=10)
+    stand.split(v1=100, v9=0)
+    assert stand.traffic.weights(stand.name) == {"1": 100}
+
+
+def test_a_removed_route_leaves_nothing(stand: Stand) -> None:
+    for _ in range(2):
+        stand.split()
+    for kind in (HTTP_ROUTE, BACKEND_TRAFFIC_POLICY):
+        left = [each["metadata"]["name"] for each in stand.api.list(kind, stand.namespace)]
+        assert [name for name in left if name.startswith(stand.name)] == []
+
+
+def test_a_route_that_a_person_has_rewritten_is_told(stand: Stand) -> None:
+    rules: list[Object] = [{"backendRefs": [{"name": "mine", "port": 80}]}]
+    patch = {"spec": {"rules": rules}}
+    stand.api.merge(HTTP_ROUTE, stand.namespace, stand.name, patch)
+    with pytest.raises(InputError, match="kubectl delete httproute"):
+        stand.traffic.weights(stand.name)
+
+
+def test_what_the_gateway_refuses_is_told_at_once_and_what_no_proxy_shows_in_time(
+    stand: Stand,
+) -> None:
+    with pytest.raises(PlatformError, match="has no proxy that is ready"):
+        stand.traffic.wait_in_force(stand.name, {"1": 100}, timeout=0.3)
+    with pytest.raises(PlatformError, match=r"\{'1': 100\} was asked for"):
+        stand.traffic.wait_in_force(stand.name, {"2": 100}, timeout=0.3)
+    condition = {
+        "type": "Accepted",
+        "status": "False",
+        "reason": "NoMatchingParent",
+        "message": "no such listener",
+        "observedGeneration": stand.route["metadata"]["generation"],
+        "lastTransitionTime": "2026-11-27T00:00:00Z",
+    }
+    parent = {"parentRef": {"name": "sluice"}, "controllerName": "a/b", "conditions": [condition]}
+    path = f"{HTTP_ROUTE.path(stand.namespace, stand.name)}/status"
+    status = {"status": {"parents": [parent]}}
+    stand.api._ask("PATCH", path, content=status, media="application/merge-patch+json")
+    with pytest.raises(PlatformError, match="no such listener"):
+        stand.traffic.wait_in_force(stand.name, {"1": 100}, timeout=30)
+
+
+def test_a_route_that_is_never_free_is_told(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Conflict("changed")
+
+    monkeypatch.setattr(Api, "merge", refuse)
+    with pytest.raises(PlatformError, match="changed by somebody else all the time"):
+        stand.split(v1=100)
