@@ -3,7 +3,7 @@
 import pytest
 
 from components.endpoint import Resources
-from components.quantity import bytes_of, cores_of
+from components.quantity import amount, bytes_of, cores_of
 
 GIB = 2**30
 
@@ -16,3 +16,17 @@ def test_cores(written: str, cores: float) -> None:
 @pytest.mark.parametrize(("written", "found"), [("512Mi", GIB // 2), ("2Gi", 2 * GIB)])
 def test_memory(written: str, found: int) -> None:
     assert bytes_of(Resources(memory=written).memory) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [("500m", 0.5), ("2", 2), ("1.5Gi", 1.5 * GIB), ("2k", 2000), ("2e3", 2000), ("100n", 1e-7)],
+)
+def test_any_quantity_of_kubernetes(written: str, found: float) -> None:
+    assert amount(written) == pytest.approx(found)
+
+
+@pytest.mark.parametrize("written", ["", "x", "1Q", "-1", "1 Gi"])
+def test_what_is_no_quantity(written: str) -> None:
+    with pytest.raises(ValueError, match="no quantity"):
+        amount(written)

@@ -1,0 +1,90 @@
+"""A predictor as an InferenceService."""
+
+from typing import Any
+
+import pytest
+
+from cluster.inference_services import SCHEME, inference_service, stored_in
+from cluster.settings import Predictor
+from components import gateway
+from components.platform import StoredVersion
+from components.predictor.arguments import parse
+from tests.support.endpoints import endpoint as make_endpoint
+
+STORED = StoredVersion("banking", "8", "ab" * 32, f"s3://sluice/versions/{'ab' * 32}")
+SETTINGS = Predictor(image="registry.example/predictor@sha256:0", pull="Never")
+
+
+def predictor(**serving: Any) -> dict[str, Any]:
+    endpoint = make_endpoint("demo", serving=serving)
+    found: dict[str, Any] = inference_service(endpoint, STORED, "8", SETTINGS)["spec"]["predictor"]
+    return found
+
+
+def container(**serving: Any) -> dict[str, Any]:
+    (only,) = predictor(**serving)["containers"]
+    found: dict[str, Any] = only
+    return found
+
+
+def test_what_it_serves_is_read_back() -> None:
+    made = inference_service(make_endpoint("demo"), STORED, "8", SETTINGS)
+    assert stored_in(made) == STORED
+    assert made["metadata"]["name"] == "demo-v8"
+
+
+def test_the_address_names_our_initializer_and_what_the_files_must_add_up_to() -> None:
+    (variable,) = container()["env"]
+    assert variable["name"] == "STORAGE_URI"
+    assert variable["value"] == f"{SCHEME}://sluice/versions/{STORED.digest}#sha256:{'ab' * 32}"
+    assert predictor()["storageContainerName"] == SETTINGS.container
+
+
+def test_its_command_line_is_one_that_the_predictor_takes() -> None:
+    settings = parse(container(queue={"deadline": "9s"}, execution={"executors": 2})["args"])
+    assert (settings.model_name, settings.model_version) == ("demo", "8")
+    assert (settings.deadline, settings.execution.executors) == (9.0, 2)
+    assert settings.grace > settings.deadline
+
+
+def test_a_baseline_says_that_it_is_its_version() -> None:
+    made = inference_service(make_endpoint("demo"), STORED, "8-baseline", SETTINGS)
+    (only,) = made["spec"]["predictor"]["containers"]
+    assert parse(only["args"]).model_version == "8"
+    assert made["spec"]["predictor"]["labels"][gateway.VERSION_LABEL] == "8-baseline"
+
+
+@pytest.mark.parametrize("deadline", ["50ms", "5s", "10m"])
+def test_a_pod_that_ends_leaves_the_proxies_first_and_then_finishes(deadline: str) -> None:
+    found = predictor(queue={"deadline": deadline})
+    leaves = found["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    grace = parse(found["containers"][0]["args"]).grace
+    assert found["terminationGracePeriodSeconds"] > leaves + grace
+
+
+def test_the_file_s_resources_are_request_and_limit() -> None:
+    resources = {"cpu": "500m", "memory": "3Gi"}
+    assert container(resources=resources)["resources"] == {
+        "requests": resources,
+        "limits": resources,
+    }
+    assert predictor(scaling={"min": 0, "max": 3})["minReplicas"] == 1
+    assert predictor(scaling={"min": 2, "max": 3})["minReplicas"] == 2
+
+
+def test_it_may_what_restricted_pods_may() -> None:
+    found = predictor()
+    assert found["securityContext"]["runAsNonRoot"]
+    assert not found["automountServiceAccountToken"]
+    (only,) = found["containers"]
+    assert only["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_it_is_ready_when_its_model_is() -> None:
+    for probe in ("startupProbe", "readinessProbe"):
+        assert container()[probe]["httpGet"]["path"] == "/v2/models/demo/ready"
+    assert container()["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"

@@ -1,0 +1,100 @@
+"""Whether a predictor can answer, by what KServe, the kubelet and the Service say."""
+
+from typing import Any
+
+import pytest
+
+from cluster.kinds import Object
+from cluster.readiness import readiness
+
+ANSWERING: list[Object] = [{"endpoints": [{"conditions": {"ready": True}}]}]
+NOBODY: list[Object] = [{"endpoints": [{"conditions": {"ready": False}}]}, {"endpoints": None}]
+
+
+def service(ready: bool = False, reason: str = "", **model: Any) -> dict[str, Any]:
+    status = {"type": "Ready", "status": str(ready), "reason": reason, "message": "pods refused"}
+    return {
+        "metadata": {"name": "demo-v8"},
+        "status": {"conditions": [status], "modelStatus": model},
+    }
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    return {"status": {"containerStatuses": [{"name": "kserve-container", **container}]}}
+
+
+def ended(message: str = "", code: int = 1) -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "message": message, "reason": "Error"}}
+
+
+READY = service(ready=True, transitionStatus="UpToDate")
+
+
+def test_ready_is_who_says_so_and_has_a_pod_that_answers() -> None:
+    assert readiness(READY, [], ANSWERING).state == "ready"
+    assert readiness(READY, [], NOBODY).state == "starting"
+    assert readiness(READY, [], []).state == "starting"
+    loading = service(ready=True, transitionStatus="InProgress")
+    assert readiness(loading, [], ANSWERING).state == "starting"
+
+
+def test_absent_is_who_was_not_created_or_leaves() -> None:
+    assert readiness(None, [], []).state == "absent"
+    leaving = READY | {"metadata": {"deletionTimestamp": "2026-11-27T00:00:00Z"}}
+    assert readiness(leaving, [], ANSWERING).state == "absent"
+
+
+def test_files_that_do_not_add_up_are_told_by_the_initializer_s_last_words() -> None:
+    failure = {"exitCode": 1, "message": "model.onnx does not match\nits checksum\n"}
+    blocked = service(transitionStatus="BlockedByFailedLoad", lastFailureInfo=failure)
+    found = readiness(blocked, [], [])
+    assert (found.state, found.why) == ("failed", "model.onnx does not match its checksum")
+
+
+def test_a_failure_that_was_mended_is_none() -> None:
+    failure = {"message": "of yesterday"}
+    mended = service(ready=True, transitionStatus="UpToDate", lastFailureInfo=failure)
+    assert readiness(mended, [], ANSWERING).state == "ready"
+    again = service(transitionStatus="InProgress", lastFailureInfo=failure)
+    assert readiness(again, [], []).state == "starting"
+
+
+@pytest.mark.parametrize("reason", ["FailedCreate", "ReconcileFailed"])
+def test_a_pod_that_is_refused_has_failed_at_once(reason: str) -> None:
+    found = readiness(service(reason=reason, transitionStatus="InProgress"), [], [])
+    assert (found.state, found.why) == ("failed", f"{reason}: pods refused")
+
+
+def test_a_predictor_that_ends_before_it_was_ready_says_why() -> None:
+    said = "a log\nsluice predictor: model.onnx: not a graph\nand a last line\n"
+    for states in (
+        {"state": ended(said)},
+        {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended(said)},
+    ):
+        found = readiness(service(), [pod(ready=False, **states)], [])
+        assert (found.state, found.why) == ("failed", "model.onnx: not a graph")
+    found = readiness(service(), [pod(ready=False, state=ended())], [])
+    assert (found.state, found.why) == ("failed", "kserve-container ended: Error")
+
+
+def test_one_that_was_restarted_and_is_ready_has_not_failed() -> None:
+    restarted = pod(ready=True, state={"running": {}}, lastState=ended("of yesterday"))
+    assert readiness(READY, [restarted], ANSWERING).state == "ready"
+    assert readiness(service(), [restarted], []).state == "starting"
+
+
+def test_an_image_that_cannot_be_had_is_told() -> None:
+    never = {"waiting": {"reason": "ErrImageNeverPull", "message": "no image x"}}
+    assert readiness(service(), [pod(state=never)], []).state == "failed"
+    later = {"waiting": {"reason": "ErrImagePull", "message": "timeout"}}
+    found = readiness(service(), [pod(state=later)], [])
+    assert (found.state, found.why) == ("starting", "ErrImagePull: timeout")
+
+
+def test_what_it_waits_for_is_said() -> None:
+    full = {"type": "PodScheduled", "status": "False", "message": "1 Insufficient cpu"}
+    found = readiness(service(), [{"status": {"conditions": [full]}}], [])
+    assert (found.state, found.why) == ("starting", "no node has room: 1 Insufficient cpu")
+    assert readiness(service(), [], []).why == "its pod is being made"
+    loading = pod(ready=False, state={"running": {}})
+    assert readiness(service(), [loading], []).why == "the model is loading"
