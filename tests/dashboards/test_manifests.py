@@ -93,7 +93,11 @@ def test_every_job_has_the_name_and_the_labels_that_boards_ask_for() -> None:
     )
     assert jobs["sluice"][2]["honorLabels"]
     relabelled = jobs["gateway"][2]["metricRelabelings"]
-    assert [rule["targetLabel"] for rule in relabelled] == ["endpoint", "model_version"]
+    assert [rule["targetLabel"] for rule in relabelled] == [
+        "endpoint",
+        "model_version",
+        "namespace",
+    ]
 
 
 def test_alerts_take_the_same_ways_as_on_one_machine() -> None:
