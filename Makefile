@@ -50,9 +50,10 @@ test: $(READY) ## run the tests, the end-to-end ones included
 	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync $(ROOMS)
 	$(BIN)/python -m pytest -m undisturbed
 
+# What waits for servers takes longest, so what only computes gives way to it.
 $(ROOMS): room-%:
 	@echo "the room $*"
-	@$(BIN)/python -m pytest -q -m "not undisturbed and not long" $(TESTS_$*)
+	@nice -n $(if $(filter models rest,$*),10,0) $(BIN)/python -m pytest -q -m "not undisturbed and not long" $(TESTS_$*)
 
 test-long: $(READY) ## run the tests of which `make test` has a sample
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long

@@ -24,7 +24,7 @@ from tests.support.releases import SLUICE, Users, newest, released_under_users
 from tests.support.waiting import wait_until
 
 POLL_S = 1.0
-CUT_S = 9.0
+CUT_S = 17.0
 """Longer than two polls and than the watch that is left: a verdict falls while it lasts."""
 
 
@@ -45,7 +45,7 @@ def scene(
         "cut",
         "2",
         steps=[50, 100],
-        watch="8s",  # so long that the cut falls into it on a busy machine, too
+        watch="16s",  # so long that the cut falls into it on a busy machine, too
         lease="30s",
         judge={"method": "threshold", "min_requests": 30, "p95_ratio": 10, "max_extension": 20},
     ) as (path, seen):
