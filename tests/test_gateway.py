@@ -108,7 +108,9 @@ def test_the_users_backends_are_told_from_their_twins() -> None:
 def relabelled(**labels: str) -> dict[str, str]:
     """A series' labels after `gateway.relabelling`, as Prometheus' relabelling works."""
     for rule in gateway.relabelling():
-        value = rule.get("separator", ";").join(labels.get(name, "") for name in rule["source_labels"])
+        value = rule.get("separator", ";").join(
+            labels.get(name, "") for name in rule["source_labels"]
+        )
         found = re.fullmatch(rule["regex"], value)
         if found is not None:
             labels[rule["target_label"]] = found.expand(rule["replacement"].replace("$", "\\"))
