@@ -3,16 +3,21 @@
 import os
 import random
 import socket
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
 
 import psutil
 
-from components.disk import read_json, replace_json
+from components.disk import locked, read_json, replace_json
 from components.errors import PlatformError
 from local.home import Home
 
 CANDIDATES = range(15000, 32000)
 """Below the kernel's range for outgoing connections, which would take a kept port by chance."""
+
+CLAIM_S = 600.0
+"""How long a chosen port is nobody else's: by then its server listens, or never will."""
 
 NAMES = (
     "alertmanager",
@@ -45,8 +50,22 @@ def is_free(port: int) -> bool:
 
 
 def choose(count: int, taken: Iterable[int] = ()) -> list[int]:
-    """``count`` different free ports that are not in ``taken``."""
-    refused = set(taken)
+    """``count`` different free ports that are not in ``taken``, nor just chosen for another server.
+
+    Raises:
+        PlatformError: there are not as many, or the user's cache cannot be written.
+    """
+    folder = _cache()
+    with locked(folder / "ports.lock"):
+        now, claims = time.time(), folder / "ports.json"
+        known = {int(port): at for port, at in (read_json(claims) or {}).items()}
+        claimed = {port: at for port, at in known.items() if now - CLAIM_S < at <= now}
+        chosen = _free(count, {*taken, *claimed})
+        replace_json(claims, claimed | dict.fromkeys(chosen, now))
+    return chosen
+
+
+def _free(count: int, refused: Container[int]) -> list[int]:
     chosen: list[int] = []
     for port in random.Random(os.urandom(8)).sample(CANDIDATES, len(CANDIDATES)):  # noqa: S311
         if len(chosen) == count:
@@ -56,6 +75,19 @@ def choose(count: int, taken: Iterable[int] = ()) -> list[int]:
     if len(chosen) < count:
         raise PlatformError(f"fewer than {count} free ports on 127.0.0.1: stop other servers")
     return chosen
+
+
+def _cache() -> Path:
+    """A folder that all platforms of this user share."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(named) if named else Path.home() / ".cache") / "sluice"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlatformError(
+            f"{folder}: {error.strerror}: set XDG_CACHE_HOME to a folder of yours"
+        ) from error
+    return folder
 
 
 def kept(home: Home) -> dict[str, int]:
