@@ -17,7 +17,10 @@ CANDIDATES = range(15000, 32000)
 """Below the kernel's range for outgoing connections, which would take a kept port by chance."""
 
 CLAIM_S = 600.0
-"""How long a chosen port is nobody else's: by then its server listens, or never will."""
+"""How long a claimed port is nobody else's: by then its server listens, or never will."""
+
+BURIED_S = 5.0
+"""How long a process that was killed may hold its port."""
 
 NAMES = (
     "alertmanager",
@@ -49,8 +52,25 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose(count: int, taken: Iterable[int] = ()) -> list[int]:
-    """``count`` different free ports that are not in ``taken``, nor just chosen for another server.
+def choose(count: int, taken: Container[int] = ()) -> list[int]:
+    """``count`` different free ports that are not in ``taken``.
+
+    Raises:
+        PlatformError: there are not as many.
+    """
+    chosen: list[int] = []
+    for port in random.Random(os.urandom(8)).sample(CANDIDATES, len(CANDIDATES)):  # noqa: S311
+        if len(chosen) == count:
+            break
+        if port not in taken and is_free(port):
+            chosen.append(port)
+    if len(chosen) < count:
+        raise PlatformError(f"fewer than {count} free ports on 127.0.0.1: stop other servers")
+    return chosen
+
+
+def claim(count: int) -> list[int]:
+    """`choose`, but none that was claimed just now: platforms may start at once.
 
     Raises:
         PlatformError: there are not as many, or the user's cache cannot be written.
@@ -60,20 +80,8 @@ def choose(count: int, taken: Iterable[int] = ()) -> list[int]:
         now, claims = time.time(), folder / "ports.json"
         known = {int(port): at for port, at in (read_json(claims) or {}).items()}
         claimed = {port: at for port, at in known.items() if now - CLAIM_S < at <= now}
-        chosen = _free(count, {*taken, *claimed})
+        chosen = choose(count, claimed)
         replace_json(claims, claimed | dict.fromkeys(chosen, now))
-    return chosen
-
-
-def _free(count: int, refused: Container[int]) -> list[int]:
-    chosen: list[int] = []
-    for port in random.Random(os.urandom(8)).sample(CANDIDATES, len(CANDIDATES)):  # noqa: S311
-        if len(chosen) == count:
-            break
-        if port not in refused and is_free(port):
-            chosen.append(port)
-    if len(chosen) < count:
-        raise PlatformError(f"fewer than {count} free ports on 127.0.0.1: stop other servers")
     return chosen
 
 
@@ -100,7 +108,7 @@ def keep(home: Home, more: Iterable[str] = ()) -> dict[str, int]:
     ports = kept(home)
     missing = [name for name in (*NAMES, *more) if name not in ports]
     if missing:
-        ports |= dict(zip(missing, choose(len(missing), ports.values()), strict=True))
+        ports |= dict(zip(missing, claim(len(missing)), strict=True))
         replace_json(home.path / "ports.json", ports)
     return ports
 
@@ -124,6 +132,16 @@ def owner(port: int) -> str:
         return f"process {pid}"
 
 
+def _becomes_free(port: int) -> bool:
+    """Whether the port is free, or soon is: the kernel takes a moment to bury who had it."""
+    ends = time.monotonic() + BURIED_S
+    while not is_free(port):
+        if listener(port) is not None or time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def refuse_taken(home: Home, wanted: Mapping[str, int]) -> None:
     """Check that the kept ports in ``wanted`` (by name) are free.
 
@@ -131,7 +149,7 @@ def refuse_taken(home: Home, wanted: Mapping[str, int]) -> None:
         PlatformError: one is not; says which and who has it.
     """
     for name, port in wanted.items():
-        if not is_free(port):
+        if not _becomes_free(port):
             raise PlatformError(
                 f"port {port}, kept for {name}, is taken by {owner(port)}: "
                 f"stop it, or change the port in {home.path / 'ports.json'}"

@@ -16,7 +16,7 @@ def test_platforms_that_start_at_once_choose_different_ports(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(ports.choose, [15] * 64))
+        found = list(pool.map(ports.claim, [15] * 64))
     chosen = [port for each in found for port in each]
     assert len(chosen) == len(set(chosen)) == 64 * 15
 
@@ -27,10 +27,10 @@ def test_a_claim_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claims.parent.mkdir()
     claims.write_text(json.dumps(dict.fromkeys(ports.CANDIDATES, time.time())))
     with pytest.raises(PlatformError, match="fewer than 1 free ports"):
-        ports.choose(1)
+        ports.claim(1)
     ended = time.time() - ports.CLAIM_S
     claims.write_text(json.dumps(dict.fromkeys(ports.CANDIDATES, ended)))
-    assert len(ports.choose(1)) == 1
+    assert len(ports.claim(1)) == 1
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(
@@ -40,4 +40,4 @@ def test_a_cache_that_cannot_be_written_is_one_line(
     file.touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(file))
     with pytest.raises(PlatformError, match="set XDG_CACHE_HOME to a folder of yours"):
-        ports.choose(1)
+        ports.claim(1)
