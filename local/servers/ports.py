@@ -69,8 +69,8 @@ def choose(count: int, taken: Container[int] = ()) -> list[int]:
     return chosen
 
 
-def claim(count: int) -> list[int]:
-    """`choose`, but none that was claimed just now: platforms may start at once.
+def claim(count: int, taken: Iterable[int] = ()) -> list[int]:
+    """`choose`, and none that was claimed just now: platforms may start at once.
 
     Raises:
         PlatformError: there are not as many, or the user's cache cannot be written.
@@ -80,7 +80,7 @@ def claim(count: int) -> list[int]:
         now, claims = time.time(), folder / "ports.json"
         known = {int(port): at for port, at in (read_json(claims) or {}).items()}
         claimed = {port: at for port, at in known.items() if now - CLAIM_S < at <= now}
-        chosen = choose(count, claimed)
+        chosen = choose(count, {*taken, *claimed})
         replace_json(claims, claimed | dict.fromkeys(chosen, now))
     return chosen
 
@@ -108,7 +108,7 @@ def keep(home: Home, more: Iterable[str] = ()) -> dict[str, int]:
     ports = kept(home)
     missing = [name for name in (*NAMES, *more) if name not in ports]
     if missing:
-        ports |= dict(zip(missing, claim(len(missing)), strict=True))
+        ports |= dict(zip(missing, claim(len(missing), ports.values()), strict=True))
         replace_json(home.path / "ports.json", ports)
     return ports
 
