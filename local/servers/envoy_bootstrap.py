@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components import gateway
+from components import envoy, gateway
 
 MAX_BODY_BYTES = 1024 * 1024
 ROUTES = "gateway"
@@ -58,85 +58,6 @@ _STATS = (
 """What Envoy keeps of its own statistics; all of it is scraped each second."""
 
 
-def _when(expression: str) -> dict[str, Any]:
-    """The requests that meet the expression, of CEL."""
-    kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
-    return {
-        "extension_filter": {
-            "name": "envoy.access_loggers.extension_filters.cel",
-            "typed_config": {"@type": _TYPE + kind, "expression": expression},
-        }
-    }
-
-
-def _log(expression: str, **stats: Any) -> dict[str, Any]:
-    """Statistics of the requests that meet the expression."""
-    return {
-        "name": "envoy.access_loggers.stats",
-        "filter": _when(expression),
-        "typed_config": {
-            "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
-            "stats_scope": {"prefix": gateway.STATS_PREFIX},
-            **stats,
-        },
-    }
-
-
-def _errors() -> dict[str, Any]:
-    """What Envoy itself refuses has the form of every other error; gRPC's has a message already."""
-
-    def only(status: int) -> dict[str, Any]:
-        value = {"default_value": status, "runtime_key": f"sluice.only_{status}"}
-        return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
-
-    of_grpc = "request.headers['content-type'].startsWith('application/grpc')"
-    no_pin = "response.code == 403 && response.code_details.startsWith('rbac_')"
-    plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
-    said = {"body": {"inline_string": gateway.NO_PIN}}
-    wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
-    return {
-        "mappers": [
-            {
-                "filter": _when(f"{no_pin} && {of_grpc}"),
-                **said,
-                "body_format_override": plain,
-            },
-            {"filter": _when(no_pin), **said},
-            {"filter": _when(of_grpc), "body_format_override": plain},
-            *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
-        ],
-        "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
-    }
-
-
-def counting() -> list[dict[str, Any]]:
-    """Counters and latencies of what users got, by cluster, as access logs.
-
-    Envoy's cluster statistics would do but for three things: they hold whole milliseconds, too
-    coarse to compare p95s of a few milliseconds, they take a failed gRPC call for a success, and
-    they miss what was never answered.
-    """
-    cluster = {"name": gateway.CLUSTER, "value_format": "%UPSTREAM_CLUSTER%"}
-    code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
-    grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
-    flags = {"name": gateway.FLAGS, "value_format": "%RESPONSE_FLAGS%"}
-    whole = {
-        "name": gateway.WHOLE,
-        "value_format": f'%CEL({gateway.IS_WHOLE} ? "yes" : "no")%',
-    }
-    client = {"name": gateway.CLIENT, "value_format": f"%REQ({gateway.CLIENT_HEADER})%"}
-    requests = {"name": gateway.REQUESTS, "tags": [cluster, code, grpc, flags, whole, client]}
-    latency = {
-        "stat": {"name": gateway.LATENCY, "tags": [cluster]},
-        "unit": "Microseconds",
-        "value_format": gateway.TOOK,
-    }
-    return [
-        _log(gateway.COUNTED, counters=[{"stat": requests, "value_fixed": 1}]),
-        _log(gateway.ANSWERED, histograms=[latency]),
-    ]
-
-
 def _watched(path: Path) -> dict[str, Any]:
     return {
         "resource_api_version": "V3",
@@ -174,10 +95,10 @@ def bootstrap(
                 "accept_http_10": True,
                 "default_host_for_http_10": "gateway",
             },
-            "local_reply_config": _errors(),
+            "local_reply_config": envoy.errors(),
             "normalize_path": True,
             "merge_slashes": True,
-            "access_log": counting(),
+            "access_log": envoy.counting("%UPSTREAM_CLUSTER%"),
             "http_filters": [
                 _filter(
                     "api_key_auth",
@@ -238,8 +159,6 @@ def bootstrap(
         "stats_flush_interval": "0.5s",
         "stats_config": {
             "stats_matcher": {"inclusion_list": {"patterns": [_named(name) for name in _STATS]}},
-            "histogram_bucket_settings": [
-                {"match": {"prefix": f"{gateway.STATS_PREFIX}."}, "buckets": list(gateway.EDGES_US)}
-            ],
+            "histogram_bucket_settings": [envoy.buckets()],
         },
     }

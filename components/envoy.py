@@ -1,0 +1,94 @@
+"""What makes any Envoy count, and answer, as `components.gateway` says: pure functions."""
+
+from typing import Any
+
+from components import gateway
+
+_TYPE = "type.googleapis.com/"
+
+
+def _when(expression: str) -> dict[str, Any]:
+    """The requests that meet the expression, of CEL."""
+    kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {"@type": _TYPE + kind, "expression": expression},
+        }
+    }
+
+
+def _log(expression: str, **stats: Any) -> dict[str, Any]:
+    """Statistics of the requests that meet the expression."""
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": _when(expression),
+        "typed_config": {
+            "@type": _TYPE + "envoy.extensions.access_loggers.stats.v3.Config",
+            "stats_scope": {"prefix": gateway.STATS_PREFIX},
+            **stats,
+        },
+    }
+
+
+def errors() -> dict[str, Any]:
+    """What Envoy itself refuses has the form of every other error; gRPC's has a message already."""
+
+    def only(status: int) -> dict[str, Any]:
+        value = {"default_value": status, "runtime_key": f"sluice.only_{status}"}
+        return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+    of_grpc = "request.headers['content-type'].startsWith('application/grpc')"
+    no_pin = "response.code == 403 && response.code_details.startsWith('rbac_')"
+    plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
+    said = {"body": {"inline_string": gateway.NO_PIN}}
+    wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
+    return {
+        "mappers": [
+            {
+                "filter": _when(f"{no_pin} && {of_grpc}"),
+                **said,
+                "body_format_override": plain,
+            },
+            {"filter": _when(no_pin), **said},
+            {"filter": _when(of_grpc), "body_format_override": plain},
+            *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
+        ],
+        "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
+    }
+
+
+def counting(backend: str) -> list[dict[str, Any]]:
+    """Counters and latencies of what users got, by backend, as access logs.
+
+    Envoy's cluster statistics would do but for three things: they hold whole milliseconds, too
+    coarse to compare p95s of a few milliseconds, they take a failed gRPC call for a success, and
+    they miss what was never answered.
+
+    Args:
+        backend: how the access log writes the name of `components.gateway.backend`.
+    """
+    cluster = {"name": gateway.CLUSTER, "value_format": backend}
+    code = {"name": gateway.CODE, "value_format": "%RESPONSE_CODE%"}
+    grpc = {"name": gateway.GRPC_STATUS, "value_format": "%GRPC_STATUS_NUMBER%"}
+    flags = {"name": gateway.FLAGS, "value_format": "%RESPONSE_FLAGS%"}
+    whole = {
+        "name": gateway.WHOLE,
+        "value_format": f'%CEL({gateway.IS_WHOLE} ? "yes" : "no")%',
+    }
+    client = {"name": gateway.CLIENT, "value_format": f"%REQ({gateway.CLIENT_HEADER})%"}
+    requests = {"name": gateway.REQUESTS, "tags": [cluster, code, grpc, flags, whole, client]}
+    latency = {
+        "stat": {"name": gateway.LATENCY, "tags": [cluster]},
+        "unit": "Microseconds",
+        "value_format": gateway.TOOK,
+    }
+    return [
+        _log(gateway.COUNTED, counters=[{"stat": requests, "value_fixed": 1}]),
+        _log(gateway.ANSWERED, histograms=[latency]),
+    ]
+
+
+def buckets() -> dict[str, Any]:
+    """The edges of the latency histogram, as a setting of Envoy's own statistics."""
+    return {"match": {"prefix": f"{gateway.STATS_PREFIX}."}, "buckets": list(gateway.EDGES_US)}

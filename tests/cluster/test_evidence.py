@@ -1,0 +1,34 @@
+"""The Gateway's proxies count by the same definition as a laptop's gateway."""
+
+from cluster import evidence
+from cluster.routes import ARM_HEADER
+from cluster.settings import Gateway
+from components import envoy, gateway
+
+TO = Gateway(url="https://models.example")
+
+
+def test_the_listener_gets_the_laptop_s_loggers_by_the_arm_s_header() -> None:
+    patch, _ = evidence.policies(TO, "http")
+    requests, latencies, _ = (each["operation"] for each in patch["spec"]["jsonPatches"])
+    laptop = envoy.counting("%UPSTREAM_CLUSTER%")
+    for ours, theirs in zip((requests, latencies), laptop, strict=True):
+        assert ours["value"]["filter"] == theirs["filter"]
+    (counter,) = requests["value"]["typed_config"]["counters"]
+    tags = {tag["name"]: tag["value_format"] for tag in counter["stat"]["tags"]}
+    assert tags[gateway.CLUSTER] == f"%REQ({ARM_HEADER})%"
+    assert tags[gateway.ROUTE] == "%ROUTE_NAME%"
+    assert tags[gateway.CLIENT] == f"%REQ({gateway.CLIENT_HEADER})%"
+    assert {each["name"] for each in patch["spec"]["jsonPatches"]} == {"sluice-system/sluice/http"}
+
+
+def test_the_arm_s_header_of_a_client_is_taken_off_before_anything_else() -> None:
+    _, clients = evidence.policies(TO, "http")
+    assert clients["spec"]["headers"] == {"earlyRequestHeaders": {"remove": [ARM_HEADER]}}
+
+
+def test_the_histogram_has_the_edges_of_every_gateway() -> None:
+    edges, _ = evidence.bootstrap_patches()
+    assert edges["value"]["histogram_bucket_settings"] == [
+        {"match": {"prefix": "sluice."}, "buckets": list(gateway.EDGES_US)}
+    ]
