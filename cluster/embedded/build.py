@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from cluster.embedded.families import LINK, Family
 from components.disk import locked
 from components.errors import PlatformError
+from components.programs import output
 
 FLAGS = ("-trimpath", "-ldflags", LINK)
 """No paths of this machine; a family's own flags come after these, and win."""
@@ -77,15 +77,9 @@ def _go(family: Family, folder: Path, *arguments: str) -> str:
     go = shutil.which("go")
     if go is None:
         raise PlatformError(f"{family.name} cannot be built: install Go, see go.dev/doc/install")
-    done = subprocess.run(
+    return output(
         [go, *arguments],
+        f"{family.name}: go {arguments[0]} fails",
         cwd=folder,
         env=os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"},
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise PlatformError(f"{family.name}: go {arguments[0]} fails: {said[-1]}")
-    return done.stdout

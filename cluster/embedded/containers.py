@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from cluster.embedded.home import REPOSITORY
 from components.disk import locked
 from components.errors import PlatformError
+from components.programs import output
 
 TARGETS = {
     "predictor": ("components",),
@@ -130,8 +130,4 @@ def _run(program: str, *arguments: str) -> str:
     found = shutil.which(program)
     if found is None:
         raise PlatformError(f"images cannot be built: install {program}: apt-get install {program}")
-    done = subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise PlatformError(f"{Path(program).name} {arguments[0]}: {said[-1]}")
-    return done.stdout
+    return output([found, *arguments], f"{Path(program).name} {arguments[0]}")

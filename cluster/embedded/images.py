@@ -1,6 +1,5 @@
 """Images in the node's containerd: no registry, so each is imported from an archive."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from cluster.embedded import archive, node
 from cluster.embedded.archive import Image
 from cluster.embedded.home import INSIDE, Home
-from components.errors import PlatformError
+from components.programs import output
 
 _CTR = ("ctr", "--namespace", "k8s.io", "images")
 
@@ -40,10 +39,4 @@ def load_archive(pid: int, name: str, path: Path) -> None:
 
 
 def _ctr(pid: int, *arguments: str) -> str:
-    done = subprocess.run(
-        [*node.inside(pid), *_CTR, *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise PlatformError(f"containerd: {arguments[0]}: {said[-1]}")
-    return done.stdout
+    return output([*node.inside(pid), *_CTR, *arguments], f"containerd: {arguments[0]}")

@@ -1,13 +1,13 @@
 """The API server, asked by the kubectl that was built with it."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.errors import PlatformError
+from components.programs import output
 
 Object = dict[str, Any]
 """A Kubernetes object as its manifest has it."""
@@ -30,17 +30,8 @@ class Kubectl:
         Raises:
             PlatformError: it fails; with its last line.
         """
-        done = subprocess.run(
-            [*self.program, "--kubeconfig", str(self.kubeconfig), *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-            raise PlatformError(f"kubectl {arguments[0]}: {said[-1]}")
-        return done.stdout
+        command = [*self.program, "--kubeconfig", str(self.kubeconfig), *arguments]
+        return output(command, f"kubectl {arguments[0]}", given=given)
 
     def answers(self) -> bool:
         """True when the API server is ready."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.disk import replace
 from components.errors import PlatformError
+from components.programs import output
 from local import credentials
 from local.home import Home
 from local.servers.program import Program, Server
@@ -160,15 +161,11 @@ def _refuse_superuser(home: Home, data: Path) -> None:
 def _say(home: Home, data: Path, database: str, *statements: str) -> str:
     """Have statements run by the superuser, without a server; what is printed."""
     command = [*_drop_root(home), str(binaries() / "postgres"), "--single", "-D", str(data)]
-    return _run([*command, database], said="".join(f"{each}\n" for each in statements))
+    return _run([*command, database], given="".join(f"{each}\n" for each in statements))
 
 
-def _run(command: list[str], said: str = "") -> str:
-    done = subprocess.run(command, input=said, capture_output=True, text=True, check=False, cwd="/")
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise PlatformError(f"PostgreSQL could not be set up: {lines[-1]}")
-    return done.stdout
+def _run(command: list[str], given: str = "") -> str:
+    return output(command, "PostgreSQL could not be set up", given=given, cwd=Path("/"))
 
 
 def write_passfile(home: Home, port: int) -> Path:

@@ -3,7 +3,6 @@
 import os
 import shlex
 import socket
-import subprocess
 import sys
 import xmlrpc.client
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ import psutil
 from components.disk import locked, replace
 from components.errors import PlatformError, Unreachable
 from components.platform import wait_for
+from components.programs import output
 from local.home import Home
 from local.servers.program import Program
 
@@ -129,18 +129,12 @@ files = {_programs(home).name}/*.conf
 """,
     )
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    done = subprocess.run(
+    output(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
+        "supervisord did not start",
         env=environment | {MARK: str(home.path)},
         cwd=home.path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
     )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise PlatformError(f"supervisord did not start: {said[-1]}")
     log = home.logs / "supervisord.log"
     wait_for(lambda: running(home), 10, 0.05, lambda: f"supervisord does not answer: see {log}")
 
