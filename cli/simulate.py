@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +87,7 @@ def command(
     """
     from components import gateway
     from components.judge import undecidable
+    from components.predictor.scheduling.cores import available_cores
     from components.simulation import tables
     from components.simulation.polls import poll_lines
     from components.simulation.result import command_line, result
@@ -113,7 +113,7 @@ def command(
         entries = [Entry(name=asked.title, scenario=asked)]
 
     peers = peer_settings()
-    jobs = jobs or len(os.sched_getaffinity(0))
+    jobs = jobs or available_cores()
     asked_for = [entry.scenario for entry in entries]
     runs = simulate_all(asked_for, judged, peers, releases, seed, jobs=jobs)
     done = list(zip(entries, runs, strict=True))

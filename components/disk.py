@@ -18,6 +18,12 @@ _LONGEST_NAME = 100
 _TAIL_BYTES = 64 * 1024
 
 
+def user_cache() -> Path:
+    """Where this user keeps what can be made again; it may not exist yet."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    return (Path(named) if named else Path.home() / ".cache") / "sluice"
+
+
 def replace(path: Path, text: str, mode: int = 0o600) -> None:
     """Write ``text`` beside ``path`` and rename it into place, so that no reader sees half.
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.disk import user_cache
 from components.errors import InputError, PlatformError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -103,5 +104,4 @@ def find_home() -> Home:
 
 def cache() -> Path:
     """Where built programs and images are kept, for every cluster of this user."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path.home() / ".cache") / "sluice" / "cluster"
+    return user_cache() / "cluster"

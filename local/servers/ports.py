@@ -5,12 +5,13 @@ import random
 import socket
 import time
 from collections.abc import Container, Iterable, Mapping
-from pathlib import Path
+from contextlib import suppress
 
 import psutil
 
-from components.disk import locked, read_json, replace_json
+from components.disk import locked, read_json, replace_json, user_cache
 from components.errors import PlatformError
+from components.platform import wait_for
 from local.home import Home
 
 CANDIDATES = range(15000, 32000)
@@ -75,7 +76,13 @@ def claim(count: int, taken: Iterable[int] = ()) -> list[int]:
     Raises:
         PlatformError: there are not as many, or the user's cache cannot be written.
     """
-    folder = _cache()
+    folder = user_cache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlatformError(
+            f"{folder}: {error.strerror}: set XDG_CACHE_HOME to a folder of yours"
+        ) from error
     with locked(folder / "ports.lock"):
         now, claims = time.time(), folder / "ports.json"
         known = {int(port): at for port, at in (read_json(claims) or {}).items()}
@@ -83,19 +90,6 @@ def claim(count: int, taken: Iterable[int] = ()) -> list[int]:
         chosen = choose(count, {*taken, *claimed})
         replace_json(claims, claimed | dict.fromkeys(chosen, now))
     return chosen
-
-
-def _cache() -> Path:
-    """A folder that all platforms of this user share."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(named) if named else Path.home() / ".cache") / "sluice"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PlatformError(
-            f"{folder}: {error.strerror}: set XDG_CACHE_HOME to a folder of yours"
-        ) from error
-    return folder
 
 
 def kept(home: Home) -> dict[str, int]:
@@ -134,12 +128,10 @@ def owner(port: int) -> str:
 
 def _becomes_free(port: int) -> bool:
     """Whether the port is free, or soon is: the kernel takes a moment to bury who had it."""
-    ends = time.monotonic() + BURIED_S
-    while not is_free(port):
-        if listener(port) is not None or time.monotonic() > ends:
-            return False
-        time.sleep(0.1)
-    return True
+    with suppress(PlatformError):
+        held = f"port {port} is held"
+        wait_for(lambda: is_free(port) or listener(port), BURIED_S, 0.1, lambda: held)
+    return is_free(port)
 
 
 def refuse_taken(home: Home, wanted: Mapping[str, int]) -> None:
