@@ -28,7 +28,7 @@ from cluster.names import (
 from cluster.settings import Gateway
 from cluster.slots import Slot
 from components import arms, gateway
-from components.errors import InputError, PlatformError
+from components.errors import InputError
 from components.platform import RouteLimits
 
 PART = "route"
@@ -40,8 +40,6 @@ PROBE_HEADER = "x-sluice-probe"
 PORT = 80
 """Of a predictor's Service, as KServe makes it."""
 
-HIGHEST_RATE = 2**31 - 1
-LONGEST_TIMEOUT_S = 24 * 3600.0
 _LIMIT, _ENDPOINT, _SPLIT = "requests-per-second", "endpoint", "split"
 _USERS, _PROBE = 0, 2
 """The places of rules."""
@@ -60,24 +58,6 @@ class Route:
     limits: RouteLimits
     write: int = 1
     """How often the route was written."""
-
-
-def refuse_impossible(endpoint: str, limits: RouteLimits) -> None:
-    """Check what the gateway would refuse.
-
-    Raises:
-        PlatformError: names the limit.
-    """
-    if not 1 <= limits.requests_per_second <= HIGHEST_RATE:
-        raise PlatformError(
-            f"{endpoint}: {limits.requests_per_second} requests per second: a client can be"
-            f" held to 1 to {HIGHEST_RATE}"
-        )
-    if not 0 < limits.timeout_s <= LONGEST_TIMEOUT_S:
-        raise PlatformError(
-            f"{endpoint}: an answer may take {limits.timeout_s:g} s: choose more than 0 s and at"
-            " most a day"
-        )
 
 
 def route_object(route: Route, to: Gateway, marks: Mapping[str, str | None]) -> Object:

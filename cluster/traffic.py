@@ -16,6 +16,7 @@ from cluster.settings import Gateway
 from cluster.slots import fill, percent
 from components.errors import PlatformError, SluiceError
 from components.platform import Lease, RouteLimits, Weights, wait_for
+from components.platform.refusals import refuse_impossible_limits, refuse_impossible_split
 
 log = logging.getLogger("sluice.traffic")
 
@@ -56,15 +57,8 @@ class RoutedTraffic:
         if not weights:
             self._remove(endpoint)
             return
-        if sum(weights.values()) != 100 or min(weights.values()) < 0:
-            raise PlatformError(f"weights {dict(weights)} do not sum to 100")
         served = self.served(endpoint)
-        unknown = sorted(arm for arm, share in weights.items() if share and arm not in served)
-        if unknown:
-            raise PlatformError(
-                f"{endpoint} version {', '.join(unknown)} is not served: "
-                "create its predictor before it gets traffic"
-            )
+        refuse_impossible_split(endpoint, weights, served)
         listed = {arm: share for arm, share in weights.items() if arm in served}
         try:
             self._write(endpoint, listed, limits, served)
@@ -94,7 +88,7 @@ class RoutedTraffic:
             raise PlatformError(
                 f"{endpoint} has no route whose limits could be kept: a new route needs limits"
             )
-        routes.refuse_impossible(endpoint, held)
+        refuse_impossible_limits(endpoint, held.requests_per_second, held.timeout_s)
         slots = fill(before.slots if before else (), weights)
         return routes.follows(before, Route(endpoint, slots, held))
 

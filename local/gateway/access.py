@@ -6,13 +6,10 @@ from typing import Any
 
 from components import gateway
 from components.errors import PlatformError
+from components.platform.refusals import refuse_impossible_limits
 from local.credentials import Client
 
 _TYPE = "type.googleapis.com/"
-
-HIGHEST_RATE = 2**31 - 1
-LONGEST_TIMEOUT_S = 24 * 3600.0
-"""Beyond these Envoy refuses a route, and all others with it."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,7 @@ def refuse_impossible(route: Route) -> None:
     Raises:
         PlatformError: names the limit.
     """
-    if not 1 <= route.requests_per_second <= HIGHEST_RATE:
-        raise PlatformError(
-            f"{route.endpoint}: {route.requests_per_second} requests per second: a client can be"
-            f" held to 1 to {HIGHEST_RATE}"
-        )
-    if not 0 < route.timeout_s <= LONGEST_TIMEOUT_S:
-        raise PlatformError(
-            f"{route.endpoint}: an answer may take {route.timeout_s:g} s: choose more than 0 s and"
-            " at most a day"
-        )
+    refuse_impossible_limits(route.endpoint, route.requests_per_second, route.timeout_s)
     if sum(route.weights.values()) != 100 or min(route.weights.values()) < 0:
         raise PlatformError(f"{route.endpoint}: weights {dict(route.weights)} do not sum to 100")
 

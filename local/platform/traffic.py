@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from components.errors import PlatformError
 from components.platform import RouteLimits, Weights, wait_for
+from components.platform.refusals import refuse_impossible_split
 from local import predictors
 from local.gateway import admin, discovery, routes
 from local.gateway.access import Route
@@ -38,17 +39,8 @@ class EnvoyTraffic:
             )
 
     def _refuse_impossible(self, endpoint: str, weights: Weights) -> None:
-        if sum(weights.values()) != 100 or min(weights.values()) < 0:
-            raise PlatformError(f"weights {dict(weights)} do not sum to 100")
         served = {b.version for b in predictors.backends(self.home) if b.endpoint == endpoint}
-        unknown = [
-            version for version, weight in weights.items() if weight and version not in served
-        ]
-        if unknown:
-            raise PlatformError(
-                f"{endpoint} version {', '.join(sorted(unknown))} is not served: "
-                "create its predictor before it gets traffic"
-            )
+        refuse_impossible_split(endpoint, weights, served)
 
     def _route(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> Route:
         if limits is not None:

@@ -10,7 +10,7 @@ from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Slot, fill
 from components import gateway
-from components.errors import InputError, PlatformError
+from components.errors import InputError
 from components.platform import RouteLimits
 
 TO = Gateway(url="https://models.example", listener="https")
@@ -102,12 +102,6 @@ def test_a_route_that_somebody_rewrote_is_named(part: str) -> None:
     del made["spec"]["rules"][0][part]
     with pytest.raises(InputError, match="HTTPRoute demo"):
         routes.read(made)
-
-
-@pytest.mark.parametrize(("rate", "seconds"), [(0, 1.0), (2**31, 1.0), (1, 0.0), (1, 90_000.0)])
-def test_limits_that_no_gateway_takes_are_refused(rate: int, seconds: float) -> None:
-    with pytest.raises(PlatformError, match="demo"):
-        routes.refuse_impossible("demo", RouteLimits(rate, seconds))
 
 
 def test_limits_hold_for_pins_as_well() -> None:

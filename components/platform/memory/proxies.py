@@ -7,6 +7,7 @@ from functools import partial
 from components.errors import PlatformError
 from components.platform.contract import RouteLimits, Weights
 from components.platform.memory.clock import ManualClock
+from components.platform.refusals import refuse_impossible_split
 from components.platform.waiting import wait_for
 
 POLL_S = 0.01
@@ -106,14 +107,8 @@ class MemoryTraffic:
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
     ) -> None:
         """Ask for the split; an empty mapping removes the route."""
-        if weights and (sum(weights.values()) != 100 or min(weights.values()) < 0):
-            raise PlatformError(f"weights {dict(weights)} do not sum to 100")
-        served = self._served(endpoint)
-        if unknown := sorted(v for v, share in weights.items() if share and v not in served):
-            raise PlatformError(
-                f"{endpoint} version {', '.join(unknown)} is not served:"
-                " create its predictor before it gets traffic"
-            )
+        if weights:
+            refuse_impossible_split(endpoint, weights, self._served(endpoint))
         present = self._proxies.route(endpoint)
         kept = limits or (present.limits if present else None)
         if weights and kept is None:

@@ -8,9 +8,10 @@ import pytest
 
 from components.disk import replace_json
 from components.errors import PlatformError
-from components.platform import RouteLimits
-from local.gateway import access, admin, discovery, routes
-from local.gateway.access import HIGHEST_RATE, LONGEST_TIMEOUT_S, Route, refuse_impossible
+from components.platform import RouteLimits, refusals
+from components.platform.refusals import HIGHEST_RATE, LONGEST_TIMEOUT_S
+from local.gateway import admin, discovery, routes
+from local.gateway.access import Route, refuse_impossible
 from tests.support.stands import Stand
 
 StandFor = Callable[..., Stand]
@@ -135,7 +136,7 @@ def test_a_folder_in_a_file_s_place_is_nobody_else_s(stand_for: StandFor) -> Non
 @pytest.fixture
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let through what Envoy refuses, as any fault that nobody foresaw would be."""
-    monkeypatch.setattr(access, "HIGHEST_RATE", 10**12)
+    monkeypatch.setattr(refusals, "HIGHEST_RATE", 10**12)
 
 
 def test_a_route_that_the_gateway_refuses_is_taken_back_and_others_go_on(
