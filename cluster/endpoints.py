@@ -9,7 +9,7 @@ from cluster.api import Api
 from cluster.kinds import CONFIG_MAP
 from cluster.names import annotation, labels, object_name, said
 from components import endpoint as endpoint_files
-from components.endpoint import MAX_FILE_BYTES, Endpoint
+from components.endpoint import Endpoint
 from components.errors import InputError
 
 PART = "endpoint"
@@ -45,10 +45,7 @@ class ConfiguredEndpoints:
         Raises:
             InputError: it is wrong; what stood before stays.
         """
-        if len(text.encode()) > MAX_FILE_BYTES:
-            raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
-        found = endpoint_files.parse(text, source)
-        endpoint_files.refuse_unmeasurable(found)
+        found = endpoint_files.applied(text, source)
         made = CONFIG_MAP.object(
             {
                 "name": _map(found.name),

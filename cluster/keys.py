@@ -15,7 +15,14 @@ from cluster.api import Api, Conflict
 from cluster.kinds import SECRET, Object
 from cluster.names import annotation, labels, said
 from components.errors import InputError, PlatformError
-from components.gateway import PLATFORM_CLIENT, Role, refuse_client_name, role_of
+from components.gateway import (
+    PLATFORM_CLIENT,
+    Role,
+    refuse_client_name,
+    refuse_known,
+    refuse_unknown,
+    role_of,
+)
 
 SECRET_NAME = "sluice-keys"  # noqa: S105 (an object's name)
 _ROLES = "roles"
@@ -62,7 +69,7 @@ class SecretGateway:
             InputError: the client has none.
         """
         known = self.read()
-        _refuse_unknown(known, client)
+        refuse_unknown(client, known.keys)
         return known.keys[client]
 
     def read(self) -> Clients:
@@ -100,8 +107,7 @@ class SecretGateway:
         its = role_of(client, role)
 
         def change(known: Clients) -> None:
-            if client in known.keys:
-                raise InputError(f"client {client} has a key already: rotate it to replace it")
+            refuse_known(client, known.keys)
             known.keys[client] = _new_key()
             if its == "operator":
                 known.roles[client] = its
@@ -116,7 +122,7 @@ class SecretGateway:
         """
 
         def change(known: Clients) -> None:
-            _refuse_unknown(known, client)
+            refuse_unknown(client, known.keys)
             known.keys[client] = _new_key()
 
         self._change(change)
@@ -152,11 +158,6 @@ def _conflicts() -> Iterator[list[Conflict]]:
         yield met
     except Conflict as conflict:
         met.append(conflict)
-
-
-def _refuse_unknown(known: Clients, client: str) -> None:
-    if client not in known.keys:
-        raise InputError(f"client {client!r} has no key: 'sluice keys add {client}' makes one")
 
 
 def _clients(found: Object) -> Clients:

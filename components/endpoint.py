@@ -286,6 +286,19 @@ def refuse_unmeasurable(endpoint: Endpoint) -> None:
     )
 
 
+def applied(text: str, source: str) -> Endpoint:
+    """The endpoint in a file that is to be made known to a platform.
+
+    Raises:
+        InputError: it is too large or wrong, or nobody could measure what it promises.
+    """
+    if len(text.encode()) > MAX_FILE_BYTES:
+        raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
+    found = parse(text, source)
+    refuse_unmeasurable(found)
+    return found
+
+
 def load(path: Path) -> Endpoint:
     """The endpoint in the file ``path``.
 

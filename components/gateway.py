@@ -12,7 +12,7 @@ answers itself, belong to no version.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Literal
 
 from components.arms import baseline_of
@@ -80,6 +80,26 @@ def refuse_client_name(name: str) -> None:
         raise InputError(
             f"{name!r} cannot be a client's name: use letters, digits, '-', '_' and '.', 63 at most"
         )
+
+
+def refuse_known(client: str, known: Container[str]) -> None:
+    """Check that the client has no key yet.
+
+    Raises:
+        InputError: it has one.
+    """
+    if client in known:
+        raise InputError(f"client {client} has a key already: rotate it to replace it")
+
+
+def refuse_unknown(client: str, known: Container[str]) -> None:
+    """Check that the client has a key.
+
+    Raises:
+        InputError: it has none.
+    """
+    if client not in known:
+        raise InputError(f"client {client!r} has no key: 'sluice keys add {client}' makes one")
 
 
 _GRPC, _ASIDE = "-grpc", "-aside"

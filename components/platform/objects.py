@@ -24,7 +24,7 @@ from obstore.exceptions import AlreadyExistsError
 
 from components import bundle
 from components import endpoint as endpoint_files
-from components.endpoint import MAX_FILE_BYTES, Endpoint
+from components.endpoint import Endpoint
 from components.errors import ArtifactError, InputError, PlatformError, Unreachable
 from components.files import read_limited
 from components.platform.contract import StoredVersion
@@ -248,10 +248,7 @@ class ObjectEndpoints:
 
     def apply(self, text: str, source: str) -> Endpoint:
         """Check the file ``text`` and make it the endpoint's."""
-        if len(text.encode()) > MAX_FILE_BYTES:
-            raise InputError(f"{source}: larger than {MAX_FILE_BYTES} bytes: no endpoint's file is")
-        found = endpoint_files.parse(text, source)
-        endpoint_files.refuse_unmeasurable(found)
+        found = endpoint_files.applied(text, source)
         with answering(source):
             obstore.put(self.store, f"endpoints/{key_of(found.name)}.yaml", text.encode())
         return found

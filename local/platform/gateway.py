@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from components.disk import locked
-from components.errors import InputError
-from components.gateway import Role, refuse_client_name, role_of
+from components.gateway import Role, refuse_client_name, refuse_known, refuse_unknown, role_of
 from local import credentials
 from local.credentials import Client
 from local.gateway import admin, discovery
@@ -53,8 +52,7 @@ class LocalGateway:
         refuse_client_name(client)
         its = role_of(client, role)
         with self._edited() as known:
-            if client in known:
-                raise InputError(f"client {client} has a key already: rotate it to replace it")
+            refuse_known(client, known)
             known[client] = Client(credentials.new_key(), its)
 
     def rotate(self, client: str) -> None:
@@ -89,6 +87,5 @@ class LocalGateway:
 
 
 def _known(known: Mapping[str, Client], client: str) -> Client:
-    if client not in known:
-        raise InputError(f"client {client!r} has no key: 'sluice keys add {client}' makes one")
+    refuse_unknown(client, known)
     return known[client]

@@ -5,7 +5,14 @@ import threading
 from dataclasses import replace
 
 from components.errors import InputError
-from components.gateway import PLATFORM_CLIENT, Role, refuse_client_name, role_of
+from components.gateway import (
+    PLATFORM_CLIENT,
+    Role,
+    refuse_client_name,
+    refuse_known,
+    refuse_unknown,
+    role_of,
+)
 from components.platform.contract import Lease
 
 
@@ -80,14 +87,12 @@ class MemoryGateway:
 
     def key(self, client: str) -> str:
         """The client's key."""
-        if client not in self._clients:
-            raise InputError(f"client {client!r} has no key: 'sluice keys add {client}' makes one")
+        refuse_unknown(client, self._clients)
         return self._clients[client][0]
 
     def add(self, client: str, role: Role = "client") -> None:
         """Make a key for a new client."""
-        if client in self._clients:
-            raise InputError(f"client {client!r} has a key already: rotate it to replace it")
+        refuse_known(client, self._clients)
         refuse_client_name(client)
         self._clients[client] = (self._new(client), role_of(client, role))
 
