@@ -9,12 +9,14 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 # What `make test` runs side by side. On two cores, releases and servers mostly wait; models and
-# the rest compute. Those of the first four have one platform of the laptop each.
-ROOMS := room-cut-off room-e2e room-laptop room-platform room-models room-rest
+# the rest compute. Those of the first four have one platform of the laptop each. The road judges
+# latencies, so it waits for all of them but the rest, which takes what the road leaves.
+ROOMS := room-cut-off room-e2e room-laptop room-platform room-models room-rest room-road
 TESTS_cut-off := tests/e2e/test_cut_off.py tests/e2e/test_killed.py
 TESTS_e2e := tests/e2e $(TESTS_cut-off:%=--ignore=%)
 TESTS_laptop := tests/local
 TESTS_platform := tests/contract tests/examples tests/registry
+TESTS_road := tests/e2e
 TESTS_models := tests/bundle tests/evaluation tests/fuzz tests/predictor
 ELSEWHERE := tests/e2e $(TESTS_laptop) $(TESTS_platform) $(TESTS_models)
 TESTS_rest := tests $(ELSEWHERE:%=--ignore=%)
@@ -48,12 +50,14 @@ test: $(READY) ## run the tests, the end-to-end ones included
 	@sh tests/get_chromium.sh >/dev/null || true
 	$(BIN)/python -m examples.ahead data/banking77 .cache/models
 	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync $(ROOMS)
-	$(BIN)/python -m pytest -m undisturbed
 
 # What waits for servers takes longest, so what only computes gives way to it.
 $(ROOMS): room-%:
 	@echo "the room $*"
-	@nice -n $(if $(filter models rest,$*),10,0) $(BIN)/python -m pytest -q -m "not undisturbed and not long" $(TESTS_$*)
+	@nice -n $(if $(filter rest,$*),15,$(if $(filter models,$*),5,0)) $(BIN)/python -m pytest -q \
+		-m "$(if $(filter road,$*),undisturbed,not undisturbed and not long)" $(TESTS_$*)
+
+room-road: $(filter-out room-rest room-road,$(ROOMS))
 
 test-long: $(READY) ## run the tests of which `make test` has a sample
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long

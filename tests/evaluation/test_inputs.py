@@ -76,6 +76,7 @@ def test_a_column_that_is_newly_required_is_named_and_does_not_pass(tmp_path: Pa
     assert (found.inputs.asked, found.inputs.unanswered) == (3, 3)
 
 
+@pytest.mark.long
 def test_fewer_and_optional_columns_are_no_reason(tmp_path: Path) -> None:
     champion = save(tmp_path / "champion", WITH_TENURE, example=X.assign(tenure=1.0))
     columns = {"age": "double", "more": "string"}
@@ -103,6 +104,7 @@ def test_what_the_signature_does_not_tell_the_champion_s_requests_do(tmp_path: P
     assert "3 of 3 requests that the champion answers got no answer" in found.reasons[0]
 
 
+@pytest.mark.long
 def test_an_example_that_the_champion_itself_refuses_asks_nothing(tmp_path: Path) -> None:
     champion = save(tmp_path / "champion", example=X)
     (champion / "serving_input_example.json").write_text('{"dataframe_records": [{"age": "old"}]}')
@@ -112,6 +114,7 @@ def test_an_example_that_the_champion_itself_refuses_asks_nothing(tmp_path: Path
     assert found.inputs.asked == 2
 
 
+@pytest.mark.long
 def test_other_answers_are_a_note(tmp_path: Path) -> None:
     def outputs(*names: str) -> Schema:
         return Schema([ColSpec("string", name) for name in names])
@@ -136,6 +139,7 @@ def test_rows_that_do_not_have_the_new_column_end_in_words_that_name_it(tmp_path
         evaluated(tmp_path, candidate, champion)
 
 
+@pytest.mark.long
 def test_a_champion_of_another_kind_is_opened_as_what_it_is(tmp_path: Path) -> None:
     """The endpoint's file names a text classifier now; what serves is any other model."""
     texts = [f"w{n} w{n + 1}" for n in range(4)]
@@ -152,6 +156,7 @@ def test_a_champion_of_another_kind_is_opened_as_what_it_is(tmp_path: Path) -> N
     assert "instance 0 is no string" in found.reasons[0]
 
 
+@pytest.mark.long
 def test_a_champion_that_is_not_made_for_the_data_set_is_told_and_may_be_replaced(
     tmp_path: Path,
 ) -> None:

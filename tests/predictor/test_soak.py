@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from components.load.mix import text_bodies
 from components.load.schedule import due_times
 from components.load.sender import send
@@ -22,6 +24,7 @@ async def ask(url: str, texts: list[str], rate: float, seconds: float) -> Counte
     return statuses
 
 
+@pytest.mark.long
 def test_misbehaving_clients_leave_nothing_behind_and_cost_nobody_an_answer(
     start_predictor: Callable[..., Predictor], tmp_path: Path
 ) -> None:

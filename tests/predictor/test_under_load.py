@@ -170,13 +170,8 @@ def test_a_text_on_which_the_model_raises_gets_500_and_no_other(overlong: Predic
     assert (slow_path.status_code, slow_path.content) == (500, answers[1].content)
 
 
-@pytest.mark.parametrize(
-    "quantised",
-    [
-        pytest.param(False, marks=pytest.mark.long, id="fp32"),
-        pytest.param(True, id="one scale per batch"),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("quantised", [False, True], ids=["fp32", "one scale per batch"])
 def test_a_text_gets_the_same_answer_alone_and_in_any_company(
     start_predictor: Start, tmp_path: Path, quantised: bool
 ) -> None:

@@ -30,7 +30,10 @@ def at(road: Road, number: int, *marked: str) -> Scene:
     return found
 
 
-@pytest.mark.parametrize("road", [PROMOTED, ROLLED_BACK, TAKEN_BACK])
+@pytest.mark.parametrize(
+    "road",
+    [PROMOTED, *(pytest.param(it, marks=pytest.mark.long) for it in (ROLLED_BACK, TAKEN_BACK))],
+)
 def test_what_somebody_marks_meanwhile_stays_marked(road: Road) -> None:
     made = calls(road)
     looked = made.index("records.append")

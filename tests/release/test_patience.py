@@ -11,8 +11,15 @@ from tests.release.test_killed import PROMOTED, ROLLED_BACK, Road, calls
 from tests.support.worlds import MODEL, quick
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["asked", "done"])
-@pytest.mark.parametrize("road", [PROMOTED, ROLLED_BACK])
+@pytest.mark.parametrize(
+    ("road", "after"),
+    [
+        pytest.param(PROMOTED, False, id="promoted-asked"),
+        pytest.param(ROLLED_BACK, True, id="rolled back-done"),
+        pytest.param(PROMOTED, True, id="promoted-done", marks=pytest.mark.long),
+        pytest.param(ROLLED_BACK, False, id="rolled back-asked", marks=pytest.mark.long),
+    ],
+)
 def test_every_call_of_a_step_waits_until_the_registry_is_back(road: Road, after: bool) -> None:
     made = calls(road)
     expected = "promoted" if road is PROMOTED else "rolled_back"

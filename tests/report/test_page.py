@@ -64,7 +64,7 @@ def page_of(records: Records, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["promoted", "slow", "failing", "cut", pytest.param("long", marks=pytest.mark.slow)]
+    "name", ["promoted", "slow", "failing", "cut", pytest.param("long", marks=pytest.mark.long)]
 )
 def test_a_watched_release_has_every_plot_with_title_and_description(
     records: Records, name: str
@@ -104,7 +104,7 @@ def test_the_page_begins_with_the_outcome_and_the_numbers_that_decided(
     assert numbers in headline[1]
 
 
-@pytest.mark.parametrize("name", ["promoted", "demo", pytest.param("long", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["promoted", "demo", pytest.param("long", marks=pytest.mark.long)])
 def test_a_page_is_smaller_than_500_kb(records: Records, name: str) -> None:
     assert len(page_of(records, name).encode()) < 500_000
 
