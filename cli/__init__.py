@@ -35,6 +35,7 @@ COMMANDS = {
     "pipelines": "compile the pipelines",
     "rules": "make recording rules and alerts from endpoint files",
     "reap": "end releases whose lease is silent",
+    "reconcile": "begin what the alias 'candidate' asks for",
 }
 
 

@@ -18,7 +18,7 @@ def command() -> None:
 @command.command("compile")
 @click.option("--check", is_flag=True, help="Write nothing; fail if a form is out of date.")
 def compile_(check: bool) -> None:
-    """Write pipelines/compiled/kfp/*.yaml from the pipelines.
+    """Write pipelines/compiled/*/*.yaml from the pipelines: the forms of KFP and of Argo.
 
     Example: sluice pipelines compile --check
     """
@@ -27,16 +27,16 @@ def compile_(check: bool) -> None:
     from components.errors import InputError
     from pipelines import compiler
 
-    for watched in compiler.WATCHED_STEPS:
-        target = compiler.committed(watched)
+    for target, write in compiler.forms():
+        name = target.relative_to(compiler.COMPILED)
         if not check:
             target.parent.mkdir(parents=True, exist_ok=True)
-            compiler.compile_release(watched, target)
-            say(f"{target.relative_to(Path.cwd())}: written")
+            write(target)
+            say(f"{name}: written")
             continue
         with tempfile.TemporaryDirectory() as folder:
             fresh = Path(folder, target.name)
-            compiler.compile_release(watched, fresh)
+            write(fresh)
             if not target.exists() or compiler.structure(fresh) != compiler.structure(target):
                 raise InputError(f"{target} is out of date: run 'sluice pipelines compile'")
-        say(f"{target.name}: up to date")
+        say(f"{name}: up to date")

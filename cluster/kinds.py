@@ -36,6 +36,7 @@ class Kind:
 
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SECRET = Kind("v1", "Secret", "secrets")
+NAMESPACE = Kind("v1", "Namespace", "namespaces")
 POD = Kind("v1", "Pod", "pods")
 RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
@@ -48,3 +49,4 @@ BACKEND_TRAFFIC_POLICY = Kind(
     "gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"
 )
 INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
+WORKFLOW = Kind("argoproj.io/v1alpha1", "Workflow", "workflows")

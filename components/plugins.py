@@ -2,6 +2,7 @@
 
 A platform announces itself in the group ``sluice.platforms`` and its own commands, if it has any,
 in ``sluice.commands``; commands that are there whatever the platform is, in ``sluice.tools``.
+Engines are in ``sluice.engines``, by their own names; a platform's own also by the platform's.
 `sluice --help` asks too, so nothing here may be slow.
 """
 
@@ -21,6 +22,8 @@ COMMANDS = "sluice.commands"
 each name, which holds the click command ``command``."""
 TOOLS = "sluice.tools"
 """Group of packages as those of `COMMANDS`, whose commands are there on every platform."""
+ENGINES = "sluice.engines"
+"""Group of functions without arguments that return a `components.engine.Engine`."""
 
 
 def brought(group: str, platform: str | None = None) -> Any:
@@ -38,6 +41,21 @@ def brought(group: str, platform: str | None = None) -> Any:
         raise InputError(f"unknown platform {wanted!r}: choose one of {', '.join(sorted(names))}")
     target = found.get(group, {}).get(wanted)
     return None if target is None else _load(target)
+
+
+def engine_of(name: str | None = None) -> Any:
+    """What connects to the engine called ``name``; default: the platform's own, else ``local``.
+
+    Raises:
+        InputError: no installed package offers it.
+    """
+    if name is None and (own := brought(ENGINES)):
+        return own
+    wanted = name or "local"
+    engines = _listed().get(ENGINES) or _installed().get(ENGINES, {})
+    if wanted not in engines:
+        raise InputError(f"unknown engine {wanted!r}: choose one of {', '.join(sorted(engines))}")
+    return _load(engines[wanted])
 
 
 def tools() -> list[Any]:
@@ -84,5 +102,5 @@ def _installed() -> dict[str, dict[str, str]]:
 
     return {
         group: {point.name: point.value for point in entry_points(group=group)}
-        for group in (PLATFORMS, COMMANDS, TOOLS)
+        for group in (PLATFORMS, COMMANDS, TOOLS, ENGINES)
     }

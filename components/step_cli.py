@@ -6,14 +6,25 @@ A package of steps gives its table to `run` in its ``__main__``: `python -m comp
 import argparse
 import inspect
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pydantic import BaseModel
 
+from components.disk import replace
 from components.errors import SluiceError
+
+PROCESS = "SLUICE_STEP_PROCESS"
+"""Environment variable: the file into which the step's process writes its number, for
+`components.stop_step`."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a step that SIGTERM ended: as the shell has it, and Kubernetes."""
 
 _SUMMARY = (
     "Run one step. The flags are its parameters; each field of its result is written to a file of"
@@ -32,21 +43,45 @@ def run(program: str, steps: Steps, arguments: Sequence[str] | None = None) -> i
         arguments: the step's name and its flags.
 
     Returns:
-        0 done, 1 the step raised an error of ours, which is printed in one line. A usage error
-        ends the process with 2.
+        0 done, 1 the step raised an error of ours, which is printed in one line, 143 SIGTERM ended
+        it. A usage error ends the process with 2.
     """
     given = vars(parser(program, steps).parse_args(arguments))
     step = steps[given.pop("step")]
     outputs: Path | None = given.pop("outputs")
     try:
-        result = step(**given)
+        with _terminable():
+            result = step(**given)
+            if outputs:
+                write(result, outputs)
     except SluiceError as error:
         sys.stderr.write(f"sluice: {error}\n")
         return 1
-    if outputs:
-        write(result, outputs)
+    except Terminated:
+        sys.stderr.write("sluice: SIGTERM ended this step; another process may go on with it\n")
+        return TERMINATED
     sys.stdout.write(result.model_dump_json() + "\n")
     return 0
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that `finally` blocks run."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise `Terminated` in the block, and whoever is to send it find this process."""
+
+    def terminate(_signum: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        if named := os.environ.get(PROCESS):
+            replace(Path(named), str(os.getpid()))
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parser(program: str, steps: Steps) -> argparse.ArgumentParser:
@@ -75,11 +110,14 @@ def parser(program: str, steps: Steps) -> argparse.ArgumentParser:
 
 
 def write(result: BaseModel, folder: Path) -> None:
-    """Write each field of ``result`` to a file of its name; text as it is, all else as JSON."""
+    """Write each field of ``result`` to a file of its name; text as it is, all else as JSON.
+
+    Each file is there whole or not at all: Argo reads those of a step that was killed, too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for field, value in result.model_dump(mode="json").items():
         text = value if isinstance(value, str) else json.dumps(value)
-        (folder / field).write_text(text, encoding="utf-8")
+        replace(folder / field, text, mode=0o644)
 
 
 def _boolean(text: str) -> bool:

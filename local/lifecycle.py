@@ -16,7 +16,7 @@ from components.disk import last_lines, locked
 from components.errors import InputError, PlatformError
 from components.platform import wait_for
 from components.platform.objects import ObjectEndpoints
-from local import credentials, predictors, rules
+from local import credentials, predictors, rules, watcher
 from local.gateway import admin, discovery
 from local.home import Home
 from local.loopback import probe
@@ -153,6 +153,10 @@ def _start(home: Home, kept: dict[str, int], wanted: list[Server]) -> None:
     for server in wanted:
         supervision.write_program(home, server.program)
     supervision.write_program(home, reaper(home))
+    if watcher.wanted(home):
+        supervision.write_program(home, watcher.program(home))
+    else:
+        supervision.remove_program(home, watcher.NAME)
     if alive:
         supervision.update(home)
         supervision.start_stopped(home)
@@ -265,10 +269,10 @@ def status(home: Home) -> list[Health]:
         said = probe(f"{address}/v2/models/{backend.endpoint}/ready")
         state = "stopped" if not process or not process.pid else said or "ok"
         lines.append(_health(home, name, state, address, process))
-    if "reaper" in running:
-        process = running["reaper"]
-        state = "ok" if process.state == "RUNNING" else process.detail
-        lines.append(_health(home, "reaper", state, "", process))
+    for name in ("reaper", watcher.NAME):
+        if process := running.get(name):
+            state = "ok" if process.state == "RUNNING" else process.detail
+            lines.append(_health(home, name, state, "", process))
     return lines
 
 

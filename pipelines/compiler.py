@@ -1,23 +1,30 @@
 """The compiled forms: committed, so that what is reviewed and tested is what runs."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-FOLDER = Path(__file__).parent / "compiled" / "kfp"
+if TYPE_CHECKING:
+    from hera.workflows import Workflow
+
+COMPILED = Path(__file__).parent / "compiled"
 WATCHED_STEPS = range(4)
-"""Numbers of watched traffic steps for which a release is committed; others are compiled when
-they are asked for."""
+"""Numbers of watched traffic steps for which a release of KFP is committed; others are compiled
+when they are asked for."""
+TEMPLATES = range(6)
+"""The same of Argo, which runs no others."""
 
 
 def committed(watched_steps: int) -> Path:
-    """Where the committed release for that many watched steps stands."""
-    return FOLDER / f"release-{watched_steps}.yaml"
+    """Where the committed release for that many watched steps stands, as KFP runs it."""
+    return COMPILED / "kfp" / f"release-{watched_steps}.yaml"
 
 
 def package(watched_steps: int, folder: Path) -> Path:
-    """The compiled release for that many watched steps.
+    """The compiled release for that many watched steps, as KFP runs it.
 
     One that is not committed is written into ``folder``, the run's own, from the same source.
     """
@@ -26,6 +33,30 @@ def package(watched_steps: int, folder: Path) -> Path:
     target = folder / f"release-{watched_steps}.yaml"
     compile_release(watched_steps, target)
     return target
+
+
+def forms() -> Iterator[tuple[Path, Callable[[Path], None]]]:
+    """Every committed form, with what writes it anew to another place."""
+    for watched in WATCHED_STEPS:
+        yield committed(watched), partial(compile_release, watched)
+    for name, write in _of_argo().items():
+        yield COMPILED / "argo" / f"{name}.yaml", write
+
+
+def _of_argo() -> dict[str, Callable[[Path], None]]:
+    from pipelines.hera.reconcile import clock, reconcile
+    from pipelines.hera.release import release
+
+    made = {
+        **{f"release-{watched}": release(watched) for watched in TEMPLATES},
+        "reconcile": reconcile(),
+        "reconcile-clock": clock(),
+    }
+    return {name: partial(_write, workflow) for name, workflow in made.items()}
+
+
+def _write(workflow: "Workflow", target: Path) -> None:
+    target.write_text(workflow.to_yaml(), encoding="utf-8")
 
 
 def compile_release(watched_steps: int, target: Path) -> None:
@@ -39,6 +70,6 @@ def compile_release(watched_steps: int, target: Path) -> None:
 
 def structure(path: Path) -> dict[str, Any]:
     """What a compiled form says, without what differs between versions of the compiler."""
-    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     content.pop("sdkVersion", None)
     return content

@@ -1,6 +1,8 @@
 """Steps as commands: flags from a signature, a result's fields as files."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +69,26 @@ def test_each_field_of_the_result_is_a_file(tmp_path: Path) -> None:
 def test_an_error_of_ours_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--name=", "--dry=true") == 1
     assert capsys.readouterr().err == "sluice: no name was given: give one\n"
+
+
+def test_sigterm_runs_what_a_step_does_at_its_end_and_is_its_exit_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended = []
+
+    def killed(name: str) -> Told:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        finally:
+            ended.append(name)
+        raise AssertionError
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert step_cli.run("python -m tests", {"killed": killed}, ["killed", "--name=a"]) == 143
+    assert ended == ["a"]
+    assert capsys.readouterr().err.startswith("sluice: SIGTERM ended this step")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_parameter_that_no_flag_can_hold_is_refused_when_the_table_is_read() -> None:

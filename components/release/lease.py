@@ -138,15 +138,20 @@ def acquire(leases: Leases, clock: Clock, wanted: Lease) -> HeldLease:
     while True:
         current = leases.read(wanted.endpoint)
         if current and current.release_id != wanted.release_id:
-            raise LeaseHeld(
-                f"endpoint {wanted.endpoint} is held by release {current.release_id}"
-                f" ({current.holder}); if that is silent for {current.seconds:.0f} s the reaper"
-                f" ends it; resume it with 'sluice release --resume {current.release_id}' or wait"
-            )
+            raise held(current)
         new = replace(current, holder=wanted.holder, seconds=wanted.seconds) if current else wanted
         token = leases.swap(wanted.endpoint, current.token if current else None, new)
         if token is not None:
             return HeldLease(leases, replace(new, token=token), clock)
+
+
+def held(lease: Lease) -> LeaseHeld:
+    """What is told to whoever wants to release where ``lease`` stands."""
+    return LeaseHeld(
+        f"endpoint {lease.endpoint} is held by release {lease.release_id}"
+        f" ({lease.holder}); if that is silent for {lease.seconds:.0f} s the reaper"
+        f" ends it; resume it with 'sluice release --resume {lease.release_id}' or wait"
+    )
 
 
 class LeaseWatch:

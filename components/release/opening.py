@@ -65,11 +65,7 @@ def _begin(release: Release, endpoint: Endpoint, version: str) -> None:
 
 def _open_record(release: Release, held: HeldLease, endpoint: Endpoint, version: str) -> None:
     registry = release.registry
-    named = version or registry.alias(endpoint.model, names.CANDIDATE)
-    if named is None:
-        raise InputError(
-            f"model {endpoint.model} has no alias 'candidate': set it, or name a --version"
-        )
+    named = version or candidate_of(registry, endpoint.model)
     entry = registry.version(endpoint.model, named)
     aliases = _aliases(registry, endpoint.model)
     # What serves is asked what serves; the registry, who is to be released.
@@ -103,6 +99,18 @@ def _open_record(release: Release, held: HeldLease, endpoint: Endpoint, version:
             aliases=aliases,
         )
     )
+
+
+def candidate_of(registry: ModelRegistry, model: str) -> str:
+    """The version with the alias `candidate`.
+
+    Raises:
+        InputError: none has it.
+    """
+    named = registry.alias(model, names.CANDIDATE)
+    if named is None:
+        raise InputError(f"model {model} has no alias 'candidate': set it, or name a --version")
+    return named
 
 
 def _aliases(registry: ModelRegistry, model: str) -> dict[str, str]:

@@ -13,14 +13,19 @@ from components.printing import say
     default=None,
     help="Have a Grafana with the boards from now on, or none; it must be on PATH.",
 )
-def command(grafana: bool | None) -> None:
+@click.option(
+    "--watch/--no-watch",
+    default=None,
+    help="Begin a release whenever the alias 'candidate' is set, from now on, or not.",
+)
+def command(grafana: bool | None, watch: bool | None) -> None:
     """Start the platform, or heal it, and wait until every server answers.
 
     State is kept in .sluice/ of the repository, or in $SLUICE_HOME. Running it again is harmless.
 
     Example: sluice up
     """
-    from local import lifecycle
+    from local import lifecycle, watcher
     from local.home import find_home
     from local.servers import (
         alertmanager_server,
@@ -33,6 +38,8 @@ def command(grafana: bool | None) -> None:
     home = find_home()
     if grafana is not None:
         grafana_server.choose(home, on=grafana)
+    if watch is not None:
+        watcher.choose(home, on=watch)
     began = time.monotonic()
     kept = lifecycle.up(home, say)
     say(f"the platform in {home.path} is up after {time.monotonic() - began:.1f} s")
@@ -41,6 +48,8 @@ def command(grafana: bool | None) -> None:
     say(f"  Prometheus  {prometheus_server.url(kept)}")
     if grafana_server.wanted(home):
         say(f"  Grafana     {grafana_server.url(kept)}")
+    if watcher.wanted(home):
+        say("  releases    begin when somebody sets the alias 'candidate'")
     if alertmanager_server.installed():
         say(f"  alerts      {alertmanager_server.url(kept)}  (who is told: sluice notify)")
     else:

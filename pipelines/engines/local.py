@@ -7,18 +7,22 @@ Whatever stops the pipeline, the release is finalized from its record before the
 unless it is killed; then the reaper does it.
 """
 
+import dataclasses
 import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from components import failure
+from components.disk import replace, replace_json
+from components.engine import Result, Run
 from components.errors import SluiceError
-from pipelines.engines.contract import Result, Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -26,13 +30,21 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class LocalEngine:
     """Runs each release in a process of this machine, which outlives whoever submitted it."""
 
+    asks = False
+
     def __init__(self) -> None:
         self._children: dict[Run, subprocess.Popen[bytes]] = {}
+
+    def release_id(self, endpoint: str, version: str) -> str:
+        """See `Engine.release_id`."""
+        from components.release.opening import new_release_id
+
+        return new_release_id(endpoint, version, time.time())
 
     def submit(self, endpoint: str, version: str, release_id: str) -> Run:
         """See `Engine.submit`."""
         folder = _new_folder(release_id)
-        log = folder / "engine.log"
+        log = _log(folder)
         arguments = [str(folder), endpoint, version, release_id]
         with log.open("ab") as output:
             child = subprocess.Popen(
@@ -44,7 +56,17 @@ class LocalEngine:
             )
         run = Run(release_id, str(child.pid), str(log))
         self._children[run] = child
+        replace(_process_file(folder), run.name)
         return run
+
+    def newest(self, release_id: str) -> Run | None:
+        """See `Engine.newest`."""
+        folders = {int(f.name): f for f in _runs(release_id).glob("*") if f.name.isdecimal()}
+        for _, folder in sorted(folders.items(), reverse=True):
+            with suppress(FileNotFoundError):  # its process is being started
+                process = _process_file(folder).read_text(encoding="utf-8")
+                return Run(release_id, process, str(_log(folder)))
+        return None
 
     def alive(self, run: Run) -> bool:
         """See `Engine.alive`."""
@@ -71,17 +93,23 @@ class LocalEngine:
         except FileNotFoundError:
             child = self._children.get(run)
             code = child.wait() if child else 1
+            began_at = _process_file(_folder(run)).stat().st_mtime
             if left := failure.read(_failure_file(_folder(run))):
-                return Result(code, left.error, left.message)
+                return Result(code, left.error, left.message, began_at)
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else "ended"
-            return Result(code, "", f"the engine {how} before it could say why: see {run.log}")
+            said = f"the engine {how} before it could say why: see {run.log}"
+            return Result(code, "", said, began_at)
+
+
+def _runs(release_id: str) -> Path:
+    named = os.environ.get("SLUICE_HOME")
+    home = Path(named).expanduser().resolve() if named else REPOSITORY / ".sluice"
+    return home / "pipelines" / release_id
 
 
 def _new_folder(release_id: str) -> Path:
-    named = os.environ.get("SLUICE_HOME")
-    home = Path(named).expanduser().resolve() if named else REPOSITORY / ".sluice"
-    release = home / "pipelines" / release_id
-    for folder in (home, release.parent, release):
+    release = _runs(release_id)
+    for folder in (release.parents[1], release.parent, release):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in itertools.count(1):
         folder = release / str(number)
@@ -95,6 +123,14 @@ def _new_folder(release_id: str) -> Path:
 
 def _folder(run: Run) -> Path:
     return Path(run.log).parent
+
+
+def _log(folder: Path) -> Path:
+    return folder / "engine.log"
+
+
+def _process_file(folder: Path) -> Path:
+    return folder / "process"
 
 
 def _failure_file(folder: Path) -> Path:
@@ -131,9 +167,7 @@ def main(folder: Path, endpoint: str, version: str, release_id: str) -> int:
         sys.stderr.write(f"sluice: {error}\n")
         cause = failure.read(_failure_file(folder)) or failure.of(error)
         result = Result(1, cause.error, cause.message)
-    fresh = folder / ".result.json"
-    fresh.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    fresh.replace(_result_file(folder))
+    replace_json(_result_file(folder), asdict(dataclasses.replace(result, ended_at=time.time())))
     return result.code
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engines.contract import Engine, Result, Run
+from components.engine import Engine, Result, Run
 from pipelines.engines.local import LocalEngine
 
 pytestmark = pytest.mark.slow

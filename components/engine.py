@@ -4,7 +4,7 @@ How a release went stands in its record, which every engine's steps write; an en
 what the record cannot say: whether the run goes on, and why a run ended before its record began.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -29,6 +29,8 @@ class Result:
     """The class of the error that ended it, as `components.errors` names it; or the engine's."""
     message: str = ""
     """What went wrong, in one line with the fix; empty if nothing did."""
+    ended_at: float = field(default=0.0, compare=False)
+    """Seconds since the epoch; when it began, if nobody knows more."""
 
 
 class Engine(Protocol):
@@ -37,6 +39,16 @@ class Engine(Protocol):
     A `Run` may be asked about by a process that did not submit it.
     """
 
+    asks: bool
+    """Whoever follows a run and breaks off is asked whether the run shall end with that."""
+
+    def release_id(self, endpoint: str, version: str) -> str:
+        """The id of a new release by hand; ``version`` is empty if the alias decides.
+
+        Raises:
+            SluiceError: a release cannot begin there now.
+        """
+
     def submit(self, endpoint: str, version: str, release_id: str) -> Run:
         """Start the release's pipeline, or go on with it; does not wait for anything.
 
@@ -44,7 +56,14 @@ class Engine(Protocol):
             endpoint: the endpoint's name; empty to resume.
             version: the version to release; empty for the one with alias ``candidate``.
             release_id: identifies the release in every step and in its record.
+
+        Raises:
+            InputError: the endpoint's file asks for what the engine cannot do.
+            LeaseHeld: a run of this release goes on, which none can take over.
         """
+
+    def newest(self, release_id: str) -> Run | None:
+        """The run of the release that was submitted last, as far as the engine remembers."""
 
     def alive(self, run: Run) -> bool:
         """True until the run has ended, however it ended."""

@@ -1,0 +1,82 @@
+"""`python -m cluster.relay`: take MLflow's deliveries until SIGTERM."""
+
+import asyncio
+import logging
+import os
+import sys
+from functools import partial
+
+import uvicorn
+
+from cluster.access import find_access
+from cluster.api import Api
+from cluster.connect import platform
+from cluster.kinds import NAMESPACE
+from cluster.names import annotation
+from cluster.relay import webhook
+from cluster.relay.deliveries import Deliveries
+from cluster.relay.hints import Bus, Hints
+from cluster.relay.server import app
+from cluster.settings import Settings, read
+from components.errors import InputError, SluiceError
+from components.platform import Platform
+
+SECRET, TOKEN = "SLUICE_WEBHOOK_SECRET", "SLUICE_EVENTS_TOKEN"
+OWN_URL, EVENTS_URL = "SLUICE_RELAY_URL", "SLUICE_EVENTS_URL"
+_PORT = 8080
+_AGAIN_S = 5.0
+_KEPT_S = 600.0
+"""How often the webhook is looked after: a registry may be set back to an earlier state."""
+
+log = logging.getLogger("sluice.relay")
+
+
+def teams(api: Api, settings: Settings) -> dict[str, Platform]:
+    """The platform of each team, by its name."""
+    serving = {annotation("role"): "serving"}
+    listed = [each["metadata"] for each in api.list(NAMESPACE, "", serving)]
+    return {each["name"]: platform(api, each["name"], settings) for each in listed}
+
+
+async def _keep(settings: Settings, url: str, secret: str) -> None:
+    """See to it that MLflow has the webhook, for ever."""
+    while True:
+        try:
+            await asyncio.to_thread(webhook.register, settings.registry, url, secret)
+            pause = _KEPT_S
+        except SluiceError as error:
+            log.warning("the webhook is not registered yet: %s", error)
+            pause = _AGAIN_S
+        await asyncio.sleep(pause)
+
+
+async def _serve(api: Api) -> None:
+    settings = read(api)
+    secret = _named(SECRET)
+    hints = Hints(partial(teams, api, settings), Bus(_named(EVENTS_URL), _named(TOKEN)).tell)
+    served = app(Deliveries(secret), hints.follow)
+    config = uvicorn.Config(served, host="0.0.0.0", port=_PORT, access_log=False)  # noqa: S104
+    keeper = asyncio.create_task(_keep(settings, _named(OWN_URL), secret))
+    await uvicorn.Server(config).serve()
+    keeper.cancel()
+
+
+def _named(variable: str) -> str:
+    if found := os.environ.get(variable):
+        return found
+    raise InputError(f"{variable} is not set: manifests/base says how the relay is started")
+
+
+def main() -> int:
+    """Serve; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        asyncio.run(_serve(Api(find_access())))
+    except SluiceError as error:
+        sys.stderr.write(f"sluice relay: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

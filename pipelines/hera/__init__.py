@@ -1,0 +1,1 @@
+"""The pipelines as workflows of Argo, written with Hera."""

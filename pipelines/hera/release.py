@@ -1,0 +1,100 @@
+"""The release as a workflow of Argo."""
+
+from collections.abc import Mapping
+
+from hera.workflows import DAG, Parameter, RetryStrategy, Task, WorkflowTemplate
+from hera.workflows import models as m
+
+from components.release import steps
+from pipelines.hera.common import shared
+from pipelines.hera.templates import HOUR_S, LOST, container
+
+TO_THE_END = RetryStrategy(
+    limit=5, retry_policy="Always", backoff=m.Backoff(duration="5s", factor=2)
+)
+"""Of finalize: whatever stops it. The reaper follows if nothing helps."""
+DAY_S = 24 * HOUR_S
+YEAR_S = 366 * DAY_S
+
+
+def release(watched_steps: int) -> WorkflowTemplate:
+    """The release of an endpoint whose file has ``watched_steps`` traffic steps below 100%.
+
+    1. fetch: take the lease; download and verify candidate and champion.
+    2. evaluate: score both on the same held-out rows, time the candidate.
+    3. deploy: serve the candidate beside the champion, without traffic.
+    4. shift and watch: once for each traffic step, as long as the judge says PROMOTE.
+    5. promote, or roll back.
+    6. finalize: whatever happened, end the release from its record and clean up.
+
+    A watch goes on in a new pod each day, from its record. The workflow's own deadline is no limit
+    of a watch: what hangs loses its lease, and the reaper ends it.
+    """
+    given = {name: f"{{{{workflow.parameters.{name}}}}}" for name in ("endpoint", "version")}
+    this = {"release_id": "{{workflow.parameters.release_id}}"}
+
+    def task(
+        name: str, after: Task | None = None, when: str = "", more: Mapping[str, str] = {}
+    ) -> Task:
+        """A task; ``name`` is the step's, and what stands behind a dash tells tasks apart."""
+        step = name.partition("-")[0]
+        depends = f"{after.name}.Succeeded" if after else None
+        return Task(
+            name=name, template=step, arguments={**this, **more}, depends=depends, when=when or None
+        )
+
+    def from_stage(stage: int, after: Task, when: str = "") -> None:
+        if stage > watched_steps:
+            task("promote", after, when)
+            return
+        at = {"stage": str(stage)}
+        shifted = task(f"shift-{stage}", after, when, at)
+        watched = task(f"watch-{stage}", shifted, more=at)
+        from_stage(stage + 1, watched, _is(watched, "verdict", "PROMOTE"))
+        task(f"rollback-{stage}", watched, _is(watched, "verdict", "PROMOTE", "!="))
+
+    with WorkflowTemplate(
+        name=f"release-{watched_steps}",
+        entrypoint="release",
+        # With retries of its own, or past a deadline, an exit template has no second try: so
+        # finalize is a task of one.
+        on_exit="exit",
+        arguments=[
+            Parameter(name="endpoint"),
+            Parameter(name="release_id"),
+            Parameter(name="version", value=""),
+        ],
+        # `mutex=` is taken by Hera, and is in no workflow that it writes.
+        synchronization=m.Synchronization(
+            mutexes=[m.Mutex(name="release-{{workflow.parameters.endpoint}}")]
+        ),
+        active_deadline_seconds=YEAR_S,
+        **shared(),
+    ) as template:
+        for step in (steps.fetch, steps.deploy, steps.shift, steps.promote, steps.rollback):
+            container(step)
+        container(steps.evaluate, deadline_s=6 * HOUR_S, memory="4Gi")
+        container(
+            steps.watch,
+            retries=RetryStrategy(limit=1000, expression=LOST),
+            deadline_s=DAY_S,
+        )
+        container(steps.finalize, retries=TO_THE_END)
+        with DAG(name="release"):
+            fetched = task("fetch", more=given)
+            evaluated = task("evaluate", fetched)
+            canary, direct, rejected = (
+                _is(evaluated, "strategy", name) for name in ("canary", "direct", "rejected")
+            )
+            deployed = task("deploy", evaluated, f"{canary} || {direct}")
+            from_stage(1, deployed, canary)
+            task("promote-direct", deployed, direct)
+            task("rollback", evaluated, rejected)
+        with DAG(name="exit"):
+            task("finalize")
+    return template
+
+
+def _is(task: Task, result: str, word: str, how: str = "==") -> str:
+    """Whether a task's result is ``word``: both are plain words, so quotes suffice."""
+    return f"'{{{{tasks.{task.name}.outputs.parameters.{result}}}}}' {how} '{word}'"

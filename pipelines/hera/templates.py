@@ -1,0 +1,126 @@
+"""The steps as templates of Argo: names, defaults and results are those of the step's signature.
+
+Values of parameters are templates to Argo, which evaluates what stands in ``{{...}}``, and the
+kubelet expands ``$(...)``. So parameters are names, never users' texts: all else is in the record.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hera.workflows import (
+    Container,
+    EmptyDirVolume,
+    Env,
+    Parameter,
+    Resources,
+    RetryStrategy,
+    SecretEnv,
+)
+from hera.workflows import models as m
+from pydantic import BaseModel
+
+IMAGE = "sluice-steps"
+"""The one image of all steps; overlays say whose and which."""
+USER = 65532
+"""The user of the image; Argo's own containers in the pod are run as the same one."""
+STORE = "sluice-store"
+"""The Secret with the store's keys; where there is none the cloud knows the pod."""
+STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+NOTHING = "unwritten"
+"""What a result is that no step has written: no verdict, no outcome and no strategy. Argo 4.0.5
+waits for ever for the result of a task that was skipped, if it has no default."""
+HOUR_S = 3600
+
+STOP = ["python3", "-m", "components.stop_step"]
+GRACE_S = 60
+"""Seconds from SIGTERM to SIGKILL."""
+LOST = 'lastRetry.status == "Error" || lastRetry.exitCode in ["137", "143"]'
+"""A pod was deleted, evicted, killed for its memory, or had its time: its step goes on in another
+pod. A step that failed is not tried again, and a verdict is no failure."""
+
+
+def container(
+    step: Callable[..., BaseModel],
+    retries: RetryStrategy | None = None,
+    deadline_s: int = HOUR_S,
+    memory: str = "2Gi",
+) -> Container:
+    """The template of one step.
+
+    Args:
+        step: the typed function (`components.release.steps`).
+        retries: default: lost pods, and nothing else.
+        deadline_s: of one pod, the time that its image takes included.
+        memory: that it may use.
+    """
+    signature = inspect.signature(step, eval_str=True)
+    names = list(signature.parameters)
+    flags = [f"--{name.replace('_', '-')}={{{{inputs.parameters.{name}}}}}" for name in names]
+    result: type[BaseModel] = signature.return_annotation
+    return pod(
+        step.__name__,
+        ["python3", "-m", "components"],
+        # A value stays a value, whatever it begins with, only behind its flag's "=".
+        [step.__name__, "--outputs=/tmp/outputs", *flags],
+        inputs=[_input(parameter) for parameter in signature.parameters.values()],
+        outputs=[_output(field) for field in result.model_fields],
+        # Kubernetes runs the first when it deletes a pod or its time is over, Argo the second when
+        # a workflow is stopped.
+        lifecycle=m.Lifecycle(pre_stop=m.LifecycleHandler(exec=m.ExecAction(command=STOP))),
+        annotations={"workflows.argoproj.io/kill-cmd-main": json.dumps(STOP)},
+        retry_strategy=retries or RetryStrategy(limit=5, expression=LOST),
+        active_deadline_seconds=deadline_s,
+        resources=Resources(
+            cpu_request="100m", cpu_limit=2, memory_request="256Mi", memory_limit=memory
+        ),
+    )
+
+
+def pod(name: str, command: list[str], arguments: list[str], **more: Any) -> Container:
+    """A template that runs our image as all of them do, with restricted rights."""
+    return Container(
+        name=name,
+        image=IMAGE,
+        image_pull_policy="IfNotPresent",
+        command=command,
+        args=arguments,
+        env=_environment(),
+        volumes=[EmptyDirVolume(name="tmp", mount_path="/tmp")],  # noqa: S108 (the pod's own)
+        security_context=m.SecurityContext(
+            allow_privilege_escalation=False,
+            capabilities=m.Capabilities(drop=["ALL"]),
+            read_only_root_filesystem=True,
+        ),
+        **more,
+    )
+
+
+def _input(parameter: inspect.Parameter) -> Parameter:
+    if parameter.default is inspect.Parameter.empty:
+        return Parameter(name=parameter.name)
+    return Parameter(name=parameter.name, default=parameter.default)
+
+
+def _output(field: str) -> Parameter:
+    found = m.ValueFrom(path=f"/tmp/outputs/{field}", default=NOTHING)  # noqa: S108
+    return Parameter(name=field, value_from=found)
+
+
+def _environment() -> list[Env | SecretEnv]:
+    """What a step is told; `docs/environment.md` says what each variable is for."""
+    keys = [
+        SecretEnv(name=key, secret_name=STORE, secret_key=key, optional=True) for key in STORE_KEYS
+    ]
+    return [
+        Env(name="HOME", value="/tmp"),  # noqa: S108
+        Env(name="SLUICE_PLATFORM", value="cluster"),
+        # A team's workflows are in its namespace's name and "-runs".
+        Env(name="SLUICE_NAMESPACE", value='{{=sprig.trimSuffix("-runs", workflow.namespace)}}'),
+        # A workflow's name may be given again; its number never is.
+        Env(name="SLUICE_ENGINE", value="workflow {{workflow.name}} ({{workflow.uid}})"),
+        Env(name="SLUICE_FAILURE", value="/dev/termination-log"),
+        Env(name="SLUICE_STEP_PROCESS", value="/tmp/step.pid"),  # noqa: S108
+        *keys,
+    ]

@@ -1,0 +1,51 @@
+"""Releases for what the registry wants and no record has (`components.release.wanted`).
+
+A webhook is a hint, which may be lost; this looks. It may run beside others that look or are told:
+a candidate's next release has one id, whoever asks, and a run of that id is not submitted twice.
+"""
+
+from components.engine import Engine
+from components.errors import SluiceError
+from components.platform import Platform
+from components.release.wanted import Wanted, wanted
+
+RETRY_S = 300.0
+"""How long after a run that ended before its record began the next one is tried."""
+
+
+class Reconciler:
+    """Passes over a platform's endpoints; what fails is tried again by a later pass."""
+
+    def __init__(self, platform: Platform, engine: Engine) -> None:
+        self._platform = platform
+        self._engine = engine
+        self._said: set[str] = set()
+
+    def run(self) -> list[str]:
+        """One pass; one line for each release that was begun, and for what failed, once.
+
+        Raises:
+            Unreachable: the endpoints cannot be listed.
+        """
+        said = []
+        for endpoint in self._platform.endpoints.names():
+            try:
+                if found := wanted(self._platform, endpoint):
+                    said += self._begin(found)
+            except SluiceError as error:  # one endpoint's trouble stops no other's releases
+                said.append(f"{endpoint}: {error}")
+        news = [line for line in said if line not in self._said]
+        self._said = set(said)
+        return news
+
+    def _begin(self, found: Wanted) -> list[str]:
+        run = self._engine.newest(found.release_id)
+        if run is not None:
+            if self._engine.alive(run):
+                return []
+            result = self._engine.result(run)
+            if self._platform.clock.time() < result.ended_at + RETRY_S:
+                why = result.message or "the engine said nothing"
+                return [f"{found.release_id}: ended before its record began: {why}"]
+        self._engine.submit(found.endpoint.name, found.version, found.release_id)
+        return [f"{found.release_id}: begun"]
