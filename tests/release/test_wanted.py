@@ -1,5 +1,7 @@
 """What the registry wants and no record has: one release a candidate, whoever asks and when."""
 
+from functools import partial
+
 import pytest
 import yaml
 
@@ -87,10 +89,8 @@ def test_a_release_that_begins_and_ends_while_somebody_asks_is_not_wanted_again(
         other = scene(QUICK_RPS, **QUICK)
         other.passed = passed
         set_candidate(other)
-        other.world.faults.before(
-            len(other.world.faults.calls) + call,
-            lambda other=other: other.walk("2", "rel-demo-v2-1"),
-        )
+        walk = partial(other.walk, "2", "rel-demo-v2-1")
+        other.world.faults.before(len(other.world.faults.calls) + call, walk)
         assert ask(other) in {None, "rel-demo-v2-1"}
         assert other.ids == ["rel-demo-v2-1"]
 
