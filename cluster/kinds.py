@@ -34,6 +34,7 @@ class Kind:
         }
 
 
+NAMESPACE = Kind("v1", "Namespace", "namespaces")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SECRET = Kind("v1", "Secret", "secrets")
 NAMESPACE = Kind("v1", "Namespace", "namespaces")

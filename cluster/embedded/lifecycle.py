@@ -124,6 +124,8 @@ def _install(
                 _await_deployment(ask, *name.split("/"))
             if part.late:
                 ask.apply(part.late)
+            for each in part.settled:
+                ask.wait(each.what, each.condition, STARTS_S, each.namespace)
 
 
 def _await_deployment(ask: Kubectl, namespace: str, name: str) -> None:

