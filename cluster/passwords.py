@@ -17,6 +17,7 @@ from components.printing import say
 
 NAMES = ("postgres", "store", "mlflow", "relay", "events", "nats")
 """Each is a password of 32 random bytes, as `secrets.token_urlsafe` has them."""
+_NATS = "username: sluice\npassword: {}\n"
 STORE = "http://s3.sluice-system:8333"
 
 
@@ -33,15 +34,9 @@ def objects(passwords: Mapping[str, str], teams: Sequence[str]) -> list[Object]:
         # Fernet asks for the padding, too.
         _secret(SYSTEM, "sluice-mlflow", {"webhooks": f"{passwords['mlflow']}="}),
         _secret(SYSTEM, "sluice-relay", {"secret": passwords["relay"]}),
-        _secret(
-            SYSTEM,
-            "sluice-events",
-            {
-                "token": passwords["events"],
-                # As an EventBus asks for it.
-                "auth": f"username: sluice\npassword: {passwords['nats']}\n",
-            },
-        ),
+        _secret(SYSTEM, "sluice-events", {"token": passwords["events"]}),
+        # As an EventBus asks for it.
+        _secret(SYSTEM, "nats-client", {"auth": _NATS.format(passwords["nats"])}),
         *(_store(place, passwords["store"]) for place in places),
     ]
 
