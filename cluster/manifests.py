@@ -47,10 +47,7 @@ def write() -> None:
 
 
 def _proxy(to: Gateway) -> Object:
-    kubernetes = {
-        "envoyDeployment": {"replicas": 2},
-        "envoyPDB": {"minAvailable": 1},
-    }
+    kubernetes = {"envoyDeployment": {"replicas": 2}}
     return ENVOY_PROXY.object(
         {"name": to.name, "namespace": to.namespace},
         spec={
