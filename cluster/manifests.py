@@ -47,7 +47,8 @@ def write() -> None:
 
 
 def _proxy(to: Gateway) -> Object:
-    kubernetes = {"envoyDeployment": {"replicas": 2}}
+    resources = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+    kubernetes = {"envoyDeployment": {"replicas": 2, "container": {"resources": resources}}}
     return ENVOY_PROXY.object(
         {"name": to.name, "namespace": to.namespace},
         spec={

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster import sizes
 from cluster.api import Api
 from cluster.kinds import Object
 from cluster.passwords import objects as secrets
@@ -186,3 +187,9 @@ def apply_dry(api: Api, found: Object) -> None:
         headers={"content-type": "application/apply-patch+yaml"},
     )
     assert answer.is_success, f"{kind} {meta['name']}: {answer.text}"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_docs_say_what_each_overlay_takes(overlay: str) -> None:
+    page = (MANIFESTS.parent / "docs" / "cluster.md").read_text(encoding="utf-8")
+    assert sizes.table(sizes.sizes(rendered(overlay))) in page
