@@ -8,7 +8,6 @@ import json
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlparse
 
 from cluster.kinds import SECRET, Object
 from cluster.settings import SYSTEM
@@ -18,7 +17,6 @@ from components.printing import say
 NAMES = ("postgres", "store", "mlflow", "relay", "events", "nats")
 """Each is a password of 32 random bytes, as `secrets.token_urlsafe` has them."""
 _NATS = "username: sluice\npassword: {}\n"
-STORE = "http://s3.sluice-system:8333"
 
 
 def objects(passwords: Mapping[str, str], teams: Sequence[str]) -> list[Object]:
@@ -42,24 +40,12 @@ def objects(passwords: Mapping[str, str], teams: Sequence[str]) -> list[Object]:
 
 
 def _store(namespace: str, password: str) -> Object:
-    """The store's keys, with what KServe tells the initializer of it."""
-    found = urlparse(STORE)
-    annotations = {
-        "serving.kserve.io/s3-endpoint": found.netloc,
-        "serving.kserve.io/s3-usehttps": "1" if found.scheme == "https" else "0",
-        "serving.kserve.io/s3-region": "us-east-1",
-        "serving.kserve.io/s3-usevirtualbucket": "false",
-    }
     keys = {"AWS_ACCESS_KEY_ID": "sluice", "AWS_SECRET_ACCESS_KEY": password}
-    return _secret(namespace, "sluice-store", keys, annotations)
+    return _secret(namespace, "sluice-store", keys)
 
 
-def _secret(
-    namespace: str, name: str, content: Mapping[str, str], annotations: Mapping[str, str] = {}
-) -> Object:
-    metadata: Object = {"name": name, "namespace": namespace}
-    if annotations:
-        metadata["annotations"] = dict(annotations)
+def _secret(namespace: str, name: str, content: Mapping[str, str]) -> Object:
+    metadata = {"name": name, "namespace": namespace}
     return SECRET.object(metadata, type="Opaque", stringData=dict(content))
 
 

@@ -25,13 +25,6 @@ def test_each_team_s_namespaces_get_the_store_s_keys_and_nothing_else() -> None:
     assert {name for place, name in made if place != "sluice-system"} == {"sluice-store"}
 
 
-def test_kserve_is_told_where_the_store_is() -> None:
-    store = found(["demo"])["demo", "sluice-store"]
-    told = store["metadata"]["annotations"]
-    assert told["serving.kserve.io/s3-endpoint"] == "s3.sluice-system:8333"
-    assert told["serving.kserve.io/s3-usehttps"] == "0"
-
-
 def test_mlflow_can_encrypt_with_its_key() -> None:
     key = found([])["sluice-system", "sluice-mlflow"]["stringData"]["webhooks"]
     assert Fernet(key).decrypt(Fernet(key).encrypt(b"x")) == b"x"
