@@ -21,7 +21,7 @@ TESTS_models := tests/bundle tests/evaluation tests/fuzz tests/predictor
 ELSEWHERE := tests/e2e $(TESTS_laptop) $(TESTS_platform) $(TESTS_models)
 TESTS_rest := tests $(ELSEWHERE:%=--ignore=%)
 
-.PHONY: help setup demo unit test $(ROOMS) test-long cluster-test check contract fuzz audit format bench bench-predictor clean
+.PHONY: help setup demo unit test $(ROOMS) test-long cluster-test image check contract fuzz audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ test-long: $(READY) ## run the tests of which `make test` has a sample
 
 cluster-test: $(READY) ## run the tests that need a Kubernetes: an embedded one, as root
 	$(BIN)/python -m pytest -m cluster
+
+image: $(READY) ## build the images and list what is in them, as root (10 minutes the first time)
+	$(BIN)/python -m cluster.embedded.containers
 
 contract: $(READY) ## hold every model of the zoo against MLflow's own scoring server (2 minutes)
 	SLUICE_CONTRACT=all $(BIN)/python -m pytest -n 2 tests/predictor/test_mlflow_contract.py

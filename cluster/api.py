@@ -71,6 +71,10 @@ class Api:
         """Close what connections there are."""
         self._client.close()
 
+    def version(self) -> str:
+        """The API server's own version."""
+        return str(self._ask("GET", "/version")["gitVersion"])
+
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object, or None."""
         try:

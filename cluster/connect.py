@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 
 from cluster import team
-from cluster.access import find_access
+from cluster.access import Access, find_access
+from cluster.access.forward import Forwards
 from cluster.api import Api
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.events import Told
@@ -40,7 +41,27 @@ def connect() -> Platform:
     """
     access = find_access()
     api = Api(access)
-    return platform(api, os.environ.get(NAMESPACE) or access.namespace, read(api))
+    settings = reached(read(api), Forwards(api))
+    return platform(api, namespace_of(access), settings)
+
+
+def namespace_of(access: Access) -> str:
+    """The team's namespace that is meant."""
+    return os.environ.get(NAMESPACE) or access.namespace
+
+
+def reached(settings: Settings, ways: Forwards) -> Settings:
+    """The settings with each server's address as this process reaches it."""
+    store, gateway = settings.store, settings.gateway
+    return settings.model_copy(
+        update={
+            "store": store.model_copy(update={"endpoint": ways.url(store.endpoint)}),
+            "gateway": gateway.model_copy(update={"url": ways.url(gateway.url)}),
+            "prometheus": ways.url(settings.prometheus),
+            "registry": ways.url(settings.registry),
+            "alertmanager": ways.url(settings.alertmanager),
+        }
+    )
 
 
 def platform(api: Api, namespace: str, settings: Settings) -> Platform:

@@ -18,12 +18,16 @@ CLIENT_POLICY = Kind(
 )
 NAME = "sluice-evidence"
 _MANAGER = "/default_filter_chain/filters/0/typed_config"
+_ENCRYPTED_MANAGER = "/filter_chains/0/filters/0/typed_config"
+"""Where a listener has what handles HTTP: one with a certificate chooses a chain by the name that
+is asked for."""
 _LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
 _FLUSH = "0.5s"
 
 
-def policies(to: Gateway, listener: str) -> list[Object]:
+def policies(to: Gateway, listener: str, *, encrypted: bool = False) -> list[Object]:
     """The policies of one listener of the Gateway; Envoy Gateway must allow EnvoyPatchPolicy."""
+    manager = _ENCRYPTED_MANAGER if encrypted else _MANAGER
     target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": to.name}
     metadata = {"name": NAME, "labels": labels("policy")}
     route = {"name": gateway.ROUTE, "value_format": "%ROUTE_NAME%"}
@@ -33,8 +37,8 @@ def policies(to: Gateway, listener: str) -> list[Object]:
         for stat in _stats(each["typed_config"]):
             stat["tags"].append(route)
     patches = [
-        *(("add", f"{_MANAGER}/access_log/{place}", each) for place, each in enumerate(loggers)),
-        ("add", f"{_MANAGER}/local_reply_config", envoy.errors()),
+        *(("add", f"{manager}/access_log/{place}", each) for place, each in enumerate(loggers)),
+        ("add", f"{manager}/local_reply_config", envoy.errors()),
     ]
     return [
         PATCH_POLICY.object(

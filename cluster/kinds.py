@@ -34,14 +34,18 @@ class Kind:
         }
 
 
+NAMESPACE = Kind("v1", "Namespace", "namespaces")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SECRET = Kind("v1", "Secret", "secrets")
-NAMESPACE = Kind("v1", "Namespace", "namespaces")
+SERVICE = Kind("v1", "Service", "services")
 POD = Kind("v1", "Pod", "pods")
 RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENT = Kind("events.k8s.io/v1", "Event", "events")
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+GATEWAY = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 HTTP_ROUTE_FILTER = Kind("gateway.envoyproxy.io/v1alpha1", "HTTPRouteFilter", "httproutefilters")
 SECURITY_POLICY = Kind("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy", "securitypolicies")

@@ -37,6 +37,8 @@ class Gateway(Strict):
     """The namespace of its Envoys."""
     port: int = Field(10080, ge=1, le=65535)
     """Of the listener at each Envoy's pod: Envoy Gateway adds 10000 to one below 1024."""
+    encrypted: bool = False
+    """The listener has a certificate; it is users who check it."""
 
 
 class Predictor(Strict):

@@ -4,7 +4,6 @@ import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -13,9 +12,10 @@ from cluster.api import Api
 from cluster.kinds import SECRET
 from cluster.settings import Store
 from components.errors import InputError
+from components.platform import object_store
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Credential
+    from obstore.store import ObjectStore, S3Credential
 
 _ACCESS, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 
@@ -42,32 +42,15 @@ class Stores:
     def open(self, bucket: str) -> "ObjectStore":
         """One bucket; nothing is asked of the store yet.
 
-        A store that is dead or halted is told within some ten seconds.
-
         Raises:
             InputError: its keys are nowhere.
         """
-        from obstore.store import GCSStore, S3Store
-
-        client: ClientConfig = {
-            "connect_timeout": timedelta(seconds=2),
-            # Between two reads: to copy a large model may take longer.
-            "read_timeout": timedelta(seconds=10),
-            "timeout": timedelta(minutes=30),
-            "allow_http": self.settings.endpoint.startswith("http://"),
-        }
-        retries: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=8)}
-        if urlparse(self.settings.uri).scheme == "gs":
-            return GCSStore(bucket, client_options=client, retry_config=retries)
-        own = self.settings.endpoint
-        return S3Store(
-            bucket,
-            region=self.settings.region,
-            virtual_hosted_style_request=not own,
-            client_options=client,
-            retry_config=retries,
-            config={"endpoint": own, "aws_endpoint_url_s3": own} if own else {},
-            credential_provider=(lambda: self._keys) if self.settings.secret else None,
+        scheme = urlparse(self.settings.uri).scheme
+        return object_store.bucket(
+            f"{scheme}://{bucket}",
+            self.settings.endpoint,
+            self.settings.region,
+            (lambda: self._keys) if self.settings.secret else None,
         )
 
     @cached_property

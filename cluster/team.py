@@ -1,8 +1,12 @@
-"""What a team's namespace holds before its first endpoint: its keys, and who may use them."""
+"""What a team's namespace holds before its first endpoint: its keys, and who may use them.
+
+``python -m cluster.team`` makes it in the namespace of the pod, or of the kubeconfig's context.
+"""
 
 from dataclasses import dataclass
 
 from cluster import pins
+from cluster.access import find_access
 from cluster.api import Api
 from cluster.keys import Clients, SecretGateway
 from cluster.kinds import HTTP_ROUTE_FILTER, SECURITY_POLICY
@@ -32,3 +36,8 @@ def install(api: Api, namespace: str) -> None:
     gateway.install()
     gateway.changed(gateway.read())
     api.apply(HTTP_ROUTE_FILTER, namespace, pins.nobody())
+
+
+if __name__ == "__main__":
+    access = find_access()
+    install(Api(access), access.namespace)

@@ -6,7 +6,7 @@ Engines are in ``sluice.engines``, by their own names; a platform's own also by 
 `sluice --help` asks too, so nothing here may be slow.
 """
 
-import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -59,11 +59,18 @@ def engine_of(name: str | None = None) -> Any:
 
 
 def tools() -> list[Any]:
-    """The packages of `TOOLS`."""
+    """The packages of `TOOLS`; our images lack those that are for one machine."""
     found = _listed()
     if PLATFORMS not in found:
         found = _installed()
-    return [_load(target) for target in found.get(TOOLS, {}).values()]
+    return [_load(target) for target in found.get(TOOLS, {}).values() if _is_there(target)]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False  # its parent package is not there
 
 
 def _load(target: str) -> Any:

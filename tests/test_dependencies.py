@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DECLARED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+DECLARED = [*PROJECT["dependencies"], *EXTRAS["laptop"], *EXTRAS["dev"]]
+ON_ONE_MACHINE = ("local/", "cluster/embedded/", "tests/", "benchmarks/")
+"""Folders that no image has; they may use the servers of one machine."""
 HELPERS = ("tests", "benchmarks")
 """Folders that may use what only developers install."""
 ELSEWHERE = ("benchmarks/predictor/peers/", "tests/examples/make_minilm_reference.py")
@@ -66,12 +69,14 @@ ROOTS = sorted(
 def test_every_import_is_declared(root: str) -> None:
     declared = _names(PROJECT["dependencies"])
     if root in HELPERS:
-        declared |= _names(PROJECT["optional-dependencies"]["dev"])
+        declared |= _names(EXTRAS["dev"])
+    servers = _names(EXTRAS["laptop"])
     providers = packages_distributions()
     undeclared = {
         f"{file} imports {top} ({', '.join(providers.get(top, ['not installed']))})"
         for file, top in _imports(root)
-        if not declared & {_normal(name) for name in providers.get(top, [])}
+        if not (declared | (servers if file.startswith(ON_ONE_MACHINE) else set()))
+        & {_normal(name) for name in providers.get(top, [])}
     }
     assert undeclared == set()
 

@@ -53,7 +53,7 @@ OF_THE_TREE = (
 )
 """Rules of the whole tree, and its scripts, which mirror nothing."""
 
-NO_ROOM = (("e2e",), ("contract",), ("support",), ("on_cluster",), ("fuzz",))
+NO_ROOM = (("e2e",), ("contract",), ("support",), ("manifests",), ("fuzz",))
 """Suites across the rooms; every other folder of tests mirrors a package or a module."""
 
 NOT_YET: dict[str, str] = {}

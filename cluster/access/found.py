@@ -34,6 +34,8 @@ class Access:
     server_name: str = ""
     """What the server's certificate must be for, if not for its address."""
     proxy: str = ""
+    inside: bool = False
+    """This is a pod: every service of the cluster answers by its name."""
 
 
 def find_access(env: Mapping[str, str] = os.environ, pod: Path = POD) -> Access:
@@ -61,6 +63,7 @@ def _of_pod(env: Mapping[str, str], pod: Path) -> Access:
         (pod / "namespace").read_text(encoding="utf-8").strip(),
         ssl.create_default_context(cafile=str(pod / "ca.crt")),
         TokenFile(pod / "token"),
+        inside=True,
     )
 
 

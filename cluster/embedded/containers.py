@@ -4,22 +4,41 @@ import hashlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.embedded.home import REPOSITORY
+from cluster.embedded.home import REPOSITORY, cache
 from components.disk import locked
 from components.errors import PlatformError
+from components.printing import say
 from components.programs import output
 
+
+@dataclass(frozen=True)
+class Target:
+    """One image of the Containerfile."""
+
+    folders: tuple[str, ...]
+    """Of ours, which it copies."""
+    most_mb: int
+    """Of its files together, before anything is pressed: a node has to fetch and keep them."""
+
+
 TARGETS = {
-    "predictor": ("components",),
-    "steps": ("cli", "cluster", "components", "dashboards", "pipelines"),
+    "predictor": Target(("components",), 950),
+    "steps": Target(("cli", "cluster", "components", "dashboards", "pipelines"), 1500),
+    "servers": Target((), 450),
 }
-"""The folders that the Containerfile copies into each image."""
+
+IGNORED = ("cluster/embedded", "__pycache__")
+"""What `.containerignore` leaves out of these folders."""
 
 SUITE = "bookworm"
-PACKAGES = ("python3", "python3-venv", "ca-certificates", "libgomp1")
-"""What the Containerfile asks of its base."""
+RUNTIME = ("python3", "ca-certificates", "libgomp1")
+"""What the Containerfile asks of BASE."""
+BUILD = (*RUNTIME, "python3-venv")
+"""And of BUILD."""
 
 _PIP = ("cert", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host")
 """The user's settings with which pip finds packages; they are in no image."""
@@ -32,85 +51,138 @@ def name(target: str) -> str:
     return f"localhost/sluice-{target}:{_key(target)}"
 
 
+def built(target: str, cache: Path) -> bool:
+    """True when the image is there."""
+    return _archive(target, cache).exists()
+
+
 def archive(target: str, cache: Path) -> Path:
     """The image of a target as an archive, built if need be: minutes, the first time.
 
     Raises:
         PlatformError: a program is missing or fails; names the log.
     """
-    folder = cache / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    to = folder / f"{target}-{_key(target)}.tar"
-    with locked(folder / "lock"):
+    to = _archive(target, cache)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with locked(to.parent / "lock"):
         if not to.exists():
-            base = _base(folder)
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                tool = _Buildah(folder / "storage", Path(scratch))
-                tool.build(target, base)
+            with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
+                tool = _Buildah(to.parent, Path(scratch))
+                tool.build(target, "--tag", name(target), "--build-arg", f"REVISION={_revision()}")
                 beside = Path(scratch, to.name)
                 # This form has layers as they are; the other one would press them for minutes.
                 tool.run("push", "--quiet", name(target), f"docker-archive:{beside}:{name(target)}")
-                for older in folder.glob(f"{target}-*.tar"):
-                    older.unlink()
+                _make_room(to.parent, target)
                 beside.rename(to)
     return to
 
 
+def listed(target: str, cache: Path, folder: Path) -> Path:
+    """Write what is in the image of a target, in CycloneDX's form, into the folder.
+
+    Raises:
+        PlatformError: as `archive`.
+    """
+    images = cache / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    to = folder / f"{target}.cdx.json"
+    with locked(images / "lock"), tempfile.TemporaryDirectory(dir=images) as scratch:
+        tool = _Buildah(images, Path(scratch))
+        written = Path(scratch, "out")
+        tool.build("sbom", "--build-arg", f"OF={target}", "--output", f"type=local,dest={written}")
+        shutil.copyfile(written / "sbom.json", to)
+    return to
+
+
+def _archive(target: str, cache: Path) -> Path:
+    return cache / "images" / f"{target}-{_key(target)}.tar"
+
+
+_KEPT = 2
+"""Older images of a target that stay: other checkouts of this user have other sources."""
+
+
+def _make_room(folder: Path, target: str) -> None:
+    found = sorted(folder.glob(f"{target}-*.tar"), key=lambda path: path.stat().st_mtime)
+    for old in found[:-_KEPT]:
+        old.unlink()
+
+
 def _key(target: str) -> str:
-    digest = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode())
-    files = [REPOSITORY / each for each in ("Containerfile", "constraints.txt", "pyproject.toml")]
-    for folder in TARGETS[target]:
-        files += sorted(
-            path
-            for path in (REPOSITORY / folder).rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
-        )
+    digest = hashlib.sha256(" ".join((SUITE, *BUILD)).encode())
+    tops = ("Containerfile", ".containerignore", "constraints.txt", "pyproject.toml")
+    files = [REPOSITORY / each for each in tops]
+    for folder in TARGETS[target].folders:
+        files += sorted(filter(_counts, (REPOSITORY / folder).rglob("*")))
     for path in files:
         digest.update(f"{path.relative_to(REPOSITORY)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
-def _base(folder: Path) -> Path:
-    """A Debian with Python, as an archive of its files."""
-    to = folder / f"{SUITE}-{hashlib.sha256(' '.join(PACKAGES).encode()).hexdigest()[:16]}.tar"
+def _counts(path: Path) -> bool:
+    return path.is_file() and not any(
+        f"/{each}/" in f"/{path.relative_to(REPOSITORY)}" for each in IGNORED
+    )
+
+
+def _revision() -> str:
+    """The commit of the sources; what is not committed is said."""
+    try:
+        flags = ("--always", "--abbrev=40", "--dirty", "--exclude=*")
+        return _run("git", "-C", str(REPOSITORY), "describe", *flags).strip()
+    except PlatformError:
+        return "unknown"
+
+
+def _base(folder: Path, packages: Sequence[str]) -> Path:
+    """A Debian with the packages, as an archive of its files."""
+    to = folder / f"{SUITE}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:16]}.tar"
     if not to.exists():
         lists = [str(each) for each in sorted(Path("/etc/apt").glob("sources.list*/*.sources"))]
-        listed = Path("/etc/apt/sources.list")
-        lists += [str(listed)] if listed.exists() else []
+        plain = Path("/etc/apt/sources.list")
+        lists += [str(plain)] if plain.exists() else []
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in _NOT_NEEDED]
         beside = to.with_suffix(".part")
-        flags = ("--variant=minbase", "--format=tar", f"--include={','.join(PACKAGES)}")
+        flags = ("--variant=minbase", "--format=tar", f"--include={','.join(packages)}")
         _run("mmdebstrap", *flags, *excluded, SUITE, str(beside), *lists)
         beside.rename(to)
     return to
 
 
 class _Buildah:
-    """Buildah with a storage of its own, whose layers are used again."""
+    """Buildah with a storage of its own in ``folder``, whose layers are used again."""
 
-    def __init__(self, storage: Path, scratch: Path) -> None:
-        self._flags = ("--root", str(storage), "--runroot", str(scratch / "run"))
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        self._flags = ("--root", str(folder / "storage"), "--runroot", str(scratch / "run"))
+        self._folder = folder
         self._scratch = scratch
 
     def run(self, *arguments: str) -> str:
         return _run("buildah", *self._flags, "--storage-driver", "overlay", *arguments)
 
-    def build(self, target: str, base: Path) -> None:
+    def build(self, target: str, *flags: str) -> None:
         """Build the Containerfile's ``target``."""
+        mounted = ("/etc/ssl/certs/ca-certificates.crt", "/etc/resolv.conf")
+        volumes = [f"--volume={path}:{path}:ro" for path in mounted]
+        self.run(
+            *("build", "--isolation", "chroot", "--network", "host", "--layers"),
+            *("--build-arg", f"BASE={self._from(RUNTIME)}"),
+            *("--build-arg", f"BUILD={self._from(BUILD)}"),
+            *(*volumes, f"--volume={_pip_settings(self._scratch)}:/etc/pip.conf:ro"),
+            *("--target", target, *flags),
+            *("--file", str(REPOSITORY / "Containerfile"), str(REPOSITORY)),
+        )
+
+    def _from(self, packages: Sequence[str]) -> str:
+        """The image of a Debian with the packages."""
+        base = _base(self._folder, packages)
         named = f"localhost/sluice-base:{base.stem.rpartition('-')[2]}"
         if named not in self.run("images", "--format", "{{.Name}}:{{.Tag}}").split():
             container = self.run("from", "scratch").strip()
             self.run("add", "--quiet", container, str(base), "/")
             self.run("commit", "--quiet", "--rm", container, named)
-        mounted = ("/etc/ssl/certs/ca-certificates.crt", "/etc/resolv.conf")
-        volumes = [f"--volume={path}:{path}:ro" for path in mounted]
-        self.run(
-            *("build", "--isolation", "chroot", "--network", "host", "--layers"),
-            *("--build-arg", f"BASE={named}", "--target", target, "--tag", name(target)),
-            *(*volumes, f"--volume={_pip_settings(self._scratch)}:/etc/pip.conf:ro"),
-            *("--file", str(REPOSITORY / "Containerfile"), str(REPOSITORY)),
-        )
+        return named
 
 
 def _pip_settings(scratch: Path) -> Path:
@@ -131,3 +203,16 @@ def _run(program: str, *arguments: str) -> str:
     if found is None:
         raise PlatformError(f"images cannot be built: install {program}: apt-get install {program}")
     return output([found, *arguments], f"{Path(program).name} {arguments[0]}")
+
+
+def main(folder: Path) -> None:
+    """Build every image and the list of what is in it; print their sizes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for target, asked in TARGETS.items():
+        size = archive(target, cache()).stat().st_size // 10**6
+        inside = listed(target, cache(), folder)
+        say(f"{name(target):<52} {size:5d} MB of at most {asked.most_mb}, {inside}")
+
+
+if __name__ == "__main__":
+    main(REPOSITORY / "build" / "images")

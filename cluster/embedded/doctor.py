@@ -28,8 +28,10 @@ PACKAGES = {
     "mount": "mount",
     "unshare": "util-linux",
     "nsenter": "util-linux",
+    "mmdebstrap": "mmdebstrap",
+    "buildah": "buildah",
 }
-"""The Debian package of each program that the node runs."""
+"""The Debian package of each program that the node runs, or its images are made with."""
 
 PLUGINS = ("bridge", "host-local", "portmap", "loopback")
 

@@ -96,5 +96,15 @@ ARGO_EVENTS = Family(
 KEDA = Family("keda", "github.com/kedacore/keda/v2", {})
 """Its definitions alone: KServe looks for them when it starts."""
 
-FAMILIES = (KUBERNETES, ETCD, PAUSE, COREDNS, ENVOY_GATEWAY, PROMETHEUS, KSERVE)
+FAMILIES = (
+    KUBERNETES,
+    ETCD,
+    PAUSE,
+    COREDNS,
+    ENVOY_GATEWAY,
+    PROMETHEUS,
+    KSERVE,
+    ARGO_WORKFLOWS,
+    ARGO_EVENTS,
+)
 """Those that a cluster is made of."""

@@ -64,6 +64,11 @@ class Home:
         """Pods' volumes."""
         return self.path / "kubelet"
 
+    @property
+    def volumes(self) -> Path:
+        """Pods' disks; see `cluster.embedded.controllers.volumes`."""
+        return self.path / "volumes"
+
     def make(self) -> None:
         """Create the folders, closed to other users.
 

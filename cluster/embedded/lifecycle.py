@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.embedded import build, doctor, images, node, pki, programs, settings
+from cluster.embedded import build, containers, doctor, images, node, pki, programs, settings
 from cluster.embedded.archive import Image
-from cluster.embedded.controllers import installed
+from cluster.embedded.controllers import installed, volumes
 from cluster.embedded.controllers.part import Materials, Part, image_name
 from cluster.embedded.families import ETCD, FAMILIES, KUBERNETES, PAUSE
 from cluster.embedded.home import INSIDE, Home, cache
@@ -48,7 +48,7 @@ def up(home: Home, say: Say) -> None:
 
 
 def _built(phases: Phases) -> dict[str, Path]:
-    """The folder of each family's programs."""
+    """The folder of each family's programs; our own images are built, too."""
     folders = {}
     for family in FAMILIES:
         there = build.built(family, cache())
@@ -56,6 +56,10 @@ def _built(phases: Phases) -> dict[str, Path]:
             with phases.phase(f"{family.name} built"):
                 there = build.build(family, cache())
         folders[family.name] = there
+    for target in containers.TARGETS:
+        if not containers.built(target, cache()):
+            with phases.phase(f"image {target} built"):
+                containers.archive(target, cache())
     return folders
 
 
@@ -64,6 +68,7 @@ def _start(home: Home, folders: dict[str, Path]) -> int:
     node.stop(home)
     shutil.rmtree(home.kubelet)
     home.make()
+    volumes.make(home)
     pki.write(home.pki, INSIDE / "pki")
     listed = programs.programs(folders[KUBERNETES.name] / "kubernetes", folders[ETCD.name] / "etcd")
     settings.write(home, programs.supervisor(listed), image_name(PAUSE))
@@ -110,6 +115,8 @@ def _install(
     wanted = [pause, *(image for part in parts for image in part.images)]
     with phases.phase("images in the node"):
         images.load(home, pid, wanted)
+        for target in containers.TARGETS:
+            images.load_archive(pid, containers.name(target), containers.archive(target, cache()))
     with phases.phase("definitions established"):
         ask.apply([each for part in parts for each in part.definitions])
         ask.run("wait", "crd", "--all", "--for=condition=established", f"--timeout={STARTS_S}s")
@@ -124,6 +131,8 @@ def _install(
                 _await_deployment(ask, *name.split("/"))
             if part.late:
                 ask.apply(part.late)
+            for each in part.settled:
+                ask.wait(each.what, each.condition, STARTS_S, each.namespace)
 
 
 def _await_deployment(ask: Kubectl, namespace: str, name: str) -> None:
@@ -151,7 +160,9 @@ def _registered(ask: Kubectl) -> bool:
 def _fingerprint(pid: int, parts: Sequence[Part]) -> str:
     """Of what was installed, in which life of the node."""
     life = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    told = json.dumps([[p.definitions, p.objects, p.late] for p in parts], sort_keys=True)
+    ours = [containers.name(target) for target in containers.TARGETS]
+    applied = [[each.definitions, each.objects, each.late] for each in parts]
+    told = json.dumps([ours, applied], sort_keys=True)
     return f"{pid} {life} {hashlib.sha256(told.encode()).hexdigest()}"
 
 

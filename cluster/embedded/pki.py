@@ -71,7 +71,7 @@ HOLDERS = (
 CLIENTS = ("kubelet", "controller-manager", "scheduler", "proxy")
 """Whose kubeconfig lies beside their certificates."""
 
-PASSWORDS = ("nats",)
+PASSWORDS = ("nats", "postgres", "store", "mlflow", "relay", "events")
 """Who is let in by a password, which is made anew at each start, too."""
 
 

@@ -1,5 +1,6 @@
 """The manifests that upstream modules ship, rendered once and kept beside the built programs."""
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -10,9 +11,16 @@ from cluster.embedded.kubectl import Kubectl, Object, load
 from components.disk import replace
 
 
-def kept(family: Family, make: Callable[[], list[Object]]) -> list[Object]:
-    """What ``make`` renders of the family's module: seconds, so it is done once."""
-    path = cache() / f"{family.name}-{family.key}.json"
+def kept(family: Family, given: str, make: Callable[[], list[Object]]) -> list[Object]:
+    """What ``make`` renders of the family's module: seconds, so it is done once.
+
+    Args:
+        family: whose module it is of.
+        given: what it is rendered with: other values, another file, another folder.
+        make: renders it.
+    """
+    key = hashlib.sha256(f"{family.key} {given}".encode()).hexdigest()[:16]
+    path = cache() / f"{family.name}-{key}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, json.dumps(make()))
@@ -23,7 +31,9 @@ def kept(family: Family, make: Callable[[], list[Object]]) -> list[Object]:
 def kustomized(family: Family, folder: str, kubectl: Kubectl) -> list[Object]:
     """The objects of the kustomization in the module's ``folder``."""
     return kept(
-        family, lambda: load(kubectl.run("kustomize", str(build.upstream(family) / folder)))
+        family,
+        folder,
+        lambda: load(kubectl.run("kustomize", str(build.upstream(family) / folder))),
     )
 
 
@@ -34,4 +44,4 @@ def files(family: Family, pattern: str) -> list[Object]:
         found = sorted(build.upstream(family).glob(pattern))
         return [each for path in found for each in load(path.read_text(encoding="utf-8"))]
 
-    return kept(family, make)
+    return kept(family, pattern, make)

@@ -1,9 +1,10 @@
 """What is asked of any object store: one call each, with the library's errors turned into ours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlparse
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -11,7 +12,47 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from components.errors import Unreachable
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Credential
+
+
+def bucket(
+    uri: str,
+    endpoint: str = "",
+    region: str = "us-east-1",
+    keys: "Callable[[], S3Credential] | None" = None,
+) -> "ObjectStore":
+    """The bucket at ``s3://name`` or ``gs://name``; nothing is asked of the store yet.
+
+    A store that is dead or halted is told within some ten seconds.
+
+    Args:
+        uri: of the bucket.
+        endpoint: of an S3 store that is not Amazon's.
+        region: of an S3 store.
+        keys: what it is asked with; default: what the environment says, as the cloud gives it.
+    """
+    from obstore.store import GCSStore, S3Store
+
+    client: ClientConfig = {
+        "connect_timeout": timedelta(seconds=2),
+        # Between two reads: to copy a large model may take longer.
+        "read_timeout": timedelta(seconds=10),
+        "timeout": timedelta(minutes=30),
+        "allow_http": endpoint.startswith("http://"),
+    }
+    retries: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=8)}
+    place = urlparse(uri)
+    if place.scheme == "gs":
+        return GCSStore(place.netloc, client_options=client, retry_config=retries)
+    return S3Store(
+        place.netloc,
+        region=region,
+        virtual_hosted_style_request=not endpoint,
+        client_options=client,
+        retry_config=retries,
+        config={"endpoint": endpoint, "aws_endpoint_url_s3": endpoint} if endpoint else {},
+        credential_provider=keys,
+    )
 
 
 @contextmanager

@@ -139,6 +139,29 @@ def _folder(release_id: str) -> str:
     return f"records/{key_of(release_id)}"
 
 
+def get_version(store: "ObjectStore", digest: str, folder: Path) -> None:
+    """Copy a version's files into the empty folder ``folder``, and hold them against the digest.
+
+    Raises:
+        ArtifactError: there are none, or they do not add up; names the first that does not.
+        Unreachable: the store does not answer.
+    """
+    prefix = f"versions/{digest}"
+    names = listing(store, prefix)
+    if not names:
+        raise ArtifactError(f"the store has no files at {prefix}: release the version again")
+    for path in names:
+        name = PurePosixPath(unquote(path.removeprefix(f"{prefix}/")))
+        if ".." in name.parts or name.is_absolute():
+            raise ArtifactError(f"{prefix}: file name {str(name)!r} is refused")
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with answering(path), target.open("wb") as file:
+            for chunk in obstore.get(store, path):
+                file.write(chunk)
+    bundle.verify(folder, digest, allow_pickle=True)
+
+
 @dataclass(frozen=True)
 class ObjectFiles:
     """`components.platform.Files` in an object store.
@@ -172,23 +195,7 @@ class ObjectFiles:
 
     def get(self, stored: StoredVersion, folder: Path) -> None:
         """Copy the files into the new folder ``folder``, and hold them against the digest."""
-        prefix = f"versions/{stored.digest}"
-        names = listing(self.store, prefix)
-        if not names:
-            raise ArtifactError(
-                f"{stored.model} version {stored.version}: no files at {stored.uri}: release the"
-                " version again"
-            )
-        for path in names:
-            name = PurePosixPath(unquote(path.removeprefix(f"{prefix}/")))
-            if ".." in name.parts or name.is_absolute():
-                raise ArtifactError(f"{stored.uri}: file name {str(name)!r} is refused")
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with answering(path), target.open("wb") as file:
-                for chunk in obstore.get(self.store, path):
-                    file.write(chunk)
-        bundle.verify(folder, stored.digest, allow_pickle=True)
+        get_version(self.store, stored.digest, folder)
 
     def read(self, uri: str, limit: int) -> bytes:
         """The object or file at ``uri``."""

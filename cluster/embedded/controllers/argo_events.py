@@ -31,6 +31,10 @@ def part(materials: Materials) -> Part:
         {"name": "ARGO_EVENTS_IMAGE", "value": image},
         {"name": "IMAGE_PULL_POLICY", "value": "IfNotPresent"},
     ]
+    controller["resources"] = {
+        "requests": {"cpu": "20m", "memory": "64Mi"},
+        "limits": {"memory": "256Mi"},
+    }
     bus = own("nats.yaml")
     nats = f"localhost/nats-server:{ARGO_EVENTS.key}"
     container(one(bus, "Deployment", "nats"))["image"] = nats
@@ -43,27 +47,28 @@ def part(materials: Materials) -> Part:
             Image(nats, {"nats-server": server}, ("/nats-server",)),
         ),
         definitions=[namespace(NAMESPACE), *definitions],
-        objects=[*objects, *bus, *_secrets(materials)],
+        objects=[*objects, *bus, _settings(materials), client(materials, NAMESPACE)],
         deployments=(f"{NAMESPACE}/controller-manager", f"{NAMESPACE}/nats"),
     )
 
 
-def _secrets(materials: Materials) -> list[Object]:
-    """What the server is told, and what an EventBus has to name (`auth`) to be let in."""
-    password = materials.password("nats")
-    settings = f"""listen: "0.0.0.0:4222"
-jetstream: {{store_dir: "/data"}}
+def _settings(materials: Materials) -> Object:
+    """What the server is told."""
+    text = f"""listen: "0.0.0.0:4222"
+jetstream: {{store_dir: "/data", max_mem: 32M, max_file: 512M}}
 tls: {{cert_file: "/etc/nats/tls.crt", key_file: "/etc/nats/tls.key"}}
-authorization: {{user: "sluice", password: "{password}"}}
+authorization: {{user: "sluice", password: "{materials.password("nats")}"}}
 """
-    certificate = {"data": materials.secret("nats"), "stringData": {"nats.conf": settings}}
-    client = {"stringData": {"auth": f"username: sluice\npassword: {password}\n"}}
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name, "namespace": NAMESPACE},
-            **content,
-        }
-        for name, content in (("nats", certificate), ("nats-client", client))
-    ]
+    content = {"data": materials.secret("nats"), "stringData": {"nats.conf": text}}
+    return _secret("nats", NAMESPACE, content)
+
+
+def client(materials: Materials, namespace: str) -> Object:
+    """What an EventBus in the namespace has to name (`auth`) to be let in."""
+    text = f"username: sluice\npassword: {materials.password('nats')}\n"
+    return _secret("nats-client", namespace, {"stringData": {"auth": text}})
+
+
+def _secret(name: str, namespace: str, content: Object) -> Object:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **content}

@@ -1,10 +1,30 @@
 """Everything that is installed on the node, in order."""
 
-from cluster.embedded.controllers import coredns, envoy_gateway, keda, kserve, prometheus
+from cluster.embedded.controllers import (
+    argo_events,
+    argo_workflows,
+    coredns,
+    envoy_gateway,
+    keda,
+    kserve,
+    prometheus,
+    sluice,
+    volumes,
+)
 from cluster.embedded.controllers.part import Materials, Part
 
 
 def parts(materials: Materials) -> list[Part]:
-    """Every controller."""
-    makers = (coredns.part, envoy_gateway.part, prometheus.part, keda.part, kserve.part)
+    """Every controller, and last what runs on them."""
+    makers = (
+        coredns.part,
+        volumes.part,
+        envoy_gateway.part,
+        prometheus.part,
+        keda.part,
+        kserve.part,
+        argo_workflows.part,
+        argo_events.part,
+        sluice.part,
+    )
     return [make(materials) for make in makers]

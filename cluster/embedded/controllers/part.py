@@ -46,6 +46,16 @@ class Materials:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What has to have a condition before a part is there."""
+
+    namespace: str
+    what: str
+    """``kind/name``."""
+    condition: str
+
+
+@dataclass(frozen=True)
 class Part:
     """One controller, ready to be installed."""
 
@@ -59,6 +69,8 @@ class Part:
     """Applied when the deployments are available: their webhooks check them."""
     deployments: tuple[str, ...] = ()
     """``namespace/name`` of each that has to be available."""
+    settled: tuple[Settled, ...] = ()
+    """What is waited for last of all."""
 
 
 def image_name(family: Family) -> str:

@@ -1,0 +1,6 @@
+"""The commands that this platform adds to `sluice`: a module each, imported when it is called."""
+
+COMMANDS = {
+    "up": "check what an installation needs; start nothing",
+    "status": "show endpoints, and the health of the servers",
+}

@@ -1,0 +1,95 @@
+"""What `sluice status` shows of a cluster: a team's endpoints, and the servers of all."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+
+from cluster.access import Access
+from cluster.api import Api
+from cluster.endpoints import ConfiguredEndpoints
+from cluster.kinds import DEPLOYMENT, HTTP_ROUTE, STATEFUL_SET, Object
+from cluster.marks import CANDIDATE, CHAMPION, PHASE, SHARE
+from cluster.names import labels, said
+from cluster.routes import PART
+from cluster.settings import SYSTEM
+from components.printing import printable
+
+UNRELEASED = "Unreleased"
+"""The phase of an endpoint that has no route yet."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One endpoint, as its route's labels show it to `kubectl`, too."""
+
+    name: str
+    phase: str
+    champion: str = ""
+    candidate: str = ""
+    share: str = ""
+    """Of the candidate, in percent; empty without one."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of the servers that all teams share."""
+
+    name: str
+    state: str
+    """``ok``, or what is wrong."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What there is now."""
+
+    namespace: str
+    endpoints: list[Shown]
+    servers: list[Server]
+
+    @property
+    def healthy(self) -> bool:
+        """True when every server is as it should be, and there is one."""
+        return bool(self.servers) and all(each.state == "ok" for each in self.servers)
+
+
+def status(access: Access, namespace: str) -> Status:
+    """The status of a team's namespace, and of what all share.
+
+    Raises:
+        PlatformError: the API server does not answer, or the account may not look.
+    """
+    with closing(Api(access)) as api:
+        routes = api.list(HTTP_ROUTE, namespace, labels(PART))
+        names = ConfiguredEndpoints(api, namespace).names()
+        return Status(namespace, list(_endpoints(names, routes)), servers(api))
+
+
+def _endpoints(names: Iterable[str], routes: Iterable[Object]) -> Iterable[Shown]:
+    routed = {said(each, "endpoint"): each["metadata"].get("labels") or {} for each in routes}
+    for name in sorted({*names, *routed}):
+        its = routed.get(name, {})
+        marks = (its.get(key, "") for key in (CHAMPION, CANDIDATE, SHARE))
+        yield Shown(name, its.get(PHASE, UNRELEASED), *marks)
+
+
+def servers(api: Api) -> list[Server]:
+    """The servers, by name.
+
+    Raises:
+        PlatformError: the account may not look.
+    """
+    found = [*api.list(DEPLOYMENT, SYSTEM), *api.list(STATEFUL_SET, SYSTEM)]
+    return sorted(map(_server, found), key=lambda each: each.name)
+
+
+def _server(found: Object) -> Server:
+    wanted = found["spec"].get("replicas", 1)
+    ready = (found.get("status") or {}).get("readyReplicas", 0)
+    why = "; ".join(
+        each["message"]
+        for each in (found.get("status") or {}).get("conditions") or []
+        if each["status"] == "False" and each.get("message")
+    )
+    state = "ok" if ready >= wanted else f"{ready} of {wanted} ready: {why or 'see its pods'}"
+    return Server(found["metadata"]["name"], printable(state))

@@ -1,0 +1,148 @@
+"""What `sluice up` looks at: whether an installation has all that it needs. It changes nothing."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+
+from cluster import health
+from cluster.access import Access
+from cluster.access.forward import Forwards
+from cluster.api import Api, Missing
+from cluster.connect import reached
+from cluster.evidence import NAME as EVIDENCE
+from cluster.evidence import PATCH_POLICY
+from cluster.kinds import GATEWAY, HTTP_ROUTE, INFERENCE_SERVICE, SECURITY_POLICY, Kind, Object
+from cluster.settings import Settings, read
+from cluster.stores import Stores
+from cluster.teams import teams
+from components.errors import InputError, PlatformError
+from components.findings import Finding
+
+DOCS = "docs/cluster.md"
+_TIMEOUT_S = 15.0
+
+NEEDED: dict[str, tuple[Kind, ...]] = {
+    "Gateway API": (HTTP_ROUTE, GATEWAY),
+    "Envoy Gateway": (SECURITY_POLICY, PATCH_POLICY),
+    "KServe": (INFERENCE_SERVICE,),
+}
+"""Whose kinds of objects a release is made of."""
+
+
+def examine(access: Access, namespace: str) -> list[Finding]:
+    """Look at a cluster, and at a team's namespace in it.
+
+    Raises:
+        PlatformError: the API server does not answer.
+    """
+    with closing(Api(access)) as api:
+        version = api.version()
+        found = [Finding("Kubernetes", f"{version} at {access.server}")]
+        found += [_kinds(api, name) for name in NEEDED]
+        try:
+            settings = read(api)
+        except InputError as error:
+            return [*found, Finding("settings", "missing or wrong", str(error))]
+        found.append(Finding("settings", "read"))
+        found += _gateway(api, settings)
+        found += _team(api, namespace)
+        found += _answers(api, reached(settings, Forwards(api)), namespace)
+        return found + _servers(api)
+
+
+def _kinds(api: Api, name: str) -> Finding:
+    missing = []
+    for kind in NEEDED[name]:
+        try:
+            api.list(kind, "default")
+        except Missing:
+            missing.append(kind.name)
+        except PlatformError:
+            continue  # the account may not look, but there is such a kind
+    if missing:
+        return Finding(name, f"no {', '.join(missing)}", f"install {name}: see {DOCS}")
+    return Finding(name, "installed")
+
+
+def _gateway(api: Api, settings: Settings) -> Iterator[Finding]:
+    to = settings.gateway
+    name = f"Gateway {to.namespace}/{to.name}"
+    looked = ((name, GATEWAY, to.name), ("how it counts", PATCH_POLICY, EVIDENCE))
+    for what, kind, named in looked:
+        try:
+            found = api.get(kind, to.namespace, named)
+        except PlatformError as error:
+            yield Finding(what, "unknown", str(error))
+            continue
+        why = _unprogrammed(found) if found else "missing"
+        mend = f"kubectl describe {kind.plural} {named} --namespace {to.namespace}"
+        yield Finding(what, why or "programmed", mend if why else "")
+
+
+def _unprogrammed(found: Object) -> str:
+    """Why a Gateway or a policy of one is not in force; empty if it is."""
+    status = found.get("status") or {}
+    conditions = list(status.get("conditions") or [])
+    for ancestor in status.get("ancestors") or []:
+        conditions += ancestor.get("conditions") or []
+    its = next((each for each in conditions if each["type"] == "Programmed"), None)
+    if its is None:
+        return "not programmed yet"
+    return "" if its["status"] == "True" else f"{its.get('reason')}: {its.get('message')}"
+
+
+def _team(api: Api, namespace: str) -> Iterator[Finding]:
+    what = f"team {namespace}"
+    try:
+        known = teams(api)
+        if namespace not in known:
+            yield Finding(
+                what,
+                f"no team: there are {', '.join(known) or 'none'}",
+                "set SLUICE_NAMESPACE to a team's, or install it: manifests/team",
+            )
+            return
+    except PlatformError:
+        pass  # whoever sees one namespace need not see all
+    try:
+        installed = api.get(SECURITY_POLICY, namespace, "sluice-users")
+    except PlatformError as error:
+        yield Finding(what, "unknown", str(error))
+        return
+    mend = f"kubectl describe job --namespace {namespace}"
+    yield Finding(what, "has keys" if installed else "has no keys", "" if installed else mend)
+
+
+def _answers(api: Api, settings: Settings, namespace: str) -> Iterator[Finding]:
+    from obstore.exceptions import BaseError
+
+    try:
+        stores = Stores(settings.store, api, namespace)
+        stores.open(stores.bucket).list_with_delimiter()
+        yield Finding("store", f"answers at {settings.store.uri}")
+    except (BaseError, OSError, InputError, PlatformError) as error:
+        mend = f"is {settings.store.uri} there, and does Secret {settings.store.secret} hold?"
+        yield Finding("store", f"does not answer: {str(error).splitlines()[0]}", mend)
+    for what, url in (
+        ("MLflow", f"{settings.registry}/health"),
+        ("Prometheus", f"{settings.prometheus}/-/ready"),
+    ):
+        try:
+            httpx.get(url, timeout=_TIMEOUT_S, trust_env=False).raise_for_status()
+            yield Finding(what, "answers")
+        except httpx.HTTPError as error:
+            mend = "kubectl get pods --namespace sluice-system"
+            yield Finding(what, f"does not answer: {error}", mend)
+
+
+def _servers(api: Api) -> list[Finding]:
+    try:
+        found = health.servers(api)
+    except PlatformError as error:
+        return [Finding("servers", "unknown", str(error))]
+    mend = "kubectl describe pods --namespace sluice-system --selector app={}"
+    return [
+        Finding(each.name, each.state, "" if each.state == "ok" else mend.format(each.name))
+        for each in found
+    ]

@@ -1,0 +1,59 @@
+"""The Secrets with which the parts of an installation know each other.
+
+``python -m cluster.passwords TEAM... | kubectl create --filename -`` makes them with new passwords,
+where our own PostgreSQL and store are used; `create` replaces none that is there.
+"""
+
+import json
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+
+from cluster.kinds import SECRET, Object
+from cluster.settings import SYSTEM
+from cluster.teams import runs
+from components.printing import say
+
+NAMES = ("postgres", "store", "mlflow", "relay", "events", "nats")
+"""Each is a password of 32 random bytes, as `secrets.token_urlsafe` has them."""
+_NATS = "username: sluice\npassword: {}\n"
+
+
+def objects(passwords: Mapping[str, str], teams: Sequence[str]) -> list[Object]:
+    """Every Secret.
+
+    Args:
+        passwords: by `NAMES`.
+        teams: whose namespaces need the store's keys, too.
+    """
+    places = [SYSTEM, *(each for team in teams for each in (team, runs(team)))]
+    return [
+        _secret(SYSTEM, "sluice-postgres", {"password": passwords["postgres"]}),
+        # Fernet asks for the padding, too.
+        _secret(SYSTEM, "sluice-mlflow", {"webhooks": f"{passwords['mlflow']}="}),
+        _secret(SYSTEM, "sluice-relay", {"secret": passwords["relay"]}),
+        _secret(SYSTEM, "sluice-events", {"token": passwords["events"]}),
+        # As an EventBus asks for it.
+        _secret(SYSTEM, "nats-client", {"auth": _NATS.format(passwords["nats"])}),
+        *(_store(place, passwords["store"]) for place in places),
+    ]
+
+
+def _store(namespace: str, password: str) -> Object:
+    keys = {"AWS_ACCESS_KEY_ID": "sluice", "AWS_SECRET_ACCESS_KEY": password}
+    return _secret(namespace, "sluice-store", keys)
+
+
+def _secret(namespace: str, name: str, content: Mapping[str, str]) -> Object:
+    metadata = {"name": name, "namespace": namespace}
+    return SECRET.object(metadata, type="Opaque", stringData=dict(content))
+
+
+def main(teams: Sequence[str]) -> None:
+    """Print them, with passwords that nobody had before."""
+    drawn = {name: secrets.token_urlsafe(32) for name in NAMES}
+    say(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects(drawn, teams)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,98 @@
+"""The dead-man's switch of all teams: ``python -m cluster.reaper``.
+
+Each team is watched by a thread of its own, so that what one team's release waits for, or fails on,
+delays no other's. It runs twice, side by side: whoever takes a silent lease first ends the release.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from cluster.access import find_access
+from cluster.api import Api
+from cluster.connect import platform
+from cluster.settings import read
+from cluster.teams import teams
+from components.errors import SluiceError
+from components.platform import Platform
+from components.printing import say
+from components.release.reaper import Reaper
+
+log = logging.getLogger("sluice.reaper")
+
+EVERY_S = 2.0
+"""Between two passes over a team's leases."""
+TEAMS_EVERY_S = 30.0
+"""How soon a new team is found."""
+
+
+@dataclass
+class Watches:
+    """The threads, each of one team.
+
+    Args:
+        connect: a team's platform; of its own, for it is another thread's.
+        every: seconds between two passes.
+        tell: one line for each thing that was done or failed.
+    """
+
+    connect: Callable[[str], Platform]
+    every: float
+    tell: Callable[[str], None]
+    _ends: dict[str, threading.Event] = field(default_factory=dict, init=False)
+    """By team: set when it is to be watched no longer."""
+
+    def watch(self, wanted: Collection[str]) -> None:
+        """Watch these teams, and no other."""
+        for team in set(self._ends) - set(wanted):
+            self._ends.pop(team).set()
+        for team in set(wanted) - set(self._ends):
+            end = self._ends[team] = threading.Event()
+            name = f"reaper of {team}"
+            threading.Thread(target=self._run, args=(team, end), name=name, daemon=True).start()
+
+    def _run(self, team: str, end: threading.Event) -> None:
+        reaper: Reaper | None = None
+        said = ""
+        while not end.is_set():
+            now = ""
+            try:
+                reaper = reaper or Reaper(self.connect(team))
+                for line in reaper.run():
+                    self.tell(f"{team}: {line}")
+            except (SluiceError, OSError) as error:
+                now = str(error)
+            except Exception as error:
+                # Whatever it meets, it must be there for the next release.
+                log.exception("this was not foreseen")
+                now = f"{type(error).__name__}: {error}"
+            if now and now != said:
+                self.tell(f"{team}: the next pass tries again: {now}")
+            said = now
+            end.wait(self.every)
+
+
+def main() -> None:
+    """Watch every team until SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    access = find_access()
+    api = Api(access)
+
+    def connect(team: str) -> Platform:
+        own = Api(access)
+        return platform(own, team, read(own))
+
+    watches = Watches(connect, EVERY_S, say)
+    while True:
+        try:
+            watches.watch(teams(api))
+        except SluiceError as error:
+            say(f"teams are asked for again: {error}")
+        threading.Event().wait(TEAMS_EVERY_S)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Which teams an installation has: by the labels of their namespaces."""
+
+from cluster.api import Api
+from cluster.kinds import NAMESPACE
+from cluster.names import annotation
+
+TEAM, ROLE = annotation("team"), annotation("role")
+"""Labels: whose namespace it is, and what for."""
+SERVING, RUNS = "serving", "runs"
+"""Of the namespace of a team's endpoints, which has the team's name; of that of its workflows."""
+
+
+def teams(api: Api) -> list[str]:
+    """The teams, by name.
+
+    Raises:
+        PlatformError: they cannot be asked for.
+    """
+    return sorted(each["metadata"]["name"] for each in api.list(NAMESPACE, "", {ROLE: SERVING}))
+
+
+def runs(team: str) -> str:
+    """The namespace of a team's workflows."""
+    return f"{team}-{RUNS}"

@@ -1,0 +1,38 @@
+"""Endpoints as their routes show them, and servers by what is ready, on a real API server."""
+
+import pytest
+
+from cluster import health
+from cluster.api import Api
+from cluster.endpoints import ConfiguredEndpoints
+from cluster.health import Server, Shown
+from cluster.kinds import DEPLOYMENT, NAMESPACE, Object
+from cluster.settings import SYSTEM
+from tests.support.endpoints import endpoint
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+def server(name: str) -> Object:
+    container = {"name": name, "image": "localhost/none:1"}
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template}
+    return DEPLOYMENT.object({"name": name}, spec=spec)
+
+
+def test_what_is_not_there_yet_is_no_health(kubernetes: Api, team: str) -> None:
+    ConfiguredEndpoints(kubernetes, team).apply(endpoint("waiting").model_dump_json(), "a test")
+    found = health.status(kubernetes.access, team)
+    assert Shown("waiting", "Unreleased") in found.endpoints
+    assert not found.healthy
+
+
+def test_a_server_without_its_pods_is_told(kubernetes: Api) -> None:
+    if kubernetes.get(NAMESPACE, "", SYSTEM) is not None:
+        pytest.skip("an installation is there: its own servers are shown")
+    kubernetes.create(NAMESPACE, "", NAMESPACE.object({"name": SYSTEM}))
+    try:
+        kubernetes.create(DEPLOYMENT, SYSTEM, server("reaper"))
+        assert health.servers(kubernetes) == [Server("reaper", "0 of 2 ready: see its pods")]
+    finally:
+        kubernetes.delete(NAMESPACE, "", SYSTEM)

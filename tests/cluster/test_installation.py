@@ -1,0 +1,41 @@
+"""What an installation lacks is found one by one, each with its mend."""
+
+from typing import Any
+
+import pytest
+
+from cluster import installation
+from cluster.api import Api
+from cluster.installation import _unprogrammed
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+
+def test_a_cluster_without_sluice_is_told_so_and_what_it_has(kubernetes: Api) -> None:
+    found = {each.what: each for each in installation.examine(kubernetes.access, "default")}
+    assert found["Kubernetes"].found.startswith("v1.")
+    assert found["KServe"].fix == ""
+    # The tests' server has some of Envoy Gateway's kinds, not all.
+    assert "EnvoyPatchPolicy" in found["Envoy Gateway"].found
+    assert "docs/cluster.md" in found["Envoy Gateway"].fix
+    assert "'kubectl apply -k manifests/overlays/...' installs it" in found["settings"].fix
+
+
+PROGRAMMED = {"type": "Programmed", "status": "True"}
+REFUSED = {"type": "Programmed", "status": "False", "reason": "Invalid", "message": "no such path"}
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ({}, "not programmed yet"),
+        ({"conditions": [{"type": "Accepted", "status": "True"}]}, "not programmed yet"),
+        ({"conditions": [PROGRAMMED]}, ""),
+        ({"ancestors": [{"conditions": [PROGRAMMED]}]}, ""),
+        ({"ancestors": [{"conditions": [REFUSED]}]}, "Invalid: no such path"),
+    ],
+)
+def test_a_gateway_or_its_policy_is_in_force_or_says_why_not(
+    status: dict[str, Any], why: str
+) -> None:
+    assert _unprogrammed({"status": status}) == why

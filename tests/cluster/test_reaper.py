@@ -1,0 +1,64 @@
+"""One reaper for all teams: what one of them meets delays no other."""
+
+import queue
+import threading
+
+from cluster.reaper import Watches
+from components.errors import PlatformError
+from components.platform import Platform
+from tests.release.test_reaper import LEASE_S, dead
+from tests.support.worlds import Scene
+
+__all__ = ["dead"]
+
+
+def test_a_team_s_silent_lease_is_ended_whatever_other_teams_meet(dead: Scene) -> None:
+    told: queue.Queue[str] = queue.Queue()
+    never = threading.Event()
+
+    def connect(team: str) -> Platform:
+        match team:
+            case "hangs":
+                never.wait()
+            case "fails":
+                raise PlatformError("its store is away")
+            case "breaks":
+                raise RuntimeError("nobody foresaw it")
+        return dead.world.platform
+
+    watches = Watches(connect, 0.01, told.put)
+    watches.watch(["hangs", "fails", "breaks", "works"])
+    heard: list[str] = []
+    for _ in range(100):
+        dead.world.clock.sleep(LEASE_S)
+        try:
+            heard.append(told.get(timeout=1))
+        except queue.Empty:
+            break
+        if any(line.startswith("works: ") for line in heard):
+            break
+    watches.watch([])
+    never.set()
+    assert "works: r: error: the pipeline stopped before a verdict" in heard
+    assert dead.one_version("r") == "error"
+    # Said once, however often it happens.
+    assert heard.count("fails: the next pass tries again: its store is away") == 1
+    assert heard.count("breaks: the next pass tries again: RuntimeError: nobody foresaw it") == 1
+
+
+def test_a_team_that_has_gone_is_watched_no_longer() -> None:
+    asked = threading.Event()
+    passes: list[str] = []
+
+    def connect(team: str) -> Platform:
+        passes.append(team)
+        asked.set()
+        raise PlatformError("no")
+
+    watches = Watches(connect, 0.001, lambda _: None)
+    watches.watch(["gone"])
+    assert asked.wait(10)
+    (thread,) = (each for each in threading.enumerate() if each.name == "reaper of gone")
+    watches.watch([])
+    thread.join(10)
+    assert not thread.is_alive()
