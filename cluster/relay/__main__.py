@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import sys
-from functools import partial
+from dataclasses import dataclass, field
 
 import uvicorn
 
@@ -31,11 +31,26 @@ _KEPT_S = 600.0
 log = logging.getLogger("sluice.relay")
 
 
-def teams(api: Api, settings: Settings) -> dict[str, Platform]:
-    """The platform of each team, by its name."""
-    serving = {annotation("role"): "serving"}
-    listed = [each["metadata"] for each in api.list(NAMESPACE, "", serving)]
-    return {each["name"]: platform(api, each["name"], settings) for each in listed}
+@dataclass
+class Teams:
+    """The platform of each team that there is, by its name; connected once."""
+
+    api: Api
+    settings: Settings
+    known: dict[str, Platform] = field(default_factory=dict)
+
+    def __call__(self) -> dict[str, Platform]:
+        """Those that there are now.
+
+        Raises:
+            Unreachable: the API server does not answer.
+        """
+        listed = self.api.list(NAMESPACE, "", {annotation("role"): "serving"})
+        names = [each["metadata"]["name"] for each in listed]
+        for name in names:
+            if name not in self.known:
+                self.known[name] = platform(self.api, name, self.settings)
+        return {name: self.known[name] for name in names}
 
 
 async def _keep(settings: Settings, url: str, secret: str) -> None:
@@ -53,7 +68,7 @@ async def _keep(settings: Settings, url: str, secret: str) -> None:
 async def _serve(api: Api) -> None:
     settings = read(api)
     secret = _named(SECRET)
-    hints = Hints(partial(teams, api, settings), Bus(_named(EVENTS_URL), _named(TOKEN)).tell)
+    hints = Hints(Teams(api, settings), Bus(_named(EVENTS_URL), _named(TOKEN)).tell)
     served = app(Deliveries(secret), hints.follow)
     config = uvicorn.Config(served, host="0.0.0.0", port=_PORT, access_log=False)  # noqa: S104
     keeper = asyncio.create_task(_keep(settings, _named(OWN_URL), secret))

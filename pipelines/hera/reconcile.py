@@ -19,7 +19,7 @@ def reconcile() -> WorkflowTemplate:
     ) as template:
         pod(
             "pass",
-            ["sluice"],
+            ["python3", "-m", "cli"],
             ["reconcile"],
             active_deadline_seconds=300,
             resources=Resources(

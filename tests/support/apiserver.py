@@ -13,7 +13,7 @@ import yaml
 from cluster.access import find_access
 from cluster.api import Api
 from cluster.embedded import build, pki
-from cluster.embedded.families import ENVOY_GATEWAY, ETCD, KSERVE, KUBERNETES
+from cluster.embedded.families import ARGO_WORKFLOWS, ENVOY_GATEWAY, ETCD, KSERVE, KUBERNETES
 from cluster.embedded.home import cache as built_for
 from cluster.kinds import Kind, Object
 from components.disk import replace
@@ -90,7 +90,7 @@ def _wait_ready(kubeconfig: Path, log: Path) -> None:
 
 
 def define(kubeconfig: Path) -> None:
-    """Make the server know our kinds: of the Gateway API, of Envoy Gateway and of KServe."""
+    """Make the server know our kinds: of the Gateway API, Envoy Gateway, KServe and Argo."""
     access = find_access({"KUBECONFIG": str(kubeconfig)})
     with httpx.Client(base_url=access.server, verify=access.trust, timeout=120) as client:
         for each in _definitions():
@@ -107,13 +107,17 @@ def _definitions() -> list[Object]:
     """Out of the modules' own files, whose YAML takes seconds to read: so it is done once."""
     charts = build.upstream(ENVOY_GATEWAY) / "charts/gateway-helm/charts/crds/crds"
     kserve = build.upstream(KSERVE) / "config/crd/full/serving.kserve.io_inferenceservices.yaml"
+    argo = build.upstream(ARGO_WORKFLOWS) / "manifests/base/crds/full"
+    workflows = ("workflows", "workflowtemplates", "cronworkflows")
     policies = ("securitypolicies", "backendtrafficpolicies", "httproutefilters")
     files = [
         charts / "gatewayapi-crds.yaml",
         *(charts / f"generated/gateway.envoyproxy.io_{name}.yaml" for name in policies),
         kserve,
+        *(argo / f"argoproj.io_{name}.yaml" for name in workflows),
     ]
-    kept = built_for() / f"definitions-{ENVOY_GATEWAY.key}-{KSERVE.key}.json"
+    keys = "-".join(each.key for each in (ENVOY_GATEWAY, KSERVE, ARGO_WORKFLOWS))
+    kept = built_for() / f"definitions-{keys}.json"
     if not kept.exists():
         read = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in files[1:]]
         several = yaml.load_all(files[0].read_text(), yaml.CSafeLoader)

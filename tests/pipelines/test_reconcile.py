@@ -1,0 +1,121 @@
+"""Passes over the endpoints: what is wanted is begun once, and trouble is its endpoint's own."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+
+from components.engine import Engine, Result, Run
+from components.errors import Unreachable
+from components.registry import names
+from pipelines.reconcile import RETRY_S, Reconciler
+from tests.support.endpoints import endpoint_settings
+from tests.support.worlds import MODEL, QUICK, QUICK_RPS, Scene, scene
+
+FIRST = "rel-demo-v2-1"
+
+
+@dataclass
+class Recorded:
+    """An engine whose runs end when they are told to."""
+
+    scene: Scene
+    asks: bool = False
+    submitted: list[str] = field(default_factory=list)
+    running: set[str] = field(default_factory=set)
+    ended: dict[str, Result] = field(default_factory=dict)
+
+    def release_id(self, endpoint: str, version: str) -> str:
+        raise AssertionError("nobody is there by hand")
+
+    def submit(self, endpoint: str, version: str, release_id: str) -> Run:
+        assert (endpoint, version) == ("demo", "2")
+        self.submitted.append(release_id)
+        self.running.add(release_id)
+        return Run(release_id, release_id, "")
+
+    def newest(self, release_id: str) -> Run | None:
+        return Run(release_id, release_id, "") if release_id in self.submitted else None
+
+    def alive(self, run: Run) -> bool:
+        return run.name in self.running
+
+    def stop(self, run: Run) -> None:
+        raise AssertionError("a pass ends nothing")
+
+    def result(self, run: Run) -> Result:
+        return self.ended[run.name]
+
+    def fail(self, release_id: str) -> None:
+        """Its run ends before its record begins."""
+        self.running.discard(release_id)
+        now = self.scene.world.clock.time()
+        self.ended[release_id] = Result(1, "Unreachable", "the registry is away", now)
+
+
+@pytest.fixture
+def demo() -> Scene:
+    found = scene(QUICK_RPS, **QUICK)
+    found.world.registry.set_alias(MODEL, names.CANDIDATE, "2")
+    return found
+
+
+@pytest.fixture
+def engine(demo: Scene) -> Recorded:
+    made = Recorded(demo)
+    _typed: Engine = made
+    return made
+
+
+def test_a_candidate_is_begun_once_however_many_look(demo: Scene, engine: Recorded) -> None:
+    one, other = (Reconciler(demo.world.platform, engine) for _ in range(2))
+    assert one.run() == [f"{FIRST}: begun"]
+    assert other.run() == one.run() == []
+    demo.walk("2", FIRST)
+    engine.running.clear()
+    assert other.run() == one.run() == []
+    assert engine.submitted == [FIRST]
+
+
+def test_a_version_whose_alias_is_set_again_is_begun_again(demo: Scene, engine: Recorded) -> None:
+    passes = Reconciler(demo.world.platform, engine)
+    demo.passed = False
+    passes.run()
+    demo.walk("2", FIRST)
+    demo.world.registry.set_alias(MODEL, names.CANDIDATE, "2")
+    assert passes.run() == ["rel-demo-v2-2: begun"]
+
+
+def test_a_run_that_ended_before_its_record_is_told_once_and_tried_again_later(
+    demo: Scene, engine: Recorded
+) -> None:
+    passes = Reconciler(demo.world.platform, engine)
+    passes.run()
+    engine.fail(FIRST)
+    said = f"{FIRST}: ended before its record began: the registry is away"
+    assert passes.run() == [said]
+    demo.world.clock.sleep(RETRY_S / 2)
+    assert passes.run() == []
+    demo.world.clock.sleep(RETRY_S)
+    assert Reconciler(demo.world.platform, engine).run() == [f"{FIRST}: begun"]
+    assert engine.submitted == [FIRST, FIRST]
+
+
+def test_one_endpoint_s_trouble_stops_no_other(demo: Scene, engine: Recorded) -> None:
+    demo.world.apply(yaml.safe_dump(endpoint_settings("aaa", model="never-registered")))
+    passes = Reconciler(demo.world.platform, engine)
+    said = passes.run()
+    assert len(said) == 2
+    assert said[0].startswith("aaa: ")
+    assert said[1] == f"{FIRST}: begun"
+    assert passes.run() == []
+
+
+def test_a_pass_that_cannot_look_says_so_and_the_next_one_begins(
+    demo: Scene, engine: Recorded
+) -> None:
+    demo.world.faults.fail("endpoints.names", times=1)
+    passes = Reconciler(demo.world.platform, engine)
+    with pytest.raises(Unreachable):
+        passes.run()
+    assert passes.run() == [f"{FIRST}: begun"]

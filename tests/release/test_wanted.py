@@ -1,0 +1,134 @@
+"""What the registry wants and no record has: one release a candidate, whoever asks and when."""
+
+from functools import partial
+
+import pytest
+import yaml
+
+from components.errors import InputError, Unreachable
+from components.platform import Lease
+from components.registry import names
+from components.release.wanted import next_id, wanted
+from tests.support.endpoints import endpoint_settings
+from tests.support.worlds import MODEL, NAME, QUICK, QUICK_RPS, Scene, scene
+
+
+def ask(scene: Scene) -> str | None:
+    """The id of the release that is wanted."""
+    found = wanted(scene.world.platform, NAME)
+    return found.release_id if found else None
+
+
+def set_candidate(scene: Scene) -> None:
+    scene.world.registry.set_alias(MODEL, names.CANDIDATE, "2")
+
+
+@pytest.fixture
+def demo() -> Scene:
+    return scene(QUICK_RPS, **QUICK)
+
+
+def test_nothing_is_wanted_without_the_alias(demo: Scene) -> None:
+    assert ask(demo) is None
+
+
+def test_who_asks_twice_gets_one_release(demo: Scene) -> None:
+    set_candidate(demo)
+    assert ask(demo) == ask(demo) == "rel-demo-v2-1"
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_candidate_is_released_once_however_that_ends(demo: Scene, passed: bool) -> None:
+    set_candidate(demo)
+    demo.passed = passed
+    ended = demo.walk("2", str(ask(demo)))
+    assert ended.outcome == ("promoted" if passed else "rolled_back")
+    assert ask(demo) is None
+
+
+def test_a_version_that_was_rolled_back_is_wanted_again_when_the_alias_is_set_again(
+    demo: Scene,
+) -> None:
+    demo.passed = False
+    for attempt in (1, 2, 3):
+        assert ask(demo) is None
+        set_candidate(demo)
+        assert ask(demo) == f"rel-demo-v2-{attempt}"
+        demo.walk("2", f"rel-demo-v2-{attempt}")
+
+
+def test_nothing_is_wanted_where_a_lease_stands(demo: Scene) -> None:
+    set_candidate(demo)
+    demo.world.leases.swap(NAME, None, Lease(NAME, "demo-v1-by-hand", "somebody", 60, {}))
+    assert ask(demo) is None
+
+
+def test_an_end_of_which_the_registry_has_not_heard_is_no_new_wish(demo: Scene) -> None:
+    set_candidate(demo)
+    demo.passed = False
+    demo.world.faults.fail("registry.swap_alias")
+    demo.walk("2", "rel-demo-v2-1")
+    assert demo.world.registry.alias(MODEL, names.CANDIDATE) == "2"
+    assert ask(demo) is None
+    demo.recover()
+    assert demo.world.registry.alias(MODEL, names.CANDIDATE) is None
+    assert ask(demo) is None
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_release_that_begins_and_ends_while_somebody_asks_is_not_wanted_again(
+    demo: Scene, passed: bool
+) -> None:
+    """At whichever call: the whole release takes place between it and the one before."""
+    set_candidate(demo)
+    begun = len(demo.world.faults.calls)
+    assert ask(demo) == "rel-demo-v2-1"
+    calls = len(demo.world.faults.calls) - begun
+    assert calls > 3
+    for call in range(calls):
+        other = scene(QUICK_RPS, **QUICK)
+        other.passed = passed
+        set_candidate(other)
+        walk = partial(other.walk, "2", "rel-demo-v2-1")
+        other.world.faults.before(len(other.world.faults.calls) + call, walk)
+        assert ask(other) in {None, "rel-demo-v2-1"}
+        assert other.ids == ["rel-demo-v2-1"]
+
+
+def test_a_damaged_lease_of_another_endpoint_is_no_reason_to_wait(demo: Scene) -> None:
+    set_candidate(demo)
+    demo.world.leases._leases["other"] = None
+    assert ask(demo) == "rel-demo-v2-1"
+
+
+@pytest.mark.parametrize("what", ["records", "leases", "registry"])
+def test_who_cannot_look_says_so(demo: Scene, what: str) -> None:
+    set_candidate(demo)
+    demo.world.faults.fail(what)
+    with pytest.raises(Unreachable):
+        ask(demo)
+
+
+def test_an_endpoint_that_no_release_could_judge_is_refused(demo: Scene) -> None:
+    set_candidate(demo)
+    settings = endpoint_settings(
+        NAME, model=MODEL, release={**QUICK, "judge": {"p95_ratio": 1.4142}}
+    )
+    demo.world.apply(yaml.safe_dump(settings))
+    with pytest.raises(InputError, match="p95_ratio"):
+        ask(demo)
+
+
+@pytest.mark.parametrize(
+    ("begun", "expected"),
+    [
+        ([], 1),
+        (["rel-a-v1-1"], 2),
+        (["rel-a-v1-9", "rel-a-v1-10", "rel-a-v1-2"], 11),
+        (["rel-a-v1-v1-1", "rel-a-v11-1", "rel-a-v1-1-r2", "a-v1-20261127-000000-000"], 1),
+    ],
+)
+def test_attempts_are_counted_by_the_ids_of_this_endpoint_and_version(
+    begun: list[str], expected: int
+) -> None:
+    assert next_id(begun, "a", "1") == f"rel-a-v1-{expected}"
