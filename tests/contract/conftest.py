@@ -1,5 +1,11 @@
-"""The contract of `components.platform`, asked of every platform that there is."""
+"""The contract of `components.platform`, asked of every platform that there is.
 
+On Kubernetes all of it is asked of the installation in the cluster of ``$KUBECONFIG``, from where
+its addresses can be reached, as under ``sluice cluster run``. Without one, an API server and an
+object store are started, and what these suffice for is asked of them.
+"""
+
+import os
 from collections.abc import Iterator
 from typing import cast
 
@@ -33,6 +39,8 @@ NEEDS_A_GATEWAY = ("served", "routed", "fresh")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what needs controllers where there are none."""
+    if "KUBECONFIG" in os.environ:
+        return
     left_out = [item for item in items if _on_objects_alone(item) and not _suffices(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
@@ -55,7 +63,8 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
         yield MemoryRig()
         return
     if request.param == "kubernetes":
-        yield request.getfixturevalue("on_kubernetes")
+        whole = "KUBECONFIG" in os.environ
+        yield request.getfixturevalue("on_cluster" if whole else "on_kubernetes")
         return
     platform: Platform = request.getfixturevalue("platform")
     with httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30) as client:

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 
 from cluster.api import Api
@@ -124,13 +125,27 @@ class Rig(ABC):
     def ask(self, endpoint: str, key: str | None = None, pin: str | None = None) -> Answer:
         """One user's request; default: with the rig's own key. ``pin`` names the version."""
         answer = self._ask(endpoint, self.key if key is None else key, pin)
-        if pin is None and answer.version is not None and answer.status not in gateway.REFUSALS:
-            self.answered[endpoint, answer.version] += 1
+        if pin is None:
+            self._note(endpoint, answer)
         return answer
+
+    def call(self, endpoint: str) -> Answer:
+        """One user's request by gRPC; the status is 200 if it succeeds, else 500."""
+        answer = self._call(endpoint, self.key)
+        self._note(endpoint, answer)
+        return answer
+
+    def _note(self, endpoint: str, answer: Answer) -> None:
+        if answer.version is not None and answer.status not in gateway.REFUSALS:
+            self.answered[endpoint, answer.version] += 1
 
     @abstractmethod
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
         """One user's request."""
+
+    @abstractmethod
+    def _call(self, endpoint: str, key: str) -> Answer:
+        """One user's request by gRPC."""
 
     @abstractmethod
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
@@ -172,6 +187,9 @@ class MemoryRig(Rig):
 
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
         return self.world.ask(endpoint, key, pin)
+
+    def _call(self, endpoint: str, key: str) -> Answer:
+        return self.world.ask(endpoint, key)
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
         shown = self.world.proxies.shown(endpoint).values()
@@ -240,6 +258,20 @@ class RealRig(Rig):
         )
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
 
+    def _call(self, endpoint: str, key: str) -> Answer:
+        from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+
+        tensor = pb.ModelInferRequest.InferInputTensor(name="text", datatype="BYTES", shape=[1])
+        tensor.contents.bytes_contents.append(b"w1")
+        metadata = ((gateway.KEY_HEADER, key), (gateway.ENDPOINT_HEADER, endpoint))
+        with grpc.insecure_channel(self._client.base_url.netloc.decode()) as channel:
+            method = channel.unary_unary(gateway.GRPC_SERVICE + gateway.GRPC_INFER)
+            request = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor])
+            called = method.future(request.SerializeToString(), metadata=metadata, timeout=30)
+            headers = dict(called.initial_metadata())
+            status = 200 if called.code() == grpc.StatusCode.OK else 500
+        return Answer(status, headers.get(gateway.VERSION_HEADER))
+
     def registry_away(self) -> ModelRegistry:
         from components.registry import Registry
 
@@ -273,16 +305,19 @@ class KubernetesRig(RealRig):
     def __init__(self, platform: Platform, client: httpx.Client, api: Api, namespace: str) -> None:
         super().__init__(platform, client)
         self._api = api
-        self._namespace = namespace
+        self.namespace = namespace
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
-        raise NotImplementedError
+        from cluster.settings import read
+        from tests.support.proxies import splits
+
+        return splits(self._api, read(self._api).gateway, self.namespace, endpoint)
 
     def damage_lease(self, endpoint: str) -> None:
         damaged = {"metadata": {"annotations": {annotation("lease"): "{"}}}
-        self._api.merge(LEASE, self._namespace, object_name(endpoint), damaged)
+        self._api.merge(LEASE, self.namespace, object_name(endpoint), damaged)
 
     def metrics_away(self) -> Metrics:
         from cluster.metrics import metrics
 
-        return metrics(f"http://127.0.0.1:{free_port()}", self._namespace)
+        return metrics(f"http://127.0.0.1:{free_port()}", self.namespace)
