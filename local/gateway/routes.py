@@ -113,9 +113,7 @@ def render_routes(
     for route in listed:
         served = sorted(b.version for b in known if b.endpoint == route.endpoint)
         entries += _entries(route, served, clients)
-    entries.append(
-        _answer({"prefix": "/"}, 404, gateway.NO_ENDPOINT)
-    )
+    entries.append(_answer({"prefix": "/"}, 404, gateway.NO_ENDPOINT))
     host = {
         "name": "gateway",
         "domains": ["*"],
