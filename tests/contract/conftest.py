@@ -19,7 +19,6 @@ from cluster.settings import Settings
 from components.endpoint import Endpoint
 from components.platform import Platform
 from components.registry import Registry
-from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.rigs import KubernetesRig, LocalRig, MemoryRig, Rig
 from tests.support.seaweed import object_store
 
@@ -98,7 +97,7 @@ def on_kubernetes(
 @pytest.fixture(scope="session")
 def served(rig: Rig) -> Iterator[Endpoint]:
     """An endpoint whose versions 1 and 2 are ready."""
-    endpoint = make_endpoint(rig.name("served"))
+    endpoint = rig.endpoint("served")
     for version in ("1", "2"):
         rig.platform.serving.create(endpoint, rig.stored(endpoint, version))
     for version in ("1", "2"):
@@ -118,6 +117,6 @@ def routed(rig: Rig, served: Endpoint) -> Iterator[Endpoint]:
 @pytest.fixture
 def fresh(rig: Rig) -> Iterator[Endpoint]:
     """An endpoint of which the platform knows nothing yet."""
-    endpoint = make_endpoint(rig.name("fresh"))
+    endpoint = rig.endpoint("fresh")
     yield endpoint
     rig.remove(endpoint.name)

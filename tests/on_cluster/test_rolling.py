@@ -8,7 +8,6 @@ from cluster.api import Api
 from cluster.kinds import INFERENCE_SERVICE, POD, Object
 from cluster.names import predictor_name
 from components.platform import Platform
-from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.present import present
 from tests.support.rigs import KubernetesRig
 from tests.support.users import asking
@@ -32,7 +31,7 @@ def test_a_predictor_s_pods_are_replaced_under_load_and_no_request_fails(
     on_cluster: KubernetesRig, kubernetes: Api
 ) -> None:
     """By a change of the container, as another image is one."""
-    rig, endpoint = on_cluster, make_endpoint(on_cluster.name("rolled"))
+    rig, endpoint = on_cluster, on_cluster.endpoint("rolled")
     name = predictor_name(endpoint.name, "1")
     try:
         rig.create(endpoint, "1")

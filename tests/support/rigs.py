@@ -29,6 +29,7 @@ from components.platform import (
 )
 from components.platform.memory import Answer, World
 from tests.support.bundles import write_bundle
+from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.predictors import free_port
 
 CLIENT = "contract"
@@ -57,6 +58,10 @@ class Rig(ABC):
     def name(self, what: str = "contract") -> str:
         """A name that nobody has used, in this session or one before."""
         return f"{what}-{self._session}-{next(self._numbers)}"
+
+    def endpoint(self, what: str) -> Endpoint:
+        """An endpoint of a new name, which the platform does not know yet."""
+        return make_endpoint(self.name(what))
 
     @cached_property
     def key(self) -> str:
@@ -264,7 +269,8 @@ class RealRig(Rig):
         tensor = pb.ModelInferRequest.InferInputTensor(name="text", datatype="BYTES", shape=[1])
         tensor.contents.bytes_contents.append(b"w1")
         metadata = ((gateway.KEY_HEADER, key), (gateway.ENDPOINT_HEADER, endpoint))
-        with grpc.insecure_channel(self._client.base_url.netloc.decode()) as channel:
+        url = self._client.base_url
+        with grpc.insecure_channel(f"{url.host}:{url.port or 80}") as channel:
             method = channel.unary_unary(gateway.GRPC_SERVICE + gateway.GRPC_INFER)
             request = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor])
             called = method.future(request.SerializeToString(), metadata=metadata, timeout=30)
@@ -306,6 +312,14 @@ class KubernetesRig(RealRig):
         super().__init__(platform, client)
         self._api = api
         self.namespace = namespace
+
+    def endpoint(self, what: str) -> Endpoint:
+        """Several of its predictors have room on a small node, and none is calibrated."""
+        serving = {
+            "resources": {"cpu": "150m", "memory": "512Mi"},
+            "execution": {"executors": 1, "threads": 1, "batching": "alone"},
+        }
+        return make_endpoint(self.name(what), serving=serving)
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
         from cluster.settings import read
