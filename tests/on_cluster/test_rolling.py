@@ -60,7 +60,7 @@ def change(api: Api, namespace: str, name: str) -> None:
     """Change the predictor's container, and nothing else of it."""
     found = present(api.get(INFERENCE_SERVICE, namespace, name))
     container: Object = found["spec"]["predictor"]["containers"][0]
-    container["env"].append({"name": "SLUICE_ROLLED", "value": "1"})
+    container["env"].append({"name": "ROLLED", "value": "1"})
     patch = {"spec": {"predictor": {"containers": [container]}}}
     api.merge(INFERENCE_SERVICE, namespace, name, patch)
 
