@@ -32,22 +32,24 @@ OBJECTS_ALONE = (
     *("test_moments.py", "test_records.py"),
 )
 """What an API server and an object store suffice for, without any node..."""
+ON_A_WIRE = "test_answers.py"
+"""What is asked of platforms that speak HTTP."""
 NEEDS_A_GATEWAY = ("served", "routed", "fresh")
 """...less what asks for these."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs controllers where there are none."""
-    if "KUBECONFIG" in os.environ:
-        return
-    left_out = [item for item in items if _on_objects_alone(item) and not _suffices(item)]
+    """Leave out what needs controllers, or a wire, where there are none."""
+    left_out = [item for item in items if _on(item, "memory") and item.path.name == ON_A_WIRE]
+    if "KUBECONFIG" not in os.environ:
+        left_out += [item for item in items if _on(item, "kubernetes") and not _suffices(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
 
-def _on_objects_alone(item: pytest.Item) -> bool:
+def _on(item: pytest.Item, platform: str) -> bool:
     call = getattr(item, "callspec", None)
-    return call is not None and call.params.get("rig") == "kubernetes"
+    return call is not None and call.params.get("rig") == platform
 
 
 def _suffices(item: pytest.Item) -> bool:

@@ -1,5 +1,6 @@
 """A platform under the contract suite, and what the contract itself cannot do to it."""
 
+import json
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
@@ -33,6 +34,10 @@ from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.predictors import free_port
 
 CLIENT = "contract"
+BODY = json.dumps(
+    {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]}
+).encode()
+"""An inference request that the rigs' models answer."""
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
 
 
@@ -255,28 +260,52 @@ class RealRig(Rig):
         return register.register(register.client(self.platform.registry.url), candidate).version
 
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
-        pinned = {} if pin is None else {gateway.VERSION_HEADER: pin}
-        answer = self._client.post(
-            f"/v2/models/{endpoint}/infer",
-            json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
-            headers={gateway.KEY_HEADER: key, **pinned},
-        )
+        answer = self.post(endpoint, key, pin)
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
 
+    def post(
+        self,
+        endpoint: str,
+        key: str,
+        pin: str | None = None,
+        *,
+        content: bytes = BODY,
+        headers: Mapping[str, str] = {},
+    ) -> httpx.Response:
+        """An inference request as the wire has it; it is not noted."""
+        pinned = {} if pin is None else {gateway.VERSION_HEADER: pin}
+        return self._client.post(
+            f"/v2/models/{endpoint}/infer",
+            content=content,
+            headers={
+                "content-type": "application/json",
+                gateway.KEY_HEADER: key,
+                **pinned,
+                **headers,
+            },
+        )
+
     def _call(self, endpoint: str, key: str) -> Answer:
+        version, code, _ = self.infer(endpoint, key)
+        return Answer(200 if code == grpc.StatusCode.OK else 500, version)
+
+    def infer(
+        self, endpoint: str, key: str, pin: str | None = None
+    ) -> tuple[str | None, grpc.StatusCode, str]:
+        """The same by gRPC: who answered, the status and what it says; it is not noted."""
         from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
         tensor = pb.ModelInferRequest.InferInputTensor(name="text", datatype="BYTES", shape=[1])
         tensor.contents.bytes_contents.append(b"w1")
-        metadata = ((gateway.KEY_HEADER, key), (gateway.ENDPOINT_HEADER, endpoint))
+        pinned = () if pin is None else ((gateway.VERSION_HEADER, pin),)
+        metadata = ((gateway.KEY_HEADER, key), (gateway.ENDPOINT_HEADER, endpoint), *pinned)
         url = self._client.base_url
         with grpc.insecure_channel(f"{url.host}:{url.port or 80}") as channel:
             method = channel.unary_unary(gateway.GRPC_SERVICE + gateway.GRPC_INFER)
             request = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor])
             called = method.future(request.SerializeToString(), metadata=metadata, timeout=30)
             headers = dict(called.initial_metadata())
-            status = 200 if called.code() == grpc.StatusCode.OK else 500
-        return Answer(status, headers.get(gateway.VERSION_HEADER))
+            return headers.get(gateway.VERSION_HEADER), called.code(), called.details()
 
     def registry_away(self) -> ModelRegistry:
         from components.registry import Registry

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,8 @@ from components import gateway
 from components.load.schedule import due_times
 from components.load.sender import Outcome, send
 from components.platform import Platform
+from tests.support.rigs import BODY
 
-_BODY = json.dumps(
-    {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]}
-).encode()
 _LONGEST_S = 600.0
 
 
@@ -30,7 +27,7 @@ def asking(platform: Platform, endpoint: str, key: str, rps: float) -> Iterator[
         url,
         {gateway.KEY_HEADER: key},
         due,
-        itertools.repeat(_BODY),
+        itertools.repeat(BODY),
         outcomes.append,
         stop=stop,
     )
