@@ -4,10 +4,11 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.embedded import layout
 from cluster.embedded.home import REPOSITORY, cache
 from components.disk import locked
 from components.errors import PlatformError
@@ -40,6 +41,10 @@ RUNTIME = ("python3", "ca-certificates", "libgomp1")
 BUILD = (*RUNTIME, "python3-venv")
 """And of BUILD."""
 
+_PREFIX = "localhost/sluice-"
+_KEPT = 3
+"""Images of a target that stay: other checkouts of this user have other sources."""
+
 _PIP = ("cert", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host")
 """The user's settings with which pip finds packages; they are in no image."""
 
@@ -48,40 +53,49 @@ _NOT_NEEDED = ("doc", "info", "locale", "man")
 
 def name(target: str) -> str:
     """The image of a target of the Containerfile: other sources have another name."""
-    return f"localhost/sluice-{target}:{_key(target)}"
+    return f"{_PREFIX}{target}:{_key(target)}"
 
 
 def built(target: str, cache: Path) -> bool:
     """True when the image is there."""
-    return _archive(target, cache).exists()
+    return layout.find(_layout(cache), name(target)) is not None
 
 
-def archive(target: str, cache: Path) -> Path:
-    """The image of a target as an archive, built if need be: minutes, the first time.
+def build(target: str, cache: Path) -> None:
+    """Build the image of a target, if need be: minutes, the first time.
 
     Raises:
         PlatformError: a program is missing or fails; names the log.
     """
-    to = _archive(target, cache)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with locked(to.parent / "lock"):
-        if not to.exists():
-            with tempfile.TemporaryDirectory(dir=to.parent) as scratch:
-                tool = _Buildah(to.parent, Path(scratch))
+    folder = cache / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / "lock"):
+        if not built(target, cache):
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                tool = _Buildah(folder, Path(scratch))
                 tool.build(target, "--tag", name(target), "--build-arg", f"REVISION={_revision()}")
-                beside = Path(scratch, to.name)
-                # This form has layers as they are; the other one would press them for minutes.
-                tool.run("push", "--quiet", name(target), f"docker-archive:{beside}:{name(target)}")
-                _make_room(to.parent, target)
-                beside.rename(to)
-    return to
+                # Pressed, it would take minutes more, and nothing sends it anywhere.
+                flags = ("--quiet", "--disable-compression")
+                tool.run("push", *flags, name(target), f"oci:{_layout(cache)}:{name(target)}")
+                layout.forget(_layout(cache), _PREFIX + target, _KEPT)
+
+
+def size(target: str, cache: Path) -> int:
+    """The bytes of a built image, unpressed."""
+    return layout.size(_layout(cache), name(target))
+
+
+def write(target: str, cache: Path, present: Container[str], to: Path) -> None:
+    """Write an archive of a built image, less the blobs that are ``present`` where it goes."""
+    with locked(cache / "images" / "lock"):
+        layout.write(_layout(cache), name(target), present, to)
 
 
 def listed(target: str, cache: Path, folder: Path) -> Path:
     """Write what is in the image of a target, in CycloneDX's form, into the folder.
 
     Raises:
-        PlatformError: as `archive`.
+        PlatformError: as `build`.
     """
     images = cache / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -94,18 +108,8 @@ def listed(target: str, cache: Path, folder: Path) -> Path:
     return to
 
 
-def _archive(target: str, cache: Path) -> Path:
-    return cache / "images" / f"{target}-{_key(target)}.tar"
-
-
-_KEPT = 2
-"""Older images of a target that stay: other checkouts of this user have other sources."""
-
-
-def _make_room(folder: Path, target: str) -> None:
-    found = sorted(folder.glob(f"{target}-*.tar"), key=lambda path: path.stat().st_mtime)
-    for old in found[:-_KEPT]:
-        old.unlink()
+def _layout(cache: Path) -> Path:
+    return cache / "images" / "layout"
 
 
 def _key(target: str) -> str:
@@ -209,9 +213,10 @@ def main(folder: Path) -> None:
     """Build every image and the list of what is in it; print their sizes."""
     folder.mkdir(parents=True, exist_ok=True)
     for target, asked in TARGETS.items():
-        size = archive(target, cache()).stat().st_size // 10**6
+        build(target, cache())
+        mb = size(target, cache()) // 10**6
         inside = listed(target, cache(), folder)
-        say(f"{name(target):<52} {size:5d} MB of at most {asked.most_mb}, {inside}")
+        say(f"{name(target):<52} {mb:5d} MB of at most {asked.most_mb}, {inside}")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from cluster.embedded import archive, node
+from cluster.embedded import archive, containers, node
 from cluster.embedded.archive import Image
-from cluster.embedded.home import INSIDE, Home
+from cluster.embedded.home import INSIDE, Home, cache
 from components.programs import output
-
-_CTR = ("ctr", "--namespace", "k8s.io", "images")
 
 
 def present(pid: int) -> set[str]:
@@ -18,7 +16,7 @@ def present(pid: int) -> set[str]:
     Raises:
         PlatformError: containerd does not answer.
     """
-    return set(_ctr(pid, "list", "--quiet").split())
+    return set(_ctr(pid, "images", "list", "--quiet").split())
 
 
 def load(home: Home, pid: int, wanted: Iterable[Image]) -> int:
@@ -28,15 +26,24 @@ def load(home: Home, pid: int, wanted: Iterable[Image]) -> int:
     for image in lacking:
         with tempfile.NamedTemporaryFile(dir=home.path, suffix=".tar") as file:
             archive.write(image, Path(file.name))
-            _ctr(pid, "import", str(INSIDE / Path(file.name).name))
+            _import(pid, file.name)
     return len(lacking)
 
 
-def load_archive(pid: int, name: str, path: Path) -> None:
-    """Import an image of ours from its archive, if the node lacks it."""
-    if name not in present(pid):
-        _ctr(pid, "import", str(path))
+def load_own(home: Home, pid: int, target: str) -> None:
+    """Import the built image of a target of the Containerfile, if the node lacks it."""
+    if containers.name(target) in present(pid):
+        return
+    there = set(_ctr(pid, "content", "list", "--quiet").split())
+    with tempfile.NamedTemporaryFile(dir=home.path, suffix=".tar") as file:
+        containers.write(target, cache(), there, Path(file.name))
+        _import(pid, file.name)
+
+
+def _import(pid: int, file: str) -> None:
+    _ctr(pid, "images", "import", str(INSIDE / Path(file).name))
 
 
 def _ctr(pid: int, *arguments: str) -> str:
-    return output([*node.inside(pid), *_CTR, *arguments], f"containerd: {arguments[0]}")
+    command = [*node.inside(pid), "ctr", "--namespace", "k8s.io", *arguments]
+    return output(command, f"containerd: {' '.join(arguments[:2])}")

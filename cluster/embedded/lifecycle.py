@@ -59,7 +59,7 @@ def _built(phases: Phases) -> dict[str, Path]:
     for target in containers.TARGETS:
         if not containers.built(target, cache()):
             with phases.phase(f"image {target} built"):
-                containers.archive(target, cache())
+                containers.build(target, cache())
     return folders
 
 
@@ -116,7 +116,7 @@ def _install(
     with phases.phase("images in the node"):
         images.load(home, pid, wanted)
         for target in containers.TARGETS:
-            images.load_archive(pid, containers.name(target), containers.archive(target, cache()))
+            images.load_own(home, pid, target)
     with phases.phase("definitions established"):
         ask.apply([each for part in parts for each in part.definitions])
         ask.run("wait", "crd", "--all", "--for=condition=established", f"--timeout={STARTS_S}s")

@@ -191,5 +191,5 @@ def apply_dry(api: Api, found: Object) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_docs_say_what_each_overlay_takes(overlay: str) -> None:
-    page = (MANIFESTS.parent / "docs" / "cluster.md").read_text(encoding="utf-8")
+    page = (MANIFESTS.parent / "docs" / "installation.md").read_text(encoding="utf-8")
     assert sizes.table(sizes.sizes(rendered(overlay))) in page
