@@ -71,11 +71,11 @@ def _size(name: str, pods: int, resources: Iterable[Object], disk: float) -> Siz
 
 def table(found: Iterable[Size]) -> str:
     """In Markdown, with a line for all together."""
-    rows = [(e.name, e.pods, e.cpu, e.memory, e.most, e.disk) for e in found]
-    together = [sum(row[1] * row[n] for row in rows) for n in range(2, 6)]
+    rows = [(e.name, e.pods, (e.cpu, e.memory, e.most, e.disk)) for e in found]
+    together = [sum(pods * numbers[n] for _, pods, numbers in rows) for n in range(4)]
     lines = ["| server | pods | CPU | memory | at most | disk |", "|---|---|---|---|---|---|"]
-    lines += [_line(name, str(pods), *numbers) for name, pods, *numbers in rows]
-    lines.append(_line("all pods", str(sum(row[1] for row in rows)), *together))
+    lines += [_line(name, str(pods), *numbers) for name, pods, numbers in rows]
+    lines.append(_line("all pods", str(sum(pods for _, pods, _ in rows)), *together))
     return "\n".join(lines)
 
 
