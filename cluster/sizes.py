@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from cluster.kinds import Object
 from components.printing import say
@@ -71,16 +72,22 @@ def _size(name: str, pods: int, resources: Iterable[Object], disk: float) -> Siz
 
 def table(found: Iterable[Size]) -> str:
     """In Markdown, with a line for all together."""
-    rows = [(e.name, e.pods, (e.cpu, e.memory, e.most, e.disk)) for e in found]
-    together = [sum(pods * numbers[n] for _, pods, numbers in rows) for n in range(4)]
-    lines = ["| server | pods | CPU | memory | at most | disk |", "|---|---|---|---|---|---|"]
-    lines += [_line(name, str(pods), *numbers) for name, pods, numbers in rows]
-    lines.append(_line("all pods", str(sum(pods for _, pods, _ in rows)), *together))
-    return "\n".join(lines)
+    listed = list(found)
+    together = Size(
+        "all pods",
+        sum(each.pods for each in listed),
+        *(
+            sum(each.pods * number(each) for each in listed)
+            for number in map(attrgetter, ("cpu", "memory", "most", "disk"))
+        ),
+    )
+    head = ["| server | pods | CPU | memory | at most | disk |", "|---|---|---|---|---|---|"]
+    return "\n".join([*head, *map(_line, [*listed, together])])
 
 
-def _line(name: str, pods: str, cpu: float, *sizes_of: float) -> str:
-    return f"| {name} | {pods} | {cpu:g} | {' | '.join(map(_mebibytes, sizes_of))} |"
+def _line(size: Size) -> str:
+    held = " | ".join(map(_mebibytes, (size.memory, size.most, size.disk)))
+    return f"| {size.name} | {size.pods} | {size.cpu:g} | {held} |"
 
 
 def _mebibytes(count: float) -> str:
