@@ -1,4 +1,4 @@
-"""An endpoint of a cluster that is released by an alias alone, as its team's."""
+"""An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from cluster.workflows import RUNS
 from components.platform import Platform
 from components.registry import names
 from components.release.wanted import next_id
+from tests.support.copied import copied
 from tests.support.present import present
-from tests.support.releases import Recorded, released_file
+from tests.support.releases import MODEL, Recorded, released_file
 from tests.support.waiting import wait_until
 
-MODEL = "banking77-intent"
 LONGEST_S = 600.0
 """Of a release with its ten pods, on a node that does other things too."""
 
@@ -38,7 +38,7 @@ class Road:
     def candidate(self, version: str) -> Recorded:
         """Set the alias; the release that is to follow."""
         begun = self.platform.records.releases()
-        self.platform.registry.set_alias(MODEL, names.CANDIDATE, version)
+        self.platform.registry.set_alias(self.endpoint, names.CANDIDATE, version)
         return Recorded(self.platform, next_id(begun, self.endpoint, version))
 
     def ended(self, release: Recorded) -> str:
@@ -48,7 +48,7 @@ class Road:
             lambda: release.release_id not in self.platform.records.pending(), 120, "its last word"
         )
         assert self.platform.leases.read(self.endpoint) is None
-        assert self.platform.registry.alias(MODEL, names.CANDIDATE) is None
+        assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
 
     def workflow(self, release: Recorded) -> Object:
@@ -96,13 +96,13 @@ def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) 
     name = folder.name
     file = released_file(folder, name, **{"lease": "60s", **release})
     content = yaml.safe_load(file.read_text())
-    content["evaluation"]["dataset"]["rows"] = 400
+    content["model"] = name
     content["serving"] = {
         "runtime": "text-classifier",
         "resources": {"cpu": "150m", "memory": "768Mi"},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
     }
     file.write_text(yaml.safe_dump(content))
+    copied(platform.registry.url, MODEL, name, ("1", "2"))
     platform.endpoints.apply(file.read_text(), str(file))
-    platform.registry.delete_alias(MODEL, names.CHAMPION)
     return Road(platform, api, team, name, file)
