@@ -43,7 +43,8 @@ def part(materials: Materials) -> Part:
     return Part(
         "argo-events",
         images=(
-            Image(image, {"argo-events": program}, ("/argo-events",)),
+            # Not in /argo-events: that is where it mounts the secrets of what it starts.
+            Image(image, {"bin/argo-events": program}, ("/bin/argo-events",)),
             Image(nats, {"nats-server": server}, ("/nats-server",)),
         ),
         definitions=[namespace(NAMESPACE), *definitions],
