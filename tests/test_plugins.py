@@ -45,3 +45,30 @@ def test_a_platform_is_found_in_folders_and_in_archives(
 def test_an_unknown_platform_is_refused_and_the_known_ones_named() -> None:
     with pytest.raises(InputError, match=r"unknown platform .nowhere.: choose one of .*local"):
         plugins.brought(plugins.COMMANDS, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "module"),
+    [
+        ("local", None, "pipelines.engines.local"),
+        ("cluster", None, "cluster.argo"),
+        ("cluster", "local", "pipelines.engines.local"),
+        ("local", "argo", "cluster.argo"),
+    ],
+)
+def test_an_engine_is_the_platform_s_own_unless_another_is_named(
+    platform: str, name: str | None, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_PLATFORM", platform)
+    assert plugins.engine_of(name).__module__ == module
+
+
+def test_an_unknown_engine_is_refused_and_the_known_ones_named() -> None:
+    with pytest.raises(InputError, match=r"unknown engine .nowhere.: choose one of argo"):
+        plugins.engine_of("nowhere")
+
+
+def test_argo_runs_releases_of_a_cluster_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_PLATFORM", "local")
+    with pytest.raises(InputError, match="set SLUICE_PLATFORM=cluster"):
+        plugins.engine_of("argo")()

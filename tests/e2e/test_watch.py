@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import httpx
 import yaml
 
 from components.platform import Platform
 from components.registry import Registry, names
+from tests.support.copied import copied
 from tests.support.releases import Recorded, sluice
 from tests.support.waiting import wait_until
 
@@ -16,26 +16,11 @@ NAME = "watched"
 FIRST = f"rel-{NAME}-v1-1"
 
 
-def copied(registry: Registry, model: str) -> None:
-    """A model of its own with the files of another's first version: an alias is of all endpoints
-    of its model, and other tests have some."""
-    ask = httpx.Client(base_url=f"{registry.url}/api/2.0/mlflow", trust_env=False)
-    with ask:
-        query = {"name": model, "version": "1"}
-        found = ask.get("/model-versions/get", params=query).json()["model_version"]
-        ask.post("/registered-models/create", json={"name": NAME}).raise_for_status()
-        logged = found["source"].removeprefix("models:/")
-        made = {key: found[key] for key in ("source", "run_id", "tags")}
-        made |= {"name": NAME, "model_id": logged}
-        answer = ask.post("/model-versions/create", json=made)
-        assert answer.is_success, answer.text
-
-
 def test_an_alias_that_is_set_is_one_release_that_nobody_began(
     prepared: Platform, registry: Registry, tmp_path: Path
 ) -> None:
     settings = yaml.safe_load(ENDPOINT.read_text())
-    copied(registry, settings["model"])
+    copied(registry.url, settings["model"], NAME, ("1",))
     settings |= {"name": NAME, "model": NAME}
     settings["evaluation"]["latency"] = {"p95_ms": 1000, "concurrency": 1}
     file = tmp_path / "watched.yaml"

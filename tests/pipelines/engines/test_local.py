@@ -79,13 +79,19 @@ def test_an_engine_that_was_killed_is_said_to_be_and_its_log_named(engine: Engin
 
 
 def test_a_run_is_known_to_other_processes_and_can_be_stopped_by_them(engine: Engine) -> None:
-    run = engine.submit(ENDPOINT, "1", "banking77-v1")
     other = LocalEngine()
+    assert other.newest("banking77-v1") is None
+    run = engine.submit(ENDPOINT, "1", "banking77-v1")
+    assert engine.running() == [run]
+    assert other.newest("banking77-v1") == run
     assert other.alive(run)
     other.stop(run)
     assert ended(engine, run).code != 0
     assert not other.alive(run)
     assert other.result(run).code != 0
+    # Who looks later knows how long ago that was.
+    assert 0 <= time.time() - other.result(run).ended_at < 300
+    assert engine.running() == []
     other.stop(run)
 
 
@@ -96,6 +102,7 @@ def test_each_run_of_a_release_has_a_folder_of_its_own_closed_to_others(
     for run in runs:
         engine.stop(run)
         ended(engine, run)
+    assert LocalEngine().newest("banking77-v1") == runs[-1]
     folders = [Path(run.log).parent for run in runs]
     assert folders == [tmp_path / "home" / "pipelines" / "banking77-v1" / n for n in "12"]
     for folder in (tmp_path / "home", *folders):

@@ -1,0 +1,94 @@
+"""What becomes of a release when Argo's part of it is stopped, deleted or lost in mid-canary."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.api import Api
+from cluster.kinds import POD, WORKFLOW
+from components.platform import Platform
+from components.record import Noted, of
+from components.step_cli import TERMINATED
+from tests.support.releases import sluice, users
+from tests.support.rigs import KubernetesRig
+from tests.support.road import Road, road
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+
+RPS = 20
+NEXT = "2"
+"""Better than version 1, which has the endpoint's traffic."""
+QUICK = {
+    "steps": [50, 100],
+    "watch": "60s",
+    "poll": "2s",
+    # Two predictors share two cores: no latency decides here.
+    "judge": {"method": "threshold", "min_requests": 200, "p95_ratio": 10},
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(on_cluster: KubernetesRig) -> Platform:
+    """The platform with the example models registered, and a client who may ask."""
+    os.environ["SLUICE_PLATFORM"], os.environ["SLUICE_NAMESPACE"] = "cluster", on_cluster.namespace
+    done = sluice("prepare", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "demo" not in on_cluster.platform.gateway.clients():
+        on_cluster.platform.gateway.add("demo")
+    return on_cluster.platform
+
+
+@pytest.fixture(scope="module")
+def team(
+    prepared: Platform,
+    kubernetes: Api,
+    on_cluster: KubernetesRig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Road]:
+    """An endpoint whose version 1 was released by its alias."""
+    folder = tmp_path_factory.getbasetemp() / f"argo-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    made = road(prepared, kubernetes, on_cluster.namespace, folder, **QUICK)
+    try:
+        first = made.candidate("1")
+        assert made.ended(first) == "promoted", first.state().reason
+        yield made
+    finally:
+        made.remove()
+
+
+def test_a_workflow_that_is_stopped_ends_its_release_at_once(team: Road, tmp_path: Path) -> None:
+    with users(team.file, tmp_path / "users.jsonl", RPS):
+        release = team.candidate(NEXT)
+        team.watches(release)
+        team.api.merge(WORKFLOW, team.runs, release.release_id, {"spec": {"shutdown": "Stop"}})
+        assert team.ended(release) == "error"
+    [watch] = team.nodes(release, "watch")
+    assert watch["outputs"]["exitCode"] == str(TERMINATED)
+    assert [each["phase"] for each in team.nodes(release, "finalize")] == ["Succeeded"]
+
+
+def test_a_workflow_that_is_deleted_is_ended_by_the_reaper(team: Road, tmp_path: Path) -> None:
+    with users(team.file, tmp_path / "users.jsonl", RPS):
+        release = team.candidate(NEXT)
+        team.watches(release)
+        team.api.delete(WORKFLOW, team.runs, release.release_id)
+        assert team.ended(release) == "error"
+    said = [each.detail for each in of(release.lines(), Noted) if each.event == "reaped"]
+    assert len(said) == 1
+    assert "was silent" in said[0]
+
+
+def test_a_watch_whose_pod_is_deleted_sees_sigterm_and_goes_on_in_another_one(
+    team: Road, tmp_path: Path
+) -> None:
+    with users(team.file, tmp_path / "users.jsonl", RPS):
+        release = team.candidate(NEXT)
+        team.watches(release)
+        [pod] = team.pods(release, "watch")
+        team.api.delete(POD, team.runs, pod["metadata"]["name"])
+        assert team.ended(release) == "promoted", release.state().reason
+    assert [node["phase"] for node in team.nodes(release, "watch")] == ["Error", "Succeeded"]

@@ -1,0 +1,108 @@
+"""An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.api import Api
+from cluster.kinds import CONFIG_MAP, POD, WORKFLOW, Object
+from cluster.names import object_name
+from cluster.workflows import RUNS
+from components.platform import Platform
+from components.registry import names
+from components.release.wanted import next_id
+from tests.support.copied import copied
+from tests.support.present import present
+from tests.support.releases import MODEL, Recorded, released_file
+from tests.support.waiting import wait_until
+
+LONGEST_S = 600.0
+"""Of a release with its ten pods, on a node that does other things too."""
+
+
+@dataclass(frozen=True)
+class Road:
+    """The endpoint; the registry and the records say all that happens to it."""
+
+    platform: Platform
+    api: Api
+    team: str
+    endpoint: str
+    file: Path
+
+    @property
+    def runs(self) -> str:
+        """The namespace of its workflows."""
+        return f"{self.team}{RUNS}"
+
+    def candidate(self, version: str) -> Recorded:
+        """Set the alias; the release that is to follow."""
+        begun = self.platform.records.releases()
+        self.platform.registry.set_alias(self.endpoint, names.CANDIDATE, version)
+        return Recorded(self.platform, next_id(begun, self.endpoint, version))
+
+    def ended(self, release: Recorded) -> str:
+        """Its outcome, once all of it is over."""
+        wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
+        wait_until(
+            lambda: release.release_id not in self.platform.records.pending(), 120, "its last word"
+        )
+        assert self.platform.leases.read(self.endpoint) is None
+        assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
+        return present(release.state().outcome)
+
+    def workflow(self, release: Recorded) -> Object:
+        """Its workflow."""
+        return present(self.api.get(WORKFLOW, self.runs, release.release_id))
+
+    def watches(self, release: Recorded) -> None:
+        """Wait until users are on the candidate, and are counted."""
+        wait_until(lambda: release.exists() and bool(release.state().polls), LONGEST_S, "a poll")
+
+    def pods(self, release: Recorded, step: str) -> list[Object]:
+        """The pods of one of its steps, oldest first."""
+        label = {"workflows.argoproj.io/workflow": release.release_id}
+        found = [
+            each
+            for each in self.api.list(POD, self.runs, label)
+            if f"-{step}-" in each["metadata"]["name"]
+        ]
+        return sorted(found, key=lambda each: str(each["metadata"]["creationTimestamp"]))
+
+    def nodes(self, release: Recorded, step: str) -> list[Object]:
+        """What Argo has of the pods of one of its steps, oldest first."""
+        nodes = (self.workflow(release).get("status") or {}).get("nodes") or {}
+        found = [
+            each
+            for each in nodes.values()
+            if each["type"] == "Pod" and each.get("templateName") == step
+        ]
+        return sorted(found, key=lambda each: str(each.get("startedAt")))
+
+    def remove(self) -> None:
+        """Leave nothing of it."""
+        traffic = self.platform.traffic
+        traffic.set_weights(self.endpoint, {})
+        traffic.wait_in_force(self.endpoint, {}, timeout=30)
+        for version in self.platform.serving.versions(self.endpoint):
+            self.platform.serving.delete(self.endpoint, version)
+        self.api.delete(CONFIG_MAP, self.team, object_name(f"endpoint-{self.endpoint}"))
+
+
+def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) -> Road:
+    """An endpoint of the example model that the platform knows, and nobody has released yet."""
+    import yaml
+
+    name = folder.name
+    file = released_file(folder, name, **{"lease": "60s", **release})
+    content = yaml.safe_load(file.read_text())
+    content["model"] = name
+    content["serving"] = {
+        "runtime": "text-classifier",
+        "resources": {"cpu": "150m", "memory": "768Mi"},
+        "execution": {"executors": 1, "threads": 1, "batching": "alone"},
+    }
+    file.write_text(yaml.safe_dump(content))
+    copied(platform.registry.url, MODEL, name, ("1", "2"))
+    platform.endpoints.apply(file.read_text(), str(file))
+    return Road(platform, api, team, name, file)
