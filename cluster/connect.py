@@ -78,6 +78,7 @@ def platform(api: Api, namespace: str, settings: Settings) -> Platform:
         served=partial(arms, api, namespace),
         lease=KubernetesLeases(api, namespace).read,
     )
+    told = Told(api, namespace, _messenger(settings.alertmanager))
     return Platform(
         serving=KServing(api, namespace, settings.predictor, traffic, ObjectSpans(store), clock),
         traffic=traffic,
@@ -88,7 +89,7 @@ def platform(api: Api, namespace: str, settings: Settings) -> Platform:
         endpoints=ConfiguredEndpoints(api, namespace),
         gateway=gateway,
         registry=Registry(settings.registry),
-        moments=ObjectMoments(store, Told(api, namespace, _messenger(settings.alertmanager))),
+        moments=ObjectMoments(store, told, told.show),
         clock=clock,
     )
 

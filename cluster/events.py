@@ -16,7 +16,8 @@ _LONGEST_NOTE = 1024
 """Of an Event's text, by its definition."""
 _LONGEST_REASON = 128
 _OUTCOME = "outcome"
-"""The label of a moment that says how a release ended."""
+"""The label of a moment that says how a release, or a watched step of it, ended."""
+_GOOD = {"promoted", "step_passed"}
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,14 @@ class Told:
 
     def __call__(self, moment: Moment) -> None:
         """Tell of it; the same one again is harmless."""
-        if gateway.ENDPOINT_LABEL in moment.labels:
-            with suppress(Conflict):  # told before
-                self.api.create(EVENT, self.namespace, event(moment, self.namespace))
+        self.show(moment)
         self.further(moment)
+
+    def show(self, moment: Moment) -> None:
+        """Make the Event alone; the same one again is harmless."""
+        if gateway.ENDPOINT_LABEL in moment.labels:
+            with suppress(Conflict):  # shown before
+                self.api.create(EVENT, self.namespace, event(moment, self.namespace))
 
 
 def event(moment: Moment, namespace: str) -> Object:
@@ -46,7 +51,6 @@ def event(moment: Moment, namespace: str) -> Object:
     endpoint = moment.labels[gateway.ENDPOINT_LABEL]
     outcome = moment.labels.get(_OUTCOME, moment.labels.get("alertname", ""))
     whole = repr((sorted(moment.labels.items()), moment.at))
-    good = outcome == "promoted"
     return EVENT.object(
         {
             # One moment has one name: told twice, it is there once.
@@ -55,7 +59,7 @@ def event(moment: Moment, namespace: str) -> Object:
             "labels": labels("moment", endpoint=endpoint),
         },
         eventTime=datetime.fromtimestamp(moment.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        type="Normal" if good else "Warning",
+        type="Normal" if outcome in _GOOD else "Warning",
         reason=_reason(outcome),
         action="Release",
         note=moment.annotations.get("summary", "")[:_LONGEST_NOTE],

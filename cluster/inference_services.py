@@ -15,6 +15,7 @@ from cluster.names import (
     predictor_name,
     said,
 )
+from cluster.routes import GRPC_PORT
 from cluster.settings import Predictor
 from components import gateway
 from components.arms import version_of
@@ -145,11 +146,16 @@ def _container(
             f"--model-version={version_of(arm)}",
             "--host=0.0.0.0",
             f"--http-port={_PORT}",
+            f"--grpc-port={GRPC_PORT}",
             f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
             *arguments(serving),
         ],
         "env": [{"name": "STORAGE_URI", "value": storage_uri(stored)}],
-        "ports": [{"name": "http1", "containerPort": _PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http1", "containerPort": _PORT, "protocol": "TCP"},
+            # By this name KServe tells the gateway that it speaks HTTP/2.
+            {"name": "h2c", "containerPort": GRPC_PORT, "protocol": "TCP"},
+        ],
         "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": _STARTS_S},
         "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 3},
         "livenessProbe": {**live, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},

@@ -11,7 +11,7 @@ from cluster.keys import SECRET_NAME, Clients
 from cluster.kinds import HTTP_ROUTE, HTTP_ROUTE_FILTER, SECURITY_POLICY, Object
 from cluster.names import annotation, labels, object_name
 from cluster.routes import PART as USERS
-from cluster.routes import backend, duration, header, matches, parents
+from cluster.routes import backend, duration, for_us, header, parents, paths
 from cluster.settings import Gateway
 from cluster.slots import WHOLE, Slot
 from components import arms, gateway
@@ -20,6 +20,8 @@ from components.platform import RouteLimits
 PART = "pins"
 _WHO = annotation("pins")
 OPEN, CLOSED = "open", "closed"
+_MOST = 7
+"""Versions with pins, the newest: two rules each of the 16 that an HTTPRoute may have."""
 NOBODY = "sluice-no-version"
 """The filter that answers who names a version that is not there."""
 
@@ -40,13 +42,18 @@ def pins_object(
     """The HTTPRoute of the pins of an endpoint whose ``served`` arms have predictors."""
     below = f"/v2/models/{endpoint}/versions/"
     # Who asks for a version gets the predictor of its own name, never its baseline's.
-    versions = sorted(arm for arm in served if arms.version_of(arm) == arm)
-    rules = [_pin(endpoint, version, below, limits) for version in versions]
-    named = [header(gateway.VERSION_HEADER, ".+", "RegularExpression")]
+    known = sorted((arm for arm in served if arms.version_of(arm) == arm), key=_by_number)
+    versions = known[-_MOST:]
+    rules = [
+        _pin(endpoint, version, below, limits, grpc=grpc)
+        for version in versions
+        for grpc in (False, True)
+    ]
+    named = header(gateway.VERSION_HEADER, ".*", "RegularExpression")
     unknown = {
         "matches": [
-            *matches(endpoint, users=True, headers=named),
-            *matches(endpoint, users=False, headers=named),
+            *_named(endpoint, named, grpc=False),
+            *_named(endpoint, named, grpc=True),
             {"path": {"type": "PathPrefix", "value": below.rstrip("/")}},
         ],
         "filters": [
@@ -70,18 +77,33 @@ def pins_object(
     )
 
 
-def _pin(endpoint: str, version: str, below: str, limits: RouteLimits) -> Object:
-    pinned = [header(gateway.VERSION_HEADER, version)]
-    paths = [f"{below}{version}{end}" for end in ("", "/infer", "/ready")]
+def _by_number(version: str) -> tuple[int, str]:
+    return len(version), version
+
+
+def _pin(endpoint: str, version: str, below: str, limits: RouteLimits, *, grpc: bool) -> Object:
+    ends = () if grpc else ("", "/infer", "/ready")
     return {
         "matches": [
-            *matches(endpoint, users=True, headers=pinned),
-            *matches(endpoint, users=False, headers=pinned),
-            *({"path": {"type": "Exact", "value": path}} for path in paths),
+            *_named(endpoint, header(gateway.VERSION_HEADER, version), grpc=grpc),
+            *({"path": {"type": "Exact", "value": f"{below}{version}{end}"}} for end in ends),
         ],
-        "backendRefs": [backend(endpoint, Slot(version, WHOLE), aside=True)],
+        "backendRefs": [backend(endpoint, Slot(version, WHOLE), grpc=grpc, aside=True)],
         "timeouts": {"request": duration(limits.timeout_s)},
     }
+
+
+def _named(endpoint: str, version: Mapping[str, str], *, grpc: bool) -> list[Object]:
+    """Whatever can be asked of an endpoint, by this header of the version."""
+    return [
+        {
+            # A whole path is matched before a pattern, so before what the split divides.
+            "path": {"type": "Exact", "value": path},
+            "headers": [*for_us(endpoint, grpc=grpc), dict(version)],
+        }
+        for users in (True, False)
+        for path in paths(endpoint, users=users, grpc=grpc)
+    ]
 
 
 def policies(known: Clients) -> list[Object]:

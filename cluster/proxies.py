@@ -27,6 +27,11 @@ _NO_CERTIFICATES.check_hostname = False
 _NO_CERTIFICATES.verify_mode = ssl.CERT_NONE
 
 
+def owned_by(to: Gateway) -> dict[str, str]:
+    """The labels of a Gateway's proxies."""
+    return {f"{_OWNER}name": to.name, f"{_OWNER}namespace": to.namespace}
+
+
 @dataclass(frozen=True)
 class Proxies:
     """The Envoys of one Gateway.
@@ -47,11 +52,7 @@ class Proxies:
         Raises:
             Unreachable: there is none.
         """
-        own = {
-            f"{_OWNER}name": self.gateway.name,
-            f"{_OWNER}namespace": self.gateway.namespace,
-        }
-        pods = self.api.list(POD, self.gateway.proxies, own)
+        pods = self.api.list(POD, self.gateway.proxies, owned_by(self.gateway))
         found = [address for each in pods if (address := self._address(each))]
         if not found:
             raise Unreachable(

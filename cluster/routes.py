@@ -1,8 +1,10 @@
 """An endpoint's route as objects, and read back from them: pure functions.
 
 One HTTPRoute ``<endpoint>`` has what users ask, in rules of fixed order: their inference requests,
-which alone are counted; what is asked aside of them (readiness, metadata); and a probe that tells
-which write is in force. Version pins are a route of their own (`cluster.pins`).
+which alone are counted; what is asked aside of them (readiness, metadata); a probe that tells which
+write is in force; and the first two again, by gRPC. A GRPCRoute beside it could never move in the
+same write, and the Gateway API refuses one on a host that an HTTPRoute has. Version pins are a
+route of their own (`cluster.pins`).
 
 The split, the limits and the number of the write are read from the object itself: nothing beside
 it could say something else.
@@ -10,7 +12,7 @@ it could say something else.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -37,12 +39,15 @@ ARM_HEADER = "x-sluice-arm"
 (`components.gateway.backend`). The access log has it even where nobody answers."""
 PROBE_HEADER = "x-sluice-probe"
 """Of a request: it asks which write of the route is in force."""
-PORT = 80
-"""Of a predictor's Service, as KServe makes it."""
+PORT, GRPC_PORT = 80, 8081
+"""Of a predictor's Service, as KServe makes it: the pod's own but for the first."""
 
 _LIMIT, _ENDPOINT, _SPLIT = "requests-per-second", "endpoint", "split"
 _USERS, _PROBE = 0, 2
 """The places of rules."""
+_ASKED = "has(upstream.address)"
+"""Whether a version was asked, in Envoy's language (CEL): what the gateway answers by itself names
+none."""
 
 _PART_OF_DURATION = re.compile("([0-9]+)(h|ms|m|s)")
 
@@ -98,25 +103,20 @@ def _metadata(route: Route, marks: Mapping[str, str | None]) -> Object:
     }
 
 
-def users_paths(endpoint: str) -> list[str]:
-    """Where users ask for inferences."""
-    return [f"/v2/models/{endpoint}/infer", f"/v1/models/{endpoint}:predict"]
-
-
-def aside_paths(endpoint: str) -> list[str]:
-    """What else a version, or its endpoint, answers."""
-    return [f"/v2/models/{endpoint}", f"/v2/models/{endpoint}/ready", f"/v1/models/{endpoint}"]
-
-
-def matches(
-    endpoint: str, *, users: bool, headers: Sequence[Mapping[str, str]] = ()
-) -> list[Object]:
-    """The matches of users' inference requests, or of what is asked aside of them."""
-    more: Object = {"headers": [dict(each) for each in headers]} if headers else {}
+def paths(endpoint: str, *, users: bool, grpc: bool = False) -> list[str]:
+    """Where users ask for inferences, or what is asked aside of them."""
+    below = f"/v2/models/{endpoint}"
+    if grpc:
+        methods = (gateway.GRPC_INFER,) if users else gateway.GRPC_ASIDE
+        return [gateway.GRPC_SERVICE + method for method in methods]
     if users:
-        more |= {"method": "POST"}
-    paths = users_paths(endpoint) if users else aside_paths(endpoint)
-    return [{"path": {"type": "Exact", "value": path}, **more} for path in paths]
+        return [f"{below}/infer", f"/v1/models/{endpoint}:predict"]
+    return [below, f"{below}/ready", f"/v1/models/{endpoint}"]
+
+
+def for_us(endpoint: str, *, grpc: bool) -> list[dict[str, str]]:
+    """The headers of what is asked of the endpoint, where no path names it."""
+    return [header(gateway.ENDPOINT_HEADER, endpoint)] if grpc else []
 
 
 def header(name: str, value: str, how: str = "Exact") -> dict[str, str]:
@@ -125,67 +125,73 @@ def header(name: str, value: str, how: str = "Exact") -> dict[str, str]:
 
 
 def _rules(route: Route) -> list[Object]:
-    timeouts = {"request": duration(route.limits.timeout_s)}
     probe = {
         "path": {"type": "Exact", "value": f"/v2/models/{route.endpoint}"},
         "headers": [header(PROBE_HEADER, route.endpoint)],
     }
+    # The one answer that a gateway gives by itself, in every implementation.
+    redirect = {
+        "path": {"type": "ReplaceFullPath", "replaceFullPath": f"/writes/{route.write}"},
+        "statusCode": 302,
+    }
     return [
-        {
-            "matches": matches(route.endpoint, users=True),
-            "backendRefs": [backend(route.endpoint, slot) for slot in route.slots],
-            "timeouts": timeouts,
-        },
-        {
-            "matches": matches(route.endpoint, users=False),
-            "backendRefs": [backend(route.endpoint, slot, aside=True) for slot in route.slots],
-            "timeouts": timeouts,
-        },
+        _split(route, users=True),
+        _split(route, users=False),
         {
             "matches": [probe],
-            # The one answer that a gateway gives by itself, in every implementation.
-            "filters": [
-                {
-                    "type": "RequestRedirect",
-                    "requestRedirect": {
-                        "path": {
-                            "type": "ReplaceFullPath",
-                            "replaceFullPath": f"/writes/{route.write}",
-                        },
-                        "statusCode": 302,
-                    },
-                }
-            ],
+            "filters": [{"type": "RequestRedirect", "requestRedirect": redirect}],
         },
+        _split(route, users=True, grpc=True),
+        _split(route, users=False, grpc=True),
     ]
 
 
-def backend(endpoint: str, slot: Slot, *, aside: bool = False) -> Object:
+def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
+    """One rule that divides requests by the weights.
+
+    One match for all of its paths: Envoy Gateway counts each client's rate by match.
+    """
+    asked = "|".join(map(re.escape, paths(route.endpoint, users=users, grpc=grpc)))
+    match: Object = {"path": {"type": "RegularExpression", "value": asked}}
+    if users:
+        match |= {"method": "POST"}
+    if headers := for_us(route.endpoint, grpc=grpc):
+        match |= {"headers": headers}
+    return {
+        "matches": [match],
+        "backendRefs": [
+            backend(route.endpoint, slot, grpc=grpc, aside=not users) for slot in route.slots
+        ],
+        "timeouts": {"request": duration(route.limits.timeout_s)},
+    }
+
+
+def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = False) -> Object:
     """A place of a rule. Its own filters give it a cluster of its own."""
-    name = gateway.backend(endpoint, slot.arm, aside=aside)
+    name = gateway.backend(endpoint, slot.arm, grpc=grpc, aside=aside)
+    version = f'%CEL({_ASKED} ? "{_visible(arms.version_of(slot.arm))}" : "")%'
     return {
         "group": "",
         "kind": "Service",
         "name": service(endpoint, slot.arm),
-        "port": PORT,
+        "port": GRPC_PORT if grpc else PORT,
         "weight": slot.parts,
         "filters": [
-            {
-                "type": "RequestHeaderModifier",
-                "requestHeaderModifier": {"set": [{"name": ARM_HEADER, "value": _visible(name)}]},
-            },
-            {
-                "type": "ResponseHeaderModifier",
-                "responseHeaderModifier": {
-                    "set": [
-                        {
-                            "name": gateway.VERSION_HEADER,
-                            "value": _visible(arms.version_of(slot.arm)),
-                        }
-                    ]
-                },
-            },
+            _set_headers("Request", {ARM_HEADER: _visible(name)}),
+            _set_headers(
+                "Response",
+                {gateway.VERSION_HEADER: version, gateway.BEGUN_HEADER: gateway.BEGUN},
+            ),
         ],
+    }
+
+
+def _set_headers(of: str, values: Mapping[str, str]) -> Object:
+    """A filter that sets headers of the request or of the response, as Envoy writes them."""
+    listed = [{"name": name, "value": value} for name, value in values.items()]
+    return {
+        "type": f"{of}HeaderModifier",
+        f"{of.lower()}HeaderModifier": {"set": listed},
     }
 
 
@@ -195,8 +201,8 @@ def service(endpoint: str, arm: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """As a header's value; ordinary names stay as they are."""
-    return quote(text, safe="-_.~")
+    """As a header's value, which Envoy reads as a format; ordinary names stay as they are."""
+    return quote(text, safe="-_.~").replace("%", "%%")
 
 
 def duration(seconds: float) -> str:
@@ -246,7 +252,7 @@ def is_written(found: Object) -> bool:
 
 def _slot(endpoint: str, ref: Mapping[str, Any]) -> Slot:
     name = next(
-        unquote(each["requestHeaderModifier"]["set"][0]["value"])
+        unquote(each["requestHeaderModifier"]["set"][0]["value"].replace("%%", "%"))
         for each in ref["filters"]
         if each["type"] == "RequestHeaderModifier"
     )
@@ -292,6 +298,11 @@ def limits_object(route: Route) -> Object:
                 }
             },
             "circuitBreaker": _AT_ONCE,
+            "requestBuffer": {"limit": str(gateway.MAX_BODY_BYTES)},
+            "timeout": {
+                "tcp": {"connectTimeout": "1s"},
+                "http": {"connectionIdleTimeout": gateway.UPSTREAM_IDLE},
+            },
             "retry": {"numRetries": 1, "retryOn": {"triggers": [gateway.RETRY_ON]}},
         },
     )

@@ -40,8 +40,11 @@ def errors() -> dict[str, Any]:
 
     of_grpc = "request.headers['content-type'].startsWith('application/grpc')"
     no_pin = "response.code == 403 && response.code_details.startsWith('rbac_')"
+    limited = "response.code == 429"
     plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
     said = {"body": {"inline_string": gateway.NO_PIN}}
+    unknown = {"body": {"inline_string": gateway.NO_ENDPOINT}}
+    later = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
     wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
     return {
         "mappers": [
@@ -51,7 +54,14 @@ def errors() -> dict[str, Any]:
                 "body_format_override": plain,
             },
             {"filter": _when(no_pin), **said},
+            {
+                "filter": _when(f"{limited} && {of_grpc}"),
+                **later,
+                "body_format_override": plain,
+            },
+            {"filter": _when(limited), **later},
             {"filter": _when(of_grpc), "body_format_override": plain},
+            {"filter": _when("response.code_details == 'route_not_found'"), **unknown},
             *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},

@@ -24,6 +24,9 @@ CLIENT_HEADER = "x-client-id"
 """Whose key it was, as the gateway tells the predictor; a client's own is overwritten."""
 ENDPOINT_HEADER = "x-sluice-endpoint"
 """A gRPC request's endpoint, which no path names."""
+GRPC_SERVICE, GRPC_INFER = "/inference.GRPCInferenceService/", "ModelInfer"
+GRPC_ASIDE = ("ModelReady", "ModelMetadata", "ServerLive", "ServerReady", "ServerMetadata")
+"""What else a client may call of the service; the rest of it loads and unloads models."""
 VERSION_HEADER = "x-model-version"
 """Of a request: the one version that is asked, past the split. Of an answer: who answered."""
 
@@ -49,6 +52,16 @@ NO_PIN = (
     " one), and none while a release compares versions"
 )
 """What whoever may not is told, with the status 403."""
+
+
+NO_ENDPOINT = "no such endpoint: 'sluice status' lists what is served"
+"""What whoever asks for nothing that is served is told, with the status 404."""
+MAX_BODY_BYTES = 1 << 20
+"""Of a request; a larger one gets the status 413."""
+
+UPSTREAM_IDLE = "3s"
+"""How long the gateway keeps a silent connection to a predictor: shorter than the 5 s after which
+uvicorn closes it, since a request that is sent into one just being closed would fail."""
 
 
 def role_of(client: str, role: str) -> Role:

@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+import httpx
 import pytest
 
 from cluster.api import Api
@@ -17,6 +18,9 @@ from components.platform import Platform
 from components.registry import Registry
 from tests.support.embedded import Embedded
 from tests.support.traces import traces
+
+if TYPE_CHECKING:
+    from tests.support.rigs import KubernetesRig
 
 STARTS_SERVERS = {
     *("platform", "lab"),  # the laptop's
@@ -30,10 +34,15 @@ STARTS_SERVERS = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what starts servers, or is in a room of such tests, for `make unit` to leave out.
 
-    What needs a Kubernetes is left out unless it is asked for, as `make cluster-test` does.
+    What needs a Kubernetes is left out unless it is asked for, as `make cluster-test` does; what
+    needs an installation there, unless ``$KUBECONFIG`` names a cluster.
     """
     if "cluster" not in config.option.markexpr:
         left_out = [item for item in items if item.get_closest_marker("cluster")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+    if "KUBECONFIG" not in os.environ:
+        left_out = [item for item in items if "on_cluster" in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     for item in items:
@@ -137,6 +146,20 @@ def team(kubernetes: Api) -> Iterator[str]:
     install(kubernetes, name)
     yield name
     kubernetes.delete(NAMESPACE, "", name)
+
+
+@pytest.fixture(scope="session")
+def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
+    """The installation in a cluster: the namespace in use is a team's."""
+    from cluster import connect, settings
+    from tests.support.rigs import KubernetesRig
+
+    namespace = os.environ.get(connect.NAMESPACE) or kubernetes.access.namespace
+    connected = connect.platform(kubernetes, namespace, settings.read(kubernetes))
+    url = connected.gateway.url
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+        yield KubernetesRig(connected, client, kubernetes, namespace)
+    cast(Registry, connected.registry).close()
 
 
 @pytest.fixture(scope="session")

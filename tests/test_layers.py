@@ -53,7 +53,7 @@ OF_THE_TREE = (
 )
 """Rules of the whole tree, and its scripts, which mirror nothing."""
 
-NO_ROOM = (("e2e",), ("contract",), ("support",), ("manifests",), ("fuzz",))
+NO_ROOM = (("e2e",), ("contract",), ("support",), ("manifests",), ("fuzz",), ("on_cluster",))
 """Suites across the rooms; every other folder of tests mirrors a package or a module."""
 
 NOT_YET: dict[str, str] = {}

@@ -57,9 +57,10 @@ def forget(layout: Path, prefix: str, kept: int) -> None:
     """Drop all but the newest ``kept`` images whose names begin so, and blobs of no image."""
     listed = _index(layout)
     old = [each for each in listed if _called(each).startswith(prefix)][:-kept]
-    content = {"schemaVersion": 2, "manifests": [each for each in listed if each not in old]}
+    left = [each for each in listed if each not in old]
+    content = {"schemaVersion": 2, "manifests": left}
     (layout / "index.json").write_text(json.dumps(content), encoding="utf-8")
-    wanted = {digest for each in content["manifests"] for digest in _digests(layout, _called(each))}
+    wanted = {digest for each in left for digest in _digests(layout, _called(each))}
     for blob in (layout / "blobs" / "sha256").iterdir():
         if f"sha256:{blob.name}" not in wanted:
             blob.unlink()

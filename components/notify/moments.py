@@ -8,6 +8,7 @@ harmless.
 from collections.abc import Sequence
 
 from components import gateway
+from components.judge import Verdict
 from components.platform.moments import Moment
 from components.record import Ended, Line, Opened
 
@@ -33,6 +34,30 @@ def ended(lines: Sequence[Line]) -> Moment:
             f" {end.outcome.replace('_', ' ')}: {end.reason}",
             f"sluice show {opened.release_id}",
         ),
+        at=at,
+    )
+
+
+_OF_STEP = {"PROMOTE": "step_passed", "ROLLBACK": "step_failed", "HOLD": "step_held"}
+"""What a verdict on a watched step is called where people see it."""
+
+
+def decided(opened: Opened, verdict: Verdict, at: float) -> Moment:
+    """That the judge decided a watched step of a release."""
+    return Moment(
+        labels={
+            "alertname": "StepDecided",
+            "severity": "event",
+            gateway.ENDPOINT_LABEL: opened.endpoint,
+            gateway.VERSION_LABEL: opened.candidate,
+            "outcome": _OF_STEP[verdict.decision],
+            "step": f"{verdict.step:g}",
+            "release": opened.release_id,
+        },
+        annotations={
+            "summary": f"{opened.endpoint} version {opened.candidate} at {verdict.step:g}%:"
+            f" {verdict.text}"
+        },
         at=at,
     )
 

@@ -40,3 +40,10 @@ class Moments(Protocol):
             Unreachable: who tells people does not answer.
             PlatformError: it refuses the moment.
         """
+
+    def show(self, moment: Moment) -> None:
+        """Show a moment beside its endpoint, where the platform has a place; nobody is told.
+
+        Raises:
+            Unreachable: the place does not answer.
+        """

@@ -273,10 +273,12 @@ class ObjectMoments:
     Args:
         store: of what is kept.
         post: tells of one moment now; see `Moments.post`.
+        show: see `Moments.show`; by default there is no such place.
     """
 
     store: "ObjectStore"
     post: Callable[[Moment], None]
+    show: Callable[[Moment], None] = lambda _: None
 
     def keep(self, name: str, moment: Moment) -> None:
         """Keep a moment under a name of its own, to be told later."""

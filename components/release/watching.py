@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
-from components import judge
-from components.errors import PlatformError, Unreachable
+from components import judge, record
+from components.errors import PlatformError, SluiceError, Unreachable
 from components.judge import Poll, Sample, Verdict
+from components.notify.moments import decided
 from components.platform import Clock, Reading
 from components.release import baseline
 from components.release.context import Release, records_failure
@@ -47,9 +49,17 @@ def watch(release: Release, stage: int) -> Watched:
         return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
     held = release.hold(state)
     verdict = _decided(release, held, percent)
+    _show(release, verdict)
     with held.kept():
         release.copy_record(state)
     return Watched(verdict=verdict.decision, reason=verdict.text)
+
+
+def _show(release: Release, verdict: Verdict) -> None:
+    """Let people see the verdict beside the endpoint; nothing depends on it."""
+    with suppress(SluiceError):
+        opened = record.opened(release.record.lines())
+        release.platform.moments.show(decided(opened, verdict, release.clock.time()))
 
 
 def poll(release: Release) -> Verdict:

@@ -84,7 +84,6 @@ def limits(routes: Iterable[Route]) -> dict[str, Any]:
         "filter_enabled": {"default_value": everything},
         "filter_enforced": {"default_value": everything},
         "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
-        "response_headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}],
         "max_dynamic_descriptors": 1000,
         "rate_limits": [
             {

@@ -20,16 +20,6 @@ from local.predictors import Backend
 from local.servers.envoy_bootstrap import ROUTES
 
 _TYPE = "type.googleapis.com/"
-_GRPC_SERVICE = "/inference.GRPCInferenceService/"
-_GRPC_METHODS = (
-    "ModelInfer",
-    "ModelReady",
-    "ModelMetadata",
-    "ServerLive",
-    "ServerReady",
-    "ServerMetadata",
-)
-"""What a client may call; the rest of the service loads and unloads models."""
 _ANSWERED = "it answers :predict, /infer, /ready and its metadata, over REST and gRPC"
 
 _IDLE_S = 60.0
@@ -50,10 +40,6 @@ _ASIDE_AT_ONCE = {
     "max_retries": 0,
 }
 """What is asked past the split may take little of a version's time from its users."""
-
-_UPSTREAM_IDLE = "3s"
-"""Shorter than the 5 s after which uvicorn closes a silent connection: a request that is sent into
-a connection just being closed would fail."""
 
 
 def clusters(backend: Backend) -> list[str]:
@@ -110,7 +96,7 @@ def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": _TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": {"idle_timeout": _UPSTREAM_IDLE},
+                "common_http_protocol_options": {"idle_timeout": gateway.UPSTREAM_IDLE},
                 "explicit_http_config": protocol,
             }
         },
@@ -127,9 +113,7 @@ def render_routes(
     for route in listed:
         served = sorted(b.version for b in known if b.endpoint == route.endpoint)
         entries += _entries(route, served, clients)
-    entries.append(
-        _answer({"prefix": "/"}, 404, "no such endpoint: 'sluice status' lists what is served")
-    )
+    entries.append(_answer({"prefix": "/"}, 404, gateway.NO_ENDPOINT))
     host = {
         "name": "gateway",
         "domains": ["*"],
@@ -176,12 +160,12 @@ def _entries(
         "safe_regex": {"regex": f"/v2/models/{name}/infer|/v1/models/{name}:predict"}
     }
     for_us = {"name": gateway.ENDPOINT_HEADER, "string_match": {"exact": route.endpoint}}
-    methods = "|".join(_GRPC_METHODS)
+    methods = "|".join((gateway.GRPC_INFER, *gateway.GRPC_ASIDE))
     grpc = {
-        "safe_regex": {"regex": f"{re.escape(_GRPC_SERVICE)}({methods})"},
+        "safe_regex": {"regex": f"{re.escape(gateway.GRPC_SERVICE)}({methods})"},
         "headers": [for_us],
     }
-    grpc_infer = {"path": _GRPC_SERVICE + "ModelInfer", "headers": [for_us]}
+    grpc_infer = {"path": gateway.GRPC_SERVICE + gateway.GRPC_INFER, "headers": [for_us]}
     post = {"name": ":method", "string_match": {"exact": "POST"}}
     pins = []
     kinds: list[tuple[dict[str, Any], bool]] = [(rest, False), (grpc, True)]
@@ -207,7 +191,7 @@ def _entries(
                 _forward(route, of_grpc, shares, grpc=True, aside=aside),
             ]
     below = {"safe_regex": {"regex": f"/v[12]/models/{name}[/:].*"}}
-    for match in (below, {"prefix": _GRPC_SERVICE, "headers": [for_us]}):
+    for match in (below, {"prefix": gateway.GRPC_SERVICE, "headers": [for_us]}):
         entries.append(_answer(match, 404, f"{route.endpoint}: {_ANSWERED}", route.endpoint))
     return entries
 

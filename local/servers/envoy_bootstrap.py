@@ -6,7 +6,6 @@ from typing import Any
 
 from components import envoy, gateway
 
-MAX_BODY_BYTES = 1024 * 1024
 ROUTES = "gateway"
 """The name of the one route configuration."""
 _TYPE = "type.googleapis.com/"
@@ -16,7 +15,7 @@ def _listener(name: str, port: int, manager: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "per_connection_buffer_limit_bytes": 2 * MAX_BODY_BYTES,
+        "per_connection_buffer_limit_bytes": 2 * gateway.MAX_BODY_BYTES,
         "filter_chains": [
             {
                 "filters": [
@@ -111,7 +110,7 @@ def bootstrap(
                     stat_prefix="gateway",
                 ),
                 _filter("rbac", "rbac.v3.RBAC"),
-                _filter("buffer", "buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES),
+                _filter("buffer", "buffer.v3.Buffer", max_request_bytes=gateway.MAX_BODY_BYTES),
                 _filter("router", "router.v3.Router", suppress_envoy_headers=True),
             ],
         },

@@ -22,6 +22,7 @@ def test_an_outcome_is_an_event_of_the_endpoint_s_route() -> None:
     assert made["regarding"]["name"] == "demo"
     assert made["eventTime"] == "2027-01-15T08:00:00.250000Z"
     assert event(moment("promoted"), "team")["type"] == "Normal"
+    assert event(moment("step_passed"), "team")["reason"] == "StepPassed"
 
 
 def test_the_same_moment_has_one_name() -> None:
@@ -38,6 +39,7 @@ def test_who_is_told_twice_has_it_once_and_others_are_told_too(kubernetes: Api, 
     told = Told(kubernetes, team, further.append)
     for _ in range(2):
         told(moment())
+    told.show(moment())
     told(Moment({"alertname": "NotifyTest"}, {}, AT))
     assert len(further) == 3
     found = kubernetes.list(EVENT, team)

@@ -45,6 +45,8 @@ def test_its_command_line_is_one_that_the_predictor_takes() -> None:
     assert (settings.model_name, settings.model_version) == ("demo", "8")
     assert (settings.deadline, settings.execution.executors) == (9.0, 2)
     assert settings.grace > settings.deadline
+    ports = {each["name"]: each["containerPort"] for each in container()["ports"]}
+    assert ports == {"http1": settings.http_port, "h2c": settings.grpc_port}
 
 
 def test_a_baseline_says_that_it_is_its_version() -> None:

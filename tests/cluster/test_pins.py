@@ -15,18 +15,31 @@ LIMITS = RouteLimits(50, 30.0)
 def test_each_version_is_named_by_header_and_path_and_a_baseline_never() -> None:
     made = pins.pins_object("demo", ["1", "1-baseline", "2"], LIMITS, pins.OPEN, TO)
     *named, unknown = made["spec"]["rules"]
-    assert [rule["backendRefs"][0]["name"] for rule in named] == [
-        "demo-v1-predictor",
-        "demo-v2-predictor",
+    assert [(rule["backendRefs"][0]["name"], rule["backendRefs"][0]["port"]) for rule in named] == [
+        ("demo-v1-predictor", 80),
+        ("demo-v1-predictor", 8081),
+        ("demo-v2-predictor", 80),
+        ("demo-v2-predictor", 8081),
     ]
-    for rule, version in zip(named, "12", strict=True):
+    for rule, version in zip(named, "1122", strict=True):
         headers = [header for match in rule["matches"] for header in match.get("headers", [])]
-        assert {header["value"] for header in headers} == {version}
+        pinned = [each["value"] for each in headers if each["name"] == gateway.VERSION_HEADER]
+        assert set(pinned) == {version}
+    for rule, version in zip(named[::2], "12", strict=True):
         paths = [m["path"]["value"] for m in rule["matches"] if "headers" not in m]
         assert f"/v2/models/demo/versions/{version}/infer" in paths
     assert "backendRefs" not in unknown
-    pattern = unknown["matches"][0]["headers"][0]["value"]
-    assert re.fullmatch(pattern, "99")
+    for match in unknown["matches"][:-1]:
+        pattern = match["headers"][-1]["value"]
+        assert re.fullmatch(pattern, "99")
+        assert re.fullmatch(pattern, "")
+
+
+def test_of_many_versions_the_newest_have_pins() -> None:
+    served = [str(number) for number in range(1, 13)]
+    rules = pins.pins_object("demo", served, LIMITS, pins.OPEN, TO)["spec"]["rules"]
+    assert len(rules) <= 16
+    assert "demo-v12-predictor" in {rule["backendRefs"][0]["name"] for rule in rules[:-1]}
 
 
 def test_what_is_pinned_passes_for_no_user_s_request() -> None:

@@ -1,6 +1,7 @@
 """A route as an object, and read back."""
 
 import copy
+import re
 
 import pytest
 
@@ -28,13 +29,9 @@ def rules(made: Object) -> list[Object]:
 
 
 def filters(ref: Object) -> dict[str, str]:
-    """The header that each filter of a place sets."""
-    found = {}
-    for each in ref["filters"]:
-        (setting,) = (value for key, value in each.items() if key != "type")
-        (header,) = setting["set"]
-        found[header["name"]] = header["value"]
-    return found
+    """The headers that the filters of a place set."""
+    settings = [each[key] for each in ref["filters"] for key in each if key != "type"]
+    return {header["name"]: header["value"] for each in settings for header in each["set"]}
 
 
 @pytest.mark.parametrize(
@@ -54,26 +51,46 @@ def test_a_duration_is_one_of_the_gateway_api(seconds: float) -> None:
 
 
 def test_each_place_is_counted_by_its_arm_and_answers_by_its_version() -> None:
-    users, aside, _ = rules(routes.route_object(route(v1=60, v1_baseline=40), TO, {}))
-    assert [filters(ref) for ref in users["backendRefs"]] == [
-        {routes.ARM_HEADER: "demo-v1", gateway.VERSION_HEADER: "1"},
-        {routes.ARM_HEADER: "demo-v1-baseline", gateway.VERSION_HEADER: "1"},
-    ]
-    assert [ref["name"] for ref in users["backendRefs"]] == [
-        "demo-v1-predictor",
-        "demo-v1-baseline-predictor",
-    ]
-    for ref in aside["backendRefs"]:
-        assert not gateway.is_users_rest(filters(ref)[routes.ARM_HEADER])
+    users, aside, _, grpc, grpc_aside = rules(
+        routes.route_object(route(v1=60, v1_baseline=40), TO, {})
+    )
+    for rule, kind, port in ((users, "", 80), (grpc, "-grpc", 8081)):
+        found = [filters(ref) for ref in rule["backendRefs"]]
+        assert [each[routes.ARM_HEADER] for each in found] == [
+            f"demo-v1{kind}",
+            f"demo-v1-baseline{kind}",
+        ]
+        assert ['"1"' in each[gateway.VERSION_HEADER] for each in found] == [True, True]
+        assert [(ref["name"], ref["port"]) for ref in rule["backendRefs"]] == [
+            ("demo-v1-predictor", port),
+            ("demo-v1-baseline-predictor", port),
+        ]
+    for ref in (*aside["backendRefs"], *grpc_aside["backendRefs"]):
+        assert filters(ref)[routes.ARM_HEADER].endswith("-aside")
+
+
+def test_rest_and_grpc_move_in_one_write() -> None:
+    users, aside, _, grpc, grpc_aside = rules(routes.route_object(route(v1=90, v2=10), TO, {}))
+    for rule in (users, aside, grpc, grpc_aside):
+        assert [ref["weight"] for ref in rule["backendRefs"]] == [900_000, 100_000]
+    (called,) = grpc["matches"]
+    assert re.fullmatch(called["path"]["value"], "/inference.GRPCInferenceService/ModelInfer")
+    assert called["headers"] == [routes.header(gateway.ENDPOINT_HEADER, "demo")]
+
+
+def test_a_name_that_is_no_header_s_value_is_read_back() -> None:
+    odd = Route("demo", (Slot("Größe 2/b", 1_000_000),), LIMITS)
+    assert routes.read(routes.route_object(odd, TO, {})) == odd
 
 
 def test_only_inference_requests_are_counted() -> None:
-    users, aside, probe = rules(routes.route_object(route(), TO, {}))
-    assert {(m["path"]["value"], m["method"]) for m in users["matches"]} == {
-        ("/v2/models/demo/infer", "POST"),
-        ("/v1/models/demo:predict", "POST"),
-    }
-    assert not {m["path"]["value"] for m in aside["matches"]} & set(routes.users_paths("demo"))
+    users, aside, probe, *_ = rules(routes.route_object(route(), TO, {}))
+    (inferred,), (asked,) = users["matches"], aside["matches"]
+    assert inferred["method"] == "POST"
+    for path in ("/v2/models/demo/infer", "/v1/models/demo:predict"):
+        assert re.fullmatch(inferred["path"]["value"], path)
+        assert not re.fullmatch(asked["path"]["value"], path)
+    assert re.fullmatch(asked["path"]["value"], "/v2/models/demo/ready")
     assert "backendRefs" not in probe
 
 

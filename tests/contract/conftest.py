@@ -1,5 +1,11 @@
-"""The contract of `components.platform`, asked of every platform that there is."""
+"""The contract of `components.platform`, asked of every platform that there is.
 
+On Kubernetes all of it is asked of the installation in the cluster of ``$KUBECONFIG``, from where
+its addresses can be reached, as under ``sluice cluster run``. Without one, an API server and an
+object store are started, and what these suffice for is asked of them.
+"""
+
+import os
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,7 +19,6 @@ from cluster.settings import Settings
 from components.endpoint import Endpoint
 from components.platform import Platform
 from components.registry import Registry
-from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.rigs import KubernetesRig, LocalRig, MemoryRig, Rig
 from tests.support.seaweed import object_store
 
@@ -27,20 +32,24 @@ OBJECTS_ALONE = (
     *("test_moments.py", "test_records.py"),
 )
 """What an API server and an object store suffice for, without any node..."""
+ON_A_WIRE = "test_answers.py"
+"""What is asked of platforms that speak HTTP."""
 NEEDS_A_GATEWAY = ("served", "routed", "fresh")
 """...less what asks for these."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs controllers where there are none."""
-    left_out = [item for item in items if _on_objects_alone(item) and not _suffices(item)]
+    """Leave out what needs controllers, or a wire, where there are none."""
+    left_out = [item for item in items if _on(item, "memory") and item.path.name == ON_A_WIRE]
+    if "KUBECONFIG" not in os.environ:
+        left_out += [item for item in items if _on(item, "kubernetes") and not _suffices(item)]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
 
-def _on_objects_alone(item: pytest.Item) -> bool:
+def _on(item: pytest.Item, platform: str) -> bool:
     call = getattr(item, "callspec", None)
-    return call is not None and call.params.get("rig") == "kubernetes"
+    return call is not None and call.params.get("rig") == platform
 
 
 def _suffices(item: pytest.Item) -> bool:
@@ -55,7 +64,8 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
         yield MemoryRig()
         return
     if request.param == "kubernetes":
-        yield request.getfixturevalue("on_kubernetes")
+        whole = "KUBECONFIG" in os.environ
+        yield request.getfixturevalue("on_cluster" if whole else "on_kubernetes")
         return
     platform: Platform = request.getfixturevalue("platform")
     with httpx.Client(base_url=platform.gateway.url, trust_env=False, timeout=30) as client:
@@ -89,7 +99,7 @@ def on_kubernetes(
 @pytest.fixture(scope="session")
 def served(rig: Rig) -> Iterator[Endpoint]:
     """An endpoint whose versions 1 and 2 are ready."""
-    endpoint = make_endpoint(rig.name("served"))
+    endpoint = rig.endpoint("served")
     for version in ("1", "2"):
         rig.platform.serving.create(endpoint, rig.stored(endpoint, version))
     for version in ("1", "2"):
@@ -109,6 +119,6 @@ def routed(rig: Rig, served: Endpoint) -> Iterator[Endpoint]:
 @pytest.fixture
 def fresh(rig: Rig) -> Iterator[Endpoint]:
     """An endpoint of which the platform knows nothing yet."""
-    endpoint = make_endpoint(rig.name("fresh"))
+    endpoint = rig.endpoint("fresh")
     yield endpoint
     rig.remove(endpoint.name)

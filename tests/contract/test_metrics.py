@@ -112,7 +112,9 @@ def test_what_the_gateway_refuses_by_itself_is_no_version_s(rig: Rig, routed: En
 def test_who_asked_is_told_by_client(rig: Rig, routed: Endpoint) -> None:
     name = rig.name("batch")
     rig.platform.gateway.add(name)
-    for key in [rig.platform.gateway.key(name)] * 3 + [None]:
+    own = rig.platform.gateway.key(name)
+    rig.wait(lambda: rig.ask(routed.name, own).version == "1", "the new key", 10)
+    for key in (own, own, None):
         assert rig.ask(routed.name, key).version == "1"
     settled(rig, routed, "1")
 

@@ -48,6 +48,17 @@ def test_users_are_split_as_the_weights_say(rig: Rig, routed: Endpoint) -> None:
     assert 40 < found["2"] < 120, "0.2 of 400, give or take 5 standard deviations"
 
 
+def test_calls_by_grpc_are_split_and_moved_as_all_others(rig: Rig, routed: Endpoint) -> None:
+    rig.split(routed.name, {"1": 50, "2": 50})
+    found = [rig.call(routed.name) for _ in range(60)]
+    assert {answer.status for answer in found} == {200}
+    assert 10 < Counter(answer.version for answer in found)["2"] < 50
+    rig.split(routed.name, {"2": 100})
+    assert {rig.call(routed.name).version for _ in range(10)} == {"2"}
+    rig.split(routed.name, {})
+    assert rig.call(routed.name).status != 200
+
+
 def test_the_same_split_may_be_asked_for_again(traffic: Traffic, routed: Endpoint) -> None:
     for _ in range(2):
         traffic.set_weights(routed.name, {"1": 70, "2": 30})

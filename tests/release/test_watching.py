@@ -73,6 +73,18 @@ def test_a_second_call_polls_nothing() -> None:
     assert found.record("r") == lines
 
 
+def test_people_see_each_decided_step_once_and_nothing_depends_on_it() -> None:
+    found = shifted(quick())
+    for _ in range(2):
+        watch(found)
+    (shown,) = found.world.shown
+    assert (shown.labels["outcome"], shown.labels["step"]) == ("step_passed", "10")
+    assert shown.annotations["summary"].startswith(f"{NAME} version 2 at 10%: ")
+    other = shifted(quick())
+    other.world.away("moments")
+    assert watch(other).verdict == "PROMOTE"
+
+
 def test_a_watch_of_a_step_that_there_is_not_is_refused() -> None:
     found = shifted(quick())
     with pytest.raises(InputError, match="there is no step 2"):

@@ -1,5 +1,6 @@
 """A platform under the contract suite, and what the contract itself cannot do to it."""
 
+import json
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
@@ -10,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 
 from cluster.api import Api
@@ -28,9 +30,14 @@ from components.platform import (
 )
 from components.platform.memory import Answer, World
 from tests.support.bundles import write_bundle
+from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.predictors import free_port
 
 CLIENT = "contract"
+BODY = json.dumps(
+    {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]}
+).encode()
+"""An inference request that the rigs' models answer."""
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
 
 
@@ -56,6 +63,10 @@ class Rig(ABC):
     def name(self, what: str = "contract") -> str:
         """A name that nobody has used, in this session or one before."""
         return f"{what}-{self._session}-{next(self._numbers)}"
+
+    def endpoint(self, what: str) -> Endpoint:
+        """An endpoint of a new name, which the platform does not know yet."""
+        return make_endpoint(self.name(what))
 
     @cached_property
     def key(self) -> str:
@@ -124,13 +135,27 @@ class Rig(ABC):
     def ask(self, endpoint: str, key: str | None = None, pin: str | None = None) -> Answer:
         """One user's request; default: with the rig's own key. ``pin`` names the version."""
         answer = self._ask(endpoint, self.key if key is None else key, pin)
-        if pin is None and answer.version is not None and answer.status not in gateway.REFUSALS:
-            self.answered[endpoint, answer.version] += 1
+        if pin is None:
+            self._note(endpoint, answer)
         return answer
+
+    def call(self, endpoint: str) -> Answer:
+        """One user's request by gRPC; the status is 200 if it succeeds, else 500."""
+        answer = self._call(endpoint, self.key)
+        self._note(endpoint, answer)
+        return answer
+
+    def _note(self, endpoint: str, answer: Answer) -> None:
+        if answer.version is not None and answer.status not in gateway.REFUSALS:
+            self.answered[endpoint, answer.version] += 1
 
     @abstractmethod
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
         """One user's request."""
+
+    @abstractmethod
+    def _call(self, endpoint: str, key: str) -> Answer:
+        """One user's request by gRPC."""
 
     @abstractmethod
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
@@ -172,6 +197,9 @@ class MemoryRig(Rig):
 
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
         return self.world.ask(endpoint, key, pin)
+
+    def _call(self, endpoint: str, key: str) -> Answer:
+        return self.world.ask(endpoint, key)
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
         shown = self.world.proxies.shown(endpoint).values()
@@ -232,13 +260,52 @@ class RealRig(Rig):
         return register.register(register.client(self.platform.registry.url), candidate).version
 
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
-        pinned = {} if pin is None else {gateway.VERSION_HEADER: pin}
-        answer = self._client.post(
-            f"/v2/models/{endpoint}/infer",
-            json={"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]},
-            headers={gateway.KEY_HEADER: key, **pinned},
-        )
+        answer = self.post(endpoint, key, pin)
         return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
+
+    def post(
+        self,
+        endpoint: str,
+        key: str,
+        pin: str | None = None,
+        *,
+        content: bytes = BODY,
+        headers: Mapping[str, str] = {},
+    ) -> httpx.Response:
+        """An inference request as the wire has it; it is not noted."""
+        pinned = {} if pin is None else {gateway.VERSION_HEADER: pin}
+        return self._client.post(
+            f"/v2/models/{endpoint}/infer",
+            content=content,
+            headers={
+                "content-type": "application/json",
+                gateway.KEY_HEADER: key,
+                **pinned,
+                **headers,
+            },
+        )
+
+    def _call(self, endpoint: str, key: str) -> Answer:
+        version, code, _ = self.infer(endpoint, key)
+        return Answer(200 if code == grpc.StatusCode.OK else 500, version)
+
+    def infer(
+        self, endpoint: str, key: str, pin: str | None = None
+    ) -> tuple[str | None, grpc.StatusCode, str]:
+        """The same by gRPC: who answered, the status and what it says; it is not noted."""
+        from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+
+        tensor = pb.ModelInferRequest.InferInputTensor(name="text", datatype="BYTES", shape=[1])
+        tensor.contents.bytes_contents.append(b"w1")
+        pinned = () if pin is None else ((gateway.VERSION_HEADER, pin),)
+        metadata = ((gateway.KEY_HEADER, key), (gateway.ENDPOINT_HEADER, endpoint), *pinned)
+        url = self._client.base_url
+        with grpc.insecure_channel(f"{url.host}:{url.port or 80}") as channel:
+            method = channel.unary_unary(gateway.GRPC_SERVICE + gateway.GRPC_INFER)
+            request = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor])
+            called = method.future(request.SerializeToString(), metadata=metadata, timeout=30)
+            headers = dict(called.initial_metadata())
+            return headers.get(gateway.VERSION_HEADER), called.code(), called.details()
 
     def registry_away(self) -> ModelRegistry:
         from components.registry import Registry
@@ -273,16 +340,27 @@ class KubernetesRig(RealRig):
     def __init__(self, platform: Platform, client: httpx.Client, api: Api, namespace: str) -> None:
         super().__init__(platform, client)
         self._api = api
-        self._namespace = namespace
+        self.namespace = namespace
+
+    def endpoint(self, what: str) -> Endpoint:
+        """Several of its predictors have room on a small node, and none is calibrated."""
+        serving = {
+            "resources": {"cpu": "150m", "memory": "512Mi"},
+            "execution": {"executors": 1, "threads": 1, "batching": "alone"},
+        }
+        return make_endpoint(self.name(what), serving=serving)
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
-        raise NotImplementedError
+        from cluster.settings import read
+        from tests.support.proxies import splits
+
+        return splits(self._api, read(self._api).gateway, self.namespace, endpoint)
 
     def damage_lease(self, endpoint: str) -> None:
         damaged = {"metadata": {"annotations": {annotation("lease"): "{"}}}
-        self._api.merge(LEASE, self._namespace, object_name(endpoint), damaged)
+        self._api.merge(LEASE, self.namespace, object_name(endpoint), damaged)
 
     def metrics_away(self) -> Metrics:
         from cluster.metrics import metrics
 
-        return metrics(f"http://127.0.0.1:{free_port()}", self._namespace)
+        return metrics(f"http://127.0.0.1:{free_port()}", self.namespace)

@@ -99,6 +99,22 @@ def doctor(as_json: bool) -> None:
     sys.exit(0 if show(examining.examine(find_home()), as_json=as_json) else 1)
 
 
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(command: tuple[str, ...]) -> None:
+    """Run a program where the cluster's addresses and names are reached.
+
+    It runs in the cluster's network, with $KUBECONFIG of its administrator; files and processes
+    stay this machine's. The exit code is the program's.
+
+    Example: sluice cluster run curl http://mlflow.sluice-system:5000/version
+    """
+    from cluster.embedded import inside
+    from cluster.embedded.home import find_home
+
+    sys.exit(inside.run(find_home(), command))
+
+
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def kubeconfig(as_json: bool) -> None:

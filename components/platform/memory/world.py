@@ -59,6 +59,8 @@ class World:
         self._metrics = MemoryMetrics(self.clock, self._users)
         self.told: list[Moment] = []
         """What people were told of."""
+        self.shown: list[Moment] = []
+        """What they see beside an endpoint."""
         self.messenger: Callable[[Moment], None] = self.told.append
         """Who tells them."""
         self._asked = 0
@@ -81,7 +83,7 @@ class World:
             endpoints=guard("endpoints", ObjectEndpoints(self.store)),
             gateway=guard("gateway", self.gateway),
             registry=guard("registry", self.registry),
-            moments=guard("moments", ObjectMoments(self.store, self._tell)),
+            moments=guard("moments", ObjectMoments(self.store, self._tell, self.shown.append)),
             clock=self.clock,
         )
 
