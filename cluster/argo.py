@@ -107,6 +107,14 @@ class ArgoEngine:
         last = max(found, key=lambda each: (each["creationTimestamp"], len(each["name"])))
         return self._run(release_id, last["name"])
 
+    def running(self) -> list[Run]:
+        """See `Engine.running`: those that wait for another one, too."""
+        return [
+            self._run(release_id, each["metadata"]["name"])
+            for each in self._api.list(WORKFLOW, self._namespace)
+            if (release_id := release_of(each)) and not _is_over(each)
+        ]
+
     def _run(self, release_id: str, name: str) -> Run:
         pods = f"workflows.argoproj.io/workflow={name}"
         log = f"kubectl --namespace {self._namespace} logs --selector {pods} --container main"

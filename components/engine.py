@@ -65,6 +65,9 @@ class Engine(Protocol):
     def newest(self, release_id: str) -> Run | None:
         """The run of the release that was submitted last, as far as the engine remembers."""
 
+    def running(self) -> list[Run]:
+        """The runs that go on, as far as the engine knows."""
+
     def alive(self, run: Run) -> bool:
         """True until the run has ended, however it ended."""
 

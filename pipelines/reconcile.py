@@ -4,13 +4,17 @@ A webhook is a hint, which may be lost; this looks. It may run beside others tha
 a candidate's next release has one id, whoever asks, and a run of that id is not submitted twice.
 """
 
-from components.engine import Engine
+from components.engine import Engine, Run
 from components.errors import SluiceError
 from components.platform import Platform
+from components.record import Ended, Record, of
 from components.release.wanted import Wanted, wanted
 
 RETRY_S = 300.0
 """How long after a run that ended before its record began the next one is tried."""
+
+LEFT_S = 300.0
+"""How long a run may go on after the end of its release: its last step, and its cleaning up."""
 
 
 class Reconciler:
@@ -25,7 +29,7 @@ class Reconciler:
         """One pass; one line for each release that was begun, and for what failed, once.
 
         Raises:
-            Unreachable: the endpoints cannot be listed.
+            Unreachable: the endpoints, or the runs, cannot be listed.
         """
         said = []
         for endpoint in self._platform.endpoints.names():
@@ -34,6 +38,13 @@ class Reconciler:
                     said += self._begin(found)
             except SluiceError as error:  # one endpoint's trouble stops no other's releases
                 said.append(f"{endpoint}: {error}")
+        for run in self._engine.running():
+            try:
+                if self._is_left_over(run):
+                    self._engine.stop(run)
+                    said.append(f"{run.name}: asked to end, for its release has ended")
+            except SluiceError as error:
+                said.append(f"{run.name}: {error}")
         news = [line for line in said if line not in self._said]
         self._said = set(said)
         return news
@@ -49,3 +60,17 @@ class Reconciler:
                 return [f"{found.release_id}: ended before its record began: {why}"]
         self._engine.submit(found.endpoint.name, found.version, found.release_id)
         return [f"{found.release_id}: begun"]
+
+    def _is_left_over(self, run: Run) -> bool:
+        """Whether the reaper, or a person, ended the release of a run, which does not see it.
+
+        A run whose step cannot start (its image is gone) would be in the way of the endpoint's next
+        release. A step that runs notices by its lease, and is given the time.
+        """
+        platform = self._platform
+        leases = (platform.leases.read(endpoint) for endpoint in platform.leases.endpoints())
+        # The record of a release that is under way grows: it is not read at each pass.
+        if any(lease and lease.release_id == run.release_id for lease in leases):
+            return False
+        lines = Record(platform.records, run.release_id, platform.clock).lines()
+        return bool(of(lines, Ended)) and platform.clock.time() > lines[-1].at + LEFT_S

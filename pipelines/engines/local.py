@@ -68,6 +68,10 @@ class LocalEngine:
                 return Run(release_id, process, str(_log(folder)))
         return None
 
+    def running(self) -> list[Run]:
+        """See `Engine.running`: those that this object submitted. Others end by themselves."""
+        return [run for run in self._children if self.alive(run)]
+
     def alive(self, run: Run) -> bool:
         """See `Engine.alive`."""
         import psutil

@@ -89,6 +89,7 @@ def test_a_release_is_a_workflow_of_its_name(
     assert found(kubernetes, runs)["spec"]["workflowTemplateRef"] == {"name": "release-1"}
     assert engine.alive(run)
     assert engine.newest(FIRST) == run
+    assert engine.running() == [run]
 
 
 def test_a_second_one_of_a_release_is_refused_while_the_first_goes_on(
@@ -165,6 +166,7 @@ def test_a_workflow_that_has_ended_is_not_alive(
     run = engine.submit(NAME, "2", FIRST)
     ends(kubernetes, runs, "Succeeded")
     assert not engine.alive(run)
+    assert engine.running() == []
     result = engine.result(run)
     assert result == Result(0)
     assert result.ended_at == 1795748400.0

@@ -8,7 +8,8 @@ import yaml
 from components.engine import Engine, Result, Run
 from components.errors import Unreachable
 from components.registry import names
-from pipelines.reconcile import RETRY_S, Reconciler
+from components.release import opening
+from pipelines.reconcile import LEFT_S, RETRY_S, Reconciler
 from tests.support.endpoints import endpoint_settings
 from tests.support.worlds import MODEL, QUICK, QUICK_RPS, Scene, scene
 
@@ -22,8 +23,9 @@ class Recorded:
     scene: Scene
     asks: bool = False
     submitted: list[str] = field(default_factory=list)
-    running: set[str] = field(default_factory=set)
+    alive_now: set[str] = field(default_factory=set)
     ended: dict[str, Result] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
 
     def release_id(self, endpoint: str, version: str) -> str:
         raise AssertionError("nobody is there by hand")
@@ -31,24 +33,27 @@ class Recorded:
     def submit(self, endpoint: str, version: str, release_id: str) -> Run:
         assert (endpoint, version) == ("demo", "2")
         self.submitted.append(release_id)
-        self.running.add(release_id)
+        self.alive_now.add(release_id)
         return Run(release_id, release_id, "")
 
     def newest(self, release_id: str) -> Run | None:
         return Run(release_id, release_id, "") if release_id in self.submitted else None
 
     def alive(self, run: Run) -> bool:
-        return run.name in self.running
+        return run.name in self.alive_now
 
     def stop(self, run: Run) -> None:
-        raise AssertionError("a pass ends nothing")
+        self.stopped.append(run.name)
+
+    def running(self) -> list[Run]:
+        return [Run(each, each, "") for each in sorted(self.alive_now)]
 
     def result(self, run: Run) -> Result:
         return self.ended[run.name]
 
     def fail(self, release_id: str) -> None:
         """Its run ends before its record begins."""
-        self.running.discard(release_id)
+        self.alive_now.discard(release_id)
         now = self.scene.world.clock.time()
         self.ended[release_id] = Result(1, "Unreachable", "the registry is away", now)
 
@@ -72,7 +77,7 @@ def test_a_candidate_is_begun_once_however_many_look(demo: Scene, engine: Record
     assert one.run() == [f"{FIRST}: begun"]
     assert other.run() == one.run() == []
     demo.walk("2", FIRST)
-    engine.running.clear()
+    engine.alive_now.clear()
     assert other.run() == one.run() == []
     assert engine.submitted == [FIRST]
 
@@ -119,3 +124,28 @@ def test_a_pass_that_cannot_look_says_so_and_the_next_one_begins(
     with pytest.raises(Unreachable):
         passes.run()
     assert passes.run() == [f"{FIRST}: begun"]
+
+
+def test_a_run_that_does_not_see_its_release_s_end_is_asked_to_end(
+    demo: Scene, engine: Recorded
+) -> None:
+    """As one whose pod waits for an image: the reaper has ended the release."""
+    passes = Reconciler(demo.world.platform, engine)
+    passes.run()
+    with demo.opened(FIRST) as release:
+        opening.fetch(release, "demo", "2")
+    assert passes.run() == []
+    demo.reap(for_s=300.0)
+    assert demo.state(FIRST).outcome == "error"
+    assert engine.stopped == []
+    demo.world.clock.sleep(LEFT_S)
+    assert passes.run() == [f"{FIRST}: asked to end, for its release has ended"]
+    assert engine.stopped == [FIRST]
+
+
+def test_a_run_that_waits_for_another_release_is_let_be(demo: Scene, engine: Recorded) -> None:
+    passes = Reconciler(demo.world.platform, engine)
+    passes.run()
+    demo.world.clock.sleep(2 * LEFT_S)
+    passes.run()
+    assert engine.stopped == []
