@@ -19,7 +19,7 @@ from cluster.teams import teams
 from components.errors import InputError, PlatformError
 from components.findings import Finding
 
-DOCS = "docs/cluster.md"
+DOCS = "docs/installation.md"
 _TIMEOUT_S = 15.0
 
 NEEDED: dict[str, tuple[Kind, ...]] = {

@@ -7,17 +7,21 @@ import pytest
 from cluster import installation
 from cluster.api import Api
 from cluster.installation import _unprogrammed
+from cluster.kinds import Kind
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-def test_a_cluster_without_sluice_is_told_so_and_what_it_has(kubernetes: Api) -> None:
+def test_a_cluster_without_sluice_is_told_so_and_what_it_has(
+    kubernetes: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = Kind("nobody.example/v1", "Nothing", "nothings")
+    monkeypatch.setitem(installation.NEEDED, "Another", (lacking,))
     found = {each.what: each for each in installation.examine(kubernetes.access, "default")}
     assert found["Kubernetes"].found.startswith("v1.")
     assert found["KServe"].fix == ""
-    # The tests' server has some of Envoy Gateway's kinds, not all.
-    assert "EnvoyPatchPolicy" in found["Envoy Gateway"].found
-    assert "docs/cluster.md" in found["Envoy Gateway"].fix
+    assert found["Another"].found == "no Nothing"
+    assert "docs/installation.md" in found["Another"].fix
     assert "'kubectl apply -k manifests/overlays/...' installs it" in found["settings"].fix
 
 
