@@ -62,8 +62,8 @@ room-road: $(filter-out room-rest room-road,$(ROOMS))
 test-long: $(READY) ## run the tests of which `make test` has a sample
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
-cluster-test: $(READY) ## run the tests that need a Kubernetes: an embedded one, as root
-	$(BIN)/python -m pytest -m cluster
+cluster-test: $(READY) ## run what needs a Kubernetes: an embedded one (as root), or yours
+	$(BIN)/python -m tests.on_cluster $(CLUSTER_TEST)
 
 image: $(READY) ## build the images and list what is in them, as root (10 minutes the first time)
 	$(BIN)/python -m cluster.embedded.containers

@@ -117,7 +117,7 @@ def _memory() -> Finding:
 
 def _disk(home: Home) -> Finding:
     """Room for what is not there yet, where it will lie."""
-    least = RUN_MB if _all_built() else BUILD_MB
+    least = RUN_MB if all_built() else BUILD_MB
     for wanted, folder in ((RUN_MB, home.path), (least, cache())):
         there = next(each for each in (folder, *folder.parents) if each.exists())
         free = shutil.disk_usage(there).free // 2**20
@@ -126,7 +126,8 @@ def _disk(home: Home) -> Finding:
     return Finding("disk", "enough")
 
 
-def _all_built() -> bool:
+def all_built() -> bool:
+    """Whether every family of programs is built."""
     return all(build.built(family, cache()) for family in FAMILIES)
 
 
@@ -134,7 +135,7 @@ def _programs() -> Iterator[Finding]:
     for family in FAMILIES:
         there = build.built(family, cache())
         yield Finding(family.name, f"built: {there}" if there else "not built yet")
-    if not _all_built():
+    if not all_built():
         go = shutil.which("go")
         fix = "" if go else "install Go 1.26, see go.dev/doc/install"
         yield Finding("Go", go or "missing", fix)

@@ -134,20 +134,18 @@ class Rig(ABC):
 
     def ask(self, endpoint: str, key: str | None = None, pin: str | None = None) -> Answer:
         """One user's request; default: with the rig's own key. ``pin`` names the version."""
-        answer = self._ask(endpoint, self.key if key is None else key, pin)
-        if pin is None:
-            self._note(endpoint, answer)
-        return answer
+        return self._ask(endpoint, self.key if key is None else key, pin)
 
     def call(self, endpoint: str) -> Answer:
         """One user's request by gRPC; the status is 200 if it succeeds, else 500."""
-        answer = self._call(endpoint, self.key)
-        self._note(endpoint, answer)
-        return answer
+        return self._call(endpoint, self.key)
 
-    def _note(self, endpoint: str, answer: Answer) -> None:
-        if answer.version is not None and answer.status not in gateway.REFUSALS:
+    def _noted(self, endpoint: str, answer: Answer, pin: str | None = None) -> Answer:
+        """The answer to a request, counted if the split chose the version that gave it."""
+        refused = answer.status in gateway.REFUSALS
+        if pin is None and answer.version is not None and not refused:
             self.answered[endpoint, answer.version] += 1
+        return answer
 
     @abstractmethod
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
@@ -196,10 +194,10 @@ class MemoryRig(Rig):
         return self.world.register(model, files)
 
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
-        return self.world.ask(endpoint, key, pin)
+        return self._noted(endpoint, self.world.ask(endpoint, key, pin), pin)
 
     def _call(self, endpoint: str, key: str) -> Answer:
-        return self.world.ask(endpoint, key)
+        return self._noted(endpoint, self.world.ask(endpoint, key))
 
     def in_force(self, endpoint: str) -> list[dict[str, int]]:
         shown = self.world.proxies.shown(endpoint).values()
@@ -260,8 +258,7 @@ class RealRig(Rig):
         return register.register(register.client(self.platform.registry.url), candidate).version
 
     def _ask(self, endpoint: str, key: str, pin: str | None) -> Answer:
-        answer = self.post(endpoint, key, pin)
-        return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
+        return _read(self.post(endpoint, key, pin))
 
     def post(
         self,
@@ -272,9 +269,9 @@ class RealRig(Rig):
         content: bytes = BODY,
         headers: Mapping[str, str] = {},
     ) -> httpx.Response:
-        """An inference request as the wire has it; it is not noted."""
+        """An inference request as the wire has it."""
         pinned = {} if pin is None else {gateway.VERSION_HEADER: pin}
-        return self._client.post(
+        answer = self._client.post(
             f"/v2/models/{endpoint}/infer",
             content=content,
             headers={
@@ -284,15 +281,17 @@ class RealRig(Rig):
                 **headers,
             },
         )
+        self._noted(endpoint, _read(answer), pin)
+        return answer
 
     def _call(self, endpoint: str, key: str) -> Answer:
         version, code, _ = self.infer(endpoint, key)
-        return Answer(200 if code == grpc.StatusCode.OK else 500, version)
+        return Answer(_http(code), version)
 
     def infer(
         self, endpoint: str, key: str, pin: str | None = None
     ) -> tuple[str | None, grpc.StatusCode, str]:
-        """The same by gRPC: who answered, the status and what it says; it is not noted."""
+        """The same by gRPC: who answered, the status and what it says."""
         from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
         tensor = pb.ModelInferRequest.InferInputTensor(name="text", datatype="BYTES", shape=[1])
@@ -304,13 +303,23 @@ class RealRig(Rig):
             method = channel.unary_unary(gateway.GRPC_SERVICE + gateway.GRPC_INFER)
             request = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor])
             called = method.future(request.SerializeToString(), metadata=metadata, timeout=30)
-            headers = dict(called.initial_metadata())
-            return headers.get(gateway.VERSION_HEADER), called.code(), called.details()
+            version = dict(called.initial_metadata()).get(gateway.VERSION_HEADER)
+            code, said = called.code(), called.details()
+        self._noted(endpoint, Answer(_http(code), version), pin)
+        return version, code, said
 
     def registry_away(self) -> ModelRegistry:
         from components.registry import Registry
 
         return Registry(f"http://127.0.0.1:{free_port()}")
+
+
+def _read(answer: httpx.Response) -> Answer:
+    return Answer(answer.status_code, answer.headers.get(gateway.VERSION_HEADER))
+
+
+def _http(code: grpc.StatusCode) -> int:
+    return 200 if code == grpc.StatusCode.OK else 500
 
 
 class LocalRig(RealRig):
