@@ -6,7 +6,7 @@ import pytest
 
 from cluster import installation
 from cluster.api import Api
-from cluster.installation import _unprogrammed
+from cluster.installation import unprogrammed
 from cluster.kinds import Kind
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -42,4 +42,4 @@ REFUSED = {"type": "Programmed", "status": "False", "reason": "Invalid", "messag
 def test_a_gateway_or_its_policy_is_in_force_or_says_why_not(
     status: dict[str, Any], why: str
 ) -> None:
-    assert _unprogrammed({"status": status}) == why
+    assert unprogrammed({"status": status}) == why
