@@ -43,7 +43,8 @@ def part(materials: Materials) -> Part:
     return Part(
         "argo-events",
         images=(
-            Image(image, {"argo-events": program}, ("/argo-events",)),
+            # Beside it would be where what it starts has its secrets: /argo-events/secrets.
+            Image(image, {"bin/argo-events": program}, ("/bin/argo-events",)),
             Image(nats, {"nats-server": server}, ("/nats-server",)),
         ),
         definitions=[namespace(NAMESPACE), *definitions],
