@@ -86,10 +86,8 @@ def servers(api: Api) -> list[Server]:
 def _server(found: Object) -> Server:
     wanted = found["spec"].get("replicas", 1)
     ready = (found.get("status") or {}).get("readyReplicas", 0)
-    why = "; ".join(
-        each["message"]
-        for each in (found.get("status") or {}).get("conditions") or []
-        if each["status"] == "False" and each.get("message")
-    )
-    state = "ok" if ready >= wanted else f"{ready} of {wanted} ready: {why or 'see its pods'}"
+    conditions = (found.get("status") or {}).get("conditions") or []
+    said = (each.get("message") for each in conditions if each["status"] == "False")
+    why = next(filter(None, said), "see its pods")
+    state = "ok" if ready >= wanted else f"{ready} of {wanted} ready: {why}"
     return Server(found["metadata"]["name"], printable(state))

@@ -19,7 +19,7 @@ from cluster.teams import teams
 from components.errors import InputError, PlatformError
 from components.findings import Finding
 
-DOCS = "docs/cluster.md"
+DOCS = "docs/installation.md"
 _TIMEOUT_S = 15.0
 
 NEEDED: dict[str, tuple[Kind, ...]] = {
@@ -75,12 +75,12 @@ def _gateway(api: Api, settings: Settings) -> Iterator[Finding]:
         except PlatformError as error:
             yield Finding(what, "unknown", str(error))
             continue
-        why = _unprogrammed(found) if found else "missing"
+        why = unprogrammed(found) if found else "missing"
         mend = f"kubectl describe {kind.plural} {named} --namespace {to.namespace}"
         yield Finding(what, why or "programmed", mend if why else "")
 
 
-def _unprogrammed(found: Object) -> str:
+def unprogrammed(found: Object) -> str:
     """Why a Gateway or a policy of one is not in force; empty if it is."""
     status = found.get("status") or {}
     conditions = list(status.get("conditions") or [])

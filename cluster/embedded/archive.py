@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_INDEX = "application/vnd.oci.image.index.v1+json"
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar"
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """What images call the machines on which Go builds for itself."""
@@ -53,9 +53,9 @@ def write(image: Image, to: Path) -> None:
     manifest = _json(
         {
             "schemaVersion": 2,
-            "mediaType": _MANIFEST,
-            "config": _descriptor(_CONFIG, config),
-            "layers": [_descriptor(_LAYER, layer)],
+            "mediaType": MANIFEST,
+            "config": _descriptor(CONFIG, config),
+            "layers": [_descriptor(LAYER, layer)],
         }
     )
     named = {
@@ -65,8 +65,8 @@ def write(image: Image, to: Path) -> None:
     index = _json(
         {
             "schemaVersion": 2,
-            "mediaType": _INDEX,
-            "manifests": [_descriptor(_MANIFEST, manifest) | {"annotations": named}],
+            "mediaType": INDEX,
+            "manifests": [_descriptor(MANIFEST, manifest) | {"annotations": named}],
         }
     )
     with tarfile.open(to, "w") as archive:

@@ -74,9 +74,10 @@ def build(target: str, cache: Path) -> None:
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 tool = _Buildah(folder, Path(scratch))
                 tool.build(target, "--tag", name(target), "--build-arg", f"REVISION={_revision()}")
-                # Pressed, it would take minutes more, and nothing sends it anywhere.
-                flags = ("--quiet", "--disable-compression")
-                tool.run("push", *flags, name(target), f"oci:{_layout(cache)}:{name(target)}")
+                # Other forms press the layers, for minutes, and nothing sends them anywhere.
+                whole = Path(scratch, "image.tar")
+                tool.run("push", "--quiet", name(target), f"docker-archive:{whole}:{name(target)}")
+                layout.add(_layout(cache), name(target), whole)
                 layout.forget(_layout(cache), _PREFIX + target, _KEPT)
 
 
@@ -109,7 +110,7 @@ def listed(target: str, cache: Path, folder: Path) -> Path:
 
 
 def _layout(cache: Path) -> Path:
-    return cache / "images" / "layout"
+    return cache / "images" / "layers"
 
 
 def _key(target: str) -> str:

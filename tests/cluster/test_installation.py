@@ -6,18 +6,22 @@ import pytest
 
 from cluster import installation
 from cluster.api import Api
-from cluster.installation import _unprogrammed
+from cluster.installation import unprogrammed
+from cluster.kinds import Kind
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
-def test_a_cluster_without_sluice_is_told_so_and_what_it_has(kubernetes: Api) -> None:
+def test_a_cluster_without_sluice_is_told_so_and_what_it_has(
+    kubernetes: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = Kind("nobody.example/v1", "Nothing", "nothings")
+    monkeypatch.setitem(installation.NEEDED, "Another", (lacking,))
     found = {each.what: each for each in installation.examine(kubernetes.access, "default")}
     assert found["Kubernetes"].found.startswith("v1.")
     assert found["KServe"].fix == ""
-    # The tests' server has some of Envoy Gateway's kinds, not all.
-    assert "EnvoyPatchPolicy" in found["Envoy Gateway"].found
-    assert "docs/cluster.md" in found["Envoy Gateway"].fix
+    assert found["Another"].found == "no Nothing"
+    assert "docs/installation.md" in found["Another"].fix
     assert "'kubectl apply -k manifests/overlays/...' installs it" in found["settings"].fix
 
 
@@ -38,4 +42,4 @@ REFUSED = {"type": "Programmed", "status": "False", "reason": "Invalid", "messag
 def test_a_gateway_or_its_policy_is_in_force_or_says_why_not(
     status: dict[str, Any], why: str
 ) -> None:
-    assert _unprogrammed({"status": status}) == why
+    assert unprogrammed({"status": status}) == why

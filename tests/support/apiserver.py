@@ -1,5 +1,6 @@
 """A real API server on loopback, with its store and nothing else: no node, no controller."""
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,14 @@ import yaml
 from cluster.access import find_access
 from cluster.api import Api
 from cluster.embedded import build, pki
-from cluster.embedded.families import ARGO_WORKFLOWS, ENVOY_GATEWAY, ETCD, KSERVE, KUBERNETES
+from cluster.embedded.families import (
+    ARGO_EVENTS,
+    ARGO_WORKFLOWS,
+    ENVOY_GATEWAY,
+    ETCD,
+    KSERVE,
+    KUBERNETES,
+)
 from cluster.embedded.home import cache as built_for
 from cluster.kinds import Kind, Object
 from components.disk import replace
@@ -24,7 +32,14 @@ NAMESPACE = Kind("v1", "Namespace", "namespaces")
 DEFINITION = Kind(
     "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"
 )
-_NEEDED = {"httproutes.gateway.networking.k8s.io"}
+_NEEDED = {
+    f"{kind}.gateway.networking.k8s.io" for kind in ("httproutes", "gateways", "gatewayclasses")
+}
+_ENVOY = (
+    *("securitypolicies", "backendtrafficpolicies", "httproutefilters"),
+    *("envoyproxies", "envoypatchpolicies", "clienttrafficpolicies"),
+)
+_WORKFLOWS = ("workflows", "workflowtemplates", "cronworkflows")
 _HOLDERS = (
     pki.Holder("accounts", "accounts"),
     pki.Holder("apiserver", "kube-apiserver", hosts=("127.0.0.1", "localhost")),
@@ -90,7 +105,7 @@ def _wait_ready(kubeconfig: Path, log: Path) -> None:
 
 
 def define(kubeconfig: Path) -> None:
-    """Make the server know our kinds: of the Gateway API, Envoy Gateway, KServe and Argo."""
+    """Make the server know our kinds: of the Gateway API, Envoy Gateway, KServe, Argo."""
     access = find_access({"KUBECONFIG": str(kubeconfig)})
     with httpx.Client(base_url=access.server, verify=access.trust, timeout=120) as client:
         for each in _definitions():
@@ -106,18 +121,21 @@ def define(kubeconfig: Path) -> None:
 def _definitions() -> list[Object]:
     """Out of the modules' own files, whose YAML takes seconds to read: so it is done once."""
     charts = build.upstream(ENVOY_GATEWAY) / "charts/gateway-helm/charts/crds/crds"
-    kserve = build.upstream(KSERVE) / "config/crd/full/serving.kserve.io_inferenceservices.yaml"
-    argo = build.upstream(ARGO_WORKFLOWS) / "manifests/base/crds/full"
-    workflows = ("workflows", "workflowtemplates", "cronworkflows")
-    policies = ("securitypolicies", "backendtrafficpolicies", "httproutefilters")
+    kserve = build.upstream(KSERVE) / "config/crd"
+    workflows = build.upstream(ARGO_WORKFLOWS) / "manifests/base/crds/full"
+    events = build.upstream(ARGO_EVENTS) / "manifests/base/crds"
     files = [
         charts / "gatewayapi-crds.yaml",
-        *(charts / f"generated/gateway.envoyproxy.io_{name}.yaml" for name in policies),
-        kserve,
-        *(argo / f"argoproj.io_{name}.yaml" for name in workflows),
+        *(charts / f"generated/gateway.envoyproxy.io_{name}.yaml" for name in _ENVOY),
+        kserve / "full/serving.kserve.io_inferenceservices.yaml",
+        kserve / "full/clusterstoragecontainer/serving.kserve.io_clusterstoragecontainers.yaml",
+        *(workflows / f"argoproj.io_{name}.yaml" for name in _WORKFLOWS),
+        *sorted(events.glob("argoproj.io_*.yaml")),
     ]
-    keys = "-".join(each.key for each in (ENVOY_GATEWAY, KSERVE, ARGO_WORKFLOWS))
-    kept = built_for() / f"definitions-{keys}.json"
+    families = (ENVOY_GATEWAY, KSERVE, ARGO_WORKFLOWS, ARGO_EVENTS)
+    told = repr([[each.key for each in families], [each.name for each in files], sorted(_NEEDED)])
+    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    kept = built_for() / f"definitions-{digest}.json"
     if not kept.exists():
         read = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in files[1:]]
         several = yaml.load_all(files[0].read_text(), yaml.CSafeLoader)

@@ -43,7 +43,7 @@ def part(materials: Materials) -> Part:
     return Part(
         "argo-events",
         images=(
-            # Not in /argo-events: that is where it mounts the secrets of what it starts.
+            # Beside it would be where what it starts has its secrets: /argo-events/secrets.
             Image(image, {"bin/argo-events": program}, ("/bin/argo-events",)),
             Image(nats, {"nats-server": server}, ("/nats-server",)),
         ),

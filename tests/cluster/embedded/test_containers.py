@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,17 @@ def test_without_its_tools_an_image_is_not_built_and_the_mend_is_named(
 @pytest.mark.parametrize("target", sorted(containers.TARGETS))
 def test_an_image_is_no_larger_than_it_may_be(embedded: Embedded, target: str) -> None:
     assert containers.size(target, cache()) <= containers.TARGETS[target].most_mb * 10**6
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(1800)
+def test_what_is_in_an_image_is_listed(embedded: Embedded, tmp_path: Path) -> None:
+    path = containers.listed("predictor", cache(), tmp_path)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["bomFormat"] == "CycloneDX"
+    names = {each["name"] for each in found["components"]}
+    assert "onnxruntime" in names
+    assert names.isdisjoint({"pip", "setuptools", "cyclonedx-bom"})
 
 
 @pytest.mark.cluster

@@ -1,3 +1,4 @@
+import io
 import json
 import tarfile
 from hashlib import sha256
@@ -9,26 +10,24 @@ from cluster.embedded import layout
 from components.errors import PlatformError
 
 
-def put(folder: Path, content: bytes) -> str:
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
-    (blobs / sha256(content).hexdigest()).write_bytes(content)
-    return f"sha256:{sha256(content).hexdigest()}"
+def digest_of(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
-def add(folder: Path, name: str, *layers: bytes) -> str:
-    """An image as a builder adds it to a layout; its manifest's digest."""
-    manifest = {
-        "config": {"digest": put(folder, f"of {name}".encode())},
-        "layers": [{"digest": put(folder, each)} for each in layers],
-    }
-    digest = put(folder, json.dumps(manifest).encode())
-    path = folder / "index.json"
-    found = json.loads(path.read_text()) if path.exists() else {"manifests": []}
-    annotations = {"org.opencontainers.image.ref.name": name}
-    found["manifests"].append({"digest": digest, "annotations": annotations})
-    path.write_text(json.dumps(found))
-    return digest
+def add(folder: Path, name: str, *layers: bytes) -> None:
+    """Add an image from an archive as a builder writes it for Docker."""
+    config = f"of {name}".encode()
+    files = {f"{digest_of(config)}.json": config}
+    files |= {f"{digest_of(each)}.tar": each for each in layers}
+    listed = {"Config": f"{digest_of(config)}.json", "Layers": list(files)[1:]}
+    files["manifest.json"] = json.dumps([listed]).encode()
+    path = folder / "given.tar"
+    with tarfile.open(path, "w") as archive:
+        for file, content in files.items():
+            entry = tarfile.TarInfo(file)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    layout.add(folder, name, path)
 
 
 @pytest.fixture
@@ -53,13 +52,21 @@ def test_an_image_is_found_by_its_name(two: Path) -> None:
     assert layout.size(two, "a:2") - layout.size(two, "a:1") == len("second!") - len("first")
 
 
+def test_an_image_that_is_built_again_is_there_once(two: Path) -> None:
+    add(two, "a:1", b"common", b"mended")
+    assert b"mended" in packed(two, "a:1", set(), two / "1.tar")
+    assert [
+        each["annotations"] for each in json.loads((two / "index.json").read_text())["manifests"]
+    ] == [{"io.containerd.image.name": name} for name in ("a:2", "a:1")]
+
+
 def test_an_image_that_is_not_built_is_told_with_the_mend(two: Path) -> None:
     with pytest.raises(PlatformError, match="b:1 is not built: run 'sluice cluster up'"):
         layout.size(two, "b:1")
 
 
 def test_what_is_there_already_is_not_handed_over_again(two: Path) -> None:
-    common = put(two, b"common")
+    common = f"sha256:{digest_of(b'common')}"
     whole = packed(two, "a:2", set(), two / "whole.tar")
     assert {b"common", b"second!", b"of a:2"} <= whole
     part = packed(two, "a:2", {common}, two / "part.tar")
