@@ -85,6 +85,7 @@ def _named(variable: str) -> str:
 def main() -> int:
     """Serve; the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
     try:
         asyncio.run(_serve(Api(find_access())))
     except SluiceError as error:
