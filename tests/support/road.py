@@ -44,9 +44,8 @@ class Road:
     def ended(self, release: Recorded) -> str:
         """Its outcome, once all of it is over."""
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
-        wait_until(
-            lambda: release.release_id not in self.platform.records.pending(), 120, "its last word"
-        )
+        pending = self.platform.records.pending
+        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
         assert self.platform.leases.read(self.endpoint) is None
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
