@@ -5,7 +5,6 @@ from cluster.embedded.controllers.part import (
     Materials,
     Part,
     container,
-    image_name,
     namespace,
     one,
     own,
@@ -20,7 +19,7 @@ NAMESPACE = "argo-events"
 
 def part(materials: Materials) -> Part:
     """The controller and the bus."""
-    image = image_name(ARGO_EVENTS)
+    image = f"localhost/argo-events-server:{ARGO_EVENTS.key}"
     shipped = kustomized(ARGO_EVENTS, "manifests/cluster-install", materials.kubectl)
     definitions, objects = split(shipped)
     controller = container(one(objects, "Deployment", "controller-manager"))
@@ -43,7 +42,7 @@ def part(materials: Materials) -> Part:
     return Part(
         "argo-events",
         images=(
-            # Beside it would be where what it starts has its secrets: /argo-events/secrets.
+            # Upstream's place: it mounts secrets below /argo-events.
             Image(image, {"bin/argo-events": program}, ("/bin/argo-events",)),
             Image(nats, {"nats-server": server}, ("/nats-server",)),
         ),
