@@ -94,7 +94,9 @@ def test_a_watch_whose_pod_is_deleted_sees_sigterm_and_goes_on_in_another_one(
         [pod] = team.pods(release, "watch")
         team.api.delete(POD, team.runs, pod["metadata"]["name"])
         assert team.ended(release) == "promoted", release.state().reason
-    assert [node["phase"] for node in team.nodes(release, "watch")] == ["Error", "Succeeded"]
+    lost, other = (node["phase"] for node in team.nodes(release, "watch"))
+    assert lost in {"Error", "Failed"}  # as Argo sees the pod's end or its deletion first
+    assert other == "Succeeded"
 
 
 def test_templates_that_are_applied_again_change_nothing_for_a_release_that_runs(

@@ -98,7 +98,7 @@ def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) 
     content["model"] = name
     content["serving"] = {
         "runtime": "text-classifier",
-        "resources": {"cpu": "150m", "memory": "768Mi"},
+        "resources": {"cpu": "400m", "memory": "1Gi"},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
     }
     file.write_text(yaml.safe_dump(content))
