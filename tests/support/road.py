@@ -45,9 +45,8 @@ class Road:
     def ended(self, release: Recorded) -> str:
         """Its outcome, once all of it is over."""
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
-        wait_until(
-            lambda: release.release_id not in self.platform.records.pending(), 120, "its last word"
-        )
+        pending = self.platform.records.pending
+        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
         assert self.platform.leases.read(self.endpoint) is None
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
@@ -110,7 +109,7 @@ def road(
     content["model"] = name
     content["serving"] = {
         "runtime": "text-classifier",
-        "resources": {"cpu": "150m", "memory": "768Mi"},
+        "resources": {"cpu": "400m", "memory": "1Gi"},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
     }
     file.write_text(yaml.safe_dump(content))
