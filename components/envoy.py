@@ -44,6 +44,7 @@ def errors() -> dict[str, Any]:
     plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
     said = {"body": {"inline_string": gateway.NO_PIN}}
     unknown = {"body": {"inline_string": gateway.NO_ENDPOINT}}
+    nobody = {"body": {"inline_string": gateway.NO_PREDICTOR}}
     later = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
     wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
     return {
@@ -62,6 +63,7 @@ def errors() -> dict[str, Any]:
             {"filter": _when(limited), **later},
             {"filter": _when(of_grpc), "body_format_override": plain},
             {"filter": _when("response.code_details == 'route_not_found'"), **unknown},
+            {"filter": _when("response.code_details == 'cluster_not_found'"), **nobody},
             *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
