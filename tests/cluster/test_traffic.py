@@ -43,6 +43,7 @@ class Stand:
             Proxies(self.api, GATEWAY, lambda: "key"),
             lambda _: self.served,
             lambda _: self.lease,
+            enters=0,
         )
 
     def split(self, **weights: int) -> None:
@@ -85,6 +86,18 @@ def test_each_write_has_its_number(stand: Stand) -> None:
     before = routes.read(stand.route).write
     stand.split(v1=100)
     assert routes.read(stand.route).write == before + 1
+
+
+def test_a_version_has_its_place_before_its_share(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a write of its own, which is waited for; that no proxy answers holds nothing up."""
+    before = routes.read(stand.route).write
+    stand.split(v1=50, v2=50)
+    assert routes.read(stand.route).write == before + 2
+    assert "2 gets its share all the same: " in caplog.text
+    stand.split(v1=90, v2=10)
+    assert routes.read(stand.route).write == before + 3
 
 
 def test_limits_hold_until_others_are_given(stand: Stand) -> None:
