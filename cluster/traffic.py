@@ -154,7 +154,10 @@ class RoutedTraffic:
             self._pin(route, served, pins.may(percent(route.slots)))
 
     def _pin(self, route: Route, served: Collection[str], who: str) -> None:
-        wanted = pins.pins_object(route.endpoint, sorted(served), route.limits, who, self.gateway)
+        hosts = routes.hosts(self._found(route.endpoint))
+        wanted = pins.pins_object(
+            route.endpoint, sorted(served), route.limits, who, self.gateway, hosts=hosts
+        )
         self.api.apply(HTTP_ROUTE, self.namespace, wanted)
 
     def _remove(self, endpoint: str) -> None:
@@ -197,7 +200,7 @@ class RoutedTraffic:
             if found and (refused := _refused(found)):
                 raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
             try:
-                writes = self.proxies.writes(endpoint)
+                writes = self.proxies.writes(endpoint, routes.host(found))
             except PlatformError as error:
                 shown = str(error)
                 return None

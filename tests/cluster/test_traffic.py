@@ -163,6 +163,8 @@ def test_a_route_that_came_from_git_is_taken_over_and_keeps_its_hosts(
     stand.traffic.set_weights("from-git", {"1": 100}, LIMITS)
     assert stand.traffic.weights("from-git") == {"1": 100}
     assert stand.route["spec"]["hostnames"] == ["models.example"]
+    pinned = stand.api.get(HTTP_ROUTE, team, pins.name("from-git")) or {}
+    assert pinned["spec"]["hostnames"] == ["models.example"]
     assert stand.route["spec"]["parentRefs"][0]["name"] == "other"
 
 
@@ -190,7 +192,9 @@ def test_nobody_may_pin_while_versions_are_compared(stand: Stand) -> None:
         found = stand.api.get(HTTP_ROUTE, stand.namespace, pins.name(stand.name)) or {}
         rules = found["spec"]["rules"]
         named = [each["backendRefs"][0]["name"] for each in rules if each.get("backendRefs")]
-        return found["metadata"]["labels"][annotation("pins")], named
+        # By REST and by gRPC.
+        assert named[::2] == named[1::2]
+        return found["metadata"]["labels"][annotation("pins")], named[::2]
 
     both = [f"{stand.name}-v{n}-predictor" for n in (1, 2)]
     assert who() == (pins.OPEN, both)
