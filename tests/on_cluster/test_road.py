@@ -15,7 +15,8 @@ import pytest
 from cluster.api import Api
 from cluster.kinds import EVENT, WORKFLOW
 from cluster.names import object_name
-from cluster.workflows import RUNS, release_of
+from cluster.teams import runs
+from cluster.workflows import release_of
 from components import record
 from components.load.sender import Outcome
 from components.platform import Platform
@@ -178,7 +179,7 @@ def test_each_alias_began_one_workflow(
     story: Story, kubernetes: Api, on_cluster: KubernetesRig
 ) -> None:
     found = Counter(
-        release_of(each) for each in kubernetes.list(WORKFLOW, on_cluster.namespace + RUNS)
+        release_of(each) for each in kubernetes.list(WORKFLOW, runs(on_cluster.namespace))
     )
     wanted = [story.first, *story.chapters.values()]
     assert {each.release_id: found[each.release_id] for each in wanted} == {

@@ -1,5 +1,6 @@
 """An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from cluster.api import Api
 from cluster.kinds import CONFIG_MAP, POD, WORKFLOW, Object
 from cluster.names import object_name
-from cluster.workflows import RUNS
+from cluster.teams import runs
 from components.platform import Platform
 from components.registry import names
 from components.release.wanted import next_id
@@ -33,7 +34,7 @@ class Road:
     @property
     def runs(self) -> str:
         """The namespace of its workflows."""
-        return f"{self.team}{RUNS}"
+        return runs(self.team)
 
     def candidate(self, version: str) -> Recorded:
         """Set the alias; the release that is to follow."""
@@ -91,6 +92,20 @@ class Road:
 
 def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) -> Road:
     """An endpoint of the example model that the platform knows, and nobody has released yet."""
+    return road_with(platform, api, team, folder, versions=("1", "2"), pods=1, release=release)
+
+
+def road_with(
+    platform: Platform,
+    api: Api,
+    team: str,
+    folder: Path,
+    *,
+    versions: Sequence[str],
+    pods: int,
+    release: Mapping[str, Any],
+) -> Road:
+    """The same, with so many pods of each version, and these of the example's as 1, 2..."""
     import yaml
 
     name = folder.name
@@ -100,9 +115,10 @@ def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) 
     content["serving"] = {
         "runtime": "text-classifier",
         "resources": {"cpu": "150m", "memory": "768Mi"},
+        "scaling": {"min": pods, "max": pods},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
     }
     file.write_text(yaml.safe_dump(content))
-    copied(platform.registry.url, MODEL, name, ("1", "2"))
+    copied(platform.registry.url, MODEL, name, versions)
     platform.endpoints.apply(file.read_text(), str(file))
     return Road(platform, api, team, name, file)
