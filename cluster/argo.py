@@ -6,11 +6,11 @@ import os
 import time
 from datetime import datetime
 
+from cluster import connect as connected
 from cluster.access import find_access
 from cluster.api import Api, Conflict, Missing
-from cluster.connect import NAMESPACE, platform
+from cluster.connect import namespace_of
 from cluster.kinds import WORKFLOW, Object
-from cluster.settings import read
 from cluster.teams import runs
 from cluster.workflows import release_of, workflow, workflow_name
 from components.endpoint import Endpoint
@@ -189,6 +189,4 @@ def connect() -> ArgoEngine:
     if os.environ.get("SLUICE_PLATFORM") != "cluster":
         raise InputError("Argo runs releases of a cluster: set SLUICE_PLATFORM=cluster")
     access = find_access()
-    api = Api(access)
-    team = os.environ.get(NAMESPACE) or access.namespace
-    return ArgoEngine(api, team, platform(api, team, read(api)))
+    return ArgoEngine(Api(access), namespace_of(access), connected.connect())

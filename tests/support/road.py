@@ -45,9 +45,8 @@ class Road:
     def ended(self, release: Recorded) -> str:
         """Its outcome, once all of it is over."""
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
-        wait_until(
-            lambda: release.release_id not in self.platform.records.pending(), 120, "its last word"
-        )
+        pending = self.platform.records.pending
+        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
         assert self.platform.leases.read(self.endpoint) is None
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
@@ -90,9 +89,23 @@ class Road:
         self.api.delete(CONFIG_MAP, self.team, object_name(f"endpoint-{self.endpoint}"))
 
 
-def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) -> Road:
-    """An endpoint of the example model that the platform knows, and nobody has released yet."""
-    return road_with(platform, api, team, folder, versions=("1", "2"), pods=1, release=release)
+def road(
+    platform: Platform,
+    api: Api,
+    team: str,
+    folder: Path,
+    versions: Sequence[str] = ("1", "2"),
+    **release: Any,
+) -> Road:
+    """An endpoint of the example model that the platform knows, and nobody has released yet.
+
+    Its versions 1, 2... are ``versions`` of the example model.
+    """
+    resources = {"cpu": "400m", "memory": "1Gi"}
+    serving = {"resources": resources}
+    return road_with(
+        platform, api, team, folder, versions=versions, serving=serving, release=release
+    )
 
 
 def road_with(
@@ -102,10 +115,10 @@ def road_with(
     folder: Path,
     *,
     versions: Sequence[str],
-    pods: int,
+    serving: Mapping[str, Any],
     release: Mapping[str, Any],
 ) -> Road:
-    """The same, with so many pods of each version, and these of the example's as 1, 2..."""
+    """The same, with predictors of one's own; the endpoint's name is that of the folder."""
     import yaml
 
     name = folder.name
@@ -114,9 +127,8 @@ def road_with(
     content["model"] = name
     content["serving"] = {
         "runtime": "text-classifier",
-        "resources": {"cpu": "150m", "memory": "768Mi"},
-        "scaling": {"min": pods, "max": pods},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
+        **serving,
     }
     file.write_text(yaml.safe_dump(content))
     copied(platform.registry.url, MODEL, name, versions)
