@@ -11,7 +11,8 @@ from cluster.access import find_access
 from cluster.api import Api, Conflict, Missing
 from cluster.connect import namespace_of
 from cluster.kinds import WORKFLOW, Object
-from cluster.workflows import RUNS, release_of, workflow, workflow_name
+from cluster.teams import runs
+from cluster.workflows import release_of, workflow, workflow_name
 from components.endpoint import Endpoint
 from components.engine import Result, Run
 from components.errors import InputError, LeaseHeld, Unreachable
@@ -42,7 +43,7 @@ class ArgoEngine:
 
     def __init__(self, api: Api, team: str, used: Platform) -> None:
         self._api = api
-        self._namespace = f"{team}{RUNS}"
+        self._namespace = runs(team)
         self._platform = used
         self._seen: dict[str, tuple[float, Object | None]] = {}
 

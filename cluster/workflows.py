@@ -9,8 +9,6 @@ from cluster.names import object_name
 from components.endpoint import Endpoint
 from components.errors import InputError
 
-RUNS = "-runs"
-"""What follows a team's name in that of the namespace of its workflows."""
 RELEASE = "release_id"
 """The parameter that says which release a workflow is a run of."""
 MOST_STEPS = 5

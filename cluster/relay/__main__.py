@@ -11,13 +11,12 @@ import uvicorn
 from cluster.access import find_access
 from cluster.api import Api
 from cluster.connect import platform
-from cluster.kinds import NAMESPACE
-from cluster.names import annotation
 from cluster.relay import webhook
 from cluster.relay.deliveries import Deliveries
 from cluster.relay.hints import Bus, Hints
 from cluster.relay.server import app
 from cluster.settings import Settings, read
+from cluster.teams import teams
 from components.errors import InputError, SluiceError
 from components.platform import Platform
 
@@ -45,8 +44,7 @@ class Teams:
         Raises:
             Unreachable: the API server does not answer.
         """
-        listed = self.api.list(NAMESPACE, "", {annotation("role"): "serving"})
-        names = [each["metadata"]["name"] for each in listed]
+        names = teams(self.api)
         for name in names:
             if name not in self.known:
                 self.known[name] = platform(self.api, name, self.settings)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import httpx
 
 from cluster.relay.deliveries import Candidate
-from cluster.workflows import RUNS, template, workflow_name
+from cluster.teams import runs
+from cluster.workflows import template, workflow_name
 from components.errors import PlatformError, SluiceError, Unreachable
 from components.platform import Platform
 from components.release.wanted import Wanted, wanted
@@ -25,7 +26,7 @@ def event(team: str, found: Wanted) -> Event:
         InputError: its endpoint's file asks for what no workflow can hold.
     """
     return {
-        "namespace": f"{team}{RUNS}",
+        "namespace": runs(team),
         "name": workflow_name(found.release_id),
         "template": template(found.endpoint),
         "endpoint": found.endpoint.name,

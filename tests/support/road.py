@@ -1,6 +1,6 @@
 """An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from cluster.api import Api
 from cluster.kinds import CONFIG_MAP, POD, WORKFLOW, Object
 from cluster.names import object_name
-from cluster.workflows import RUNS
+from cluster.teams import runs
 from components.platform import Platform
 from components.registry import names
 from components.release.wanted import next_id
@@ -34,7 +34,7 @@ class Road:
     @property
     def runs(self) -> str:
         """The namespace of its workflows."""
-        return f"{self.team}{RUNS}"
+        return runs(self.team)
 
     def candidate(self, version: str) -> Recorded:
         """Set the alias; the release that is to follow."""
@@ -101,6 +101,24 @@ def road(
 
     Its versions 1, 2... are ``versions`` of the example model.
     """
+    resources = {"cpu": "400m", "memory": "1Gi"}
+    serving = {"resources": resources}
+    return road_with(
+        platform, api, team, folder, versions=versions, serving=serving, release=release
+    )
+
+
+def road_with(
+    platform: Platform,
+    api: Api,
+    team: str,
+    folder: Path,
+    *,
+    versions: Sequence[str],
+    serving: Mapping[str, Any],
+    release: Mapping[str, Any],
+) -> Road:
+    """The same, with predictors of one's own; the endpoint's name is that of the folder."""
     import yaml
 
     name = folder.name
@@ -109,8 +127,8 @@ def road(
     content["model"] = name
     content["serving"] = {
         "runtime": "text-classifier",
-        "resources": {"cpu": "400m", "memory": "1Gi"},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
+        **serving,
     }
     file.write_text(yaml.safe_dump(content))
     copied(platform.registry.url, MODEL, name, versions)
