@@ -32,7 +32,7 @@ def main(endpoint: str, names: list[str]) -> None:
     """Make them, as soon as the store answers; keys are in the environment, as AWS has them."""
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     settings = Config(
         s3={"addressing_style": "path"},
@@ -40,13 +40,16 @@ def main(endpoint: str, names: list[str]) -> None:
         read_timeout=10,
         retries={"max_attempts": 1},
     )
-    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=settings)
+    # Of a session of its own, with the keys that are there now.
+    client = boto3.Session().client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", config=settings
+    )
     ends = time.monotonic() + _PATIENCE_S
     while True:
         try:
             say(f"{endpoint}: made {', '.join(make(client, names)) or 'no'} buckets")
             return
-        except (ClientError, HTTPClientError) as error:
+        except (ClientError, BotoCoreError) as error:
             if time.monotonic() >= ends:
                 sys.exit(f"{endpoint}: {error}")
             say(f"{endpoint}: {error}")

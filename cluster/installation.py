@@ -141,8 +141,5 @@ def _servers(api: Api) -> list[Finding]:
         found = health.servers(api)
     except PlatformError as error:
         return [Finding("servers", "unknown", str(error))]
-    mend = "kubectl describe pods --namespace sluice-system --selector app={}"
-    return [
-        Finding(each.name, each.state, "" if each.state == "ok" else mend.format(each.name))
-        for each in found
-    ]
+    mend = "kubectl get pods,events --namespace sluice-system"
+    return [Finding(e.name, e.state, "" if e.state == "ok" else mend) for e in found]

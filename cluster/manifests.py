@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cluster import evidence
+from cluster import evidence, steady
 from cluster.kinds import CONFIG_MAP, Kind, Object
 from cluster.settings import SYSTEM, Gateway
 from components import gateway
@@ -30,6 +30,7 @@ def files() -> dict[str, str]:
     to = Gateway(url="http://sluice")
     made = {
         "base/proxy.yaml": _written(_proxy(to)),
+        "base/steady.yaml": _written(*steady.objects(to)),
         "base/prometheus-settings.yaml": _written(_prometheus(to)),
     }
     for listener in _LISTENERS:

@@ -56,16 +56,7 @@ def pins_object(
             *_named(endpoint, named, grpc=True),
             {"path": {"type": "PathPrefix", "value": below.rstrip("/")}},
         ],
-        "filters": [
-            {
-                "type": "ExtensionRef",
-                "extensionRef": {
-                    "group": HTTP_ROUTE_FILTER.version.partition("/")[0],
-                    "kind": HTTP_ROUTE_FILTER.name,
-                    "name": NOBODY,
-                },
-            }
-        ],
+        "filters": [answers(NOBODY)],
     }
     return HTTP_ROUTE.object(
         {
@@ -75,6 +66,16 @@ def pins_object(
         },
         spec={"parentRefs": parents(to), "rules": [*rules, unknown]},
     )
+
+
+def answers(name: str) -> Object:
+    """The filter of a rule that answers by the HTTPRouteFilter ``name``."""
+    reference = {
+        "group": HTTP_ROUTE_FILTER.version.partition("/")[0],
+        "kind": HTTP_ROUTE_FILTER.name,
+        "name": name,
+    }
+    return {"type": "ExtensionRef", "extensionRef": reference}
 
 
 def _by_number(version: str) -> tuple[int, str]:
@@ -126,20 +127,29 @@ def _policy(named: str, routes: Mapping[str, str], only: Sequence[str] | None) -
                 "matchLabels": dict(routes),
             }
         ],
+        **key_auth(SECRET_NAME),
+        **({} if only is None else only_for(only)),
+    }
+    return SECURITY_POLICY.object({"name": named, "labels": labels("policy")}, spec=spec)
+
+
+def key_auth(secret: str) -> Object:
+    """Of a SecurityPolicy: only the clients whose keys a Secret has may ask."""
+    return {
         "apiKeyAuth": {
-            "credentialRefs": [{"group": "", "kind": "Secret", "name": SECRET_NAME}],
+            "credentialRefs": [{"group": "", "kind": "Secret", "name": secret}],
             "extractFrom": [{"headers": [gateway.KEY_HEADER]}],
             "forwardClientIDHeader": gateway.CLIENT_HEADER,
             "sanitize": True,
-        },
-    }
-    if only is not None:
-        allowed = {"headers": [{"name": gateway.CLIENT_HEADER, "values": list(only)}]}
-        spec["authorization"] = {
-            "defaultAction": "Deny",
-            "rules": [{"name": "pins", "action": "Allow", "principal": allowed}],
         }
-    return SECURITY_POLICY.object({"name": named, "labels": labels("policy")}, spec=spec)
+    }
+
+
+def only_for(clients: Sequence[str]) -> Object:
+    """Of a SecurityPolicy: only these of them."""
+    allowed = {"headers": [{"name": gateway.CLIENT_HEADER, "values": list(clients)}]}
+    rules = [{"name": "pins", "action": "Allow", "principal": allowed}] if clients else []
+    return {"authorization": {"defaultAction": "Deny", "rules": rules}}
 
 
 def nobody() -> Object:

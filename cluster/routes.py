@@ -282,27 +282,34 @@ def limits_object(route: Route) -> Object:
                     "matchLabels": whose,
                 }
             ],
-            "rateLimit": {
-                "local": {
-                    "rules": [
-                        {
-                            "clientSelectors": [
-                                {"headers": [{"name": gateway.CLIENT_HEADER, "type": "Distinct"}]}
-                            ],
-                            "limit": {
-                                "requests": route.limits.requests_per_second,
-                                "unit": "Second",
-                            },
-                        }
-                    ]
-                }
-            },
-            "circuitBreaker": _AT_ONCE,
-            "requestBuffer": {"limit": str(gateway.MAX_BODY_BYTES)},
-            "timeout": {
-                "tcp": {"connectTimeout": "1s"},
-                "http": {"connectionIdleTimeout": gateway.UPSTREAM_IDLE},
-            },
+            **limits(route.limits),
             "retry": {"numRetries": 1, "retryOn": {"triggers": [gateway.RETRY_ON]}},
         },
     )
+
+
+def limits(held: RouteLimits) -> Object:
+    """Of a BackendTrafficPolicy: what each client may ask, and what a version takes."""
+    return {
+        "rateLimit": {
+            "local": {
+                "rules": [
+                    {
+                        "clientSelectors": [
+                            {"headers": [{"name": gateway.CLIENT_HEADER, "type": "Distinct"}]}
+                        ],
+                        "limit": {
+                            "requests": held.requests_per_second,
+                            "unit": "Second",
+                        },
+                    }
+                ]
+            }
+        },
+        "circuitBreaker": _AT_ONCE,
+        "requestBuffer": {"limit": str(gateway.MAX_BODY_BYTES)},
+        "timeout": {
+            "tcp": {"connectTimeout": "1s"},
+            "http": {"connectionIdleTimeout": gateway.UPSTREAM_IDLE},
+        },
+    }

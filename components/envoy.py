@@ -44,6 +44,7 @@ def errors() -> dict[str, Any]:
     plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
     said = {"body": {"inline_string": gateway.NO_PIN}}
     unknown = {"body": {"inline_string": gateway.NO_ENDPOINT}}
+    nobody = {"body": {"inline_string": gateway.NO_PREDICTOR}}
     later = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
     wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
     return {
@@ -62,6 +63,7 @@ def errors() -> dict[str, Any]:
             {"filter": _when(limited), **later},
             {"filter": _when(of_grpc), "body_format_override": plain},
             {"filter": _when("response.code_details == 'route_not_found'"), **unknown},
+            {"filter": _when("response.code_details == 'cluster_not_found'"), **nobody},
             *({"filter": only(each), "body_format_override": wordless} for each in (400, 403)),
         ],
         "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}},
@@ -99,6 +101,22 @@ def counting(backend: str) -> list[dict[str, Any]]:
     ]
 
 
-def buckets() -> dict[str, Any]:
-    """The edges of the latency histogram, as a setting of Envoy's own statistics."""
-    return {"match": {"prefix": f"{gateway.STATS_PREFIX}."}, "buckets": list(gateway.EDGES_US)}
+_STATISTICS = (
+    rf"{gateway.STATS_PREFIX}\..*",
+    r"server\.uptime",
+    r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|rq_retry|cx_active)",
+    r"cluster\..*\.upstream_cx_connect_fail",
+    r"http\.[^.]+\.(downstream_rq_.xx|downstream_rq_active|rds\..*)",
+    r"[^.]+\.http_local_rate_limit\..*",
+)
+"""What Envoy keeps of its own statistics; all of it is scraped each second."""
+
+
+def statistics(*more: str) -> dict[str, Any]:
+    """What Envoy keeps of its statistics, as a setting of its own: ours, and these patterns."""
+    kept = [{"safe_regex": {"regex": pattern}} for pattern in (*_STATISTICS, *more)]
+    edges = {"match": {"prefix": f"{gateway.STATS_PREFIX}."}, "buckets": list(gateway.EDGES_US)}
+    return {
+        "stats_matcher": {"inclusion_list": {"patterns": kept}},
+        "histogram_bucket_settings": [edges],
+    }

@@ -56,6 +56,8 @@ NO_PIN = (
 
 NO_ENDPOINT = "no such endpoint: 'sluice status' lists what is served"
 """What whoever asks for nothing that is served is told, with the status 404."""
+NO_PREDICTOR = "the version that was to answer has no predictor now: ask again"
+"""...and who asks for what nobody can answer for want of one, with the status 503."""
 MAX_BODY_BYTES = 1 << 20
 """Of a request; a larger one gets the status 413."""
 

@@ -42,21 +42,6 @@ def _filter(name: str, kind: str, **config: Any) -> dict[str, Any]:
     }
 
 
-def _named(regex: str) -> dict[str, Any]:
-    return {"safe_regex": {"regex": regex}}
-
-
-_STATS = (
-    rf"{gateway.STATS_PREFIX}\..*",
-    r"server\.uptime",
-    r"cluster\..*\.upstream_(rq_active|rq_pending_overflow|rq_timeout|rq_retry|cx_active)",
-    r"cluster\..*\.upstream_cx_connect_fail",
-    r"http\.gateway\.(downstream_rq_.xx|downstream_rq_active|rds\..*)",
-    r"gateway\.http_local_rate_limit\..*",
-)
-"""What Envoy keeps of its own statistics; all of it is scraped each second."""
-
-
 def _watched(path: Path) -> dict[str, Any]:
     return {
         "resource_api_version": "V3",
@@ -156,8 +141,5 @@ def bootstrap(
         },
         "dynamic_resources": {"cds_config": _watched(clusters)},
         "stats_flush_interval": "0.5s",
-        "stats_config": {
-            "stats_matcher": {"inclusion_list": {"patterns": [_named(name) for name in _STATS]}},
-            "histogram_bucket_settings": [envoy.buckets()],
-        },
+        "stats_config": envoy.statistics(),
     }

@@ -9,9 +9,22 @@ from botocore.config import Config
 from cluster import buckets
 from tests.support.seaweed import object_store
 
-pytestmark = pytest.mark.servers
+NOBODY = "http://127.0.0.1:9"
 
 
+def test_a_store_that_does_not_answer_in_time_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setattr(buckets, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(buckets, "_EVERY_S", 0.01)
+    with pytest.raises(SystemExit) as ended:
+        buckets.main(NOBODY, ["sluice"])
+    assert str(ended.value).startswith(f"{NOBODY}: Could not connect")
+
+
+@pytest.mark.servers
 def test_the_buckets_that_are_not_there_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

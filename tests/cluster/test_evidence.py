@@ -1,5 +1,7 @@
 """The Gateway's proxies count by the same definition as a laptop's gateway."""
 
+import re
+
 from cluster import evidence
 from cluster.routes import ARM_HEADER
 from cluster.settings import Gateway
@@ -32,3 +34,19 @@ def test_the_histogram_has_the_edges_of_every_gateway() -> None:
     assert edges["value"]["histogram_bucket_settings"] == [
         {"match": {"prefix": "sluice."}, "buckets": list(gateway.EDGES_US)}
     ]
+
+
+def test_a_proxy_keeps_what_is_read_and_not_the_hundreds_of_each_cluster() -> None:
+    statistics, _ = evidence.bootstrap_patches()
+    patterns = statistics["value"]["stats_matcher"]["inclusion_list"]["patterns"]
+
+    def kept(name: str) -> bool:
+        return any(re.fullmatch(each["safe_regex"]["regex"], name) for each in patterns)
+
+    for name in (
+        *("sluice.requests", "sluice.latency", "server.uptime", "server.total_connections"),
+        "cluster.httproute/demo/demo/rule/0/backend/0.upstream_rq_retry",
+        "http_local_rate_limiter.http_local_rate_limit.rate_limited",
+    ):
+        assert kept(name), name
+    assert not kept("cluster.httproute/demo/demo/rule/0/backend/0.upstream_cx_total")

@@ -1,5 +1,6 @@
 """An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,18 @@ class Road:
         self.api.delete(CONFIG_MAP, self.team, object_name(f"endpoint-{self.endpoint}"))
 
 
-def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) -> Road:
-    """An endpoint of the example model that the platform knows, and nobody has released yet."""
+def road(
+    platform: Platform,
+    api: Api,
+    team: str,
+    folder: Path,
+    versions: Sequence[str] = ("1", "2"),
+    **release: Any,
+) -> Road:
+    """An endpoint of the example model that the platform knows, and nobody has released yet.
+
+    Its versions 1, 2... are ``versions`` of the example model.
+    """
     import yaml
 
     name = folder.name
@@ -102,6 +113,6 @@ def road(platform: Platform, api: Api, team: str, folder: Path, **release: Any) 
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
     }
     file.write_text(yaml.safe_dump(content))
-    copied(platform.registry.url, MODEL, name, ("1", "2"))
+    copied(platform.registry.url, MODEL, name, versions)
     platform.endpoints.apply(file.read_text(), str(file))
     return Road(platform, api, team, name, file)

@@ -1,0 +1,46 @@
+"""A version whose pods are gone, while another one serves."""
+
+import pytest
+
+from cluster.api import Api
+from cluster.kinds import Kind
+from cluster.routes import service
+from components import gateway
+from tests.support.rigs import KubernetesRig
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+
+
+def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
+    on_cluster: KubernetesRig, kubernetes: Api
+) -> None:
+    rig, endpoint = on_cluster, on_cluster.endpoint("gone")
+    name = endpoint.name
+
+    def scale(replicas: int) -> None:
+        patch = {"spec": {"replicas": replicas}}
+        kubernetes.merge(DEPLOYMENT, rig.namespace, service(name, "2"), patch)
+
+    def nobody() -> float:
+        return rig.platform.metrics.sample(name, ["1"], 30.0).unattributed.get("no_backend", 0)
+
+    try:
+        for version in ("1", "2"):
+            rig.create(endpoint, version)
+        rig.split(name, {"1": 50, "2": 50})
+        before = nobody()
+        scale(0)
+        rig.wait(lambda: rig.ask(name).status == 503, "the end of version 2", 90)
+        answers = [rig.post(name, rig.key) for _ in range(40)]
+        told = [each for each in answers if each.status_code != 200]
+        assert {each.status_code for each in told} == {503}
+        for each in told:
+            assert each.json() == {"error": gateway.NO_PREDICTOR}
+            assert gateway.VERSION_HEADER not in each.headers
+        rig.wait(lambda: nobody() >= before + len(told), "them in the counters", 30)
+        scale(1)
+        rig.wait(lambda: rig.ask(name).version == "2", "version 2", 120)
+    finally:
+        rig.remove(name)
