@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
 RPS = 20
 NEXT = "2"
 """Better than version 1, which has the endpoint's traffic."""
-QUICK = {
+QUICK: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "60s",
     "poll": "2s",
