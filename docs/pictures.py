@@ -1,4 +1,4 @@
-"""The pictures of architecture.md: ``python docs/pictures.py`` draws them again.
+"""The pictures of two pages: ``python docs/pictures.py`` draws them again.
 
 Each is boxes and arrows on a grid of pixels. Colours follow the reader's light or dark setting.
 """
@@ -235,12 +235,66 @@ def endpoint() -> str:
     return picture("The life of an endpoint's file", 328, parts)
 
 
+def version() -> str:
+    """From a registered version to production on a cluster, and back."""
+    return picture(
+        "The life of a version",
+        372,
+        [
+            Box(16, 20, 150, 62, "registered", ["files with checksums,", "in MLflow"], "store"),
+            way((166, 51), (232, 51)),
+            text(199, 29, "somebody"),
+            text(199, 44, "sets it"),
+            Box(234, 20, 150, 62, "alias candidate", ["the wish: release me"], "store"),
+            way((384, 51), (448, 51)),
+            text(416, 44, "webhook"),
+            Box(450, 20, 120, 62, "relay", ["asks MLflow", "whether it is so"]),
+            way((570, 51), (622, 51)),
+            Box(624, 20, 120, 62, "Argo Events", ["one event,", "one workflow"]),
+            way((309, 82), (309, 112), (510, 112), (510, 122)),
+            text(322, 106, "a lost webhook is found", anchor="start"),
+            Box(450, 124, 120, 44, "reconcile", ["every two minutes"]),
+            way((570, 146), (622, 146)),
+            way((684, 82), (684, 122)),
+            Box(624, 124, 120, 44, "workflow", ["`rel-NAME-v2-1`"]),
+            way((684, 168), (684, 198)),
+            Box(
+                450,
+                200,
+                294,
+                62,
+                "the release",
+                ["fetch, evaluate, deploy, shift, watch;", "a pod a step"],
+            ),
+            way((450, 222), (386, 222)),
+            text(418, 215, "promoted"),
+            Box(234, 190, 150, 46, "alias champion", ["all of the traffic"], "end"),
+            way((234, 213), (168, 213)),
+            text(201, 206, "later"),
+            Box(16, 190, 150, 46, "champion before", ["warm until the next"], "box"),
+            way((450, 246), (418, 246), (418, 291), (386, 291)),
+            text(424, 284, "rolled back, held", anchor="start"),
+            Box(234, 268, 150, 46, "no alias", ["until somebody sets one"], "bad"),
+            way((234, 291), (200, 291), (200, 116), (276, 116), (276, 84), dashed=True),
+            text(190, 291, "released again only", anchor="end"),
+            text(190, 306, "when it is set again", anchor="end"),
+            text(
+                380,
+                348,
+                "whatever the outcome: a record in the store and at the version's run,",
+            ),
+            text(380, 363, "Events on the route, and the alias candidate gone"),
+        ],
+    )
+
+
 def drawn() -> Mapping[str, str]:
     """Each picture by the name of its file."""
     return {
         "architecture-poll.svg": poll(),
         "architecture-release.svg": release(),
         "architecture-endpoint.svg": endpoint(),
+        "architecture-version.svg": version(),
     }
 
 
