@@ -37,9 +37,18 @@ def may(weights: Mapping[str, int]) -> str:
 
 
 def pins_object(
-    endpoint: str, served: Sequence[str], limits: RouteLimits, who: str, to: Gateway
+    endpoint: str,
+    served: Sequence[str],
+    limits: RouteLimits,
+    who: str,
+    to: Gateway,
+    *,
+    hosts: Sequence[str] = (),
 ) -> Object:
-    """The HTTPRoute of the pins of an endpoint whose ``served`` arms have predictors."""
+    """The HTTPRoute of the pins of an endpoint whose ``served`` arms have predictors.
+
+    Its ``hosts`` are those of the endpoint's route: a request is matched by its host first.
+    """
     below = f"/v2/models/{endpoint}/versions/"
     # Who asks for a version gets the predictor of its own name, never its baseline's.
     known = sorted((arm for arm in served if arms.version_of(arm) == arm), key=_by_number)
@@ -64,7 +73,7 @@ def pins_object(
             "labels": labels(PART, endpoint=endpoint) | {_WHO: who},
             "annotations": {annotation("endpoint"): endpoint},
         },
-        spec={"parentRefs": parents(to), "rules": [*rules, unknown]},
+        spec={"parentRefs": parents(to), "hostnames": list(hosts), "rules": [*rules, unknown]},
     )
 
 

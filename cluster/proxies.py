@@ -70,10 +70,14 @@ class Proxies:
         scheme = "https" if self.gateway.encrypted else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.gateway.port}"
 
-    def writes(self, endpoint: str) -> set[int | None]:
+    def writes(self, endpoint: str, host: str) -> set[int | None]:
         """Which writes of the endpoint's route are in force, by fresh connections to each proxy.
 
         None among them: somewhere it has no route.
+
+        Args:
+            endpoint: whose route.
+            host: one that the route is for.
 
         Raises:
             Unreachable: a proxy does not answer.
@@ -82,15 +86,15 @@ class Proxies:
         key = self.key()
         asked = [address for address in self.addresses() for _ in range(_CONNECTIONS)]
         with ThreadPoolExecutor(len(asked)) as pool:
-            return set(pool.map(lambda address: _write(address, endpoint, key), asked))
+            return set(pool.map(lambda address: _write(address, endpoint, key, host), asked))
 
 
-def _write(address: str, endpoint: str, key: str) -> int | None:
+def _write(address: str, endpoint: str, key: str, host: str) -> int | None:
     headers = {
         PROBE_HEADER: endpoint,
         gateway.KEY_HEADER: key,
         "connection": "close",
-        "host": "sluice",
+        "host": host,
     }
     try:
         with httpx.Client(verify=_NO_CERTIFICATES, timeout=_TIMEOUT_S, trust_env=False) as client:

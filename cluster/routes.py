@@ -245,6 +245,17 @@ def read(found: Object) -> Route:
         ) from error
 
 
+def hosts(found: Object | None) -> list[str]:
+    """The hosts that a route is for; none: whatever the listener takes."""
+    named: list[str] = ((found or {}).get("spec") or {}).get("hostnames") or []
+    return named
+
+
+def host(found: Object | None) -> str:
+    """One host that a route is for."""
+    return next(iter(hosts(found)), "sluice").replace("*", "sluice")
+
+
 def is_written(found: Object) -> bool:
     """Whether the route has rules of ours; one that is only kept in git has not yet."""
     return bool(said(found, _LIMIT))

@@ -23,6 +23,8 @@ log = logging.getLogger("sluice.traffic")
 _TRIES = 30
 """The gateway's controller writes the route's status, and each time it is of another version."""
 _EVERY_S = 0.02
+_ENTERS_S = 5.0
+"""How long a version's place in a route is waited for before it gets its share."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class RoutedTraffic:
         proxies: its Envoys.
         served: the arms of an endpoint that have predictors.
         lease: who changes an endpoint's traffic, for people to see.
+        enters: seconds that a version's place is waited for before it gets its share.
     """
 
     api: Api
@@ -44,6 +47,7 @@ class RoutedTraffic:
     proxies: Proxies
     served: Callable[[str], Collection[str]]
     lease: Callable[[str], Lease | None]
+    enters: float = _ENTERS_S
 
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
@@ -76,9 +80,26 @@ class RoutedTraffic:
         pinning = pins.may(weights)
         if pinning == pins.CLOSED:
             self._pin(route, served, pinning)
+        self._enter(endpoint, weights, limits)
         self._swap(endpoint, weights, limits)
         if pinning == pins.OPEN:
             self._pin(route, served, pinning)
+
+    def _enter(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
+        """Give versions that are new in the route their places, before any of them has a share.
+
+        A proxy may hear of a share before it knows the pods that are to have it: users get 500.
+        """
+        present = self.weights(endpoint)
+        new = [arm for arm, share in weights.items() if share and arm not in present]
+        if not present or not new:
+            return
+        entered = present | dict.fromkeys(new, 0)
+        self._swap(endpoint, entered, limits)
+        try:
+            self.wait_in_force(endpoint, entered, self.enters)
+        except PlatformError as error:  # the way back must not wait for a proxy that is away
+            log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
 
     def _next(
         self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
@@ -133,7 +154,10 @@ class RoutedTraffic:
             self._pin(route, served, pins.may(percent(route.slots)))
 
     def _pin(self, route: Route, served: Collection[str], who: str) -> None:
-        wanted = pins.pins_object(route.endpoint, sorted(served), route.limits, who, self.gateway)
+        hosts = routes.hosts(self._found(route.endpoint))
+        wanted = pins.pins_object(
+            route.endpoint, sorted(served), route.limits, who, self.gateway, hosts=hosts
+        )
         self.api.apply(HTTP_ROUTE, self.namespace, wanted)
 
     def _remove(self, endpoint: str) -> None:
@@ -176,7 +200,7 @@ class RoutedTraffic:
             if found and (refused := _refused(found)):
                 raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
             try:
-                writes = self.proxies.writes(endpoint)
+                writes = self.proxies.writes(endpoint, routes.host(found))
             except PlatformError as error:
                 shown = str(error)
                 return None

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def build(target: str, cache: Path) -> None:
                 whole = Path(scratch, "image.tar")
                 tool.run("push", "--quiet", name(target), f"docker-archive:{whole}:{name(target)}")
                 layout.add(_layout(cache), name(target), whole)
-                layout.forget(_layout(cache), _PREFIX + target, _KEPT)
+                tool.drop(layout.forget(_layout(cache), f"{_PREFIX}{target}:", _KEPT))
 
 
 def size(target: str, cache: Path) -> int:
@@ -179,11 +179,19 @@ class _Buildah:
             *("--file", str(REPOSITORY / "Containerfile"), str(REPOSITORY)),
         )
 
+    def drop(self, names: Iterable[str]) -> None:
+        """Remove images, and what was built for them alone."""
+        for name in self._images().intersection(names):
+            self.run("rmi", name)
+
+    def _images(self) -> set[str]:
+        return set(self.run("images", "--format", "{{.Name}}:{{.Tag}}").split())
+
     def _from(self, packages: Sequence[str]) -> str:
         """The image of a Debian with the packages."""
         base = _base(self._folder, packages)
         named = f"localhost/sluice-base:{base.stem.rpartition('-')[2]}"
-        if named not in self.run("images", "--format", "{{.Name}}:{{.Tag}}").split():
+        if named not in self._images():
             container = self.run("from", "scratch").strip()
             self.run("add", "--quiet", container, str(base), "/")
             self.run("commit", "--quiet", "--rm", container, named)

@@ -36,10 +36,10 @@ PACKAGES = {
 PLUGINS = ("bridge", "host-local", "portmap", "loopback")
 
 LEAST_MEMORY_MB = 4096
-BUILD_MB = 12288
-"""Of disk, for Go's caches and the programs."""
-RUN_MB = 3072
-"""Of disk, for images."""
+BUILD_MB = 16384
+"""Of disk, for Go's caches, the programs and our images; from nothing it becomes twice as much."""
+RUN_MB = 8192
+"""Of disk, for images in the node and pods' volumes."""
 
 _TRIAL = (
     "ip link add sluice0 type bridge && ip link add sluice1 type veth peer name sluice2"

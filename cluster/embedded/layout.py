@@ -73,8 +73,12 @@ def write(layout: Path, name: str, present: Container[str], to: Path) -> None:
             archive.addfile(entry, io.BytesIO(text))
 
 
-def forget(layout: Path, prefix: str, kept: int) -> None:
-    """Drop all but the newest ``kept`` images whose names begin so, and blobs of no image."""
+def forget(layout: Path, prefix: str, kept: int) -> list[str]:
+    """Drop all but the newest ``kept`` images whose names begin so, and blobs of no image.
+
+    Returns:
+        The names of those that it dropped.
+    """
     listed = _index(layout)
     old = [each for each in listed if _called(each).startswith(prefix)][:-kept]
     left = [each for each in listed if each not in old]
@@ -83,6 +87,7 @@ def forget(layout: Path, prefix: str, kept: int) -> None:
     for blob in _blobs(layout).iterdir():
         if f"sha256:{blob.name}" not in wanted:
             blob.unlink()
+    return list(map(_called, old))
 
 
 def _content(archive: tarfile.TarFile, name: str) -> bytes:

@@ -43,6 +43,7 @@ class Stand:
             Proxies(self.api, GATEWAY, lambda: "key"),
             lambda _: self.served,
             lambda _: self.lease,
+            enters=0,
         )
 
     def split(self, **weights: int) -> None:
@@ -85,6 +86,18 @@ def test_each_write_has_its_number(stand: Stand) -> None:
     before = routes.read(stand.route).write
     stand.split(v1=100)
     assert routes.read(stand.route).write == before + 1
+
+
+def test_a_version_has_its_place_before_its_share(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By a write of its own, which is waited for; that no proxy answers holds nothing up."""
+    before = routes.read(stand.route).write
+    stand.split(v1=50, v2=50)
+    assert routes.read(stand.route).write == before + 2
+    assert "2 gets its share all the same: " in caplog.text
+    stand.split(v1=90, v2=10)
+    assert routes.read(stand.route).write == before + 3
 
 
 def test_limits_hold_until_others_are_given(stand: Stand) -> None:
@@ -150,6 +163,8 @@ def test_a_route_that_came_from_git_is_taken_over_and_keeps_its_hosts(
     stand.traffic.set_weights("from-git", {"1": 100}, LIMITS)
     assert stand.traffic.weights("from-git") == {"1": 100}
     assert stand.route["spec"]["hostnames"] == ["models.example"]
+    pinned = stand.api.get(HTTP_ROUTE, team, pins.name("from-git")) or {}
+    assert pinned["spec"]["hostnames"] == ["models.example"]
     assert stand.route["spec"]["parentRefs"][0]["name"] == "other"
 
 
@@ -177,7 +192,9 @@ def test_nobody_may_pin_while_versions_are_compared(stand: Stand) -> None:
         found = stand.api.get(HTTP_ROUTE, stand.namespace, pins.name(stand.name)) or {}
         rules = found["spec"]["rules"]
         named = [each["backendRefs"][0]["name"] for each in rules if each.get("backendRefs")]
-        return found["metadata"]["labels"][annotation("pins")], named
+        # By REST and by gRPC.
+        assert named[::2] == named[1::2]
+        return found["metadata"]["labels"][annotation("pins")], named[::2]
 
     both = [f"{stand.name}-v{n}-predictor" for n in (1, 2)]
     assert who() == (pins.OPEN, both)

@@ -26,8 +26,9 @@ from components.printing import say
 from tests.support.traces import traces
 
 SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
-NODE = "tests/cluster/embedded"
-"""What starts and looks at the node itself; all else is asked from inside of its network."""
+NODE = "tests/cluster"
+"""What starts and looks at the node itself, or needs an API server alone, which it starts; all else
+is asked from inside of the node's network."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
 _ENDS_S = 30.0
@@ -100,6 +101,8 @@ def main() -> int:
         if named := os.environ.get("KUBECONFIG"):
             say(f"cluster-test: the cluster of {named}")
             run.tests("tests", (), (f"--ignore={NODE}", "tests"))
+            own = (f"--ignore={NODE}/embedded", NODE)
+            run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
         else:
             kept = os.environ.get("SLUICE_TEST_CLUSTER")
             folder = nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="sluice-")

@@ -80,7 +80,7 @@ def test_its_listener_is_patched_and_its_proxies_are_asked(
 
     def told() -> bool:
         try:
-            return proxies.writes("told") == {WRITE}
+            return proxies.writes("told", "sluice") == {WRITE}
         except Unreachable:  # not ready yet
             return False
 

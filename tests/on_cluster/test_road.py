@@ -175,12 +175,15 @@ def test_each_alias_began_one_workflow(
 def test_the_route_s_events_tell_how_each_ended(
     story: Story, kubernetes: Api, on_cluster: KubernetesRig
 ) -> None:
-    said = Counter(
-        each["reason"]
-        for each in kubernetes.list(EVENT, on_cluster.namespace)
-        if each["regarding"].get("name") == object_name(story.road.endpoint)
-    )
-    assert (said["Promoted"], said["RolledBack"]) == (2, 2)
+    def said() -> Counter[str]:
+        return Counter(
+            each["reason"]
+            for each in kubernetes.list(EVENT, on_cluster.namespace)
+            if each["regarding"].get("name") == object_name(story.road.endpoint)
+        )
+
+    # Each is told after its record is closed.
+    wait_until(lambda: (said()["Promoted"], said()["RolledBack"]) == (2, 2), 60, "two of each")
 
 
 @pytest.mark.parametrize("what", ["promoted", "refused", "bad"])

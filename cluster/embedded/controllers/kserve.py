@@ -27,6 +27,8 @@ _SETTINGS: dict[str, dict[str, object]] = {
         "enableGatewayApi": True,
         "disableIstioVirtualHost": True,
         "disableIngressCreation": True,
+        # By the default a predictor's name and its namespace share one label of 63 letters.
+        "domainTemplate": "{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}",
     },
 }
 """What differs from upstream's in the ConfigMap, by its keys."""

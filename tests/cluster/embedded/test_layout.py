@@ -75,7 +75,7 @@ def test_what_is_there_already_is_not_handed_over_again(two: Path) -> None:
 
 def test_old_images_go_and_what_others_need_of_them_stays(two: Path) -> None:
     add(two, "b:1", b"common", b"other")
-    layout.forget(two, "a", kept=1)
+    assert layout.forget(two, "a:", kept=1) == ["a:1"]
     assert layout.find(two, "a:1") is None
     assert {b"common", b"second!"} <= packed(two, "a:2", set(), two / "2.tar")
     assert {b"common", b"other"} <= packed(two, "b:1", set(), two / "b.tar")

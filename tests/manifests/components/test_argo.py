@@ -2,21 +2,23 @@
 
 import copy
 import uuid
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from cluster.api import Api, Invalid
+from cluster.argo import ArgoEngine
 from cluster.kinds import NAMESPACE, WORKFLOW, Kind, Object
 from cluster.workflows import workflow
 from components.errors import PlatformError
+from components.platform.memory import World
 from pipelines import compiler
+from tests.support.accounts import as_user, rendered
 from tests.support.endpoints import endpoint
 from tests.support.waiting import wait_until
 
@@ -33,18 +35,7 @@ BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
 SENSOR = "system:serviceaccount:sluice-system:sluice-sensor"
 CONTROLLER = "system:serviceaccount:argo:argo"
-INSTALLER = "installer"
-
-
-@dataclass(frozen=True)
-class _As(httpx.Auth):
-    """Asks as somebody else, as an administrator may."""
-
-    user: str
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Impersonate-User"] = self.user
-        yield request
+INSTALLER, PERSON = "installer", "alice"
 
 
 @dataclass(frozen=True)
@@ -75,9 +66,7 @@ def runs(kubernetes: Api) -> Iterator[Runs]:
     _grant(kubernetes, name, SENSOR, may)
     _grant(kubernetes, name, CONTROLLER, may)
     _grant(kubernetes, name, INSTALLER, may | {"workflowtemplates": ["create", "update", "patch"]})
-    users = [
-        Api(replace(kubernetes.access, auth=_As(user))) for user in (SENSOR, CONTROLLER, INSTALLER)
-    ]
+    users = [as_user(kubernetes, user) for user in (SENSOR, CONTROLLER, INSTALLER)]
     found = Runs(name, kubernetes, *users)
     wait_until(lambda: _in_force(found), 60, "the policy")
     yield found
@@ -93,10 +82,40 @@ def _grant(api: Api, namespace: str, user: str, may: dict[str, list[str]]) -> No
         for kind, verbs in may.items()
     ]
     api.create(ROLE, namespace, ROLE.object({"name": name}, rules=rules))
+    _bind(api, namespace, name, user)
+
+
+def _bind(api: Api, namespace: str, name: str, user: str) -> None:
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
     made = BINDING.object({"name": name}, roleRef=role, subjects=[subject])
     api.create(BINDING, namespace, made)
+
+
+def test_a_person_who_may_release_makes_workflows_and_stops_them_by_the_same_policy(
+    runs: Runs,
+) -> None:
+    [role] = [
+        each
+        for each in rendered("embedded")
+        if each["metadata"]["name"] == "sluice:releaser" and each["kind"] == "ClusterRole"
+    ]
+    made = ROLE.object({"name": PERSON}, rules=role["rules"])
+    runs.administrator.create(ROLE, runs.namespace, made)
+    _bind(runs.administrator, runs.namespace, PERSON, PERSON)
+    with closing(as_user(runs.administrator, PERSON)) as person:
+        engine = ArgoEngine(person, runs.namespace.removesuffix("-runs"), World().platform)
+        person.create(WORKFLOW, runs.namespace, release("rel-by-alice-v2-1"))
+        [run] = [each for each in engine.running() if each.name == "rel-by-alice-v2-1"]
+        engine.stop(run)
+        assert engine.alive(run)
+        with pytest.raises(Invalid, match="nothing else"):
+            person.create(
+                WORKFLOW,
+                runs.namespace,
+                changed(lambda spec: spec.update(serviceAccountName="sluice-reconcile")),
+            )
+    runs.administrator.delete(WORKFLOW, runs.namespace, "rel-by-alice-v2-1")
 
 
 def _in_force(runs: Runs) -> bool:
@@ -218,7 +237,7 @@ def test_who_installs_templates_may_make_any_and_nobody_else_one(runs: Runs) -> 
     template = compiler.structure(compiler.COMPILED / "argo" / "release-1.yaml")
     _grant(runs.administrator, runs.namespace, "outsider", {"workflowtemplates": ["create"]})
     with (
-        closing(Api(replace(runs.administrator.access, auth=_As("outsider")))) as outsider,
+        closing(as_user(runs.administrator, "outsider")) as outsider,
         pytest.raises(PlatformError, match="installed from pipelines/compiled/argo"),
     ):
         outsider.create(TEMPLATE, runs.namespace, template)
