@@ -1,13 +1,16 @@
 """The dead-man's switch of all teams: ``python -m cluster.reaper``.
 
-Each team is watched by a thread of its own, so that what one team's release waits for, or fails on,
-delays no other's. It runs twice, side by side: whoever takes a silent lease first ends the release.
+Each team is watched by threads of its own, so that what one team's release waits for, or fails on,
+delays no other's; and one of them does the first phase alone, so that a store or a registry that
+does not answer delays nobody's traffic. It runs twice, side by side: whoever takes a silent lease
+first ends the release.
 """
 
 import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -55,13 +58,25 @@ class Watches:
             threading.Thread(target=self._run, args=(team, end), name=name, daemon=True).start()
 
     def _run(self, team: str, end: threading.Event) -> None:
-        reaper: Reaper | None = None
+        made: list[Reaper] = []
+
+        def connect() -> list[str]:
+            made.append(Reaper(self.connect(team)))
+            return []
+
+        self._repeat(team, connect, lambda: end.is_set() or bool(made))
+        for reaper in made:
+            second = (team, reaper.finish, end.is_set)
+            threading.Thread(target=self._repeat, args=second, daemon=True).start()
+            self._repeat(team, reaper.restore, end.is_set)
+
+    def _repeat(self, team: str, act: Callable[[], list[str]], over: Callable[[], bool]) -> None:
+        """Act until it is over; a fault that lasts is told once."""
         said = ""
-        while not end.is_set():
+        while not over():
             now = ""
             try:
-                reaper = reaper or Reaper(self.connect(team))
-                for line in reaper.run():
+                for line in act():
                     self.tell(f"{team}: {line}")
             except (SluiceError, OSError) as error:
                 now = str(error)
@@ -72,7 +87,8 @@ class Watches:
             if now and now != said:
                 self.tell(f"{team}: the next pass tries again: {now}")
             said = now
-            end.wait(self.every)
+            if not over():
+                time.sleep(self.every)
 
 
 def main() -> None:
@@ -91,7 +107,7 @@ def main() -> None:
             watches.watch(teams(api))
         except SluiceError as error:
             say(f"teams are asked for again: {error}")
-        threading.Event().wait(TEAMS_EVERY_S)
+        time.sleep(TEAMS_EVERY_S)
 
 
 if __name__ == "__main__":

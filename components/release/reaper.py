@@ -43,7 +43,8 @@ class Reaper:
         self._watch = LeaseWatch(platform.leases, platform.clock)
         self._taken: dict[str, _Taken] = {}
         """By endpoint."""
-        self._said: set[str] = set()
+        self._said: dict[str, set[str]] = {}
+        """By phase: what its newest pass said."""
         self._noted = -math.inf
 
     def longest_lease(self) -> float:
@@ -55,20 +56,30 @@ class Reaper:
 
         A fault that lasts is told once.
         """
+        return [*self.restore(), *self.finish()]
+
+    def restore(self) -> list[str]:
+        """The first phase of a pass: it waits for leases and traffic, and for nothing else."""
         silent, faults = self._watch.silent()
         said = [*faults]
         for lease in silent:
             said += self._take(lease)
         for endpoint in list(self._taken):
             said += self._restore(endpoint)
-        for endpoint in list(self._taken):
-            said += self._finish(endpoint)
+        return self._news("restore", said)
+
+    def finish(self) -> list[str]:
+        """The second phase, which may wait for long; it may run beside the first one."""
+        said = [line for endpoint in list(self._taken) for line in self._finish(endpoint)]
         said += self._close()
         said += self._tell()
         said += self._note()
-        news = [line for line in said if line not in self._said]
-        self._said = set(said)
-        return news
+        return self._news("finish", said)
+
+    def _news(self, phase: str, said: list[str]) -> list[str]:
+        before = self._said.get(phase, set())
+        self._said[phase] = set(said)
+        return [line for line in said if line not in before]
 
     def _take(self, lease: Lease) -> Iterator[str]:
         why = lease.returned or f"the lease of {lease.holder} was silent"
@@ -82,24 +93,24 @@ class Reaper:
             self._taken[lease.endpoint] = _Taken(held, why)
 
     def _restore(self, endpoint: str) -> Iterator[str]:
-        taken = self._taken[endpoint]
-        if taken.restored:
+        taken = self._taken.get(endpoint)
+        if taken is None or taken.restored:
             return
         try:
             written(self._platform, taken.held.renew)
             give_back(self._platform, taken.held, taken.why)
             taken.restored = True
         except LeaseHeld:
-            del self._taken[endpoint]
+            self._leave(taken)
         except SluiceError as error:
             release_id = taken.held.lease.release_id
             yield f"{release_id}: traffic not given back yet: {error}"
 
     def _finish(self, endpoint: str) -> Iterator[str]:
-        held, restored = self._taken[endpoint].held, self._taken[endpoint].restored
-        if not restored:
+        taken = self._taken.get(endpoint)
+        if taken is None or not taken.restored:
             return
-        release_id = held.lease.release_id
+        held, release_id = taken.held, taken.held.lease.release_id
         try:
             held.renew()
             with opened(release_id, self._platform, patience_s=0) as release:
@@ -112,17 +123,23 @@ class Reaper:
                     ended = ending.finalize(release)
                     said = f"{ended.outcome}: {ended.reason}"
         except LeaseHeld:
-            del self._taken[endpoint]
+            self._leave(taken)
         except InputError as error:
             # A damaged record is never read again; its traffic is in order, so others may release.
             held.release()
-            del self._taken[endpoint]
+            self._leave(taken)
             yield f"{release_id}: ended without its record: {error}"
         except SluiceError as error:
             yield f"{release_id}: not ended yet: {error}"
         else:
-            del self._taken[endpoint]
+            self._leave(taken)
             yield f"{release_id}: {said}"
+
+    def _leave(self, taken: _Taken) -> None:
+        """It is over, or another's; unless the other phase has taken the lease anew meanwhile."""
+        endpoint = taken.held.lease.endpoint
+        if self._taken.get(endpoint) is taken:
+            del self._taken[endpoint]
 
     def _close(self) -> Iterator[str]:
         """What is left to do for releases that no lease stands for: copy and join their records.

@@ -2,11 +2,14 @@
 
 import queue
 import threading
+from dataclasses import replace
+from typing import cast
 
 from cluster.reaper import Watches
 from components.errors import PlatformError
-from components.platform import Platform
+from components.platform import Platform, Records
 from tests.release.test_reaper import LEASE_S, dead
+from tests.support.waiting import wait_until
 from tests.support.worlds import Scene
 
 __all__ = ["dead"]
@@ -44,6 +47,34 @@ def test_a_team_s_silent_lease_is_ended_whatever_other_teams_meet(dead: Scene) -
     # Said once, however often it happens.
     assert heard.count("fails: the next pass tries again: its store is away") == 1
     assert heard.count("breaks: the next pass tries again: RuntimeError: nobody foresaw it") == 1
+
+
+class Stuck:
+    """Records of a store that never answers."""
+
+    def __init__(self, records: Records, never: threading.Event) -> None:
+        self._records, self._never = records, never
+
+    def __getattr__(self, name: str) -> object:
+        if name == "pending":
+            return self._never.wait
+        return getattr(self._records, name)
+
+
+def test_a_store_that_does_not_answer_delays_nobody_s_traffic(dead: Scene) -> None:
+    never = threading.Event()
+    platform = dead.world.platform
+    stuck = replace(platform, records=cast(Records, Stuck(platform.records, never)))
+    watches = Watches(lambda _: stuck, 0.01, lambda _: None)
+    watches.watch(["demo"])
+
+    def given_back() -> bool:
+        dead.world.clock.sleep(LEASE_S)
+        return dead.weights == {"1": 100}
+
+    wait_until(given_back, 30, "production's traffic")
+    watches.watch([])
+    never.set()
 
 
 def test_a_team_that_has_gone_is_watched_no_longer() -> None:
