@@ -1,11 +1,15 @@
 """What a machine has of processes, mounts, control groups, interfaces, rules and settings."""
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+_NODE = re.compile(r"/(sluice-[0-9a-f]{12})\b")
+"""A cluster's control groups in ``/proc/<pid>/cgroup``; see `cluster.embedded.home`."""
 
 SETTINGS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
 
@@ -35,7 +39,7 @@ def traces(folder: Path, name: str) -> Traces:
     rules = subprocess.run(nft, capture_output=True, text=True, check=True).stdout
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     return Traces(
-        frozenset(filter(None, (_of(process, folder) for process in psutil.process_iter()))),
+        frozenset(filter(None, (_of(each, folder, name) for each in psutil.process_iter()))),
         frozenset(line.partition(" - ")[0] for line in mounts.splitlines()),
         frozenset(f"{at}/{name}" for at, names, _ in os.walk("/sys/fs/cgroup") if name in names),
         frozenset(psutil.net_if_addrs()),
@@ -44,12 +48,15 @@ def traces(folder: Path, name: str) -> Traces:
     )
 
 
-def _of(process: psutil.Process, folder: Path) -> str:
+def _of(process: psutil.Process, folder: Path, name: str) -> str:
     try:
         command = process.cmdline()
+        groups = Path(f"/proc/{process.pid}/cgroup").read_text(encoding="utf-8")
         network = Path(f"/proc/{process.pid}/ns/net").readlink()
     except (psutil.Error, OSError):
         return ""
     apart = network != Path("/proc/self/ns/net").readlink()
-    ours = apart or str(folder) in " ".join(command)
+    # Another cluster of this machine starts and ends its own.
+    others = set(_NODE.findall(groups)) - {name}
+    ours = not others and (apart or str(folder) in " ".join(command))
     return f"{process.pid} {' '.join(command)}" if ours and process.pid != os.getpid() else ""
