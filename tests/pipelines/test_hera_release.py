@@ -36,8 +36,8 @@ def steps(watched: int = 2) -> dict[str, Object]:
 def tasks(watched: int, part: str = "release") -> dict[str, Object]:
     """The tasks of the release, or of its exit handler."""
     template = templates(watched)[part]
-    listed = template["dag"]["tasks"] if "dag" in template else sum(template["steps"], [])
-    return {each["name"]: each for each in listed}
+    groups = [template["dag"]["tasks"]] if "dag" in template else template["steps"]
+    return {each["name"]: each for group in groups for each in group}
 
 
 def test_every_step_has_a_template() -> None:
