@@ -100,12 +100,15 @@ def road(
     api: Api,
     team: str,
     folder: Path,
+    *,
     versions: Sequence[str] = ("1", "2"),
+    serving: Mapping[str, Any] = {},
     **release: Any,
 ) -> Road:
     """An endpoint of the example model that the platform knows, and nobody has released yet.
 
-    Its versions 1, 2... are ``versions`` of the example model.
+    Its versions 1, 2... are ``versions`` of the example model; ``serving`` is its file's, beside
+    or instead of a small predictor's.
     """
     resources = {"cpu": "400m", "memory": "1Gi"}
     serving = {"resources": resources}
