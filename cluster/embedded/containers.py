@@ -164,7 +164,11 @@ class _Buildah:
         self._scratch = scratch
 
     def run(self, *arguments: str) -> str:
-        return _run("buildah", *self._flags, "--storage-driver", "overlay", *arguments)
+        """What it prints."""
+        # Some of its mounts outlast it; they end with a namespace of their own.
+        program = (_found("unshare"), "--mount", _found("buildah"))
+        flags = (*self._flags, "--storage-driver", "overlay")
+        return output([*program, *flags, *arguments], f"buildah {arguments[0]}")
 
     def build(self, target: str, *flags: str) -> None:
         """Build the Containerfile's ``target``."""
@@ -212,10 +216,14 @@ def _pip_settings(scratch: Path) -> Path:
 
 
 def _run(program: str, *arguments: str) -> str:
+    return output([_found(program), *arguments], f"{Path(program).name} {arguments[0]}")
+
+
+def _found(program: str) -> str:
     found = shutil.which(program)
     if found is None:
         raise PlatformError(f"images cannot be built: install {program}: apt-get install {program}")
-    return output([found, *arguments], f"{Path(program).name} {arguments[0]}")
+    return found
 
 
 def main(folder: Path) -> None:
