@@ -165,7 +165,7 @@ class _Buildah:
 
     def run(self, *arguments: str) -> str:
         """What it prints."""
-        # Some of its mounts outlast it; they end with a namespace of their own.
+        # What it mounts would outlast it, were it killed: not in a namespace of its own.
         program = (_found("unshare"), "--mount", _found("buildah"))
         flags = (*self._flags, "--storage-driver", "overlay")
         return output([*program, *flags, *arguments], f"buildah {arguments[0]}")

@@ -136,8 +136,8 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
         if not stays:
             with run.phase("cluster down"):
                 subprocess.run([SLUICE, "cluster", "down"], env={**os.environ, **own}, check=True)
-    if not stays and traces(home.path, home.node) != before:
-        run.failed.append("what `sluice cluster down` leaves behind")
+    left = [] if stays else traces(home.path, home.node).left(before)
+    run.failed.extend(f"`sluice cluster down` leaves {each}" for each in left)
 
 
 def _prepare(home: Home, *, install: bool) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import psutil
@@ -24,8 +24,16 @@ class Traces:
     groups: frozenset[str]
     """Control groups that are named after the folder."""
     interfaces: frozenset[str]
-    rules: str
-    settings: tuple[str, ...]
+    rules: frozenset[str]
+    settings: frozenset[str]
+
+    def left(self, before: "Traces") -> list[str]:
+        """What was not there before, each with what it is."""
+        return [
+            f"{field.name}: {new}"
+            for field in fields(self)
+            for new in sorted(getattr(self, field.name) - getattr(before, field.name))
+        ]
 
 
 def traces(folder: Path, name: str) -> Traces:
@@ -43,8 +51,8 @@ def traces(folder: Path, name: str) -> Traces:
         frozenset(line.partition(" - ")[0] for line in mounts.splitlines()),
         frozenset(f"{at}/{name}" for at, names, _ in os.walk("/sys/fs/cgroup") if name in names),
         frozenset(psutil.net_if_addrs()),
-        rules,
-        tuple(Path("/proc/sys", each).read_text(encoding="utf-8") for each in SETTINGS),
+        frozenset(rules.splitlines()),
+        frozenset(f"{each} {Path('/proc/sys', each).read_text().strip()}" for each in SETTINGS),
     )
 
 

@@ -31,7 +31,7 @@ def test_an_image_is_no_larger_than_it_may_be(embedded: Embedded, target: str) -
 
 @pytest.mark.cluster
 @pytest.mark.timeout(1800)
-def test_what_is_in_an_image_is_listed(embedded: Embedded, tmp_path: Path) -> None:
+def test_what_is_in_an_image_is_listed(tmp_path: Path) -> None:
     path = containers.listed("predictor", cache(), tmp_path)
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["bomFormat"] == "CycloneDX"
