@@ -105,3 +105,10 @@ def test_an_image_has_no_root_and_nothing_to_build_with_and_says_what_it_was_mad
     copied = re.findall(r"^COPY (.*)$", made, re.M)
     assert all(re.match(r"--from=\S+ (/opt/sluice|/sluice) ", each) for each in copied)
     assert "org.opencontainers.image.revision=${REVISION}" in made
+
+
+@pytest.mark.parametrize("image", sorted(TARGETS))
+def test_how_large_an_image_may_be_is_on_its_page(image: str) -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (said,) = re.findall(rf"^\| `{image}` \|.*\| ([\d,]+) MB \|$", page, re.M)
+    assert int(said.replace(",", "")) == TARGETS[image].most_mb
