@@ -29,6 +29,9 @@ SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
 NODE = "tests/cluster"
 """What starts and looks at the node itself, or needs an API server alone, which it starts; all else
 is asked from inside of the node's network."""
+FAULTS = "tests/on_cluster/test_faults.py"
+TOGETHER = (f"--ignore={NODE}", f"--ignore={FAULTS}", "-n3", "--dist=loadfile", "tests")
+"""Releases mostly wait, so three of them at a time; what breaks the cluster's own parts is alone."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
 _ENDS_S = 30.0
@@ -100,7 +103,8 @@ def main() -> int:
     try:
         if named := os.environ.get("KUBECONFIG"):
             say(f"cluster-test: the cluster of {named}")
-            run.tests("tests", (), (f"--ignore={NODE}", "tests"))
+            run.tests("tests", (), TOGETHER)
+            run.tests("what breaks shared parts", (), (FAULTS,))
             own = (f"--ignore={NODE}/embedded", NODE)
             run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
         else:
@@ -130,8 +134,8 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
                 return
         run.tests("tests of the node", (), (NODE,), SLUICE_TEST_CLUSTER=str(home.path))
         inside = (SLUICE, "cluster", "run")
-        others = (f"--ignore={NODE}", "tests")
-        run.tests("tests in the cluster", inside, others, **own, **{NAMESPACE: TEAM})
+        run.tests("tests in the cluster", inside, TOGETHER, **own, **{NAMESPACE: TEAM})
+        run.tests("what breaks shared parts", inside, (FAULTS,), **own, **{NAMESPACE: TEAM})
     finally:
         if not stays:
             with run.phase("cluster down"):
