@@ -31,7 +31,7 @@ NODE = "tests/cluster"
 is asked from inside of the node's network."""
 FAULTS = "tests/on_cluster/test_faults.py"
 TOGETHER = (f"--ignore={NODE}", f"--ignore={FAULTS}", "-n3", "--dist=loadfile", "tests")
-"""Releases mostly wait, so three of them at a time; what breaks the cluster's own parts is alone."""
+"""Releases mostly wait, so three at a time; what breaks the cluster's own parts is alone."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
 _ENDS_S = 30.0
