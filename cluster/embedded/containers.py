@@ -227,13 +227,15 @@ def _found(program: str) -> str:
 
 
 def main(folder: Path) -> None:
-    """Build every image and the list of what is in it; print their sizes."""
+    """Write every image as an archive, and the list of what is in it; print their sizes."""
     folder.mkdir(parents=True, exist_ok=True)
     for target, asked in TARGETS.items():
         build(target, cache())
         mb = size(target, cache()) // 10**6
-        inside = listed(target, cache(), folder)
-        say(f"{name(target):<52} {mb:5d} MB of at most {asked.most_mb}, {inside}")
+        write(target, cache(), (), folder / f"{target}.tar")
+        listed(target, cache(), folder)
+        say(f"{name(target):<52} {mb:5d} MB of at most {asked.most_mb}")
+    say(f"{folder} has archives of them, and what is in each (.cdx.json)")
 
 
 if __name__ == "__main__":
