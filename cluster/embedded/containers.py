@@ -42,6 +42,7 @@ BUILD = (*RUNTIME, "python3-venv")
 """And of BUILD."""
 
 _PREFIX = "localhost/sluice-"
+_REVISION = "org.opencontainers.image.revision"
 _KEPT = 3
 """Images of a target that stay: other checkouts of this user have other sources."""
 
@@ -73,7 +74,8 @@ def build(target: str, cache: Path) -> None:
         if not built(target, cache):
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 tool = _Buildah(folder, Path(scratch))
-                tool.build(target, "--tag", name(target), "--build-arg", f"REVISION={_revision()}")
+                tool.build(target, "--tag", name(target))
+                tool.label(name(target), f"{_REVISION}={_revision()}")
                 # Other forms press the layers, for minutes, and nothing sends them anywhere.
                 whole = Path(scratch, "image.tar")
                 tool.run("push", "--quiet", name(target), f"docker-archive:{whole}:{name(target)}")
@@ -84,6 +86,11 @@ def build(target: str, cache: Path) -> None:
 def size(target: str, cache: Path) -> int:
     """The bytes of a built image, unpressed."""
     return layout.size(_layout(cache), name(target))
+
+
+def revision(target: str, cache: Path) -> str:
+    """The commit of a built image."""
+    return layout.labels(_layout(cache), name(target))[_REVISION]
 
 
 def write(target: str, cache: Path, present: Container[str], to: Path) -> None:
@@ -183,6 +190,12 @@ class _Buildah:
             *("--file", str(REPOSITORY / "Containerfile"), str(REPOSITORY)),
         )
 
+    def label(self, image: str, text: str) -> None:
+        """Put a label on an image: as a build argument it would not reach what is built already."""
+        container = self.run("from", image).strip()
+        self.run("config", "--label", text, container)
+        self.run("commit", "--quiet", "--rm", container, image)
+
     def drop(self, names: Iterable[str]) -> None:
         """Remove images, and what was built for them alone."""
         for name in self._images().intersection(names):
@@ -234,7 +247,8 @@ def main(folder: Path) -> None:
         mb = size(target, cache()) // 10**6
         write(target, cache(), (), folder / f"{target}.tar")
         listed(target, cache(), folder)
-        say(f"{name(target):<52} {mb:5d} MB of at most {asked.most_mb}")
+        made_of = revision(target, cache())
+        say(f"{name(target):<45} {mb:5d} MB of at most {asked.most_mb:5d}, of {made_of}")
     say(f"{folder} has archives of them, and what is in each (.cdx.json)")
 
 

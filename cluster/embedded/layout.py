@@ -31,6 +31,13 @@ def size(layout: Path, name: str) -> int:
     return sum(_blob(layout, digest).stat().st_size for digest in _digests(layout, name))
 
 
+def labels(layout: Path, name: str) -> dict[str, str]:
+    """The labels of an image that is there."""
+    manifest = json.loads(_blob(layout, _get(layout, name)["digest"]).read_text(encoding="utf-8"))
+    found = json.loads(_blob(layout, manifest["config"]["digest"]).read_text(encoding="utf-8"))
+    return dict(found["config"]["Labels"])
+
+
 def add(layout: Path, name: str, archive: Path) -> None:
     """Add an image from the archive that builders write for Docker, which has layers as they are.
 

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def test_without_its_tools_an_image_is_not_built_and_the_mend_is_named(
 
 @pytest.mark.cluster
 @pytest.mark.parametrize("target", sorted(containers.TARGETS))
-def test_an_image_is_no_larger_than_it_may_be(embedded: Embedded, target: str) -> None:
+def test_an_image_is_no_larger_than_it_may_be_and_says_its_commit(
+    embedded: Embedded, target: str
+) -> None:
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", containers.revision(target, cache()))
     assert containers.size(target, cache()) <= containers.TARGETS[target].most_mb * 10**6
 
 

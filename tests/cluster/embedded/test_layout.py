@@ -16,7 +16,7 @@ def digest_of(content: bytes) -> str:
 
 def add(folder: Path, name: str, *layers: bytes) -> None:
     """Add an image from an archive as a builder writes it for Docker."""
-    config = f"of {name}".encode()
+    config = json.dumps({"config": {"Labels": {"of": name}}}).encode()
     files = {f"{digest_of(config)}.json": config}
     files |= {f"{digest_of(each)}.tar": each for each in layers}
     listed = {"Config": f"{digest_of(config)}.json", "Layers": list(files)[1:]}
@@ -49,6 +49,7 @@ def test_an_image_is_found_by_its_name(two: Path) -> None:
     assert layout.find(two, "a:1") != layout.find(two, "a:2")
     assert layout.find(two, "b:1") is None
     assert layout.find(two / "none", "a:1") is None
+    assert layout.labels(two, "a:1") == {"of": "a:1"}
     assert layout.size(two, "a:2") - layout.size(two, "a:1") == len("second!") - len("first")
 
 
@@ -68,7 +69,7 @@ def test_an_image_that_is_not_built_is_told_with_the_mend(two: Path) -> None:
 def test_what_is_there_already_is_not_handed_over_again(two: Path) -> None:
     common = f"sha256:{digest_of(b'common')}"
     whole = packed(two, "a:2", set(), two / "whole.tar")
-    assert {b"common", b"second!", b"of a:2"} <= whole
+    assert {b"common", b"second!", b'{"config": {"Labels": {"of": "a:2"}}}'} <= whole
     part = packed(two, "a:2", {common}, two / "part.tar")
     assert whole - part == {b"common"}
 
