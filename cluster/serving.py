@@ -184,6 +184,10 @@ class KServing:
 
     def note(self) -> None:
         """Write down which predictors are there, each at its newest price."""
+        self.log.note(self._present(), self.clock.time())
+
+    def _present(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """Which predictors are there when somebody asks for the first, with their prices."""
         there = _of(self.api, self.namespace)
         known = [(said(each, "endpoint"), said(each, "arm")) for each in there]
         prices = {
@@ -191,11 +195,8 @@ class KServing:
             for span in self.log.read(known)
             if span.end is None
         }
-        present = [
-            (who, prices.get(who, said(each, "price")))
-            for who, each in zip(known, there, strict=True)
-        ]
-        self.log.note(present, self.clock.time())
+        for who, each in zip(known, there, strict=True):
+            yield who, prices.get(who, said(each, "price"))
 
     def spans(self, endpoint: str = "") -> list[Span]:
         """When predictors were there, oldest first; those of one endpoint if it is given."""

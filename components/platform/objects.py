@@ -195,6 +195,11 @@ class ObjectFiles:
 
     def get(self, stored: StoredVersion, folder: Path) -> None:
         """Copy the files into the new folder ``folder``, and hold them against the digest."""
+        model, version = stored.model, stored.version
+        if self.find(model, version, stored.digest) is None:
+            raise ArtifactError(
+                f"the store has no files of {model} version {version}: release it again"
+            )
         get_version(self.store, stored.digest, folder)
 
     def read(self, uri: str, limit: int) -> bytes:

@@ -84,12 +84,14 @@ class ObjectSpans:
         """Write down that these predictors, each with its price, are there, and no other.
 
         One whose beginning or end was not written has begun now, or ended when it was last seen.
+        ``present`` is asked after the log was read: who began meanwhile has not ended.
 
         Raises:
             Unreachable: the store did not answer.
         """
+        known = list(self._open())
         prices = dict(present)
-        for old in self._open():
+        for old in known:
             predictor = (old.span.endpoint, old.span.version)
             if prices.get(predictor) == old.span.price:
                 del prices[predictor]

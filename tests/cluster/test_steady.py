@@ -1,7 +1,11 @@
 """A route that keeps a listener as it is."""
 
+import pytest
+import yaml
+
 from cluster import pins, routes, steady
 from cluster.keys import Clients
+from cluster.manifests import FOLDER
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Slot
@@ -34,3 +38,13 @@ def test_no_key_opens_it() -> None:
     secret, *_, security, _ = steady.objects(TO)
     assert not secret.keys() & {"data", "stringData"}
     assert security["spec"]["authorization"] == {"defaultAction": "Deny", "rules": []}
+
+
+@pytest.mark.parametrize("listener", ["http", "https"])
+def test_the_listener_takes_routes_of_its_namespace(listener: str) -> None:
+    namespace = yaml.safe_load((FOLDER / "base/namespace.yaml").read_text())
+    made = yaml.safe_load((FOLDER / f"components/{listener}/gateway.yaml").read_text())
+    (chosen,) = made["spec"]["listeners"]
+    (wanted,) = chosen["allowedRoutes"]["namespaces"]["selector"]["matchExpressions"]
+    assert wanted["operator"] == "In"
+    assert namespace["metadata"]["labels"][wanted["key"]] in wanted["values"]

@@ -1,5 +1,7 @@
 """When predictors were there, whatever happened to whoever wrote it down."""
 
+from collections.abc import Iterator
+
 import obstore
 import pytest
 from obstore.store import MemoryStore
@@ -111,3 +113,14 @@ def test_a_damaged_object_is_billed_as_unpriced(spans: ObjectSpans, content: byt
     obstore.put(spans.store, path.replace("began", "seen"), content)
     assert spans.read([ONE]) == [span(10.0, None, "")]
     assert spans.read([]) == [span(10.0, 10.0, "")]
+
+
+def test_who_begins_while_others_are_noted_has_not_ended(spans: ObjectSpans) -> None:
+    spans.begin(ONE, PRICE, 0.0)
+
+    def present() -> Iterator[tuple[tuple[str, str], str]]:
+        yield ONE, PRICE
+        spans.begin(TWO, PRICE, 65.0)
+
+    spans.note(present(), 70.0)
+    assert [span.end for span in spans.read([ONE, TWO])] == [None, None]
