@@ -47,7 +47,8 @@ class Road:
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
         pending = self.platform.records.pending
         wait_until(lambda: release.release_id not in pending(), 120, "its last word")
-        assert self.platform.leases.read(self.endpoint) is None
+        leases = self.platform.leases
+        wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
 
@@ -56,8 +57,14 @@ class Road:
         return present(self.api.get(WORKFLOW, self.runs, release.release_id))
 
     def watches(self, release: Recorded) -> None:
-        """Wait until users are on the candidate, and are counted."""
-        wait_until(lambda: release.exists() and bool(release.state().polls), LONGEST_S, "a poll")
+        """Wait until the step that watches has seen users on the candidate."""
+
+        def polled() -> bool:
+            return bool(self.pods(release, "watch")) and bool(release.state().weights)
+
+        wait_until(lambda: release.exists() and polled(), LONGEST_S, "a watch")
+        seen = len(release.state().polls)
+        wait_until(lambda: len(release.state().polls) > seen, 60, "a poll of the watch")
 
     def pods(self, release: Recorded, step: str) -> list[Object]:
         """The pods of one of its steps, oldest first."""
