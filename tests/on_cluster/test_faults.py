@@ -33,7 +33,7 @@ from tests.support.killing import Killed, is_ready, kill, pods, strike
 from tests.support.present import present
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, road
+from tests.support.road import Road, road_with
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -168,16 +168,15 @@ def story(
     for name, lease in LEASES.items():
         folder = tmp_path_factory.getbasetemp() / f"faults-{name}-{uuid.uuid4().hex[:4]}"
         folder.mkdir()
-        by_argo = name in {"argo", "workflow"}
-        made = road(
+        watch = "140s" if name in {"argo", "workflow"} else "90s"
+        made = road_with(
             on_cluster.platform,
             kubernetes,
             on_cluster.namespace,
             folder,
+            versions=("1", "2"),
             serving=TWO_PODS if name == "predictors" else SMALL,
-            lease=f"{lease:g}s",
-            watch="140s" if by_argo else "90s",
-            **RELEASE,
+            release={**RELEASE, "lease": f"{lease:g}s", "watch": watch},
         )
         scenes[name] = Scene(made)
     told = Story(scenes)

@@ -47,7 +47,8 @@ class Road:
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
         pending = self.platform.records.pending
         wait_until(lambda: release.release_id not in pending(), 120, "its last word")
-        assert self.platform.leases.read(self.endpoint) is None
+        leases = self.platform.leases
+        wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
 
