@@ -86,9 +86,14 @@ def members(node: str) -> set[int]:
 
 
 def _members(group: Path) -> Iterator[int]:
-    for file in (group / "cgroup.procs", *group.rglob("cgroup.procs")):
+    for folder in _below(group):
         with suppress(OSError):  # a pod's group has gone meanwhile
-            yield from map(int, file.read_text().split())
+            yield from map(int, (folder / "cgroup.procs").read_text().split())
+
+
+def _below(group: Path) -> list[Path]:
+    """The group and those below it; one that goes meanwhile is left out, as `os.walk` does."""
+    return [Path(folder) for folder, _, _ in os.walk(group)]
 
 
 def remove(node: str) -> None:
@@ -116,7 +121,7 @@ def remove(node: str) -> None:
 
 def _remove(group: Path) -> bool:
     """Remove a group and those below it; False when one is still in use."""
-    for folder in (*sorted(group.rglob("*/"), reverse=True), group):
+    for folder in sorted(_below(group), reverse=True):
         try:
             folder.rmdir()
         except OSError as error:

@@ -1,3 +1,5 @@
+import shutil
+import threading
 from pathlib import Path
 
 from cluster.embedded import cgroups
@@ -25,3 +27,24 @@ def test_what_is_missing_of_version_1_is_named() -> None:
 def test_a_node_that_never_was_has_nothing_to_remove() -> None:
     cgroups.remove("sluice-of-no-test")
     assert cgroups.members("sluice-of-no-test") == set()
+
+
+def test_pods_that_come_and_go_meanwhile_hide_no_process(tmp_path: Path) -> None:
+    """As their groups do while these are listed."""
+    (tmp_path / "cgroup.procs").write_text("7\n")
+    over = threading.Event()
+
+    def churn() -> None:
+        while not over.is_set():
+            pod = tmp_path / "kubepods" / "pod" / "container"
+            pod.mkdir(parents=True)
+            (pod / "cgroup.procs").write_text("8\n")
+            shutil.rmtree(tmp_path / "kubepods")
+
+    pods = threading.Thread(target=churn)
+    pods.start()
+    try:
+        assert all(7 in cgroups._members(tmp_path) for _ in range(500))
+    finally:
+        over.set()
+        pods.join()
