@@ -33,7 +33,7 @@ from tests.support.killing import Killed, is_ready, kill, pods, strike
 from tests.support.present import present
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, road_with
+from tests.support.road import LONGEST_S, Road, road_with
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -89,6 +89,18 @@ class Scene:
     def state(self) -> ReleaseState:
         """Where the release stands."""
         return present(self.release).state()
+
+    def watched(self) -> None:
+        """Wait until users are on the candidate, and are counted."""
+        release = present(self.release)
+
+        def polled() -> bool:
+            if not release.exists():
+                return False
+            state = release.state()
+            return any(poll.weights.get(state.candidate) for poll in state.polls)
+
+        wait_until(polled, LONGEST_S, "a poll of the watch")
 
     def reaped(self) -> list[str]:
         """What its record has of reapers."""
@@ -213,11 +225,11 @@ def _begin(scenes: dict[str, Scene]) -> None:
     for name in ("argo", "workflow"):
         scenes[name].release = scenes[name].road.candidate("2")
     for name in ("argo", "workflow"):
-        scenes[name].road.watches(present(scenes[name].release))
+        scenes[name].watched()
     for name in ("predictors", "steps"):
         scenes[name].begin("2")
     for name in ("predictors", "steps"):
-        scenes[name].road.watches(present(scenes[name].release))
+        scenes[name].watched()
 
 
 def _strike(api: Api, told: Story, to: Gateway) -> None:
@@ -235,6 +247,7 @@ def _strike(api: Api, told: Story, to: Gateway) -> None:
         for part, version in (("candidate", "2"), ("champion", "1")):
             name = predictor_name(predictors.endpoint, version)
             label = {"serving.kserve.io/inferenceservice": name}
+            assert len(pods(api, predictors.team, label)) == 2
             killed[part] = strike(api, predictors.team, label)
         killed["proxy"] = strike(api, to.proxies, owned_by(to))
         for part, (namespace, labels) in SHARED.items():
