@@ -242,7 +242,7 @@ def _strike(api: Api, told: Story, to: Gateway) -> None:
         overtaken = beside.submit(_take_over, api, told)
         api.delete(WORKFLOW, workflow.runs, present(scenes["workflow"].release).release_id)
         reaped = beside.submit(_over, workflow, LEASES["workflow"] + ENDS_S)
-        [step] = argo.pods(present(scenes["argo"].release), "watch")
+        step, *_ = argo.pods(present(scenes["argo"].release), "watch")
         killed["step"] = kill(api, step)
         for part, version in (("candidate", "2"), ("champion", "1")):
             name = predictor_name(predictors.endpoint, version)
@@ -263,15 +263,11 @@ def _take_over(api: Api, told: Story) -> None:
     def taken() -> bool:
         lease = road.platform.leases.read(road.endpoint)
         assert lease is not None, "the release was over before the reaper could be killed"
-        if not lease.holder.startswith("reaper"):
-            return False
-        [reaper] = [
-            each
-            for each in pods(api, SYSTEM, REAPER)
-            if lease.holder.endswith(each["metadata"]["name"])
-        ]
-        told.killed["reaper that took over"] = kill(api, reaper)
-        return True
+        for each in pods(api, SYSTEM, REAPER):
+            if lease.holder.endswith(each["metadata"]["name"]):
+                told.killed["reaper that took over"] = kill(api, each)
+                return True
+        return False
 
     wait_until(taken, LEASES["steps"] + ENDS_S, "a reaper that takes over")
     _over(road, TAKEN_S + ENDS_S)
@@ -307,8 +303,9 @@ def test_a_release_that_nobody_goes_on_with_is_ended_by_a_reaper(story: Story, n
     scene = story.scenes[name]
     assert scene.state.outcome == "error"
     assert scene.state.reason
-    [said] = scene.reaped()
-    assert "was silent" in said
+    # Twice, if the first reaper was killed between that line and the end.
+    assert scene.reaped()
+    assert all("was silent" in each for each in scene.reaped())
 
 
 @pytest.mark.parametrize("name", LEASES)
