@@ -51,7 +51,9 @@ def inference_service(
             },
             "annotations": {
                 "serving.kserve.io/deploymentMode": "Standard",
-                "serving.kserve.io/autoscalerClass": "external",
+                # Nobody scales yet: KServe itself has to see to the file's number of pods, which it
+                # does for this class alone. An "external" one begins with one, whatever is asked.
+                "serving.kserve.io/autoscalerClass": "none",
                 "serving.kserve.io/enable-prometheus-scraping": "false",
                 "serving.kserve.io/enable-metric-aggregation": "false",
                 **{annotation(key): value for key, value in _identity(endpoint, stored, arm)},

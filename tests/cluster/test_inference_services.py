@@ -70,6 +70,12 @@ def test_the_file_s_resources_are_request_and_limit() -> None:
         "requests": resources,
         "limits": resources,
     }
+
+
+def test_kserve_keeps_the_file_s_number_of_pods() -> None:
+    """Of another class than this a predictor has one pod, whatever is asked."""
+    made = inference_service(make_endpoint("demo"), STORED, "8", SETTINGS)
+    assert made["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
     assert predictor(scaling={"min": 0, "max": 3})["minReplicas"] == 1
     assert predictor(scaling={"min": 2, "max": 3})["minReplicas"] == 2
 

@@ -33,7 +33,7 @@ from tests.support.killing import Killed, is_ready, kill, pods, strike
 from tests.support.present import present
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, road_with
+from tests.support.road import LONGEST_S, Road, road_with
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -89,6 +89,18 @@ class Scene:
     def state(self) -> ReleaseState:
         """Where the release stands."""
         return present(self.release).state()
+
+    def watched(self) -> None:
+        """Wait until users are on the candidate, and are counted."""
+        release = present(self.release)
+
+        def polled() -> bool:
+            if not release.exists():
+                return False
+            state = release.state()
+            return any(poll.weights.get(state.candidate) for poll in state.polls)
+
+        wait_until(polled, LONGEST_S, "a poll of the watch")
 
     def reaped(self) -> list[str]:
         """What its record has of reapers."""
@@ -213,11 +225,11 @@ def _begin(scenes: dict[str, Scene]) -> None:
     for name in ("argo", "workflow"):
         scenes[name].release = scenes[name].road.candidate("2")
     for name in ("argo", "workflow"):
-        scenes[name].road.watches(present(scenes[name].release))
+        scenes[name].watched()
     for name in ("predictors", "steps"):
         scenes[name].begin("2")
     for name in ("predictors", "steps"):
-        scenes[name].road.watches(present(scenes[name].release))
+        scenes[name].watched()
 
 
 def _strike(api: Api, told: Story, to: Gateway) -> None:
@@ -230,11 +242,12 @@ def _strike(api: Api, told: Story, to: Gateway) -> None:
         overtaken = beside.submit(_take_over, api, told)
         api.delete(WORKFLOW, workflow.runs, present(scenes["workflow"].release).release_id)
         reaped = beside.submit(_over, workflow, LEASES["workflow"] + ENDS_S)
-        [step] = argo.pods(present(scenes["argo"].release), "watch")
+        step, *_ = argo.pods(present(scenes["argo"].release), "watch")
         killed["step"] = kill(api, step)
         for part, version in (("candidate", "2"), ("champion", "1")):
             name = predictor_name(predictors.endpoint, version)
             label = {"serving.kserve.io/inferenceservice": name}
+            assert len(pods(api, predictors.team, label)) == 2
             killed[part] = strike(api, predictors.team, label)
         killed["proxy"] = strike(api, to.proxies, owned_by(to))
         for part, (namespace, labels) in SHARED.items():
@@ -250,15 +263,11 @@ def _take_over(api: Api, told: Story) -> None:
     def taken() -> bool:
         lease = road.platform.leases.read(road.endpoint)
         assert lease is not None, "the release was over before the reaper could be killed"
-        if not lease.holder.startswith("reaper"):
-            return False
-        [reaper] = [
-            each
-            for each in pods(api, SYSTEM, REAPER)
-            if lease.holder.endswith(each["metadata"]["name"])
-        ]
-        told.killed["reaper that took over"] = kill(api, reaper)
-        return True
+        for each in pods(api, SYSTEM, REAPER):
+            if lease.holder.endswith(each["metadata"]["name"]):
+                told.killed["reaper that took over"] = kill(api, each)
+                return True
+        return False
 
     wait_until(taken, LEASES["steps"] + ENDS_S, "a reaper that takes over")
     _over(road, TAKEN_S + ENDS_S)
@@ -294,8 +303,9 @@ def test_a_release_that_nobody_goes_on_with_is_ended_by_a_reaper(story: Story, n
     scene = story.scenes[name]
     assert scene.state.outcome == "error"
     assert scene.state.reason
-    [said] = scene.reaped()
-    assert "was silent" in said
+    # Twice, if the first reaper was killed between that line and the end.
+    assert scene.reaped()
+    assert all("was silent" in each for each in scene.reaped())
 
 
 @pytest.mark.parametrize("name", LEASES)

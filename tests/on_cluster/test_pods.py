@@ -3,14 +3,12 @@
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import Kind
-from cluster.routes import service
+from cluster.kinds import INFERENCE_SERVICE
+from cluster.names import predictor_name
 from components import gateway
 from tests.support.rigs import KubernetesRig
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
-
-DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 
 
 def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
@@ -20,8 +18,8 @@ def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
     name = endpoint.name
 
     def scale(replicas: int) -> None:
-        patch = {"spec": {"replicas": replicas}}
-        kubernetes.merge(DEPLOYMENT, rig.namespace, service(name, "2"), patch)
+        patch = {"spec": {"predictor": {"minReplicas": replicas}}}
+        kubernetes.merge(INFERENCE_SERVICE, rig.namespace, predictor_name(name, "2"), patch)
 
     def nobody() -> float:
         return rig.platform.metrics.sample(name, ["1"], 30.0).unattributed.get("no_backend", 0)
