@@ -5,6 +5,7 @@ their own, two of them released by Argo, and one part after the other is killed 
 are watched. The proxies are two: a lone one takes all requests with it until it is back.
 """
 
+import math
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -65,8 +66,7 @@ SHARED = {
     "prometheus": (SYSTEM, {"app": "prometheus"}),
     "mlflow": (SYSTEM, {"app": "mlflow"}),
 }
-"""What all releases share: each but the last, which the promotions wait for, is there again before
-the next one is killed."""
+"""What all releases share: each is there again before the next one is killed."""
 
 
 @dataclass
@@ -281,7 +281,8 @@ def _over(road: Road, seconds: float) -> None:
 def _tell(told: Story) -> None:
     """Figures, for people."""
     for part, struck in told.killed.items():
-        say(f"{part}: {struck.pod} was away for {struck.back - struck.began:.1f} s")
+        away = f"{struck.back - struck.began:.1f} s" if struck.back < math.inf else "good"
+        say(f"{part}: {struck.pod} was away for {away}")
     for name, scene in told.scenes.items():
         failed = Counter((each.status, each.version, each.error) for each in scene.lost())
         say(f"{name}: {scene.state.outcome}: {scene.state.reason}")
