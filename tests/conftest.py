@@ -99,7 +99,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
             [sluice, "cluster", "up"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
-        yield Embedded(home, done.stdout.splitlines())
+        yield Embedded(home)
     finally:
         if not kept:
             subprocess.run([sluice, "cluster", "down"], check=True, timeout=60)

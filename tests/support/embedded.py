@@ -7,7 +7,6 @@ from cluster.embedded.home import Home
 
 @dataclass(frozen=True)
 class Embedded:
-    """One that is up, and what its start said."""
+    """One that is up."""
 
     home: Home
-    said: list[str]

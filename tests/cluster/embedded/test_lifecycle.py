@@ -1,7 +1,6 @@
 """A real cluster of this machine. Its end is looked at by the fixture: nothing may be left."""
 
 import json
-import re
 import struct
 import subprocess
 import sys
@@ -25,21 +24,12 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_each_phase_is_a_line_with_its_seconds(embedded: Embedded) -> None:
-    phases = [line for line in embedded.said if re.search(r" +\d+\.\d s$", line)]
-    assert {"API server ready", "images in the node", "coredns available"} <= {
-        line[:40].strip() for line in phases
-    }
-
-
 def test_up_again_changes_nothing(embedded: Embedded) -> None:
     before = node.first_process(embedded.home)
     done = run("up")
     assert done.returncode == 0, done.stderr
-    assert [line for line in done.stdout.splitlines() if line in embedded.said] == [
-        f"  export KUBECONFIG={embedded.home.kubeconfig}"
-    ]
-    assert len(done.stdout.splitlines()) == 2
+    _, told = done.stdout.splitlines()
+    assert told == f"  export KUBECONFIG={embedded.home.kubeconfig}"
     assert node.first_process(embedded.home) == before
 
 
