@@ -21,7 +21,7 @@ TESTS_models := tests/bundle tests/evaluation tests/fuzz tests/predictor
 ELSEWHERE := tests/e2e $(TESTS_laptop) $(TESTS_platform) $(TESTS_models)
 TESTS_rest := tests $(ELSEWHERE:%=--ignore=%)
 
-.PHONY: help setup demo unit test $(ROOMS) test-long cluster-test image check contract fuzz audit format bench bench-predictor clean
+.PHONY: help setup demo unit test $(ROOMS) test-long cluster-test cluster-test-all image check contract fuzz audit format bench bench-predictor clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ test-long: $(READY) ## run the tests of which `make test` has a sample
 
 cluster-test: $(READY) ## run what needs a Kubernetes: an embedded one (as root), or yours
 	$(BIN)/python -m tests.on_cluster $(CLUSTER_TEST)
+
+cluster-test-all: $(READY) ## and what takes longer: every part is killed in mid-canary
+	$(BIN)/python -m tests.on_cluster --all
 
 image: $(READY) ## build the images and list what is in them, as root (10 minutes the first time)
 	$(BIN)/python -m cluster.embedded.containers

@@ -46,11 +46,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     for item in items:
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
         asked = STARTS_SERVERS & set(getattr(item, "fixturenames", ()))
         call = getattr(item, "callspec", None)
         on_servers = call is not None and call.params.get("rig", "memory") != "memory"
         if asked or on_servers or item.nodeid.startswith("tests/e2e/"):
             item.add_marker("servers")
+
+
+def _group(item: pytest.Item) -> str:
+    """Tests of one group run one after the other: a small node has room for three groups' pods.
+
+    What breaks the cluster's own parts comes when the releases of its group are over.
+    """
+    room, file = item.path.parent.name, item.path.name
+    if room != "on_cluster":
+        return "contract"
+    return "road" if file in {"test_road.py", "test_rolling.py"} else "others"
 
 
 @pytest.fixture(scope="session")

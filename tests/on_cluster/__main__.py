@@ -26,12 +26,11 @@ from components.printing import say
 from tests.support.traces import traces
 
 SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
-NODE = "tests/cluster"
+NODE = ("tests/cluster", "tests/manifests")
 """What starts and looks at the node itself, or needs an API server alone, which it starts; all else
 is asked from inside of the node's network."""
-FAULTS = "tests/on_cluster/test_faults.py"
-TOGETHER = (f"--ignore={NODE}", f"--ignore={FAULTS}", "-n3", "--dist=loadfile", "tests")
-"""Releases mostly wait, so three at a time; what breaks the cluster's own parts is alone."""
+INSIDE = (*(f"--ignore={each}" for each in NODE), "-n3", "--dist=loadgroup", "tests")
+"""Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
 _ENDS_S = 30.0
@@ -47,6 +46,8 @@ class Run:
     """How one run is done."""
 
     until: float | None
+    marked: str
+    """Which tests, as pytest's ``-m`` has it."""
     failed: list[str]
 
     def left(self, kept: float = 0.0) -> float | None:
@@ -87,7 +88,7 @@ class Run:
 
     def tests(self, name: str, before: Sequence[str], which: Sequence[str], **more: str) -> None:
         """Run tests by a command that begins with ``before``."""
-        command = [*before, sys.executable, "-m", "pytest", "-q", "-m", "cluster", *which]
+        command = [*before, sys.executable, "-m", "pytest", "-q", "-m", self.marked, *which]
         with self.phase(name):
             if self.call(command, more):
                 self.failed.append(name)
@@ -98,14 +99,14 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.on_cluster", description=__doc__)
     options.add_argument("--until", type=float, help="for CI, see above")
     options.add_argument("--install", action="store_true", help="install packages that are missing")
+    options.add_argument("--all", action="store_true", help="and those that are long")
     given = options.parse_args()
-    run = Run(given.until, [])
+    run = Run(given.until, "cluster" if given.all else "cluster and not long", [])
     try:
         if named := os.environ.get("KUBECONFIG"):
             say(f"cluster-test: the cluster of {named}")
-            run.tests("tests", (), TOGETHER)
-            run.tests("what breaks shared parts", (), (FAULTS,))
-            own = (f"--ignore={NODE}/embedded", NODE)
+            run.tests("tests", (), INSIDE)
+            own = ("--ignore=tests/cluster/embedded", *NODE)
             run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
         else:
             kept = os.environ.get("SLUICE_TEST_CLUSTER")
@@ -132,10 +133,9 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
                     raise Lacking("programs that cannot be built: see above")
                 run.failed.append("sluice cluster up")
                 return
-        run.tests("tests of the node", (), (NODE,), SLUICE_TEST_CLUSTER=str(home.path))
+        run.tests("tests of the node", (), NODE, SLUICE_TEST_CLUSTER=str(home.path))
         inside = (SLUICE, "cluster", "run")
-        run.tests("tests in the cluster", inside, TOGETHER, **own, **{NAMESPACE: TEAM})
-        run.tests("what breaks shared parts", inside, (FAULTS,), **own, **{NAMESPACE: TEAM})
+        run.tests("tests in the cluster", inside, INSIDE, **own, **{NAMESPACE: TEAM})
     finally:
         if not stays:
             with run.phase("cluster down"):

@@ -75,6 +75,7 @@ def test_a_workflow_that_is_stopped_ends_its_release_at_once(team: Road, tmp_pat
     assert [each["phase"] for each in team.nodes(release, "finalize")] == ["Succeeded"]
 
 
+@pytest.mark.long
 def test_a_workflow_that_is_deleted_is_ended_by_the_reaper(team: Road, tmp_path: Path) -> None:
     with users(team.file, tmp_path / "users.jsonl", RPS):
         release = team.candidate(NEXT)
@@ -86,6 +87,7 @@ def test_a_workflow_that_is_deleted_is_ended_by_the_reaper(team: Road, tmp_path:
     assert "was silent" in said[0]
 
 
+@pytest.mark.long
 def test_a_watch_whose_pod_is_deleted_sees_sigterm_and_goes_on_in_another_one(
     team: Road, tmp_path: Path
 ) -> None:

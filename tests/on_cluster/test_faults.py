@@ -39,7 +39,7 @@ from tests.support.users import asking
 from tests.support.waiting import wait_until
 
 # The story is told once, by the first test that asks.
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 10
 HEARD_S = 0.1

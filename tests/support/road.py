@@ -111,7 +111,7 @@ def road(
     Its versions 1, 2... are ``versions`` of the example model; ``serving`` is its file's, beside
     or instead of a small predictor's.
     """
-    resources = {"cpu": "400m", "memory": "1Gi"}
+    resources = {"cpu": "150m", "memory": "1Gi"}
     serving = {"resources": resources}
     return road_with(
         platform, api, team, folder, versions=versions, serving=serving, release=release
