@@ -111,10 +111,15 @@ def road(
     Its versions 1, 2... are ``versions`` of the example model; ``serving`` is its file's, beside
     or instead of a small predictor's.
     """
-    resources = {"cpu": "150m", "memory": "1Gi"}
-    serving = {"resources": resources}
+    small = {"resources": {"cpu": "150m", "memory": "1Gi"}}
     return road_with(
-        platform, api, team, folder, versions=versions, serving=serving, release=release
+        platform,
+        api,
+        team,
+        folder,
+        versions=versions,
+        serving=small | dict(serving),
+        release=release,
     )
 
 
