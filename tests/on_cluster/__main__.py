@@ -26,10 +26,10 @@ from components.printing import say
 from tests.support.traces import traces
 
 SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
-NODE = ("tests/cluster", "tests/manifests")
-"""What starts and looks at the node itself, or needs an API server alone, which it starts; all else
-is asked from inside of the node's network."""
-INSIDE = (*(f"--ignore={each}" for each in NODE), "-n3", "--dist=loadgroup", "tests")
+NODE, SERVER = "tests/cluster", "tests/manifests"
+"""What starts and looks at the node itself, and what needs an API server alone and starts it; all
+else is asked from inside of the node's network."""
+INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER)), "-n3", "--dist=loadgroup", "tests")
 """Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
@@ -106,8 +106,9 @@ def main() -> int:
         if named := os.environ.get("KUBECONFIG"):
             say(f"cluster-test: the cluster of {named}")
             run.tests("tests", (), INSIDE)
-            own = ("--ignore=tests/cluster/embedded", *NODE)
-            run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
+            for each in (NODE, SERVER):
+                own = (f"--ignore={NODE}/embedded", each)
+                run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
         else:
             kept = os.environ.get("SLUICE_TEST_CLUSTER")
             folder = nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="sluice-")
@@ -133,7 +134,8 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
                     raise Lacking("programs that cannot be built: see above")
                 run.failed.append("sluice cluster up")
                 return
-        run.tests("tests of the node", (), NODE, SLUICE_TEST_CLUSTER=str(home.path))
+        run.tests("tests of the node", (), (NODE,), SLUICE_TEST_CLUSTER=str(home.path))
+        run.tests("tests of an API server", (), (SERVER,))
         inside = (SLUICE, "cluster", "run")
         run.tests("tests in the cluster", inside, INSIDE, **own, **{NAMESPACE: TEAM})
     finally:
