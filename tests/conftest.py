@@ -31,6 +31,7 @@ STARTS_SERVERS = {
 """Fixtures that start servers, or a browser."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook of its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what starts servers, or is in a room of such tests, for `make unit` to leave out.
 
