@@ -7,8 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import click
+
 from components.errors import SluiceError
 from components.printing import say
+
+LOG = click.option(
+    "--log",
+    "log_file",
+    type=click.Path(path_type=Path),
+    help="Write there, not to whoever started this: it may end first.",
+)
+"""The option of a command that makes passes."""
 
 
 def repeat(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cli import _passes
 from cli._numbers import Finite
 from components.printing import say
 
@@ -13,12 +14,7 @@ from components.printing import say
 @click.option(
     "--every", type=Finite(0.1, 3600), help="Seconds between passes; one watch only if absent."
 )
-@click.option(
-    "--log",
-    "log_file",
-    type=click.Path(path_type=Path),
-    help="Write there, not to whoever started this: it may end first.",
-)
+@_passes.LOG
 def command(every: float | None, log_file: Path | None) -> None:
     """Give production its traffic back where a release's lease is silent, and end the release.
 
@@ -27,7 +23,6 @@ def command(every: float | None, log_file: Path | None) -> None:
 
     Example: sluice reap --every 5
     """
-    from cli import _passes
     from components.platform import connect
     from components.release.reaper import Reaper
 

@@ -4,18 +4,14 @@ from pathlib import Path
 
 import click
 
+from cli import _passes
 from cli._numbers import Finite
 from components.printing import say
 
 
 @click.command()
 @click.option("--every", type=Finite(0.1, 3600), help="Seconds between passes; one if absent.")
-@click.option(
-    "--log",
-    "log_file",
-    type=click.Path(path_type=Path),
-    help="Write there, not to whoever started this: it may end first.",
-)
+@_passes.LOG
 def command(every: float | None, log_file: Path | None) -> None:
     """Begin a release for each alias 'candidate' of which no release knows.
 
@@ -24,7 +20,6 @@ def command(every: float | None, log_file: Path | None) -> None:
 
     Example: sluice reconcile --every 5
     """
-    from cli import _passes
     from components.platform import connect
     from components.plugins import engine_of
     from pipelines.reconcile import Reconciler

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -72,29 +72,33 @@ class RoutedTraffic:
     def _write(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
     ) -> None:
-        route = self._next(endpoint, self._read(self._found(endpoint)), weights, limits)
+        found = self._found(endpoint)
+        before, hosts = self._read(found), routes.hosts(found)
+        route = self._next(endpoint, before, weights, limits)
         if limits is not None:
             limited = routes.limits_object(route)
             self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
         # Nobody may pin while versions are compared: closed before, opened after.
         pinning = pins.may(weights)
         if pinning == pins.CLOSED:
-            self._pin(route, served, pinning)
-        self._enter(endpoint, weights, limits)
+            self._pin(route, hosts, served, pinning)
+        if before is not None:
+            self._enter(endpoint, percent(before.slots), weights, limits)
         self._swap(endpoint, weights, limits)
         if pinning == pins.OPEN:
-            self._pin(route, served, pinning)
+            self._pin(route, hosts, served, pinning)
 
-    def _enter(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
+    def _enter(
+        self, endpoint: str, present: Weights, weights: Weights, limits: RouteLimits | None
+    ) -> None:
         """Give versions that are new in the route their places, before any of them has a share.
 
         A proxy may hear of a share before it knows the pods that are to have it: users get 500.
         """
-        present = self.weights(endpoint)
         new = [arm for arm, share in weights.items() if share and arm not in present]
-        if not present or not new:
+        if not new:
             return
-        entered = present | dict.fromkeys(new, 0)
+        entered = {**present, **dict.fromkeys(new, 0)}
         self._swap(endpoint, entered, limits)
         try:
             self.wait_in_force(endpoint, entered, self.enters)
@@ -150,11 +154,11 @@ class RoutedTraffic:
 
     def pin(self, endpoint: str, served: Collection[str]) -> None:
         """Let the versions that are served now be named, and no other."""
-        if (route := self._read(self._found(endpoint))) is not None:
-            self._pin(route, served, pins.may(percent(route.slots)))
+        found = self._found(endpoint)
+        if (route := self._read(found)) is not None:
+            self._pin(route, routes.hosts(found), served, pins.may(percent(route.slots)))
 
-    def _pin(self, route: Route, served: Collection[str], who: str) -> None:
-        hosts = routes.hosts(self._found(route.endpoint))
+    def _pin(self, route: Route, hosts: Sequence[str], served: Collection[str], who: str) -> None:
         wanted = pins.pins_object(
             route.endpoint, sorted(served), route.limits, who, self.gateway, hosts=hosts
         )

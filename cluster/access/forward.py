@@ -46,9 +46,7 @@ def service(url: str) -> Service | None:
     parts = urlsplit(url)
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     match (parts.hostname or "").split("."):
-        case [name, namespace] | [name, namespace, "svc"]:
-            return Service(namespace, name, port)
-        case [name, namespace, "svc", "cluster", "local"]:
+        case [name, namespace, *rest] if rest in ([], ["svc"], ["svc", "cluster", "local"]):
             return Service(namespace, name, port)
     return None
 

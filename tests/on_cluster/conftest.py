@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.connect import NAMESPACE
+from components.platform import Platform
+from tests.support.releases import sluice
 from tests.support.rigs import KubernetesRig
 
 USER = "demo"
@@ -19,3 +21,11 @@ def as_a_user(on_cluster: KubernetesRig) -> Iterator[None]:
         patch.setenv("SLUICE_PLATFORM", "cluster")
         patch.setenv(NAMESPACE, on_cluster.namespace)
         yield
+
+
+@pytest.fixture(scope="module")
+def prepared(on_cluster: KubernetesRig, as_a_user: None) -> Platform:
+    """The installation with the example models registered."""
+    done = sluice("prepare", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return on_cluster.platform

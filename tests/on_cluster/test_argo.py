@@ -1,6 +1,5 @@
 """What becomes of a release when Argo's part of it is stopped, deleted or lost in mid-canary."""
 
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from components.platform import Platform
 from components.record import Noted, of
 from components.step_cli import TERMINATED
 from tests.support.present import present
-from tests.support.releases import sluice, users
+from tests.support.releases import users
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
 from tests.support.waiting import wait_until
@@ -32,17 +31,6 @@ QUICK: dict[str, Any] = {
     # Two predictors share two cores: no latency decides here.
     "judge": {"method": "threshold", "min_requests": 200, "p95_ratio": 10},
 }
-
-
-@pytest.fixture(scope="module")
-def prepared(on_cluster: KubernetesRig) -> Platform:
-    """The platform with the example models registered, and a client who may ask."""
-    os.environ["SLUICE_PLATFORM"], os.environ["SLUICE_NAMESPACE"] = "cluster", on_cluster.namespace
-    done = sluice("prepare", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    if "demo" not in on_cluster.platform.gateway.clients():
-        on_cluster.platform.gateway.add("demo")
-    return on_cluster.platform
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from cluster.names import predictor_name
 from cluster.proxies import owned_by
 from cluster.settings import SYSTEM, Gateway, read
 from components.load.sender import NO_ANSWER, Outcome
+from components.platform import Platform
 from components.printing import say
 from components.record import Noted, of
 from components.release.reaper import GRACE_S as TAKEN_S
@@ -32,7 +33,7 @@ from components.release.wanted import next_id
 from tests.support import directly
 from tests.support.killing import Killed, is_ready, kill, pods, strike
 from tests.support.present import present
-from tests.support.releases import Recorded, sluice
+from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road_with
 from tests.support.users import asking
@@ -171,11 +172,9 @@ def two_proxies(api: Api) -> Iterator[Gateway]:
 def story(
     on_cluster: KubernetesRig,
     kubernetes: Api,
-    as_a_user: None,
+    prepared: Platform,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Story]:
-    done = sluice("prepare", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
     scenes = {}
     for name, lease in LEASES.items():
         folder = tmp_path_factory.getbasetemp() / f"faults-{name}-{uuid.uuid4().hex[:4]}"

@@ -17,6 +17,7 @@ from cluster.names import object_name
 from cluster.workflows import release_of
 from components import record
 from components.load.sender import Outcome
+from components.platform import Platform
 from components.record import Line
 from components.registry import Registry
 from components.release.state import ReleaseState, fold
@@ -69,15 +70,13 @@ def registry(on_cluster: KubernetesRig) -> Registry:
 def story(
     on_cluster: KubernetesRig,
     kubernetes: Api,
-    as_a_user: None,
+    prepared: Platform,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Story]:
-    done = sluice("prepare", timeout=600)
-    assert done.returncode == 0, done.stderr
     folder = tmp_path_factory.getbasetemp() / on_cluster.name("road")
     folder.mkdir()
     here = road(
-        on_cluster.platform,
+        prepared,
         kubernetes,
         on_cluster.namespace,
         folder,
