@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What `make test` runs side by side. On two cores, releases and servers mostly wait; models and
 # the rest compute. Those of the first four have one platform of the laptop each. The road judges
-# latencies, so it waits for all of them but the rest, which takes what the road leaves.
+# latencies, so it waits for those four; the two that compute take what the others leave.
 ROOMS := room-cut-off room-e2e room-laptop room-platform room-models room-rest room-road
 TESTS_cut-off := tests/e2e/test_cut_off.py tests/e2e/test_killed.py
 TESTS_e2e := tests/e2e $(TESTS_cut-off:%=--ignore=%)
@@ -51,13 +51,12 @@ test: $(READY) ## run the tests, the end-to-end ones included
 	$(BIN)/python -m examples.ahead data/banking77 .cache/models
 	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync $(ROOMS)
 
-# What waits for servers takes longest, so what only computes gives way to it.
 $(ROOMS): room-%:
 	@echo "the room $*"
-	@nice -n $(if $(filter rest,$*),15,$(if $(filter models,$*),5,0)) $(BIN)/python -m pytest -q \
+	@nice -n $(if $(filter rest models,$*),15,0) $(BIN)/python -m pytest -q \
 		-m "$(if $(filter road,$*),undisturbed,not undisturbed and not long)" $(TESTS_$*)
 
-room-road: $(filter-out room-rest room-road,$(ROOMS))
+room-road: room-cut-off room-e2e room-laptop room-platform
 
 test-long: $(READY) ## run the tests of which `make test` has a sample
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
