@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from cluster.api import Api
 from cluster.embedded.home import find_home
@@ -31,7 +33,6 @@ STARTS_SERVERS = {
 """Fixtures that start servers, or a browser."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook of its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what starts servers, or is in a room of such tests, for `make unit` to leave out.
 
@@ -47,8 +48,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     for item in items:
-        if item.get_closest_marker("cluster"):
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
         asked = STARTS_SERVERS & set(getattr(item, "fixturenames", ()))
         call = getattr(item, "callspec", None)
         on_servers = call is not None and call.params.get("rig", "memory") != "memory"
@@ -56,15 +55,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("servers")
 
 
-def _group(item: pytest.Item) -> str:
-    """Tests of one group run one after the other: a small node has room for three groups' pods.
+class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
+    """A worker takes all tests of a group, one after the other.
 
-    What breaks the cluster's own parts comes when the releases of its group are over.
+    A small node has room for three groups' pods. What breaks the cluster's own parts comes when
+    the releases of its group are over. (xdist's own `loadgroup` groups nothing with pytest 9.2:
+    pytest-xdist issue 1386.)
     """
-    room, file = item.path.parent.name, item.path.name
-    if room != "on_cluster":
-        return "contract"
-    return "road" if file in {"test_road.py", "test_rolling.py"} else "others"
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if not file.startswith("tests/on_cluster/"):
+            return "contract"
+        return "road" if file.endswith(("/test_road.py", "/test_rolling.py")) else "others"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """By groups where a cluster is asked."""
+    return _Groups(config, log) if "cluster" in config.option.markexpr else None
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
 NODE, SERVER = "tests/cluster", "tests/manifests"
 """What starts and looks at the node itself, and what needs an API server alone and starts it; all
 else is asked from inside of the node's network."""
-INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER)), "-n3", "--dist=loadgroup", "tests")
+INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER)), "-n3", "tests")
 """Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
