@@ -77,8 +77,9 @@ def _endpoints(
     routed = {said(each, "endpoint"): each["metadata"].get("labels") or {} for each in routes}
     for name in sorted({*names, *routed}):
         its = routed.get(name, {})
-        marks = (its.get(key, "") for key in (CHAMPION, CANDIDATE, SHARE))
-        yield Shown(name, its.get(PHASE, UNRELEASED), *marks, waits.get(name, ""))
+        champion, candidate, share = (its.get(key, "") for key in (CHAMPION, CANDIDATE, SHARE))
+        phase = its.get(PHASE, UNRELEASED)
+        yield Shown(name, phase, champion, candidate, share, waits.get(name, ""))
 
 
 def servers(api: Api) -> list[Server]:

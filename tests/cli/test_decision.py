@@ -1,8 +1,10 @@
 """`sluice approve`, `reject`, `pause` and `resume`, on a memory platform."""
 
+import html
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -69,12 +71,14 @@ def test_a_rejection_says_what_is_in_force(during: Callable[..., str]) -> None:
     assert said == "r: rejected by alice\nin force: version 1 100%\nrolled_back"
 
 
-def test_what_waits_is_seen_in_every_list(during: Callable[..., str]) -> None:
+def test_what_waits_is_seen_in_every_list(during: Callable[..., str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
     said = during(
         ("releases",),
         ("releases", "--json"),
         ("show", "r"),
         ("show", "r", "--json"),
+        ("report", "r", "--out", str(page)),
         ("approve", "r"),
     )
     waits = "it waits for approval; 'sluice approve r' or 'sluice reject r' ends it"
@@ -83,3 +87,4 @@ def test_what_waits_is_seen_in_every_list(during: Callable[..., str]) -> None:
     assert [each["cause"] for each in shown["waits"]] == ["approval"]
     assert [each["step"] for each in shown["holds"]] == [100]
     assert waits in shown["headline"]
+    assert f"the step to 100% is held: {waits}" in html.unescape(page.read_text(encoding="utf-8"))

@@ -31,7 +31,10 @@ def required(**release: Any) -> Scene:
 
 
 def after(found: Scene, seconds: float, do: Callable[[], object]) -> None:
-    found.world.clock.after(seconds, do)
+    def call() -> None:
+        do()
+
+    found.world.clock.after(seconds, call)
 
 
 def says(found: Scene, what: str, by: str = "alice", reason: str = "") -> Callable[[], object]:
