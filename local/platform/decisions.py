@@ -53,7 +53,8 @@ class FileDecisions:
         folder = self._folder(release_id)
         path = folder / f"{number}.json"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for each in (folder.parent, folder):
+                each.mkdir(mode=0o700, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=folder) as file:
                 file.write(msgspec.json.encode(_Kept(says, reason)))
                 file.flush()
