@@ -11,7 +11,7 @@ import click
 from components.errors import Unreachable
 from components.judge import Verdict
 from components.printing import printable
-from components.record import Line, Record
+from components.record import Line, Record, Shadowed
 from components.report.line import describe
 
 POLL_S = 0.3
@@ -53,7 +53,8 @@ class _View:
         if not text:
             return
         text = f"{_clock(line, first)}  {text}"
-        if not isinstance(line.body, Verdict) or line.body.decision != "HOLD":
+        verdict = line.body.verdict if isinstance(line.body, Shadowed) else line.body
+        if not isinstance(verdict, Verdict) or verdict.decision != "HOLD":
             self.close()
             click.echo(text)
         elif self._live:
@@ -61,7 +62,7 @@ class _View:
             click.echo(f"\r\033[K{text[:width]}", nl=False)
             self._pending = True
         else:
-            codes = tuple(reason.code for reason in line.body.reasons)
+            codes = tuple(reason.code for reason in verdict.reasons)
             if codes != self._said[0] or line.at - self._said[1] >= REPEAT_S:
                 self._said = (codes, line.at)
                 click.echo(text)

@@ -23,7 +23,7 @@ def _share(_ctx: click.Context, _param: click.Parameter, value: float) -> int:
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
     """Seconds from 15, 15s or 30m."""
-    from components.endpoint import seconds
+    from components.durations import seconds
 
     if value is None:
         return None

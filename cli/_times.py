@@ -12,7 +12,7 @@ def when(_ctx: click.Context, _param: click.Parameter, value: str | None) -> flo
 
     A duration is so long ago.
     """
-    from components.endpoint import seconds
+    from components.durations import seconds
 
     if value is None:
         return None

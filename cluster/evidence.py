@@ -6,6 +6,7 @@ route sets (`cluster.routes.ARM_HEADER`), which nobody from outside may bring al
 
 from typing import Any
 
+from cluster import copies
 from cluster.kinds import Kind, Object
 from cluster.names import labels
 from cluster.routes import ARM_HEADER
@@ -27,6 +28,7 @@ _STATISTICS = (
     # By this Envoy Gateway's shutdown manager sees that a proxy which ends has no user left.
     r"server\.total_connections",
     r"listener_manager\.listener_modified",
+    copies.STATISTICS,
 )
 """What is kept of Envoy's own beside the laptop's: of every cluster it has a hundred more."""
 
@@ -66,7 +68,7 @@ def policies(to: Gateway, listener: str, *, encrypted: bool = False) -> list[Obj
             metadata,
             spec={
                 "targetRefs": [target],
-                "headers": {"earlyRequestHeaders": {"remove": [ARM_HEADER]}},
+                "headers": {"earlyRequestHeaders": {"remove": [ARM_HEADER, gateway.SHADOW_HEADER]}},
             },
         ),
     ]
@@ -78,7 +80,9 @@ def _stats(logger: Object) -> list[dict[str, Any]]:
 
 def bootstrap_patches() -> list[Object]:
     """Of an EnvoyProxy's ``bootstrap``: which statistics it keeps, and how soon they are there."""
+    kept = envoy.statistics(*_STATISTICS)
+    kept["histogram_bucket_settings"].append(copies.buckets())
     return [
-        {"op": "add", "path": "/stats_config", "value": envoy.statistics(*_STATISTICS)},
+        {"op": "add", "path": "/stats_config", "value": kept},
         {"op": "add", "path": "/stats_flush_interval", "value": _FLUSH},
     ]

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cluster import copies
+from cluster.copies import MirroredMetrics
 from components import gateway
 from components.metrics.queries import SLUICE, Queries, Series
 from components.platform.scraped import PrometheusMetrics
@@ -27,6 +29,7 @@ def queries(namespace: str) -> Queries:
         refused=tuple(map(of_team, SLUICE.refused)),
         unanswered=tuple(map(of_team, SLUICE.unanswered)),
         latencies=of_team(SLUICE.latencies),
+        overflow=SLUICE.overflow and of_team(SLUICE.overflow),
         source=_source,
         predictors=(*SLUICE.predictors, own),
         # Envoy's own statistics know a place of a route, not who has it.
@@ -39,7 +42,10 @@ def _source(labels: Mapping[str, str]) -> str:
     return f"{labels.get('instance', '')}/{kind}"
 
 
-def metrics(url: str, namespace: str) -> PrometheusMetrics:
+def metrics(url: str, namespace: str) -> MirroredMetrics:
     """The counters that the Prometheus at ``url`` has of a namespace's endpoints."""
     mend = "'kubectl get pods --namespace sluice-system' shows whether it runs"
-    return PrometheusMetrics(url, queries(namespace), mend, namespace=namespace)
+    return MirroredMetrics(
+        PrometheusMetrics(url, queries(namespace), mend, namespace=namespace),
+        PrometheusMetrics(url, copies.queries(namespace), mend),
+    )

@@ -1,6 +1,6 @@
 """An endpoint's route as objects, and read back from them: pure functions.
 
-One HTTPRoute ``<endpoint>`` has what users ask, in rules of fixed order: their inference requests,
+One HTTPRoute ``<endpoint>`` has what users ask, in five rules: their inference requests,
 which alone are counted; what is asked aside of them (readiness, metadata); a probe that tells which
 write is in force; and the first two again, by gRPC. A GRPCRoute beside it could never move in the
 same write, and the Gateway API refuses one on a host that an HTTPRoute has. Version pins are a
@@ -12,16 +12,17 @@ it could say something else.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster import foreign, mirrors
+from cluster.kinds import HTTP_ROUTE, Object
+from cluster.mirrors import visible
 from cluster.names import (
-    ENDPOINT,
     annotation,
-    label_value,
     labels,
     object_name,
     predictor_name,
@@ -31,7 +32,7 @@ from cluster.settings import Gateway
 from cluster.slots import Slot
 from components import arms, gateway
 from components.errors import InputError
-from components.platform import RouteLimits
+from components.platform import AT_ONCE, Mirror, RouteLimits
 
 PART = "route"
 ARM_HEADER = "x-sluice-arm"
@@ -43,26 +44,26 @@ PORT, GRPC_PORT = 80, 8081
 """Of a predictor's Service, as KServe makes it: the pod's own but for the first."""
 
 _LIMIT, _ENDPOINT, _SPLIT = "requests-per-second", "endpoint", "split"
-_USERS, _PROBE = 0, 2
-"""The places of rules."""
+_AT_ONCE = "at-once"
+_WRITES = "/writes/"
 _ASKED = "has(upstream.address)"
 """Whether a version was asked, in Envoy's language (CEL): what the gateway answers by itself names
 none."""
 
 _PART_OF_DURATION = re.compile("([0-9]+)(h|ms|m|s)")
 
-_AT_ONCE = {"maxConnections": 512, "maxPendingRequests": 512, "maxParallelRequests": 1024}
-
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint's split and limits."""
+    """One endpoint's split and limits, and who is asked copies."""
 
     endpoint: str
     slots: tuple[Slot, ...]
     limits: RouteLimits
     write: int = 1
     """How often the route was written."""
+    mirror: Mirror | None = None
+    """Who is asked copies of users' requests."""
 
 
 def route_object(route: Route, to: Gateway, marks: Mapping[str, str | None]) -> Object:
@@ -86,10 +87,58 @@ def parents(to: Gateway) -> list[Object]:
     return [{"name": to.name, "namespace": to.namespace, **section}]
 
 
-def route_patch(route: Route, marks: Mapping[str, str | None], resource_version: str) -> Object:
-    """What is changed of an HTTPRoute that is there, if it is still of that version."""
-    metadata = {"resourceVersion": resource_version, **_metadata(route, marks)}
-    return {"metadata": metadata, "spec": {"rules": _rules(route)}}
+def route_patch(route: Route, marks: Mapping[str, str | None], found: Object) -> Object:
+    """What is changed of the HTTPRoute ``found``, if it is still of that version.
+
+    What others have added to it stays (`cluster.foreign`).
+    """
+    version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+    there = _there(found)
+    rules = foreign.merged(
+        there, _rules(route), partial(_is_ours, route.endpoint), partial(_joined, route.endpoint)
+    )
+    return {"metadata": {**version, **_metadata(route, marks)}, "spec": {"rules": rules}}
+
+
+def _there(found: Object) -> list[Object]:
+    """The rules of a route, without the one that stands for none in a route that is kept in git."""
+    rules: list[Object] = (found.get("spec") or {}).get("rules") or []
+    if is_written(found):
+        return rules
+    return [each for each in rules if each.get("backendRefs") or each.get("filters")]
+
+
+def _is_ours(endpoint: str, place: Object) -> bool:
+    return _arm(endpoint, place) is not None
+
+
+def _joined(endpoint: str, ours: Sequence[Object], there: Sequence[Object]) -> list[Object]:
+    """Our filters of a rule beside those that others have added."""
+    copied = _mirror(endpoint, there)
+    services = {service(endpoint, copied.version)} if copied else set()
+    others = [each for each in there if not _is_probe(each)]
+    return mirrors.joined(ours, others, services)
+
+
+def _mirror(endpoint: str, there: Sequence[Object]) -> Mirror | None:
+    return mirrors.read(there, partial(service, endpoint))
+
+
+def _is_probe(part: Object) -> bool:
+    """Whether a filter tells which write is in force."""
+    redirect = part.get("requestRedirect") or {}
+    path: str = (redirect.get("path") or {}).get("replaceFullPath", "")
+    return path.startswith(_WRITES)
+
+
+def refuse_sticky(endpoint: str, found: Object) -> None:
+    """Check that the route keeps no user with the version that answered once.
+
+    Raises:
+        PlatformError: it does.
+    """
+    ours = _rules(Route(endpoint, (), RouteLimits(1, 1.0)))
+    foreign.refuse_sticky(endpoint, _there(found), ours)
 
 
 def _metadata(route: Route, marks: Mapping[str, str | None]) -> Object:
@@ -98,6 +147,7 @@ def _metadata(route: Route, marks: Mapping[str, str | None]) -> Object:
         "annotations": {
             annotation(_ENDPOINT): route.endpoint,
             annotation(_LIMIT): str(route.limits.requests_per_second),
+            annotation(_AT_ONCE): str(route.limits.at_once),
             annotation(_SPLIT): ", ".join(f"{slot.arm}: {slot.parts}" for slot in route.slots),
         },
     }
@@ -125,20 +175,16 @@ def header(name: str, value: str, how: str = "Exact") -> dict[str, str]:
 
 
 def _rules(route: Route) -> list[Object]:
-    probe = {
-        "path": {"type": "Exact", "value": f"/v2/models/{route.endpoint}"},
-        "headers": [header(PROBE_HEADER, route.endpoint)],
-    }
     # The one answer that a gateway gives by itself, in every implementation.
     redirect = {
-        "path": {"type": "ReplaceFullPath", "replaceFullPath": f"/writes/{route.write}"},
+        "path": {"type": "ReplaceFullPath", "replaceFullPath": f"{_WRITES}{route.write}"},
         "statusCode": 302,
     }
     return [
         _split(route, users=True),
         _split(route, users=False),
         {
-            "matches": [probe],
+            "matches": [_probe(route.endpoint)],
             "filters": [{"type": "RequestRedirect", "requestRedirect": redirect}],
         },
         _split(route, users=True, grpc=True),
@@ -146,19 +192,35 @@ def _rules(route: Route) -> list[Object]:
     ]
 
 
-def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
-    """One rule that divides requests by the weights.
+def _probe(endpoint: str) -> Object:
+    """What asks which write is in force."""
+    return {
+        "path": {"type": "Exact", "value": f"/v2/models/{endpoint}"},
+        "headers": [header(PROBE_HEADER, endpoint)],
+    }
 
-    One match for all of its paths: Envoy Gateway counts each client's rate by match.
-    """
-    asked = "|".join(map(re.escape, paths(route.endpoint, users=users, grpc=grpc)))
+
+def _match(endpoint: str, *, users: bool, grpc: bool = False) -> Object:
+    """One match for all of a rule's paths: Envoy Gateway counts each client's rate by match."""
+    asked = "|".join(map(re.escape, paths(endpoint, users=users, grpc=grpc)))
     match: Object = {"path": {"type": "RegularExpression", "value": asked}}
     if users:
         match |= {"method": "POST"}
-    if headers := for_us(route.endpoint, grpc=grpc):
+    if headers := for_us(endpoint, grpc=grpc):
         match |= {"headers": headers}
+    return match
+
+
+def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
+    """One rule that divides requests by the weights."""
+    port = GRPC_PORT if grpc else PORT
+    mirror = route.mirror if users else None
+    copies = mirrors.filters(
+        mirror, service(route.endpoint, mirror.version if mirror else ""), port
+    )
     return {
-        "matches": [match],
+        "matches": [_match(route.endpoint, users=users, grpc=grpc)],
+        **({"filters": copies} if copies else {}),
         "backendRefs": [
             backend(route.endpoint, slot, grpc=grpc, aside=not users) for slot in route.slots
         ],
@@ -169,7 +231,7 @@ def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
 def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = False) -> Object:
     """A place of a rule. Its own filters give it a cluster of its own."""
     name = gateway.backend(endpoint, slot.arm, grpc=grpc, aside=aside)
-    version = f'%CEL({_ASKED} ? "{_visible(arms.version_of(slot.arm))}" : "")%'
+    version = f'%CEL({_ASKED} ? "{visible(arms.version_of(slot.arm))}" : "")%'
     return {
         "group": "",
         "kind": "Service",
@@ -177,7 +239,7 @@ def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = Fals
         "port": GRPC_PORT if grpc else PORT,
         "weight": slot.parts,
         "filters": [
-            _set_headers("Request", {ARM_HEADER: _visible(name)}),
+            _set_headers("Request", {ARM_HEADER: visible(name)}),
             _set_headers(
                 "Response",
                 {gateway.VERSION_HEADER: version, gateway.BEGUN_HEADER: gateway.BEGUN},
@@ -198,11 +260,6 @@ def _set_headers(of: str, values: Mapping[str, str]) -> Object:
 def service(endpoint: str, arm: str) -> str:
     """The Service of a predictor, as KServe names it."""
     return f"{predictor_name(endpoint, arm)}-predictor"
-
-
-def _visible(text: str) -> str:
-    """As a header's value, which Envoy reads as a format; ordinary names stay as they are."""
-    return quote(text, safe="-_.~").replace("%", "%%")
 
 
 def duration(seconds: float) -> str:
@@ -231,18 +288,31 @@ def read(found: Object) -> Route:
     """
     endpoint = said(found, _ENDPOINT)
     try:
-        rules = found["spec"]["rules"]
-        users = rules[_USERS]
-        slots = tuple(_slot(endpoint, each) for each in users["backendRefs"])
-        redirect = rules[_PROBE]["filters"][0]["requestRedirect"]["path"]["replaceFullPath"]
-        limits = RouteLimits(int(said(found, _LIMIT)), _seconds(users["timeouts"]["request"]))
-        return Route(endpoint, slots, limits, int(redirect.rpartition("/")[2]))
-    except (KeyError, IndexError, ValueError, TypeError) as error:
+        users = _rule(found, _match(endpoint, users=True))
+        named = ((_arm(endpoint, each), each["weight"]) for each in users["backendRefs"])
+        slots = tuple(Slot(arm, parts) for arm, parts in named if arm is not None)
+        asked = _rule(found, _probe(endpoint))["filters"]
+        redirect = next(
+            each["requestRedirect"]["path"]["replaceFullPath"] for each in asked if _is_probe(each)
+        )
+        limits = RouteLimits(
+            int(said(found, _LIMIT)),
+            _seconds(users["timeouts"]["request"]),
+            int(said(found, _AT_ONCE) or AT_ONCE),
+        )
+        write = int(redirect.rpartition("/")[2])
+        return Route(endpoint, slots, limits, write, _mirror(endpoint, users.get("filters") or []))
+    except (KeyError, IndexError, ValueError, TypeError, StopIteration) as error:
         name = found["metadata"]["name"]
         raise InputError(
             f"HTTPRoute {name} is none that Sluice wrote ({error!r}): 'kubectl delete httproute"
             f" {name}', then release again"
         ) from error
+
+
+def _rule(found: Object, match: Object) -> Object:
+    rules: list[Object] = found["spec"]["rules"]
+    return next(each for each in rules if each.get("matches") == [match])
 
 
 def hosts(found: Object | None) -> list[str]:
@@ -261,66 +331,16 @@ def is_written(found: Object) -> bool:
     return bool(said(found, _LIMIT))
 
 
-def _slot(endpoint: str, ref: Mapping[str, Any]) -> Slot:
-    name = next(
-        unquote(each["requestHeaderModifier"]["set"][0]["value"].replace("%%", "%"))
-        for each in ref["filters"]
-        if each["type"] == "RequestHeaderModifier"
-    )
-    return Slot(name.removeprefix(gateway.backend(endpoint, "")), ref["weight"])
+def _arm(endpoint: str, ref: Mapping[str, Any]) -> str | None:
+    """Whose a place is; None: it is none of ours."""
+    for each in ref.get("filters") or []:
+        for named in (each.get("requestHeaderModifier") or {}).get("set") or []:
+            if named["name"] == ARM_HEADER:
+                name = unquote(named["value"].replace("%%", "%"))
+                return name.removeprefix(gateway.backend(endpoint, ""))
+    return None
 
 
 def follows(before: Route | None, route: Route) -> Route:
     """The route as the next write after ``before``."""
     return replace(route, write=before.write + 1 if before else 1)
-
-
-def limits_object(route: Route) -> Object:
-    """What holds each client to the endpoint's rate, and the gateway to what a version takes."""
-    whose = {ENDPOINT: label_value(route.endpoint)}
-    return BACKEND_TRAFFIC_POLICY.object(
-        {
-            "name": object_name(route.endpoint),
-            "labels": labels("limits", endpoint=route.endpoint),
-            "annotations": {annotation(_ENDPOINT): route.endpoint},
-        },
-        spec={
-            "targetSelectors": [
-                {
-                    "group": "gateway.networking.k8s.io",
-                    "kind": HTTP_ROUTE.name,
-                    # Its pins, too.
-                    "matchLabels": whose,
-                }
-            ],
-            **limits(route.limits),
-            "retry": {"numRetries": 1, "retryOn": {"triggers": [gateway.RETRY_ON]}},
-        },
-    )
-
-
-def limits(held: RouteLimits) -> Object:
-    """Of a BackendTrafficPolicy: what each client may ask, and what a version takes."""
-    return {
-        "rateLimit": {
-            "local": {
-                "rules": [
-                    {
-                        "clientSelectors": [
-                            {"headers": [{"name": gateway.CLIENT_HEADER, "type": "Distinct"}]}
-                        ],
-                        "limit": {
-                            "requests": held.requests_per_second,
-                            "unit": "Second",
-                        },
-                    }
-                ]
-            }
-        },
-        "circuitBreaker": _AT_ONCE,
-        "requestBuffer": {"limit": str(gateway.MAX_BODY_BYTES)},
-        "timeout": {
-            "tcp": {"connectTimeout": "1s"},
-            "http": {"connectionIdleTimeout": gateway.UPSTREAM_IDLE},
-        },
-    }

@@ -17,6 +17,7 @@ from cluster.traffic import RoutedTraffic
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
 from components.platform import Clock, Readiness, Room, Running, Span, StoredVersion, wait_for
+from components.platform.refusals import refuse_mirrored
 from components.platform.spans import ObjectSpans
 
 log = logging.getLogger("sluice.serving")
@@ -151,6 +152,7 @@ class KServing:
                 f"{endpoint} version {version} still gets {share}% of the traffic: "
                 "move the traffic before deleting it"
             )
+        refuse_mirrored(endpoint, version, self.traffic.mirror(endpoint))
         if share is not None:
             self.traffic.set_weights(endpoint, weights)
             self.traffic.wait_in_force(endpoint, weights, _IN_FORCE_S)

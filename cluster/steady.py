@@ -15,9 +15,10 @@ from cluster.kinds import (
     SECURITY_POLICY,
     Object,
 )
+from cluster.limits import limits
 from cluster.names import labels
 from cluster.pins import answers, key_auth, only_for
-from cluster.routes import limits, parents
+from cluster.routes import parents
 from cluster.settings import Gateway
 from components.platform import RouteLimits
 

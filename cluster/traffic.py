@@ -4,19 +4,24 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster import marks, pins, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster.limits import limits_object
 from cluster.names import ENDPOINT, label_value, labels, object_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import fill, percent
 from components.errors import PlatformError, SluiceError
-from components.platform import Lease, RouteLimits, Weights, wait_for
-from components.platform.refusals import refuse_impossible_limits, refuse_impossible_split
+from components.platform import Lease, Mirror, RouteLimits, Weights, wait_for
+from components.platform.refusals import (
+    refuse_impossible_limits,
+    refuse_impossible_mirror,
+    refuse_impossible_split,
+)
 
 log = logging.getLogger("sluice.traffic")
 
@@ -52,7 +57,7 @@ class RoutedTraffic:
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
     ) -> None:
-        """Ask for the split; an empty mapping removes the route.
+        """Ask for the split, and for no mirror; an empty mapping removes the route.
 
         Raises:
             PlatformError: the weights are no split, a version with a share has no predictor, a new
@@ -69,14 +74,47 @@ class RoutedTraffic:
         except Invalid as error:
             raise PlatformError(f"{endpoint}: the route is refused: {error}") from error
 
+    def refuse_unsplittable(self, endpoint: str) -> None:
+        """Check that a split would hold.
+
+        Raises:
+            PlatformError: the route keeps users with the version that answered once.
+        """
+        if (found := self._found(endpoint)) is not None:
+            routes.refuse_sticky(endpoint, found)
+
+    def set_mirror(self, endpoint: str, mirror: Mirror | None) -> None:
+        """Ask for copies of the users' requests to go to a version besides; None: to nobody.
+
+        Raises:
+            PlatformError: the endpoint has no route, the version no predictor or a share, or the
+                API server or the gateway refuses it.
+        """
+        present = self._read(self._found(endpoint))
+        weights = percent(present.slots) if present else {}
+        refuse_impossible_mirror(endpoint, mirror, weights, self.served(endpoint))
+        if present is None or present.mirror == mirror:
+            return
+        try:
+            self._swap(endpoint, weights, None, present.write, mirror)
+        except Invalid as error:
+            raise PlatformError(f"{endpoint}: the mirror is refused: {error}") from error
+
+    def mirror(self, endpoint: str) -> Mirror | None:
+        """The mirror last asked for; None when there is none."""
+        route = self._read(self._found(endpoint))
+        return route.mirror if route else None
+
     def _write(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
     ) -> None:
         found = self._found(endpoint)
+        if found and sum(share > 0 for share in weights.values()) > 1:
+            routes.refuse_sticky(endpoint, found)
         before, hosts = self._read(found), routes.hosts(found)
         route = self._next(endpoint, before, weights, limits)
         if limits is not None:
-            limited = routes.limits_object(route)
+            limited = limits_object(route)
             self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
         # Nobody may pin while versions are compared: closed before, opened after.
         write = before.write if before else 0
@@ -119,12 +157,17 @@ class RoutedTraffic:
             raise PlatformError(
                 f"{endpoint} has no route whose limits could be kept: a new route needs limits"
             )
-        refuse_impossible_limits(endpoint, held.requests_per_second, held.timeout_s)
+        refuse_impossible_limits(endpoint, held.requests_per_second, held.timeout_s, held.at_once)
         slots = fill(before.slots if before else (), weights)
         return routes.follows(before, Route(endpoint, slots, held))
 
     def _swap(
-        self, endpoint: str, weights: Weights, limits: RouteLimits | None, after: int
+        self,
+        endpoint: str,
+        weights: Weights,
+        limits: RouteLimits | None,
+        after: int,
+        mirror: Mirror | None = None,
     ) -> None:
         """Write the route by compare-and-swap with what it is now.
 
@@ -134,6 +177,7 @@ class RoutedTraffic:
             limits: see `set_weights`.
             after: the number of the write that this one follows; 0: there is none yet. Whoever else
                 has written since knows better: it may be the reaper.
+            mirror: who is asked copies.
         """
         shown = self._marks(endpoint, weights)
         for _ in range(_TRIES):
@@ -144,13 +188,13 @@ class RoutedTraffic:
                     f"the traffic of {endpoint} was moved by somebody else just now: see what"
                     " 'sluice status' says, and try again"
                 )
-            route = self._next(endpoint, present, weights, limits)
+            route = replace(self._next(endpoint, present, weights, limits), mirror=mirror)
             with suppress(Conflict, Missing):
                 if found is None:
                     made = routes.route_object(route, self.gateway, shown)
                     self.api.create(HTTP_ROUTE, self.namespace, made)
                 else:
-                    patch = routes.route_patch(route, shown, found["metadata"]["resourceVersion"])
+                    patch = routes.route_patch(route, shown, found)
                     self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
                 return
         raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")

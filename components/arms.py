@@ -2,11 +2,13 @@
 
 A version is an arm of its own name. During a release the champion may have a second one, the
 baseline: another predictor of the same files that gets the candidate's share, so that the two that
-are compared are asked equally often and are equally warm. Platforms keep predictors, splits and
-counters by arm; what users are told of is the version.
+are compared are asked equally often and are equally warm. And the candidate may have one, its
+shadow: it has no predictor of its own and no share, but copies of production's requests, whose
+answers nobody gets. Platforms keep predictors, splits and counters by arm; what users are told of
+is the version.
 """
 
-_BASELINE = "-baseline"
+_BASELINE, _SHADOW = "-baseline", "-shadow"
 
 
 def baseline_of(version: str) -> str:
@@ -14,6 +16,16 @@ def baseline_of(version: str) -> str:
     return version + _BASELINE
 
 
+def shadow_of(version: str) -> str:
+    """The arm by which the copies are counted that ``version`` is asked."""
+    return version + _SHADOW
+
+
+def predictor_of(arm: str) -> str:
+    """The arm whose predictor answers."""
+    return arm.removesuffix(_SHADOW)
+
+
 def version_of(arm: str) -> str:
     """The version that an arm serves."""
-    return arm.removesuffix(_BASELINE)
+    return predictor_of(arm).removesuffix(_BASELINE)

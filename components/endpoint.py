@@ -1,69 +1,25 @@
 """The one file that a data scientist edits: `endpoints/<name>.yaml`, checked strictly."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from components import gateway, yaml_text
+from components.durations import Duration
+from components.durations import between as _from
 from components.errors import InputError
 from components.files import read_limited
 from components.judge import JudgeSettings, Policy, Steps, undecidable
 from components.model_name import ModelName
 from components.models import Strict
+from components.shadow import Shadow
 from components.windows import Windows
 
 MAX_FILE_BYTES = 64 * 1024
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_SHORTEST_S, _LONGEST_S = 0.001, 366 * 24 * 3600.0
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(duration: object) -> float:
-    """Seconds in a duration such as ``15s``, ``30m`` or ``2h``.
-
-    Raises:
-        ValueError: it is not of that form, or shorter or longer than anything here may last.
-    """
-    match = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
-    if match is None or float(match[1]) == 0:
-        raise ValueError(f"{duration!r} is no duration: write it like 15s, 30m or 2h")
-    found = float(match[1]) * _SECONDS[match[2]]
-    if not _SHORTEST_S <= found <= _LONGEST_S:
-        raise ValueError(f"{duration!r} is no duration from 1ms to a year (8784h)")
-    return found
-
-
-Duration = Annotated[
-    float,
-    BeforeValidator(seconds),
-    PlainSerializer(lambda value: f"{value}s"),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
-]
-"""Seconds; written as ``15s``, ``30m`` or ``2h``."""
-
 MOST = 2**31 - 1
 """Of whatever is counted: what every program on the way can hold."""
-
-
-def _from(least: str, most: str, why: str) -> AfterValidator:
-    """Refuses a duration outside of the bounds; ``why`` they are these."""
-
-    def within(found: float) -> float:
-        if not seconds(least) <= found <= seconds(most):
-            raise ValueError(f"must be from {least} to {most}: {why}")
-        return found
-
-    return AfterValidator(within)
 
 
 class Dataset(Strict):
@@ -194,6 +150,9 @@ class Release(Strict):
     baseline: bool | None = None
     """Compare the candidate with a second predictor of the champion that gets the same share, at
     steps below 50%; when absent, where the platform has room for it."""
+    shadow: Shadow | None = None
+    """Before its first share the candidate is asked copies of production's requests, for so long
+    (`5m`), or `{watch: 5m, percent: 20}`; nobody gets its answers."""
     judge: JudgeSettings = JudgeSettings()
     approval: Literal["none", "required"] = "none"
     """Whether a person must approve before the candidate gets all of the traffic."""
@@ -210,11 +169,33 @@ class Release(Strict):
             raise ValueError("lease must be at least three polls long, or a slow poll loses it")
         return self
 
+    @model_validator(mode="after")
+    def _shadow_comes_before_a_share(self) -> Self:
+        if self.shadow is not None and self.steps[0] == 100:
+            raise ValueError("shadow comes before the first watched step: steps has none below 100")
+        return self
+
     def policy(self) -> Policy:
-        """The judge's policy for one release."""
-        return Policy(
-            **self.judge.model_dump(), steps=self.steps, watch_s=self.watch, poll_s=self.poll
-        )
+        """The judge's policy for the candidate's shares."""
+        return self._policy(self.steps, self.watch)
+
+    def shadow_policy(self, p95_ratio: float | None = None) -> Policy:
+        """The judge's policy for its shadow; ``p95_ratio`` in place of the file's, if given.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if self.shadow is None:
+            raise ValueError("the endpoint's file has no release.shadow")
+        policy = self._policy((100,), self.shadow.watch)
+        return policy.model_copy(update={"p95_ratio": p95_ratio}) if p95_ratio else policy
+
+    def _policy(self, steps: Steps, watch_s: float) -> Policy:
+        policy = Policy(**self.judge.model_dump(), steps=steps, watch_s=watch_s, poll_s=self.poll)
+        if self.shadow is None:
+            return policy
+        # Either may roll a good version back: the promise is of the whole release.
+        return policy.model_copy(update={"false_rollback": policy.false_rollback / 2})
 
 
 SLO_LEAST = 0.94

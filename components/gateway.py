@@ -29,6 +29,9 @@ GRPC_ASIDE = ("ModelReady", "ModelMetadata", "ServerLive", "ServerReady", "Serve
 """What else a client may call of the service; the rest of it loads and unloads models."""
 VERSION_HEADER = "x-model-version"
 """Of a request: the one version that is asked, past the split. Of an answer: who answered."""
+SHADOW_HEADER = "x-sluice-shadow"
+"""Of a request: it is copied to that version. Where it names the version that is asked it is the
+copy, whose answer nobody gets; a client's own is taken off."""
 
 Role = Literal["client", "operator", "platform"]
 """What a key is for. A client asks for inferences, and the split decides who answers; an operator
@@ -165,6 +168,9 @@ NO_ANSWER = 0
 CUT_OFF = frozenset({"DC", "DR", "DT", "LR", "SI", "UC", "UPE", "UR", "UT"})
 """Flags of an answer that had begun and did not end: the client gave up, or a reset or a deadline
 cut it off. Where the version had sent all of it, that is nobody's fault but the client's."""
+OVERFLOW = "UO"
+"""The flag of what the gateway itself refused, as too many requests were under way: it has failed
+(503), at the version that was to answer it."""
 BUFFERED_BYTES = 1 << 20
 """Of an answer that the gateway keeps for a client that does not read; then it stops reading, too
 (Envoy's `per_connection_buffer_limit_bytes` where nobody sets it)."""

@@ -11,6 +11,7 @@ from components import record
 from components.arms import baseline_of
 from components.backtest.holds import Holds
 from components.backtest.outcomes import outcome_alone
+from components.backtest.shadow import Shadow
 from components.endpoint import Endpoint
 from components.evaluation import EvaluationResult, deviations
 from components.judge import Poll, Verdict
@@ -53,6 +54,7 @@ class Course:
     """The candidate's share before."""
     passed: set[float] = field(default_factory=set)
     verdict: Verdict | None = None
+    shadow: Shadow = field(init=False)
     aliased: bool = False
     """The alias `champion` was moved since the candidate got all of the traffic."""
     given: bool = False
@@ -62,6 +64,7 @@ class Course:
 
     def __post_init__(self) -> None:
         self.holds = Holds(self.endpoint)
+        self.shadow = Shadow(self.head, self.endpoint, watched=self.watched)
 
     @property
     def way_back(self) -> dict[str, int]:
@@ -136,8 +139,8 @@ class Course:
                 yield from self._compared(body)
             case record.Covered():
                 yield from self._covered(body)
-            case record.WeightsSet():
-                yield from self._shifted(body)
+            case record.WeightsSet() | record.MirrorSet() | record.Shadowed():
+                yield from self._moved(body)
             case record.AliasSet():
                 yield from self._aliased(body)
             case Ended():
@@ -161,7 +164,7 @@ class Course:
         self.evaluation = body
 
     def _polled(self, body: Poll) -> Iterator[str]:
-        if not self.deployed or not self.watched:
+        if not self.deployed or not self.watched or self.shadow.due:
             yield "a poll of a release in which nothing is watched yet"
         arms = {self.head.champion, self.head.candidate, self.baseline or None} - {None}
         if set(body.sources) != arms:
@@ -220,6 +223,12 @@ class Course:
         if self.evaluation is None or not self.evaluation.passed:
             yield f"{done} without a passed evaluation"
 
+    def _moved(self, body: record.WeightsSet | record.MirrorSet | record.Shadowed) -> Iterator[str]:
+        if isinstance(body, record.WeightsSet):
+            yield from self._shifted(body)
+        else:
+            yield from self.shadow.take(body, deployed=self.deployed)
+
     def _shifted(self, body: record.WeightsSet) -> Iterator[str]:
         lent = {str(self.head.champion): 0, self.head.candidate: 100}
         covers = self.covered == self.head.champion and body.weights == lent
@@ -238,6 +247,9 @@ class Course:
             yield f"traffic given to the candidate after the verdict {self._said()}"
         if not back and not self.deployed:
             yield "traffic given to a candidate that was not deployed"
+        if not back and self.shadow.due:
+            yield "traffic given to a candidate whose shadow was not passed"
+        self.shadow.weights_set()
         if body.applied_s < 0:
             yield f"the split was in force after {body.applied_s} s"
         self.weights, self.aliased = body.weights, False
@@ -266,6 +278,8 @@ class Course:
 
     def _ended(self, body: Ended) -> Iterator[str]:
         self.ended = True
+        if self.shadow.mirrored:
+            yield f"the release ends {body.outcome}, and copies still go to the candidate"
         if body.outcome == "promoted":
             yield from self._promoted(body.reason)
             return

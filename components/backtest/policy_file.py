@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from components import endpoint as endpoints
 from components import yaml_text
+from components.durations import seconds
 from components.endpoint import MAX_FILE_BYTES, Release
 from components.errors import InputError, describe, faults
 from components.files import read_limited
@@ -58,5 +59,5 @@ def _parse(content: Mapping[str, Any]) -> PolicyFile:
         return PolicyFile(Release.model_validate(keys).policy(), champion, candidate)
     for key in ("watch", "poll"):
         if key in keys:
-            keys[f"{key}_s"] = endpoints.seconds(keys.pop(key))
+            keys[f"{key}_s"] = seconds(keys.pop(key))
     return PolicyFile(Policy.model_validate(keys), champion, candidate)

@@ -8,8 +8,9 @@ import msgspec
 
 from components import record
 from components.backtest import course, form
+from components.backtest.shadow import Judged
 from components.judge import RULE, RULES, Policy, Poll, Verdict
-from components.record import Ended, Held, Line
+from components.record import Ended, Held, Line, MirrorSet, Shadowed
 from components.record.finding import Finding
 
 DIGITS = 12
@@ -66,6 +67,7 @@ def replay(
     states = {
         rule: RULES[rule].start(str(head.champion), head.candidate) for rule in rules or [RULE]
     }
+    shadow = Judged(head)
     again: dict[int, Verdict] = {}
     polls = verdicts = 0
     passed: dict[float, float] = {}
@@ -86,6 +88,13 @@ def replay(
         elif isinstance(line.body, Verdict) and policy is None:
             verdicts += 1
             findings += _differences(line.body, line.content, number, again)
+        elif isinstance(line.body, MirrorSet):
+            shadow.mirrored(line.body.p95_ratio)
+        elif isinstance(line.body, Shadowed) and policy is None:
+            verdicts += 1
+            polls += 1
+            written = msgspec.json.encode(msgspec.json.decode(line.content)["verdict"])
+            findings += _differences(line.body.verdict, written, number, shadow.again(line.body))
     if policy is None:
         if release_id not in {None, head.release_id}:
             said = f"it is the record of {head.release_id}, and stands as that of {release_id}"

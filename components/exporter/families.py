@@ -14,6 +14,7 @@ Phase = Literal[
     "fetching",
     "evaluating",
     "deploying",
+    "shadowing",
     "watching",
     "waiting",
     "promoting",

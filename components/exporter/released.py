@@ -16,7 +16,9 @@ from components.record import (
     Fetched,
     Held,
     Line,
+    MirrorSet,
     Opened,
+    Shadowed,
     WeightsSet,
 )
 from components.record import opened as head_of
@@ -44,7 +46,8 @@ class Released:
         """The part that a version has in this release while it is under way."""
         if self.outcome:
             return None
-        parts: dict[str | None, Arm] = {self.candidate: "candidate", self.champion: "champion"}
+        ours: Arm = "shadow" if self.phase == "shadowing" else "candidate"
+        parts: dict[str | None, Arm] = {self.candidate: ours, self.champion: "champion"}
         return parts.get(version)
 
 
@@ -68,6 +71,13 @@ def after(release: Released, line: Line) -> Released:
             changes = {"phase": "deploying" if passed else "rolling_back"}
         case Deployed():
             changes = {"phase": "watching"}
+        case MirrorSet():
+            changes = {"phase": "shadowing"}
+        case Shadowed(verdict=verdict):
+            passed = verdict.decision == "PROMOTE"
+            changes = {"phase": "watching" if passed else _decided(release.phase, verdict)}
+            if verdict.evidence:
+                changes["tests"] = _tests(verdict.evidence)
         case WeightsSet(weights=weights) if weights == {release.candidate: 100}:
             changes = {"phase": "promoting"}
         case Held(waits=waits):

@@ -59,7 +59,10 @@ def sample(
         for version in versions
         for of_version in [queries.backends(endpoint, version)]
     }
-    return Reading(sources, newest.unattributed, asked)
+    refused = {
+        version: newest.overflowed(queries.backends(endpoint, version)) for version in versions
+    }
+    return Reading(sources, newest.unattributed, asked, refused)
 
 
 class _Copied:
@@ -126,6 +129,12 @@ class _Newest:
         read = self._queries.sample(one.counts, zeros | one.buckets)
         retried, born = self._retried.get(key, 0.0), self._began.get(key[0])
         return of_numbers(msgspec.structs.replace(read, retried=retried, born=born))
+
+    def overflowed(self, backends: Sequence[str]) -> float:
+        """What the gateway refused in these backends' place."""
+        copies = [of[min(of)] for key, of in self.copies.items() if key[1] in backends]
+        found = sum(one.counts.get("overflowed", 0.0) for one in copies)
+        return found if math.isfinite(found) else 0.0
 
     def clients(self, keys: Iterable[Key]) -> dict[str, Asked]:
         """What each client asked of these backends; nothing where a counter is no number."""

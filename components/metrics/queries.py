@@ -110,6 +110,8 @@ class Queries:
     """1 for each replica that answered the newest scrape, 0 for one that did not."""
     uptime: Series | None = None
     """Seconds since a replica's process began."""
+    overflow: Series | None = None
+    """Requests that the gateway refused by itself, as too many were under way."""
     retries: Series | None = None
     """Requests that were sent once more, by the backend under `gateway.RETRIES_CLUSTER`."""
     unattributed: Mapping[str, Series] = field(default_factory=dict)
@@ -181,7 +183,7 @@ class Queries:
 
         What the newest scrape of its target did not show is of an earlier life: it is left out. The
         label `COUNTED` says what a value is: the name of a field of `Counted`, `by_client`
-        and `failed_by_client`, `retried`, `began`, `scraped`, or
+        and `failed_by_client`, `overflowed`, `retried`, `began`, `scraped`, or
         `unattributed` for the reason in the label `CAUSE`.
         """
         names = list(backends)
@@ -193,6 +195,9 @@ class Queries:
             "began": began,
             "scraped": f"({scraped_now(up)} and timestamp({up}) >= time() - {seconds})",
         }
+        if self.overflow is not None:
+            chosen = scraped_now(self.overflow.select(self._named(names)))
+            parts["overflowed"] = f"sum without ({', '.join(self.parts)}) ({chosen})"
         if self.client:
             parts |= self._by_client(names, scraped_now)
         if self.retries is not None:
@@ -244,6 +249,9 @@ SLUICE = Queries(
     source=_joined("instance", gateway.CLUSTER),
     edges=(*map(gateway.milliseconds, map(str, gateway.EDGES_US)), "+Inf"),
     uptime=Series(gateway.UPTIME_SERIES),
+    overflow=Series(
+        gateway.REQUESTS_SERIES, (f'{gateway.FLAGS}=~"(.*,)?{gateway.OVERFLOW}(,.*)?"',)
+    ),
     retries=Series(gateway.RETRIES_SERIES),
     unattributed={
         "rate_limited": Series(gateway.RATE_LIMITED_SERIES),

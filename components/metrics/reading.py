@@ -18,3 +18,6 @@ class Reading:
     clients: Mapping[str, Mapping[str, Asked]] = field(default_factory=dict)
     """By version and client, over all sources that were read; empty where the gateway does not tell
     the clients apart."""
+    overflowed: Mapping[str, float] = field(default_factory=dict)
+    """By version: cumulative requests that the gateway itself refused, as too many were under way
+    there (`components.gateway.OVERFLOW`). They are among the version's errors."""

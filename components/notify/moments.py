@@ -5,10 +5,10 @@ from the record of the release; the same labels are the same alert, so that post
 harmless.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components import gateway
-from components.judge import Verdict
+from components.judge import Decision, Verdict
 from components.platform.moments import Moment
 from components.record import Ended, Line, Opened
 
@@ -58,12 +58,19 @@ def asked(opened: Opened, at: float) -> Moment:
     )
 
 
-_OF_STEP = {"PROMOTE": "step_passed", "ROLLBACK": "step_failed", "HOLD": "step_held"}
+_OF_STEP: Mapping[Decision, str] = {
+    "PROMOTE": "step_passed",
+    "ROLLBACK": "step_failed",
+    "HOLD": "step_held",
+    "ERROR": "step_failed",
+}
 """What a verdict on a watched step is called where people see it."""
 
 
-def decided(opened: Opened, verdict: Verdict, at: float) -> Moment:
-    """That the judge decided a watched step of a release."""
+def decided(opened: Opened, verdict: Verdict, at: float, *, shadow: bool = False) -> Moment:
+    """That the judge decided a watched step of a release, or its candidate's shadow."""
+    step = "shadow" if shadow else f"{verdict.step:g}"
+    where = "in its shadow" if shadow else f"at {step}%"
     return Moment(
         labels={
             "alertname": "StepDecided",
@@ -71,12 +78,11 @@ def decided(opened: Opened, verdict: Verdict, at: float) -> Moment:
             gateway.ENDPOINT_LABEL: opened.endpoint,
             gateway.VERSION_LABEL: opened.candidate,
             "outcome": _OF_STEP[verdict.decision],
-            "step": f"{verdict.step:g}",
+            "step": step,
             "release": opened.release_id,
         },
         annotations={
-            "summary": f"{opened.endpoint} version {opened.candidate} at {verdict.step:g}%:"
-            f" {verdict.text}"
+            "summary": f"{opened.endpoint} version {opened.candidate} {where}: {verdict.text}"
         },
         at=at,
     )

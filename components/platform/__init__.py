@@ -10,21 +10,20 @@ from components.platform.contract import (
     Platform,
     Records,
     Room,
-    RouteLimits,
     Serving,
     StoredVersion,
-    Traffic,
-    Weights,
 )
 from components.platform.decisions import Decision, Decisions, Says
 from components.platform.leases import Lease, Leases
 from components.platform.model_registry import ModelRegistry, ModelVersion
 from components.platform.moments import Moment, Moments
 from components.platform.running import Readiness, Running, Span
+from components.platform.traffic import AT_ONCE, Mirror, RouteLimits, Traffic, Weights
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
 
 __all__ = [
+    "AT_ONCE",
     "Clock",
     "Decision",
     "Decisions",
@@ -34,6 +33,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Metrics",
+    "Mirror",
     "ModelRegistry",
     "ModelVersion",
     "Moment",

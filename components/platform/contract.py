@@ -23,10 +23,7 @@ from components.platform.leases import Leases
 from components.platform.model_registry import ModelRegistry
 from components.platform.moments import Moments
 from components.platform.running import Readiness, Running, Span
-
-Weights = Mapping[str, int]
-"""Traffic share in percent by the arms present (`components.arms`: mostly versions); the values sum
-to 100. An arm may be present with 0: no user reaches it, but its counters stand."""
+from components.platform.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -52,14 +49,6 @@ class Room:
     enough: bool
     why: str
     """What was counted, in a few words for people."""
-
-
-@dataclass(frozen=True)
-class RouteLimits:
-    """What the gateway holds each client of an endpoint to."""
-
-    requests_per_second: int
-    timeout_s: float
 
 
 class Serving(Protocol):
@@ -104,7 +93,7 @@ class Serving(Protocol):
         """Drain and stop the predictor; harmless when there is none.
 
         Raises:
-            PlatformError: the version still has a share of the traffic.
+            PlatformError: the version still has a share of the traffic, or is mirrored to.
         """
 
     def versions(self, endpoint: str) -> list[str]:
@@ -133,35 +122,6 @@ class Serving(Protocol):
 
         Raises:
             Unreachable: the store did not answer.
-        """
-
-
-class Traffic(Protocol):
-    """The split of an endpoint's requests between versions."""
-
-    def set_weights(
-        self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
-    ) -> None:
-        """Ask for the split; an empty mapping removes the route.
-
-        Args:
-            endpoint: whose requests.
-            weights: the split.
-            limits: of a route that is new or changed; None keeps what the route has.
-
-        Raises:
-            PlatformError: the weights are no split, a version with a share has no predictor, a new
-                route has no limits, or the gateway cannot hold clients to these.
-        """
-
-    def weights(self, endpoint: str) -> dict[str, int]:
-        """The split last asked for; empty when the endpoint has no route."""
-
-    def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
-        """Block until every proxy shows the split and no other is on its way; the seconds it took.
-
-        Raises:
-            PlatformError: it was refused or did not show within ``timeout`` seconds.
         """
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Mapping
 
 from components.errors import PlatformError
+from components.platform.traffic import AT_ONCE, Mirror
 
 HIGHEST_RATE = 2**31 - 1
+MOST_AT_ONCE = 1_000_000
 LONGEST_TIMEOUT_S = 24 * 3600.0
 """Beyond these Envoy refuses a route."""
 
@@ -27,7 +29,43 @@ def refuse_impossible_split(
         )
 
 
-def refuse_impossible_limits(endpoint: str, requests_per_second: int, timeout_s: float) -> None:
+def refuse_impossible_mirror(
+    endpoint: str, mirror: Mirror | None, weights: Mapping[str, int], served: Collection[str]
+) -> None:
+    """Check that the mirror is one of the endpoint, whose split is ``weights``.
+
+    Raises:
+        PlatformError: there is no route, or the version is not served, or has a share.
+    """
+    if mirror is None:
+        return
+    name = f"{endpoint} version {mirror.version}"
+    if not 1 <= mirror.percent <= 100:
+        raise PlatformError(f"{mirror.percent}% of the requests: a mirror copies 1 to 100%")
+    if not weights:
+        raise PlatformError(f"{endpoint} has no route: there is nothing to copy to a version")
+    if mirror.version not in served:
+        raise PlatformError(f"{name} is not served: create its predictor before it is asked copies")
+    if weights.get(mirror.version):
+        raise PlatformError(f"{name} has a share of the traffic: copies would be asked twice")
+
+
+def refuse_mirrored(endpoint: str, version: str, mirror: Mirror | None) -> None:
+    """Check that the version may go.
+
+    Raises:
+        PlatformError: requests are copied to it.
+    """
+    if mirror and mirror.version == version:
+        raise PlatformError(
+            f"{endpoint} version {version} is still asked copies of {mirror.percent}% of the"
+            " requests: end the mirror before deleting it"
+        )
+
+
+def refuse_impossible_limits(
+    endpoint: str, requests_per_second: int, timeout_s: float, at_once: int = AT_ONCE
+) -> None:
     """Check what Envoy would refuse, and all other routes with it.
 
     Raises:
@@ -37,6 +75,10 @@ def refuse_impossible_limits(endpoint: str, requests_per_second: int, timeout_s:
         raise PlatformError(
             f"{endpoint}: {requests_per_second} requests per second: a client can be"
             f" held to 1 to {HIGHEST_RATE}"
+        )
+    if not 1 <= at_once <= MOST_AT_ONCE:
+        raise PlatformError(
+            f"{endpoint}: {at_once} requests at once: a gateway can have 1 to {MOST_AT_ONCE}"
         )
     if not 0 < timeout_s <= LONGEST_TIMEOUT_S:
         raise PlatformError(

@@ -27,6 +27,7 @@ from components.record.lines import (
     refuse_newer,
     schema,
 )
+from components.record.shadow import MirrorSet, Shadowed
 from components.record.store import Record, hashes, is_as_written, is_whole, of, opened, parse, read
 
 __all__ = [
@@ -44,11 +45,13 @@ __all__ = [
     "ForecastMade",
     "Held",
     "Line",
+    "MirrorSet",
     "Noted",
     "Opened",
     "Outcome",
     "Record",
     "ReleaseKind",
+    "Shadowed",
     "Unknown",
     "Wait",
     "WeightsSet",

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from components.platform.decisions import Says
+from components.record.shadow import MirrorSet
 
 
 class Fetched(msgspec.Struct, frozen=True, tag_field="action", tag="fetch", omit_defaults=True):
@@ -91,4 +92,6 @@ class Decided(msgspec.Struct, frozen=True, tag_field="action", tag="decide", omi
     reason: str = ""
 
 
-Acted = Fetched | Deployed | BaselineSet | WeightsSet | Covered | AliasSet | Held | Decided
+Acted = (
+    Fetched | Deployed | BaselineSet | MirrorSet | WeightsSet | Covered | AliasSet | Held | Decided
+)

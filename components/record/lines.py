@@ -18,6 +18,7 @@ from components.evaluation.result import EvaluationResult
 from components.identity import Identity
 from components.judge import Forecast, Policy, Poll, Sample, Verdict
 from components.record.actions import Acted
+from components.record.shadow import Shadowed
 
 SCHEMA = 4
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
@@ -25,7 +26,8 @@ settings alone, and what was fetched has its digest and address. 3: a poll tells
 refused, unanswered or sent once more, and when a source began; an end that a person asked for
 stands together with an event that says so; a release may have a baseline. 4: a step may be held,
 and people decide; a poll after a held promotion is judged; a version may answer for the other one;
-what predictors run is written down, and that a candidate is wanted no more."""
+what predictors run is written down, and that a candidate is wanted no more; there may be a shadow.
+"""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -141,6 +143,7 @@ Body = (
     | ForecastMade
     | Poll
     | Verdict
+    | Shadowed
     | Acted
     | Noted
     | Ended
@@ -153,6 +156,7 @@ _KINDS: Mapping[str, Any] = {
     "forecast": ForecastMade,
     "poll": Poll,
     "verdict": Verdict,
+    "shadow": Shadowed,
     "action": Acted,
     "event": Noted,
     "end": Ended,

@@ -14,6 +14,7 @@ from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
 from components.release import baseline
 from components.release.context import Release, records_failure
+from components.release.restoring import stands
 from components.release.results import Deployed
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
@@ -54,7 +55,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
     held = release.hold(state)
     with held.kept():
         asked = release.platform.traffic.weights(name)
-        if state.champion in asked and asked != state.way_back:
+        if state.champion in asked and not stands(release.platform.traffic, name, state.way_back):
             # A split that nobody watches any more: its versions are in the way.
             put_in_force(release, state, held, state.way_back)
         for version in set(serving.versions(name)) - {*wanted, state.baseline}:

@@ -18,7 +18,7 @@ from components.release.lease import HeldLease
 from components.release.marking import mark_promotion, mark_return, withdrawn
 from components.release.meanwhile import Meanwhile
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience
-from components.release.restoring import IN_FORCE_TIMEOUT_S
+from components.release.restoring import IN_FORCE_TIMEOUT_S, stands
 from components.release.results import Ended
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
@@ -130,11 +130,21 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
         return state.standing.refused
     if state.withdrawn:
         return "rolled_back", state.withdrawn
+    if state.shadow and state.shadow_failed:
+        return OUTCOMES[state.shadow.decision], _said_of_shadow(state.shadow)
     if state.failure:
         return "error", state.failure
     if state.passed:
         return "error", f"the pipeline stopped when {max(state.passed)}% had been passed"
     return "error", "the pipeline stopped before a verdict"
+
+
+def _said_of_shadow(verdict: Verdict) -> str:
+    """Why a shadow ends its release."""
+    said = f"in its shadow: {verdict.text}"
+    if any(reason.code == "split_mismatch" for reason in verdict.reasons):
+        said += "; not all copies were sent: let fewer be copied (release.shadow.percent)"
+    return said
 
 
 def restore_champion(
@@ -151,12 +161,13 @@ def restore_champion(
     traffic, name = release.platform.traffic, state.endpoint.name
     # The route itself is asked: a kill may have come between a shift and its line in the record.
     asked = traffic.weights(name)
-    if state.candidate != state.champion and any(asked.get(arm) for arm in state.temporary):
+    given = traffic.mirror(name) or any(asked.get(arm) for arm in state.temporary)
+    if state.candidate != state.champion and given:
         put_in_force(release, state, held, state.way_back)
     else:
         # What was asked is not yet what is in force: an earlier try may have failed in between.
         applied = traffic.wait_in_force(name, asked, IN_FORCE_TIMEOUT_S)
-        if state.weights is not None and state.weights != asked:
+        if state.mirrored or (state.weights is not None and state.weights != asked):
             release.record.append(WeightsSet(weights=asked, applied_s=round(applied, 4)))
     try:
         with held.kept():
@@ -208,7 +219,7 @@ def overtaken_by(release: Release, lease: Lease | None) -> str | None:
 def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
     traffic, name = release.platform.traffic, state.endpoint.name
     asked, keeps = traffic.weights(name), dict(held.lease.restore)
-    if asked and asked != keeps:
+    if asked and not stands(traffic, name, keeps):
         # A process that was suspended in the middle of a shift has woken after the end.
         traffic.set_weights(name, keeps)
         traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)

@@ -36,11 +36,13 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
         InputError: the endpoint's file, the model or the version is wrong.
         ArtifactError: the files are missing, altered or refused.
         LeaseHeld: another release of the endpoint is under way.
+        PlatformError: a split of the endpoint's requests would not hold.
     """
     if not release.record.exists():
         wanted_by = release.platform.endpoints.load(endpoint)
         refuse_undecidable(wanted_by)
         refuse_unknown_alerts(release.platform, wanted_by)
+        release.platform.traffic.refuse_unsplittable(endpoint)
         _begin(release, wanted_by, version)
     state = release.state()
     held = release.hold(state)

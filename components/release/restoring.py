@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from components.errors import LeaseHeld, NoRoom
-from components.platform import Lease, Platform
+from components.platform import Lease, Platform, Traffic, Weights
 from components.release.lease import HeldLease
 
 IN_FORCE_TIMEOUT_S = 10.0
@@ -47,6 +47,11 @@ def take_over(platform: Platform, lease: Lease, holder: str, seconds: float) -> 
     return HeldLease(platform.leases, replace(mine, token=token), platform.clock)
 
 
+def stands(traffic: Traffic, endpoint: str, weights: Weights) -> bool:
+    """Whether that split, and nothing besides, is what was last asked for."""
+    return traffic.weights(endpoint) == dict(weights) and traffic.mirror(endpoint) is None
+
+
 def give_back(platform: Platform, held: HeldLease, why: str, reason: str = "") -> None:
     """Put the lease's way back in force at every proxy, and note in the lease that it is.
 
@@ -61,7 +66,7 @@ def give_back(platform: Platform, held: HeldLease, why: str, reason: str = "") -
         PlatformError: a proxy did not take the split, or not in time; may be tried again.
     """
     lease = held.lease
-    if platform.traffic.weights(lease.endpoint) != dict(lease.restore):
+    if not stands(platform.traffic, lease.endpoint, lease.restore):
         written(platform, lambda: platform.traffic.set_weights(lease.endpoint, lease.restore))
     # What was asked is not yet what is in force: an earlier try may have failed in between.
     platform.traffic.wait_in_force(lease.endpoint, lease.restore, IN_FORCE_TIMEOUT_S)

@@ -1,7 +1,7 @@
 """Shifting traffic to the candidate, step by step."""
 
 from components.errors import InputError, Unreachable
-from components.release import baseline
+from components.release import baseline, mirroring
 from components.release.context import Release, records_failure
 from components.release.holding import until_free
 from components.release.marking import mark_candidate
@@ -16,7 +16,8 @@ def shift(release: Release, stage: int) -> Shifted:
     """Give the candidate the share of the ``stage``-th watched step (from 1).
 
     The share stays as it is while the step is held, and if the release is to end meanwhile; the
-    watch then says so.
+    watch then says so. Where the endpoint's file asks for a shadow, copies of production's requests
+    come first.
 
     Raises:
         LeaseHeld: the release was taken over.
@@ -33,7 +34,11 @@ def shift(release: Release, stage: int) -> Shifted:
     asked = release.platform.traffic.weights(state.endpoint.name)
     if percent in state.passed or (state.percent == percent and asked == split):
         return Shifted(percent=percent, applied_s=0.0)
+    if state.shadow_failed:
+        return Shifted(percent=0, applied_s=0.0)
     held = release.hold(state)
+    if state.shadow_due:
+        return mirroring.begin(release, state, held)
     if not until_free(release, held, percent) or Meanwhile(release, state).look():
         return Shifted(percent=state.percent, applied_s=0.0)
     state = release.state()  # its baseline may be lost by now

@@ -1,8 +1,10 @@
 """Putting a split in force: under the lease, at every proxy, and written down."""
 
+from components.endpoint import Serving
 from components.errors import LeaseHeld, SluiceError
-from components.platform import RouteLimits, Weights
-from components.record import WeightsSet
+from components.platform import AT_ONCE, Mirror, RouteLimits, Traffic, Weights
+from components.platform.refusals import MOST_AT_ONCE
+from components.record import MirrorSet, WeightsSet
 from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.restoring import IN_FORCE_TIMEOUT_S
@@ -31,6 +33,7 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
     limits = RouteLimits(
         requests_per_second=state.endpoint.gateway.requests_per_second,
         timeout_s=state.endpoint.serving.queue.deadline + ANSWER_MARGIN_S,
+        at_once=_at_once(state.endpoint.serving),
     )
     held.renew()
     traffic.set_weights(name, weights, limits)
@@ -50,6 +53,66 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         traffic.set_weights(name, held.lease.restore)
         raise
     return applied
+
+
+def _at_once(serving: Serving) -> int:
+    """What a version's predictors hold, and as much again: they are to refuse, not the gateway."""
+    held = 2 * serving.queue.requests * serving.scaling.max
+    return min(max(AT_ONCE, held), MOST_AT_ONCE)
+
+
+def put_mirror_in_force(
+    release: Release,
+    state: ReleaseState,
+    held: HeldLease,
+    mirror: Mirror,
+    p95_ratio: float | None,
+) -> float:
+    """Let production's requests be copied, under the lease, and write it down; likewise.
+
+    Args:
+        release: the release.
+        state: its state.
+        held: its lease.
+        mirror: who is asked copies.
+        p95_ratio: to be written down, see `components.record.MirrorSet`.
+
+    Returns:
+        The seconds until every proxy copied.
+
+    Raises:
+        LeaseHeld: the release was taken over.
+        PlatformError: the gateway did not take the mirror, or the record did not.
+    """
+    traffic, name = release.platform.traffic, state.endpoint.name
+    held.renew()
+    traffic.set_mirror(name, mirror)
+    try:
+        held.renew()
+        applied = traffic.wait_in_force(name, traffic.weights(name), IN_FORCE_TIMEOUT_S)
+        held.renew()
+        line = MirrorSet(mirror.version, mirror.percent, round(applied, 4), p95_ratio)
+        release.record.append(line)
+    except LeaseHeld:
+        # It may be wanted by whoever has taken the same release over.
+        if _is_over(release, name):
+            _end_mirror(traffic, name, mirror)
+        raise
+    except SluiceError:
+        _end_mirror(traffic, name, mirror)
+        raise
+    return applied
+
+
+def _end_mirror(traffic: Traffic, endpoint: str, mirror: Mirror) -> None:
+    if traffic.mirror(endpoint) == mirror:
+        traffic.set_mirror(endpoint, None)
+
+
+def _is_over(release: Release, endpoint: str) -> bool:
+    """Whether nobody has the release's lease any more."""
+    lease = release.platform.leases.read(endpoint)
+    return lease is None or lease.release_id != release.record.release_id
 
 
 def _split_of_others(release: Release, endpoint: str) -> dict[str, int]:

@@ -60,6 +60,12 @@ class ReleaseState:
     """Percentages whose watch ended with PROMOTE."""
     verdict: Verdict | None = None
     """The newest verdict."""
+    mirrored: bool = False
+    """Copies of production's requests go to the candidate, by the newest line that says so."""
+    shadow_ratio: float | None = None
+    """By which its shadow's p95 is compared, where that is not the file's."""
+    shadow: Verdict | None = None
+    """The newest verdict on its shadow."""
     promoting: bool = False
     """The candidate was given all of the traffic, and every proxy confirmed it."""
     marked: bool = False
@@ -75,6 +81,8 @@ class ReleaseState:
     outcome: Outcome | None = None
     reason: str = ""
     polls: tuple[Poll, ...] = ()
+    shadowed: tuple[Poll, ...] = ()
+    """Of its shadow."""
 
     @property
     def model(self) -> str:
@@ -103,6 +111,22 @@ class ReleaseState:
     def watched(self) -> bool:
         """True when the candidate is watched beside the champion."""
         return self.kind in {"canary", "re-release"}
+
+    @property
+    def shadow_due(self) -> bool:
+        """True while it is to be asked copies before it gets a share."""
+        asked = self.watched and self.endpoint.release.shadow is not None
+        return asked and not self.shadow_passed
+
+    @property
+    def shadow_passed(self) -> bool:
+        """True once the judge has found its shadow safe."""
+        return self.shadow is not None and self.shadow.decision == "PROMOTE"
+
+    @property
+    def shadow_failed(self) -> bool:
+        """True once the judge has found that its shadow ends the release."""
+        return self.shadow is not None and self.shadow.final and not self.shadow_passed
 
     def split(self, percent: int) -> dict[str, int]:
         """The split that gives the candidate ``percent`` of the traffic, and its baseline as much.
@@ -212,7 +236,9 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
         if isinstance(line.body, record.Held) and line.body.waits:
             held_after.add(len(polls))
         state = _apply(state, line)
-    return replace(state, polls=tuple(polls), held_after=frozenset(held_after))
+    shadowed = tuple(line.poll for line in record.of(lines, record.Shadowed))
+    held = frozenset(held_after)
+    return replace(state, polls=tuple(polls), held_after=held, shadowed=shadowed)
 
 
 _NOTED = {"step_failed": "failure", "withdrawn": "withdrawn"}
@@ -241,8 +267,8 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
             changes = {"covered": arm, "losses": lost, "lent": state.percent}
         case record.AliasSet(alias=names.CANDIDATE):
             changes = {"marked": True}
-        case record.WeightsSet(weights=weights):
-            changes = {"weights": weights, "promoting": weights == {state.candidate: 100}}
+        case record.WeightsSet() | record.MirrorSet() | record.Shadowed():
+            changes = _moved(state, line.body)
         case record.Held() | record.Decided() | record.Noted(event=standing.EXPIRED):
             changes = {"standing": standing.after(state.standing, line.body)}
         case record.Noted(event=event, detail=detail) if event in _NOTED:
@@ -250,6 +276,20 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
         case record.Ended(outcome=outcome, reason=reason):
             changes = {"outcome": outcome, "reason": reason}
     return replace(state, **changes)
+
+
+def _moved(
+    state: ReleaseState, body: record.WeightsSet | record.MirrorSet | record.Shadowed
+) -> dict[str, Any]:
+    """What becomes of users' requests and of their copies."""
+    match body:
+        case record.WeightsSet(weights=weights):
+            promoting = weights == {state.candidate: 100}
+            return {"weights": weights, "promoting": promoting, "mirrored": False}
+        case record.MirrorSet(p95_ratio=ratio):
+            return {"mirrored": True, "shadow_ratio": ratio}
+        case record.Shadowed(verdict=verdict):
+            return {"shadow": verdict}
 
 
 def _stored(state: ReleaseState, version: str, found: Mapping[str, str]) -> StoredVersion:

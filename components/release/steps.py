@@ -1,6 +1,6 @@
 """The steps that pipelines run: the typed contract that KFP and Argo copy, and nothing else."""
 
-from components.release import deploying, ending, evaluating, opening, shifting, watching
+from components.release import deploying, ending, evaluating, opening, shadowing, shifting
 from components.release.context import opened
 from components.release.results import Deployed, Ended, Evaluated, Fetched, Shifted, Watched
 
@@ -38,7 +38,7 @@ def shift(release_id: str, stage: int) -> Shifted:
 def watch(release_id: str, stage: int) -> Watched:
     """Poll and judge until the ``stage``-th watched step (from 1) is decided."""
     with opened(release_id) as release:
-        return watching.watch(release, stage)
+        return shadowing.watch(release, stage)
 
 
 def promote(release_id: str) -> Ended:

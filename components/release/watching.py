@@ -1,8 +1,10 @@
 """Polling the counters and asking the judge, with every poll and verdict in the record."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
 
 import msgspec
 
@@ -16,6 +18,7 @@ from components.release.context import Release, records_failure
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
 from components.release.meanwhile import Meanwhile
+from components.release.overflow import Overflow
 from components.release.presence import Presence
 from components.release.restoring import give_back
 from components.release.results import Watched
@@ -29,6 +32,9 @@ MIN_MAX_AGE_S = 5.0
 UNRECORDED_SHARE = 2 / 3
 """Of the lease's length: when no poll could be recorded for so long, production gets its traffic
 back, as long as the lease is ours."""
+
+_ROUNDING = 1e-6
+"""Of a share in percent that is not a whole number."""
 
 _TICK_S = 0.001
 """The times of two polls differ by this at least."""
@@ -51,25 +57,43 @@ def watch(release: Release, stage: int) -> Watched:
     if percent in state.passed:
         return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
     hearing = Hearing(release, state)
-    if not (hearing.standing.refused or state.withdrawn):
-        held = release.hold(state)
-        verdict = _decided(release, held, percent, hearing)
-        _show(release, verdict)
-        with held.kept():
-            release.copy_record(state)
-        state = release.state()
-    if refused := hearing.standing.refused:
-        return Watched(verdict="ROLLBACK", reason=refused[1])
+    if found := refused(state, hearing):
+        return found
+    held = release.hold(state)
+    return told(release, held, until_decided(release, held, percent, hearing), hearing)
+
+
+def told(
+    release: Release,
+    held: HeldLease,
+    verdict: Verdict,
+    hearing: Hearing,
+    *,
+    shadow: bool = False,
+) -> Watched:
+    """What a watch that ended so returns, once people can see it and the registry has a copy."""
+    _show(release, verdict, shadow=shadow)
+    with held.kept():
+        release.copy_record(release.state())
+    found = refused(release.state(), hearing)
+    return found or Watched(verdict=verdict.decision, reason=verdict.text)
+
+
+def refused(state: ReleaseState, hearing: Hearing) -> Watched | None:
+    """How a watch ends that people have ended: whoever refused, or withdrew the candidate."""
+    if found := hearing.standing.refused:
+        return Watched(verdict="ROLLBACK", reason=found[1])
     if state.withdrawn:
         return Watched(verdict="ROLLBACK", reason=state.withdrawn)
-    return Watched(verdict=verdict.decision, reason=verdict.text)
+    return None
 
 
-def _show(release: Release, verdict: Verdict) -> None:
+def _show(release: Release, verdict: Verdict, *, shadow: bool) -> None:
     """Let people see the verdict beside the endpoint; nothing depends on it."""
     with suppress(SluiceError):
         opened = record.opened(release.record.lines())
-        release.platform.moments.show(decided(opened, verdict, release.clock.time()))
+        moment = decided(opened, verdict, release.clock.time(), shadow=shadow)
+        release.platform.moments.show(moment)
 
 
 def blocks_promotion(verdict: Verdict) -> bool:
@@ -90,18 +114,51 @@ class Stopwatch:
 
     def __init__(self, state: ReleaseState, clock: Clock) -> None:
         passed = clock.time() - state.started_at
-        newest = max((poll.t for poll in state.polls), default=-_TICK_S)
+        newest = max((poll.t for poll in (*state.shadowed, *state.polls)), default=-_TICK_S)
         self._clock = clock
         self._zero = clock.monotonic() - max(passed, newest + _TICK_S)
 
     def read(self) -> float:
-        """The seconds."""
+        """Seconds since the release began."""
         return self._clock.monotonic() - self._zero
 
     def until_next(self, every: float) -> float:
         """Seconds to the next multiple of ``every``; one that is just now was the last."""
         left = every - self.read() % every
         return left if left > _TICK_S else left + every
+
+
+def counters(
+    release: Release, state: ReleaseState, arms: Sequence[str], overflow: Overflow
+) -> Reading:
+    """The newest counters of these arms as the record can hold them; none if nobody can be asked.
+
+    A metrics server that is away is noted, and so is what the gateway refused by itself.
+    """
+    endpoint = state.endpoint
+    max_age = max(MIN_MAX_AGE_S, MAX_AGE_POLLS * endpoint.release.poll)
+    try:
+        reading = release.platform.metrics.sample(endpoint.name, arms, max_age)
+    except Unreachable as error:
+        release.record.note("metrics_unreachable", str(error))
+        return Reading({arm: {} for arm in arms}, {})
+    overflow.tell(release, reading)
+    return replace(reading, versions=_readable(release, state, reading.versions))
+
+
+class Watching(Protocol):
+    """The judge's state after the polls that the record holds, and the next poll."""
+
+    state: ReleaseState
+    stopwatch: Stopwatch
+    baseline: baseline.Check | None
+
+    def take(self) -> Verdict:
+        """Take a poll, judge it, and record both.
+
+        Raises:
+            Unreachable: the record did not take them: start from the record again.
+        """
 
 
 class _Watch:
@@ -111,32 +168,20 @@ class _Watch:
         self._release = release
         self.state = release.state()
         self.stopwatch = Stopwatch(self.state, release.clock)
+        self._overflow = Overflow()
         self._judged = replayed(self.state)
         self.baseline = baseline.Check(self.state) if self.state.baseline else None
 
     def take(self) -> Verdict:
-        """Take a poll, judge it, and record both.
-
-        Raises:
-            Unreachable: the record did not take them: start from the record again.
-        """
+        """See `Watching`."""
         release, state = self._release, self.state
         endpoint = state.endpoint
         versions = [str(state.champion), state.candidate]
         versions += [state.baseline] if state.baseline else []
         weights = release.platform.traffic.weights(endpoint.name)
-        max_age = max(MIN_MAX_AGE_S, MAX_AGE_POLLS * endpoint.release.poll)
-        try:
-            reading = release.platform.metrics.sample(endpoint.name, versions, max_age)
-        except Unreachable as error:
-            release.record.note("metrics_unreachable", str(error))
-            reading = Reading({version: {} for version in versions}, {})
-        sources = _readable(release, state, reading.versions)
-        t = round(self.stopwatch.read(), 3)
+        reading = counters(release, state, versions, self._overflow)
         split = {version: float(share) for version, share in weights.items()}
-        taken = Poll(t, split, sources, dict(reading.clients.get(state.candidate, {})))
-        # Only what can be read again is recorded: every later step judges the recorded polls first.
-        taken = Poll.from_json(taken.to_json())
+        taken = poll_of(self.stopwatch, split, reading, state.candidate)
         judged, verdict = judge.observe(endpoint.release.policy(), self._judged, taken)
         release.record.append(taken, verdict)
         self._judged = judged
@@ -145,18 +190,44 @@ class _Watch:
         return verdict
 
 
-def _decided(release: Release, held: HeldLease, percent: int, hearing: Hearing) -> Verdict:
-    """Poll until the step in force is decided, or people have ended the release."""
+def poll_of(
+    stopwatch: Stopwatch, split: Mapping[str, float], reading: Reading, candidate: str
+) -> Poll:
+    """The poll of what was just read.
+
+    Only what can be read again is recorded: every later step judges the recorded polls first.
+    """
+    asked = dict(reading.clients.get(candidate, {}))
+    sources = {arm: dict(found) for arm, found in reading.versions.items()}
+    return Poll.from_json(Poll(round(stopwatch.read(), 3), dict(split), sources, asked).to_json())
+
+
+def until_decided(
+    release: Release,
+    held: HeldLease,
+    percent: int,
+    hearing: Hearing,
+    *,
+    begin: Callable[[Release], Watching] | None = None,
+    share: float | None = None,
+) -> Verdict:
+    """Poll until the step in force is decided, or people have ended the release; see `keep`."""
 
     def over(verdict: Verdict) -> bool:
         hearing.hear()
         return verdict.decision != "HOLD" or verdict.final or hearing.standing.refused is not None
 
-    return keep(release, held, percent, over)
+    return keep(release, held, percent, over, begin=begin, share=share)
 
 
 def keep(
-    release: Release, held: HeldLease, percent: int, over: Callable[[Verdict], bool]
+    release: Release,
+    held: HeldLease,
+    percent: int,
+    over: Callable[[Verdict], bool],
+    *,
+    begin: Callable[[Release], Watching] | None = None,
+    share: float | None = None,
 ) -> Verdict:
     """Poll at the share in force until it is ``over`` with a verdict; that verdict.
 
@@ -164,11 +235,20 @@ def keep(
     thirds of the lease's length production gets its traffic back, even if the lease itself can
     still be renewed.
 
+    Args:
+        release: the release.
+        held: its lease.
+        percent: the candidate's share of the users' requests.
+        over: whether a verdict is the last.
+        begin: what polls, from the record; default: users' requests.
+        share: the candidate's share in what is polled, in percent; default: ``percent``.
+
     Raises:
         LeaseHeld: the release was taken over.
         PlatformError: production has its traffic back, or somebody else moved it.
     """
-    watching, presence = _Watch(release), Presence(release, held, percent)
+    begin, share = begin or _Watch, percent if share is None else share
+    watching, presence = begin(release), Presence(release, held, percent)
     meanwhile = Meanwhile(release, watching.state)
     every = watching.state.endpoint.release.poll
     recorded, recorded_at = True, release.clock.monotonic()
@@ -178,11 +258,11 @@ def keep(
         try:
             if not recorded:
                 # A write whose answer was lost may stand: the record says what was polled.
-                watching = _Watch(release)
+                watching = begin(release)
             renewed_at = release.clock.monotonic()
             held.renew()
             if not presence.covered:
-                watching = _with_baseline(release, held, watching, percent)
+                watching = _with_baseline(release, held, percent, watching)
             verdict = watching.take()
             is_over = over(verdict)
             recorded, recorded_at = True, renewed_at
@@ -195,14 +275,14 @@ def keep(
         # No step is taken while a version has no predictor; the way back waits for nothing.
         if verdict.final or (is_over and not presence.covered) or meanwhile.withdrawn():
             return verdict
-        if verdict.step != percent and not presence.covered:
+        if abs(verdict.step - share) > _ROUNDING and not presence.covered:
             raise PlatformError(
-                f"the candidate has {verdict.step:g}% of the traffic instead of {percent}%:"
+                f"the candidate has {verdict.step:g}% of the traffic instead of {share:g}%:"
                 " somebody else moved it, so nothing can be watched"
             )
 
 
-def _with_baseline(release: Release, held: HeldLease, watching: _Watch, percent: int) -> _Watch:
+def _with_baseline(release: Release, held: HeldLease, percent: int, watching: Watching) -> Watching:
     """The watch; its baseline, if that fails its users, gives its share back to production."""
     state = watching.state
     if watching.baseline is None or not percent or state.baseline not in state.split(percent):

@@ -103,6 +103,8 @@ def headline(timeline: Timeline) -> str:
         case "error":
             return f"The release of version {state.candidate} ended with an error: {reason}."
     said = verdict.text if verdict else "it has not got any traffic yet"
+    if timeline.shadow and not verdict:
+        said += f"; in its shadow: {timeline.shadow.verdict.text}"
     said = state.standing.said or said
     return f"The release of version {state.candidate} is under way: {said}."
 

@@ -16,8 +16,10 @@ from components.record import (
     ForecastMade,
     Held,
     Line,
+    MirrorSet,
     Noted,
     Opened,
+    Shadowed,
     Unknown,
     WeightsSet,
 )
@@ -53,6 +55,8 @@ def _known(line: Line) -> str:
             return _forecast(forecast)
         case Verdict() as verdict:
             return _verdict(verdict)
+        case Shadowed(verdict=verdict):
+            return _verdict(verdict, shadow=True)
         case Noted(event=name, detail=detail):
             return event(name, detail)
         case Ended(outcome=outcome):
@@ -83,12 +87,8 @@ def _action(line: Line) -> str:
         case Covered(arm=arm, reason=reason):
             lent = f"{formatting.arm(arm)} has no ready predictor, the other one answers"
             return f"{lent if arm else 'each version answers for itself again'}: {reason}"
-        case WeightsSet(weights=weights, applied_s=applied):
-            shares = (
-                ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in weights.items())
-                or "no route"
-            )
-            return f"set traffic: {shares}; in force after {1000 * applied:.0f} ms"
+        case MirrorSet() | WeightsSet():
+            return _moved(line.body)
         case AliasSet(alias=alias, version=version):
             return f"moved alias {alias} to version {version}"
         case Held(step=step, waits=waits):
@@ -100,6 +100,16 @@ def _action(line: Line) -> str:
         case Unknown(kind=kind, content=content):
             return f"{kind} (of a later schema): {json.dumps(content)[:LONGEST]}"
     return ""
+
+
+def _moved(body: MirrorSet | WeightsSet) -> str:
+    """Whom requests go to, or copies of them."""
+    after = f"in force after {1000 * body.applied_s:.0f} ms"
+    if isinstance(body, MirrorSet):
+        copied = "all" if body.percent == 100 else f"{body.percent}% of"
+        return f"copies {copied} requests to version {body.version}, whose answers nobody gets; {after}"
+    shares = ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in body.weights.items())
+    return f"set traffic: {shares or 'no route'}; {after}"
 
 
 def event(name: str, detail: str) -> str:
@@ -133,10 +143,11 @@ def _about(seconds: float | None) -> str:
     return "never" if seconds is None else f"in {seconds:.0f} s"
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: Verdict, *, shadow: bool = False) -> str:
     if not verdict.step:
         return ""
-    return f"{verdict.step:3.0f}%  {verdict.decision}: {_counts(verdict.evidence)}{verdict.text}"
+    step = "shadow" if shadow else f"{verdict.step:3.0f}%"
+    return f"{step}  {verdict.decision}: {_counts(verdict.evidence)}{verdict.text}"
 
 
 def _counts(evidence: Evidence | None) -> str:

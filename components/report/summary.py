@@ -39,6 +39,7 @@ def summary(timeline: Timeline) -> dict[str, Any]:
             }
             for step in timeline.steps
         ],
+        **_shadow(timeline),
         "evaluation": _evaluation(state),
         **_held(timeline),
         "events": [
@@ -54,6 +55,27 @@ def summary(timeline: Timeline) -> dict[str, Any]:
         "lines": timeline.lines,
         "last_hash": timeline.last_hash,
         **_later(timeline),
+    }
+
+
+def _shadow(timeline: Timeline) -> dict[str, Any]:
+    """What the copies showed, where there were any."""
+    shadow = timeline.shadow
+    if shadow is None:
+        return {}
+    arms = {"candidate": shadow.candidate, "champion": shadow.champion}
+    return {
+        "shadow": {
+            "percent": shadow.percent,
+            "began": shadow.began,
+            "ended": shadow.ended,
+            **{
+                name: arm and {"requests": arm.requests, "errors": arm.errors, "p95_ms": arm.p95_ms}
+                for name, arm in arms.items()
+            },
+            "decision": shadow.verdict.decision,
+            "reason": shadow.verdict.text,
+        }
     }
 
 

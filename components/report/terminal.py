@@ -25,6 +25,7 @@ def show(console: Console, timeline: Timeline, record: str) -> None:
     for title, part in (
         ("What decided" if timeline.state.outcome else "Where it stands", _scorecard(timeline)),
         ("Evidence", _evidence(timeline)),
+        ("Shadow", _shadow(timeline)),
         ("Steps", _steps(timeline)),
         ("Held", _held(timeline)),
         ("Compared with", _compared(timeline)),
@@ -127,6 +128,25 @@ def _steps(timeline: Timeline) -> RenderableType | None:
                 f"{formatting.decision(step.verdict)}, {took}" if rest[0] else "",
             )
     return table
+
+
+def _shadow(timeline: Timeline) -> RenderableType | None:
+    """What the copies of production's requests showed."""
+    shadow = timeline.shadow
+    if shadow is None:
+        return None
+    table = _table("copied", "version", "requests", "failed", "p95", "verdict", left=2)
+    table.columns[-1].justify = "left"
+    took = formatting.duration(shadow.ended - shadow.began)
+    ours = (f"{shadow.percent}%", f"{formatting.decision(shadow.verdict)}, {took}")
+    for version, arm, (copied, said) in (
+        (timeline.state.candidate, shadow.candidate, ours),
+        (str(timeline.state.champion), shadow.champion, ("", "")),
+    ):
+        if arm:
+            counted = (formatting.count(arm.requests), formatting.failed(arm))
+            table.add_row(copied, _plain(version), *counted, formatting.ms(arm.p95_ms), said)
+    return Group(table, _plain(shadow.verdict.text)) if shadow.failed else table
 
 
 def _evaluation(timeline: Timeline) -> RenderableType:

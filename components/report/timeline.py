@@ -23,17 +23,22 @@ from components.record import (
     ForecastMade,
     Held,
     Line,
+    MirrorSet,
     Unknown,
     WeightsSet,
 )
 from components.release.state import ReleaseState, fold
 from components.report.countable import refuse_uncounted
 from components.report.events import Event, events_of
+from components.report.shadow import Shadow, shadow_in
 
 _SHORTEST_S = 0.001
 """No two polls of a release are nearer."""
 
-ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, Covered, AliasSet, Held, Decided, Unknown)
+ACTIONS = (
+    *(Fetched, Deployed, BaselineSet, MirrorSet, WeightsSet, Covered),
+    *(AliasSet, Held, Decided, Unknown),
+)
 
 
 class Span(NamedTuple):
@@ -151,6 +156,7 @@ class Timeline:
     """Of the latency histogram, in milliseconds."""
     points: tuple[Point, ...]
     steps: tuple[Step, ...]
+    shadow: Shadow | None
     splits: tuple[Split, ...]
     rulings: tuple[Ruling, ...]
     events: tuple[Event, ...]
@@ -214,6 +220,7 @@ def timeline_of(lines: Sequence[Line]) -> Timeline:
         edges=edges,
         points=points,
         steps=_steps(points),
+        shadow=shadow_in(lines),
         splits=_splits(state, lines),
         rulings=_rulings(points),
         events=events_of(lines),

@@ -6,6 +6,7 @@ from typing import Any
 
 from components import gateway
 from components.errors import PlatformError
+from components.platform import AT_ONCE, Mirror
 from components.platform.refusals import refuse_impossible_limits
 from local.credentials import Client
 
@@ -14,12 +15,14 @@ _TYPE = "type.googleapis.com/"
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint's split and limits."""
+    """One endpoint's split and limits, and who is asked copies."""
 
     endpoint: str
     weights: Mapping[str, int]
     requests_per_second: int
     timeout_s: float
+    mirror: Mirror | None = None
+    at_once: int = AT_ONCE
 
 
 def refuse_impossible(route: Route) -> None:
@@ -28,7 +31,9 @@ def refuse_impossible(route: Route) -> None:
     Raises:
         PlatformError: names the limit.
     """
-    refuse_impossible_limits(route.endpoint, route.requests_per_second, route.timeout_s)
+    refuse_impossible_limits(
+        route.endpoint, route.requests_per_second, route.timeout_s, route.at_once
+    )
     if sum(route.weights.values()) != 100 or min(route.weights.values()) < 0:
         raise PlatformError(f"{route.endpoint}: weights {dict(route.weights)} do not sum to 100")
 

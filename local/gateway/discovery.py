@@ -170,7 +170,9 @@ def prune(home: Home) -> None:
 def _write_clusters(home: Home, wanted: dict[tuple[str, str], Backend]) -> None:
     folder = envoy_server.folder(home)
     replace_json(folder / "backends.json", [asdict(backend) for backend in wanted.values()])
-    _replace_changed(envoy_server.clusters_file(home), routes.render_clusters(wanted.values()))
+    at_once = {name: route.at_once for name, route in _wanted(home).items()}
+    rendered = routes.render_clusters(wanted.values(), at_once)
+    _replace_changed(envoy_server.clusters_file(home), rendered)
 
 
 def _replace_changed(path: Path, text: str) -> None:

@@ -9,15 +9,23 @@ that it can never pass for the users' traffic. What is not listed here is not fo
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components import arms, gateway
+from components.platform import AT_ONCE, Mirror
 from local.credentials import Client
 from local.gateway import access
 from local.gateway.access import Route
 from local.predictors import Backend
-from local.servers.envoy_bootstrap import ROUTES
+from local.servers.envoy_bootstrap import (
+    COPY_HEADER,
+    GRPC_MIRROR,
+    MIRROR,
+    ROUTES,
+    begun,
+    http_protocol,
+)
 
 _TYPE = "type.googleapis.com/"
 _ANSWERED = "it answers :predict, /infer, /ready and its metadata, over REST and gRPC"
@@ -27,12 +35,6 @@ _IDLE_MARGIN_S = 5.0
 """A stream may be silent for `_IDLE_S`, or for longer than its route's answer may take: of two
 timers the one that the endpoint's file does not know must never be the first."""
 
-_AT_ONCE = {
-    "max_connections": 512,
-    "max_pending_requests": 512,
-    "max_requests": 1024,
-    "max_retries": 0,
-}
 _ASIDE_AT_ONCE = {
     "max_connections": 4,
     "max_pending_requests": 16,
@@ -42,13 +44,34 @@ _ASIDE_AT_ONCE = {
 """What is asked past the split may take little of a version's time from its users."""
 
 
+def _users(at_once: int) -> dict[str, int]:
+    """What users may have under way at a version."""
+    return {
+        "max_connections": at_once,
+        "max_pending_requests": at_once,
+        "max_requests": 2 * at_once,
+        "max_retries": 0,
+    }
+
+
 def clusters(backend: Backend) -> list[str]:
     """The names of all clusters of one predictor."""
-    return [
-        gateway.backend(backend.endpoint, backend.version, grpc=grpc, aside=aside)
-        for grpc in (False, True)
-        for aside in (False, True)
-    ]
+    return [name for name, *_ in _clusters(backend)]
+
+
+def _clusters(backend: Backend) -> Iterator[tuple[str, bool, bool]]:
+    """Each cluster's name, whether it is for gRPC, and whether it is for what is asked aside."""
+    for grpc in (False, True):
+        for aside in (False, True):
+            name = gateway.backend(backend.endpoint, backend.version, grpc=grpc, aside=aside)
+            yield name, grpc, aside
+        # Of copies.
+        yield shadow(backend.endpoint, backend.version, grpc=grpc), grpc, False
+
+
+def shadow(endpoint: str, version: str, *, grpc: bool) -> str:
+    """The cluster by which copies go to a version, and are counted."""
+    return gateway.backend(endpoint, arms.shadow_of(version), grpc=grpc)
 
 
 def _discovery(resources: list[dict[str, Any]]) -> str:
@@ -61,28 +84,23 @@ def version_of(discovery: str) -> str:
     return str(json.loads(discovery)["version_info"])
 
 
-def render_clusters(backends: Iterable[Backend]) -> str:
-    """The CDS file."""
+def render_clusters(backends: Iterable[Backend], at_once: Mapping[str, int]) -> str:
+    """The CDS file; ``at_once`` has `Route.at_once` by endpoint, where it has a route."""
     return _discovery(
         [
-            _cluster(backend, grpc, aside)
+            _cluster(backend, *each, at_once.get(backend.endpoint, AT_ONCE))
             for backend in sorted(backends, key=lambda b: (b.endpoint, b.version))
-            for grpc in (False, True)
-            for aside in (False, True)
+            for each in _clusters(backend)
         ]
     )
 
 
-def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
-    name = gateway.backend(backend.endpoint, backend.version, grpc=grpc, aside=aside)
+def _cluster(backend: Backend, name: str, grpc: bool, aside: bool, at_once: int) -> dict[str, Any]:
     port = backend.grpc_port if grpc else backend.http_port
     host = {
         "endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}},
         "metadata": {"filter_metadata": {"sluice": {"version": arms.version_of(backend.version)}}},
     }
-    protocol: dict[str, Any] = (
-        {"http2_protocol_options": {}} if grpc else {"http_protocol_options": {}}
-    )
     return {
         "@type": _TYPE + "envoy.config.cluster.v3.Cluster",
         "name": name,
@@ -92,14 +110,8 @@ def _cluster(backend: Backend, grpc: bool, aside: bool) -> dict[str, Any]:
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [host]}],
         },
-        "circuit_breakers": {"thresholds": [_ASIDE_AT_ONCE if aside else _AT_ONCE]},
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": _TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": {"idle_timeout": gateway.UPSTREAM_IDLE},
-                "explicit_http_config": protocol,
-            }
-        },
+        "circuit_breakers": {"thresholds": [_ASIDE_AT_ONCE if aside else _users(at_once)]},
+        **http_protocol(grpc=grpc),
     }
 
 
@@ -127,11 +139,9 @@ def render_routes(
                 },
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
             },
-            {
-                "header": {"key": gateway.BEGUN_HEADER, "value": gateway.BEGUN},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            },
+            begun(),
         ],
+        "request_headers_to_remove": [gateway.SHADOW_HEADER, COPY_HEADER],
         "typed_per_filter_config": {
             "envoy.filters.http.api_key_auth": access.keys(clients),
             "envoy.filters.http.local_ratelimit": access.limits(listed),
@@ -186,14 +196,40 @@ def _entries(
             (False, {**infer, "headers": [post]}, grpc_infer),
             (True, rest, grpc),
         ):
-            entries += [
-                _forward(route, of_rest, shares, grpc=False, aside=aside),
-                _forward(route, of_grpc, shares, grpc=True, aside=aside),
-            ]
+            for match, is_grpc in ((of_rest, False), (of_grpc, True)):
+                entry = _forward(route, match, shares, grpc=is_grpc, aside=aside)
+                if route.mirror and route.mirror.version in served and not aside:
+                    policy = _copying(route.endpoint, route.mirror, grpc=is_grpc)
+                    entry["route"]["request_mirror_policies"] = [policy]
+                entries.append(entry)
     below = {"safe_regex": {"regex": f"/v[12]/models/{name}[/:].*"}}
     for match in (below, {"prefix": gateway.GRPC_SERVICE, "headers": [for_us]}):
         entries.append(_answer(match, 404, f"{route.endpoint}: {_ANSWERED}", route.endpoint))
     return entries
+
+
+def _copying(endpoint: str, mirror: Mirror, *, grpc: bool) -> dict[str, Any]:
+    """That requests are copied, and how the version that is asked a copy can tell it."""
+    headers = {
+        COPY_HEADER: shadow(endpoint, mirror.version, grpc=grpc),
+        gateway.SHADOW_HEADER: mirror.version,
+    }
+    return {
+        "cluster": GRPC_MIRROR if grpc else MIRROR,
+        "runtime_fraction": {
+            "default_value": {"numerator": mirror.percent, "denominator": "HUNDRED"}
+        },
+        "disable_shadow_host_suffix_append": True,
+        "request_headers_mutations": [
+            {
+                "append": {
+                    "header": {"key": key, "value": value},
+                    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                }
+            }
+            for key, value in headers.items()
+        ],
+    }
 
 
 _BELOW = "(/(infer|ready))?"
@@ -262,7 +298,23 @@ def _answer(
 
 def split_in(config_dump: Mapping[str, Any], endpoint: str) -> dict[str, int]:
     """The users' split of ``endpoint`` that Envoy's own dump of its routes shows."""
-    prefix = gateway.backend(endpoint, "")
+    prefix, shown = gateway.backend(endpoint, ""), _users_route(config_dump, endpoint)
+    shares = shown["weighted_clusters"]["clusters"] if shown else []
+    return {share["name"].removeprefix(prefix): share["weight"] for share in shares}
+
+
+def mirror_in(config_dump: Mapping[str, Any], endpoint: str) -> Mirror | None:
+    """The mirror of ``endpoint`` that the dump shows."""
+    shown = _users_route(config_dump, endpoint) or {}
+    for policy in shown.get("request_mirror_policies", []):
+        added = [each["append"]["header"] for each in policy["request_headers_mutations"]]
+        version = next(each["value"] for each in added if each["key"] == gateway.SHADOW_HEADER)
+        return Mirror(version, policy["runtime_fraction"]["default_value"]["numerator"])
+    return None
+
+
+def _users_route(config_dump: Mapping[str, Any], endpoint: str) -> dict[str, Any] | None:
+    """What becomes of users' REST requests."""
     for config in config_dump.get("configs", []):
         for host in config.get("route_config", {}).get("virtual_hosts", []):
             for entry in host.get("routes", []):
@@ -271,5 +323,6 @@ def split_in(config_dump: Mapping[str, Any], endpoint: str) -> dict[str, int]:
                     continue
                 shares = entry["route"]["weighted_clusters"]["clusters"]
                 if all(gateway.is_users_rest(share["name"]) for share in shares):
-                    return {share["name"].removeprefix(prefix): share["weight"] for share in shares}
-    return {}
+                    route: dict[str, Any] = entry["route"]
+                    return route
+    return None

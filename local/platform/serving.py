@@ -14,6 +14,7 @@ from components.disk import last_lines, locked, read_json, replace_json
 from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform import Files, Readiness, Room, Running, Span, StoredVersion
+from components.platform.refusals import refuse_mirrored
 from components.predictor.arguments import arguments
 from components.predictor.scheduling.cores import available_cores
 from local import predictors, room
@@ -265,6 +266,8 @@ class LocalServing:
                 f"{endpoint} version {version} still gets {share}% of the traffic: "
                 "move the traffic before deleting it"
             )
+        route = discovery.route(self.home, endpoint)
+        refuse_mirrored(endpoint, version, route.mirror if route else None)
         self._write(replace(kept, leaving=True))
         self._leave_route(kept.backend)
         try:

@@ -46,6 +46,11 @@ def admin_socket(home: Home) -> Path:
     return home.run / "envoy.sock"
 
 
+def mirror_socket(home: Home) -> Path:
+    """By which the gateway takes copies of requests from itself."""
+    return home.run / "mirror.sock"
+
+
 def url(ports: dict[str, int]) -> str:
     """The gateway's base URL."""
     return f"http://127.0.0.1:{ports['gateway']}"
@@ -83,7 +88,9 @@ def prepare(home: Home, ports: dict[str, int]) -> bool:
     """
     is_new = not folder(home).exists()
     folder(home).mkdir(mode=0o700, exist_ok=True)
-    config = bootstrap(ports, admin_socket(home), routes_file(home), clusters_file(home))
+    config = bootstrap(
+        ports, admin_socket(home), mirror_socket(home), routes_file(home), clusters_file(home)
+    )
     file, text = home.path / "envoy.json", json.dumps(config, indent=1)
     if not is_new and file.exists() and file.read_text(encoding="utf-8") == text:
         return False

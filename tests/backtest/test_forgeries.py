@@ -50,6 +50,7 @@ UNCHECKED: Mapping[str, str] = {
     r"forecast\..*": "it foretold, and decided nothing",
     r"poll\.(sources|clients)\..*": "the verdicts that depend on it are compared; others did not",
     r"poll\.weights\.\d-": "to the judge a version without a share is one without a route",
+    r"shadow\.poll\.(weights\.\d-|(sources|clients)\..*)": "as of a poll",
     r"event\..*": "what happened besides the plan stands nowhere else",
     r"end\.reason": "what was refused before anything was deployed is said there alone",
 }
@@ -58,10 +59,12 @@ UNCHECKED: Mapping[str, str] = {
 @cache
 def honest(road: str) -> tuple[Line, ...]:
     """The record of a release that went this way."""
-    asks = {"approval": "required"} if road == "approved" else {}
+    asks: dict[str, str] = {"approval": "required"} if road == "approved" else {}
+    if "shadow" in road:
+        asks["shadow"] = "60s"
     found = begin() if road == "first" else quick(steps=[10, 50, 100], **asks)
     found.passed = road != "refused"
-    found.world.behave("2", error_rate=0.5 if road == "rolled back" else 0.0)
+    found.world.behave("2", error_rate=0.5 if road in BAD else 0.0)
     if road == "by hand":
         found.world.clock.after(20, lambda: ask_for_the_way_back(found))
     if road == "approved":
@@ -82,9 +85,13 @@ def approve(found: Scene) -> None:
     deciding.approve(found.world.platform, "r", "seen")
 
 
+SHADOWS = {"after its shadow": "action", "rolled back in its shadow": "shadow"}
+"""Of which lines each forges: the others are as on the other roads."""
+BAD = ("rolled back", "rolled back in its shadow")
 ROADS = (
     *("promoted", "rolled back", "refused", "by hand", "failed", "first", "unchanged"),
     "approved",
+    *SHADOWS,
 )
 
 
@@ -140,8 +147,10 @@ def missed(road: str) -> frozenset[str]:
     lines, tried, found = told(road), set(), set()
     for number, (kind, at, body) in enumerate(lines):
         # Of polls and verdicts the first and one under watch; the long lines of one road suffice.
-        key = (kind, number > 7) if kind in {"poll", "verdict"} else number
+        key = (kind, number > 7) if kind in {"poll", "verdict", "shadow"} else number
         if key in tried or (kind in {"poll", "release"} and road != ROADS[0]):
+            continue
+        if road in SHADOWS and kind != SHADOWS[road]:
             continue
         tried.add(key)
         for place, forged in forgeries(body, kind):
@@ -184,7 +193,7 @@ def test_a_line_that_was_taken_out_is_found(road: str) -> None:
 def test_a_poll_a_verdict_or_an_end_that_stands_twice_is_found(road: str) -> None:
     lines = told(road)
     for number, (kind, _, _) in enumerate(lines):
-        if kind in {"release", "poll", "verdict", "end"}:
+        if kind in {"release", "poll", "verdict", "shadow", "end"}:
             assert is_found([*lines[: number + 1], *lines[number:]]), number
 
 

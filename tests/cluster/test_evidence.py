@@ -24,16 +24,17 @@ def test_the_listener_gets_the_laptop_s_loggers_by_the_arm_s_header() -> None:
     assert {each["name"] for each in patch["spec"]["jsonPatches"]} == {"sluice-system/sluice/http"}
 
 
-def test_the_arm_s_header_of_a_client_is_taken_off_before_anything_else() -> None:
+def test_headers_that_are_ours_are_taken_off_a_client_s_request_before_anything_else() -> None:
     _, clients = evidence.policies(TO, "http")
-    assert clients["spec"]["headers"] == {"earlyRequestHeaders": {"remove": [ARM_HEADER]}}
+    removed = clients["spec"]["headers"]["earlyRequestHeaders"]["remove"]
+    assert removed == [ARM_HEADER, gateway.SHADOW_HEADER]
 
 
 def test_the_histogram_has_the_edges_of_every_gateway() -> None:
     edges, _ = evidence.bootstrap_patches()
-    assert edges["value"]["histogram_bucket_settings"] == [
-        {"match": {"prefix": "sluice."}, "buckets": list(gateway.EDGES_US)}
-    ]
+    ours, of_copies = edges["value"]["histogram_bucket_settings"]
+    assert ours == {"match": {"prefix": "sluice."}, "buckets": list(gateway.EDGES_US)}
+    assert of_copies["match"] == {"suffix": "upstream_rq_time"}
 
 
 def test_a_proxy_keeps_what_is_read_and_not_the_hundreds_of_each_cluster() -> None:
@@ -47,6 +48,8 @@ def test_a_proxy_keeps_what_is_read_and_not_the_hundreds_of_each_cluster() -> No
         *("sluice.requests", "sluice.latency", "server.uptime", "server.total_connections"),
         "cluster.httproute/demo/demo/rule/0/backend/0.upstream_rq_retry",
         "http_local_rate_limiter.http_local_rate_limit.rate_limited",
+        *(f"cluster.httproute/t/demo/rule/0-mirror-0.upstream_rq_{n}" for n in ("5xx", "time")),
     ):
         assert kept(name), name
     assert not kept("cluster.httproute/demo/demo/rule/0/backend/0.upstream_cx_total")
+    assert not kept("cluster.httproute/demo/demo/rule/0/backend/0.upstream_rq_time")

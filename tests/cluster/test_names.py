@@ -6,6 +6,7 @@ import pytest
 
 from cluster import routes
 from cluster.inference_services import inference_service
+from cluster.limits import limits_object
 from cluster.marks import marks
 from cluster.names import label_value, object_name, predictor_name, said
 from cluster.settings import Gateway, Predictor
@@ -70,7 +71,7 @@ def test_no_label_of_a_release_is_one_that_the_api_server_refuses(model: str) ->
     made = [
         predictor,
         routes.route_object(route, Gateway(url="https://models.example"), marked),
-        routes.limits_object(route),
+        limits_object(route),
     ]
     values = [*predictor["spec"]["predictor"]["labels"].values()]
     values += [value for each in made for value in each["metadata"]["labels"].values()]

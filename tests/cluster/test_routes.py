@@ -2,17 +2,19 @@
 
 import copy
 import re
+from dataclasses import replace
 
 import pytest
 
 from cluster import pins, routes
 from cluster.kinds import Object
+from cluster.limits import limits_object
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Slot, fill
 from components import gateway
 from components.errors import InputError
-from components.platform import RouteLimits
+from components.platform import Mirror, RouteLimits
 
 TO = Gateway(url="https://models.example", listener="https")
 LIMITS = RouteLimits(requests_per_second=50, timeout_s=30.5)
@@ -35,11 +37,18 @@ def filters(ref: Object) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "given", [route(), route(v1=100), route(v1=40, v1_baseline=30, v2=30), route(v1=100, v2=0)]
+    "given",
+    [
+        *(route(), route(v1=100), route(v1=40, v1_baseline=30, v2=30), route(v1=100, v2=0)),
+        replace(route(v1=100), mirror=Mirror("2", 20)),
+        replace(route(v1=100), mirror=Mirror("Größe 2/b", 100)),
+    ],
 )
 def test_what_is_read_is_what_was_written(given: Route) -> None:
     assert routes.read(routes.route_object(given, TO, {})) == given
-    patch = routes.route_patch(given, {"a": None}, "17")
+    made = routes.route_object(given, TO, {})
+    made["metadata"]["resourceVersion"] = "17"
+    patch = routes.route_patch(given, {"a": None}, made)
     assert patch["metadata"]["resourceVersion"] == "17"
     assert patch["spec"].keys() == {"rules"}, "parents and hosts may be somebody else's"
 
@@ -78,6 +87,22 @@ def test_rest_and_grpc_move_in_one_write() -> None:
     assert called["headers"] == [routes.header(gateway.ENDPOINT_HEADER, "demo")]
 
 
+def test_users_requests_alone_are_copied_and_the_version_that_is_asked_them_can_tell() -> None:
+    mirrored = replace(route(v1=100), mirror=Mirror("2", 20))
+    users, aside, probe, grpc, grpc_aside = rules(routes.route_object(mirrored, TO, {}))
+    for rule, port in ((users, 80), (grpc, 8081)):
+        copied, marked = rule["filters"]
+        assert copied["requestMirror"]["percent"] == 20
+        to = copied["requestMirror"]["backendRef"]
+        assert (to["name"], to["port"]) == ("demo-v2-predictor", port)
+        (header,) = marked["requestHeaderModifier"]["set"]
+        assert header == {"name": gateway.SHADOW_HEADER, "value": "2"}
+        assert [ref["name"] for ref in rule["backendRefs"]] == ["demo-v1-predictor"]
+    assert "filters" not in aside
+    assert "filters" not in grpc_aside
+    assert [each["type"] for each in probe["filters"]] == ["RequestRedirect"]
+
+
 def test_a_name_that_is_no_header_s_value_is_read_back() -> None:
     odd = Route("demo", (Slot("Größe 2/b", 1_000_000),), LIMITS)
     assert routes.read(routes.route_object(odd, TO, {})) == odd
@@ -105,7 +130,8 @@ def test_marks_are_labels_and_what_is_none_is_no_label_of_a_new_route() -> None:
     made = routes.route_object(route(), TO, {"phase": "Idle", "candidate": None})
     assert made["metadata"]["labels"]["phase"] == "Idle"
     assert "candidate" not in made["metadata"]["labels"]
-    patch = routes.route_patch(route(), {"candidate": None}, "1")
+    made["metadata"]["resourceVersion"] = "1"
+    patch = routes.route_patch(route(), {"candidate": None}, made)
     assert patch["metadata"]["labels"]["candidate"] is None
 
 
@@ -131,7 +157,7 @@ def test_a_route_that_somebody_rewrote_is_named(part: str) -> None:
 
 
 def test_limits_hold_for_pins_as_well() -> None:
-    (chosen,) = routes.limits_object(route())["spec"]["targetSelectors"]
+    (chosen,) = limits_object(route())["spec"]["targetSelectors"]
     for made in (
         routes.route_object(route(), TO, {}),
         pins.pins_object("demo", ["7"], LIMITS, pins.OPEN, TO),

@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from cluster import pins, routes, steady
+from cluster import pins, steady
 from cluster.keys import Clients
+from cluster.limits import limits_object
 from cluster.manifests import FOLDER
 from cluster.routes import Route
 from cluster.settings import Gateway
@@ -29,7 +30,7 @@ def test_it_needs_whatever_an_endpoint_s_routes_do() -> None:
     *_, security, traffic = steady.objects(TO)
     for policy in pins.policies(Clients({"sluice": "a"})):
         assert policy["spec"].keys() - {"targetSelectors"} <= security["spec"].keys()
-    made = routes.limits_object(Route("demo", (Slot("1", 1_000_000),), LIMITS))
+    made = limits_object(Route("demo", (Slot("1", 1_000_000),), LIMITS))
     # Retries are the route's own, and no filter.
     assert made["spec"].keys() - {"targetSelectors", "retry"} <= traffic["spec"].keys()
 

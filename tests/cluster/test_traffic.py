@@ -17,7 +17,7 @@ from cluster.settings import Gateway
 from cluster.slots import WHOLE
 from cluster.traffic import RoutedTraffic
 from components.errors import InputError, PlatformError
-from components.platform import Lease, RouteLimits
+from components.platform import Lease, Mirror, RouteLimits
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -186,6 +186,66 @@ def test_what_is_kept_in_git_may_be_applied_again_in_mid_canary(stand: Stand) ->
     assert stand.route["spec"] == before
     assert stand.route["metadata"]["labels"]["team"] == "shop"
     assert stand.traffic.weights(stand.name) == {"1": 90, "2": 10}
+
+
+def test_what_others_have_added_stays_while_a_version_is_released_and_copied(stand: Stand) -> None:
+    """Of the one list of rules only our weights and our mirror change."""
+    rule = {
+        "matches": [{"path": {"type": "Exact", "value": "/beta"}}],
+        "backendRefs": [{"name": "beta", "port": 80}],
+    }
+    third = {"name": "third", "port": 80, "weight": 70_000}
+    header = {"set": [{"name": "x-from", "value": "shop"}]}
+    modifier = {"type": "RequestHeaderModifier", "requestHeaderModifier": header}
+    rules = stand.route["spec"]["rules"]
+    rules[0]["backendRefs"].append(third)
+    rules[0]["filters"] = [modifier]
+    patch = {"spec": {"rules": [rule, *rules]}}
+    stand.api.merge(HTTP_ROUTE, stand.namespace, stand.name, patch)
+
+    def others() -> list[object]:
+        beta, users, *_ = stand.route["spec"]["rules"]
+        kept = next(ref for ref in users["backendRefs"] if ref["name"] == "third")
+        (modifier,) = [each for each in users["filters"] if "requestHeaderModifier" in each]
+        theirs = modifier["requestHeaderModifier"]["set"][0]
+        return [beta, kept, theirs]
+
+    before = others()
+    mirror = Mirror("2", 20)
+    stand.traffic.set_mirror(stand.name, mirror)
+    assert stand.traffic.mirror(stand.name) == mirror
+    assert others() == before
+    for share in (10, 50, 100):
+        stand.split(v1=100 - share, v2=share)
+        assert stand.traffic.weights(stand.name)["2"] == share
+        assert stand.traffic.mirror(stand.name) is None
+        assert others() == before
+
+
+def test_a_route_with_sticky_sessions_is_not_split_and_given_back_all_the_same(
+    stand: Stand,
+) -> None:
+    stand.split(v1=90, v2=10)
+    stand.traffic.refuse_unsplittable(stand.name)
+    rules = stand.route["spec"]["rules"]
+    rules[0]["sessionPersistence"] = {"sessionName": "model", "type": "Cookie"}
+    stand.api.merge(HTTP_ROUTE, stand.namespace, stand.name, {"spec": {"rules": rules}})
+    with pytest.raises(PlatformError, match="sessionPersistence"):
+        stand.traffic.refuse_unsplittable(stand.name)
+    with pytest.raises(PlatformError, match="sessionPersistence"):
+        stand.split(v1=50, v2=50)
+    assert stand.traffic.weights(stand.name) == {"1": 90, "2": 10}
+    stand.split(v1=100)
+    assert stand.traffic.weights(stand.name) == {"1": 100}
+
+
+def test_a_mirror_that_cannot_be_is_refused_before_it_is_written(stand: Stand) -> None:
+    for mirror, said in ((Mirror("9", 5), "not served"), (Mirror("1", 5), "has a share")):
+        with pytest.raises(PlatformError, match=said):
+            stand.traffic.set_mirror(stand.name, mirror)
+    before = routes.read(stand.route).write
+    stand.traffic.set_mirror(stand.name, None)
+    assert routes.read(stand.route).write == before
 
 
 def test_a_route_that_came_from_git_is_taken_over_and_keeps_its_hosts(

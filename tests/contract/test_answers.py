@@ -1,5 +1,7 @@
 """What a gateway answers by itself has one form on every platform that speaks HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import httpx
 import pytest
@@ -8,7 +10,7 @@ from components import gateway
 from components.endpoint import Endpoint
 from components.gateway import PLATFORM_CLIENT
 from components.platform import RouteLimits
-from tests.support.rigs import RealRig
+from tests.support.rigs import BODY, RealRig
 
 
 def error_of(answer: httpx.Response) -> str:
@@ -59,6 +61,34 @@ def test_a_body_over_one_mebibyte_gets_413(rig: RealRig, routed: Endpoint) -> No
     refused = rig.post(routed.name, rig.key, content=b"x" * (gateway.MAX_BODY_BYTES + 1))
     assert refused.status_code == 413
     assert error_of(refused)
+
+
+def test_a_body_of_one_mebibyte_is_answered(rig: RealRig, routed: Endpoint) -> None:
+    answer = rig.post(routed.name, rig.key, content=BODY.ljust(gateway.MAX_BODY_BYTES))
+    assert answer.status_code == 200
+
+
+def test_what_is_more_than_may_be_under_way_gets_503_and_is_told_from_a_failure(
+    rig: RealRig, fresh: Endpoint
+) -> None:
+    traffic, metrics = rig.platform.traffic, rig.platform.metrics
+    rig.create(fresh, "1")
+    traffic.set_weights(fresh.name, {"1": 100}, RouteLimits(100_000, 30.0, at_once=1))
+    traffic.wait_in_force(fresh.name, {"1": 100}, timeout=10)
+    seen: list[int] = []
+
+    def refused() -> float:
+        return metrics.sample(fresh.name, ["1"], 30.0).overflowed.get("1", 0.0)
+
+    def overflows() -> bool:
+        with ThreadPoolExecutor(30) as pool:
+            asked = pool.map(lambda _: rig.post(fresh.name, rig.key), range(90))
+            seen.extend(answer.status_code for answer in asked)
+        return 503 in seen
+
+    rig.wait(overflows, "what is refused", 30)
+    assert set(seen) == {200, 503}
+    rig.wait(lambda: refused() == seen.count(503), "its counter", 30)
 
 
 def test_what_is_not_served_gets_404(rig: RealRig, routed: Endpoint) -> None:

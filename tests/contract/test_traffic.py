@@ -123,6 +123,13 @@ def test_a_new_route_needs_limits(rig: Rig, traffic: Traffic, routed: Endpoint) 
     assert traffic.weights(routed.name) == {}
 
 
+def test_a_split_of_an_endpoint_like_any_other_holds(
+    traffic: Traffic, routed: Endpoint, fresh: Endpoint
+) -> None:
+    for endpoint in (routed, fresh):
+        traffic.refuse_unsplittable(endpoint.name)
+
+
 def test_limits_hold_until_others_are_given(rig: Rig, traffic: Traffic, routed: Endpoint) -> None:
     def refused() -> int:
         rig.platform.clock.sleep(1.5)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from components import endpoint
+from components.durations import seconds
 from components.endpoint import Endpoint
 from components.errors import InputError
 
@@ -34,6 +35,40 @@ def test_durations_become_seconds_and_defaults_are_filled_in() -> None:
     found = endpoint.parse(GOOD, "e.yaml")
     assert (found.release.watch, found.release.poll, found.release.lease) == (1800, 15, 120)
     assert found.release.policy().steps == (10, 50, 100)
+
+
+@pytest.mark.parametrize(
+    ("written", "watch", "percent"),
+    [("5m", 300, 100), ("{watch: 90s}", 90, 100), ("{watch: 5m, percent: 20}", 300, 20)],
+)
+def test_a_shadow_is_a_duration_or_a_block(written: str, watch: float, percent: int) -> None:
+    found = endpoint.parse(f"{GOOD}  shadow: {written}\n", "e.yaml")
+    shadow = found.release.shadow
+    assert shadow is not None
+    assert (shadow.watch, shadow.percent) == (watch, percent)
+    assert Endpoint.model_validate(found.model_dump(mode="json")) == found
+    assert found.release.shadow_policy().watch_s == watch
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("5", "e.yaml:13: release.shadow: "),
+        ("soon", "e.yaml:13: release.shadow.watch: 'soon' is no duration: write it like 15s"),
+        ("100ms", "e.yaml:13: release.shadow.watch: must be from 1s to 720h"),
+        ("{percent: 20}", "e.yaml:13: release.shadow.watch: Field required"),
+        ("{watch: 5m, percent: 0}", "e.yaml:13: release.shadow.percent: Input should be greater"),
+        ("{watch: 5m, percent: 101}", "e.yaml:13: release.shadow.percent: Input should be less"),
+        ("{watch: 5m, share: 5}", "e.yaml:13: release.shadow.share: unknown key"),
+    ],
+)
+def test_a_shadow_that_cannot_be_is_one_clear_line(written: str, said: str) -> None:
+    assert refused(f"{GOOD}  shadow: {written}\n").startswith(said)
+
+
+def test_a_shadow_needs_a_step_to_come_before() -> None:
+    text = f"{GOOD}  shadow: 5m\n".replace("[10, 50, 100]", "[100]")
+    assert "shadow comes before the first watched step: steps has none below 100" in refused(text)
 
 
 def test_what_is_recorded_can_be_read_again() -> None:
@@ -104,7 +139,7 @@ def test_the_shipped_endpoints_are_valid() -> None:
 @pytest.mark.parametrize("deadline", ["10ms", "70s", "2m", "10m"])
 def test_a_deadline_that_is_held_end_to_end_is_taken(deadline: str) -> None:
     text = GOOD.replace("text-classifier", f"text-classifier\n  queue: {{deadline: {deadline}}}")
-    assert endpoint.parse(text, "e.yaml").serving.queue.deadline == endpoint.seconds(deadline)
+    assert endpoint.parse(text, "e.yaml").serving.queue.deadline == seconds(deadline)
 
 
 @pytest.mark.parametrize("deadline", ["9ms", "601s", "11m", "2h"])
@@ -205,7 +240,7 @@ def test_a_number_that_something_on_the_way_cannot_hold_is_refused(change: str, 
 def test_the_largest_numbers_are_taken() -> None:
     text = GOOD.replace("watch: 30m", "watch: 720h\n  lease: 24h")
     text = text.replace("release:", "gateway: {requests_per_second: 2147483647}\nrelease:")
-    assert endpoint.parse(text, "e.yaml").release.watch == endpoint.seconds("720h")
+    assert endpoint.parse(text, "e.yaml").release.watch == seconds("720h")
 
 
 def test_a_file_with_many_faults_tells_of_the_first() -> None:

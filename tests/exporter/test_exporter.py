@@ -13,7 +13,15 @@ from components.exporter.families import OUTCOMES
 from components.platform import Platform, Records
 from components.platform.memory import World
 from components.record import SCHEMA, Ended, Opened, Record
-from components.release import deploying, ending, evaluating, opening, shifting, watching
+from components.release import (
+    deploying,
+    ending,
+    evaluating,
+    opening,
+    shadowing,
+    shifting,
+    watching,
+)
 from tests.exporter.conftest import Page
 from tests.support.worlds import Scene, quick
 
@@ -114,6 +122,24 @@ def test_a_release_is_told_from_its_beginning_to_its_end(scrape: Scrape) -> None
     assert set(up(after).values()) == {1}
     found.world.clock.sleep(300)
     assert scrape(exporter)["sluice_release_evidence"] == {}
+
+
+def test_a_candidate_in_its_shadow_is_seen_as_such(scrape: Scrape) -> None:
+    found = quick(shadow="60s")
+    exporter = Exporter(found.world.platform)
+    with found.opened("r") as release:
+        opening.fetch(release, "demo", "2")
+        evaluating.evaluate(release)
+        deploying.deploy(release)
+        shifting.shift(release, 1)
+    page = scrape(exporter)
+    assert phase(page) == "shadowing"
+    assert {key[1]: key[2] for key in page["sluice_version_info"]}["2"] == "shadow"
+    with found.opened("r") as release:
+        shadowing.shadow(release)
+    page = scrape(exporter)
+    assert phase(page) == "watching"
+    assert page["sluice_release_evidence"]["demo", "safe"] > 0
 
 
 def test_a_version_that_fails_is_seen_on_its_way_back(scrape: Scrape) -> None:

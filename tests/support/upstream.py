@@ -1,9 +1,10 @@
 """The upstream of the gateway under test: answers as the request's own headers tell it.
 
 ``python upstream.py HTTP_PORT GRPC_PORT VERSION``. Headers: ``x-test-status`` (default 200), in
-seconds ``x-test-sleep`` before the answer and ``x-test-stall`` within it, and ``x-test-size``, the
-bytes of its body, at least; gRPC: the first two as metadata, with a gRPC status code (default 0),
-and ``x-test-arrived``, a file to make when the call is there.
+seconds ``x-test-sleep`` before the answer and ``x-test-stall`` within it, ``x-test-size``, the
+bytes of its body, at least, and ``x-test-heard``, a folder where it leaves the request's headers;
+gRPC: the first two as metadata, with a gRPC status code (default 0), and ``x-test-arrived``, a file
+to make when the call is there.
 """
 
 import json
@@ -23,6 +24,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         time.sleep(float(self.headers.get("x-test-sleep", 0)))
+        if heard := self.headers.get("x-test-heard"):
+            Path(heard, f"{sys.argv[3]}.json").write_text(json.dumps(dict(self.headers)))
         body = json.dumps({"version": sys.argv[3], "headers": dict(self.headers)}).encode()
         body = body.ljust(int(self.headers.get("x-test-size", 0)))
         self.send_response(int(self.headers.get("x-test-status", 200)))

@@ -20,11 +20,11 @@ from components.evaluation import EvaluationResult
 from components.evaluation.result import Scores, assess
 from components.judge import Sample
 from components.metrics import Alerting, Metered, Reading
-from components.platform import Lease, Metrics, RouteLimits, Traffic, Weights
+from components.platform import Lease, Metrics, Mirror, RouteLimits, Traffic, Weights
 from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
 from components.registry import names
-from components.release import deploying, ending, evaluating, opening, shifting, watching
+from components.release import deploying, ending, evaluating, opening, shadowing, shifting
 from components.release.anchor import RECORD_FILE
 from components.release.context import Release, opened
 from components.release.reaper import Reaper
@@ -106,6 +106,18 @@ class Reasked:
     def weights(self, endpoint: str) -> dict[str, int]:
         """See `components.platform.Traffic`."""
         return self.traffic.weights(endpoint) if self.reported is None else dict(self.reported)
+
+    def refuse_unsplittable(self, endpoint: str) -> None:
+        """See `components.platform.Traffic`."""
+        self.traffic.refuse_unsplittable(endpoint)
+
+    def set_mirror(self, endpoint: str, mirror: Mirror | None) -> None:
+        """See `components.platform.Traffic`."""
+        self.traffic.set_mirror(endpoint, mirror)
+
+    def mirror(self, endpoint: str) -> Mirror | None:
+        """See `components.platform.Traffic`."""
+        return self.traffic.mirror(endpoint)
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
         """See `components.platform.Traffic`."""
@@ -213,7 +225,7 @@ class Scene:
             with self.opened(release_id) as release:
                 shifting.shift(release, stage)
             with self.opened(release_id) as release:
-                verdict = watching.watch(release, stage).verdict
+                verdict = shadowing.watch(release, stage).verdict
             if verdict != "PROMOTE":
                 with self.opened(release_id) as release:
                     ending.rollback(release)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from components.errors import PlatformError
-from components.platform.contract import RouteLimits, Weights
 from components.platform.memory.clock import ManualClock
-from components.platform.refusals import refuse_impossible_split
+from components.platform.refusals import refuse_impossible_mirror, refuse_impossible_split
+from components.platform.traffic import Mirror, RouteLimits, Weights
 from components.platform.waiting import wait_for
 
 POLL_S = 0.01
@@ -19,6 +19,7 @@ class Route:
 
     weights: dict[str, int] = field(default_factory=dict)
     limits: RouteLimits | None = None
+    mirror: Mirror | None = None
     number: int = 0
     """Rises with each split that is asked for."""
 
@@ -38,6 +39,8 @@ class Proxies:
         self.names = tuple(names)
         self.delay_s = dict.fromkeys(names, 0.0)
         """Seconds until each proxy does what was asked for; infinite: it never does."""
+        self.sticky: set[str] = set()
+        """Endpoints whose users stay with the version that answered once."""
         self._clock = clock
         self._settle = settle
         self._asked: dict[str, Route] = {}
@@ -66,11 +69,23 @@ class Proxies:
         newest = self._newest.get(endpoint, 0)
         return any(self.taken(proxy, endpoint).number < newest for proxy in self.names)
 
-    def ask(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
+    def mirrors(self, endpoint: str, version: str) -> bool:
+        """Whether a proxy, or what was asked for, copies requests to the version."""
+        routes = [self._asked.get(endpoint, Route())]
+        routes += [self.taken(proxy, endpoint) for proxy in self.names]
+        return any(route.mirror and route.mirror.version == version for route in routes)
+
+    def ask(
+        self,
+        endpoint: str,
+        weights: Weights,
+        limits: RouteLimits | None,
+        mirror: Mirror | None = None,
+    ) -> None:
         """Ask for a split; each proxy takes it when its delay is over."""
         self._number += 1
         self._newest[endpoint] = self._number
-        route = Route(dict(weights), limits, self._number)
+        route = Route(dict(weights), limits, mirror, self._number)
         if weights:
             self._asked[endpoint] = route
         else:
@@ -103,12 +118,19 @@ class MemoryTraffic:
         self._proxies = proxies
         self._served = served
 
+    def refuse_unsplittable(self, endpoint: str) -> None:
+        """Refuse where users stay with the version that answered once."""
+        if endpoint in self._proxies.sticky:
+            raise PlatformError(f"{endpoint}: its users stay with the version that answered once")
+
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
     ) -> None:
-        """Ask for the split; an empty mapping removes the route."""
+        """Ask for the split, and for no mirror; an empty mapping removes the route."""
         if weights:
             refuse_impossible_split(endpoint, weights, self._served(endpoint))
+        if sum(share > 0 for share in weights.values()) > 1:
+            self.refuse_unsplittable(endpoint)
         present = self._proxies.route(endpoint)
         kept = limits or (present.limits if present else None)
         if weights and kept is None:
@@ -118,6 +140,17 @@ class MemoryTraffic:
     def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
         return self._proxies.asked(endpoint)
+
+    def set_mirror(self, endpoint: str, mirror: Mirror | None) -> None:
+        """Ask for copies of the users' requests to go to a version besides; None: to nobody."""
+        present = self._proxies.route(endpoint) or Route()
+        refuse_impossible_mirror(endpoint, mirror, present.weights, self._served(endpoint))
+        if mirror != present.mirror:
+            self._proxies.ask(endpoint, present.weights, present.limits, mirror)
+
+    def mirror(self, endpoint: str) -> Mirror | None:
+        """The mirror last asked for; None when there is none."""
+        return (self._proxies.route(endpoint) or Route()).mirror
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
         """Block until every proxy shows the split; return the seconds it took."""

@@ -7,7 +7,8 @@ from components.endpoint import Endpoint
 from components.errors import PlatformError
 from components.platform.contract import Room, StoredVersion
 from components.platform.memory.clock import ManualClock
-from components.platform.memory.proxies import Proxies
+from components.platform.memory.proxies import Proxies, Route
+from components.platform.refusals import refuse_mirrored
 from components.platform.running import Readiness, Running, Span
 from components.platform.spans import ObjectSpans
 from components.platform.waiting import wait_for
@@ -133,8 +134,14 @@ class MemoryServing:
                 f"{endpoint} version {version} still gets {share}% of the traffic:"
                 " move the traffic before deleting it"
             )
+        refuse_mirrored(endpoint, version, (self._proxies.route(endpoint) or Route()).mirror)
         wait_for(
-            lambda: not any(shown.get(version) for shown in self._proxies.shown(endpoint).values()),
+            lambda: (
+                not (
+                    any(shown.get(version) for shown in self._proxies.shown(endpoint).values())
+                    or self._proxies.mirrors(endpoint, version)
+                )
+            ),
             timeout=DRAIN_S,
             every=0.05,
             late=lambda: f"a proxy still sends requests to {endpoint} version {version}",

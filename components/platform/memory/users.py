@@ -5,21 +5,21 @@ the requests and of the errors is a product, whose fraction is carried on, and t
 latencies are multiples of the golden ratio, which fill the interval from 0 to 1 evenly.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from math import erf, floor, log, sqrt
+from math import erf, floor, inf, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from components.arms import version_of
+from components.arms import predictor_of, shadow_of, version_of
 from components.gateway import EDGES_US, PER_MS, milliseconds
 from components.judge import Asked, Sample
 from components.metrics import Alerting, Metered, Reading, Usage
 from components.metrics.usage import Grown, Read, added_up, grown
 from components.platform.memory.clock import ManualClock
-from components.platform.memory.proxies import Proxies
+from components.platform.memory.proxies import Proxies, Route
 
 EDGES_MS = tuple(edge / PER_MS for edge in EDGES_US)
 EDGE_NAMES = (*(milliseconds(str(edge)) for edge in EDGES_US), "+Inf")
@@ -176,6 +176,8 @@ class Users:
         """By endpoint and version, then by source."""
         self.unattributed: dict[str, dict[str, float]] = {}
         """By endpoint, then by cause."""
+        self.copied: float = inf
+        """Requests per second that are copied, at most; call `settle` before a change."""
         self.scraped: dict[tuple[str, str, str], list[tuple[float, Read]]] = {}
         """Earlier readings by endpoint, arm and source, each with its time; see `scrape`."""
         self._clock = clock
@@ -194,15 +196,23 @@ class Users:
         for (endpoint, protocol, client), per_second in self.rates.items():
             whole = sum(rate for (asked, *_), rate in self.rates.items() if asked == endpoint)
             requests = per_second * seconds / len(self._proxies.names)
-            for proxy, weights in self._proxies.shown(endpoint).items():
-                if not weights:
+            for proxy in self._proxies.names:
+                route = self._proxies.taken(proxy, endpoint)
+                if not route.weights:
                     self._nowhere(endpoint, requests, NO_ROUTE)
-                for arm, share in weights.items():
-                    if due := requests * share / 100:
+                for arm, share in self._shares(route, whole):
+                    if due := requests * share:
                         source = f"{proxy}/{protocol}"
-                        asked = whole * share / 100
+                        asked = whole * share
                         self.count(endpoint, arm, source, due, client=client, per_second=asked)
         self.scrape()
+
+    def _shares(self, route: Route, per_second: float) -> Iterator[tuple[str, float]]:
+        """Each arm's part of the requests, 0 to 1; copies are besides."""
+        yield from ((arm, share / 100) for arm, share in route.weights.items())
+        if route.mirror and per_second:
+            kept_up = self.copied / per_second
+            yield shadow_of(route.mirror.version), min(route.mirror.percent / 100, kept_up)
 
     def count(
         self,
@@ -215,12 +225,12 @@ class Users:
         per_second: float = 0.0,
     ) -> bool:
         """Count a client's requests of an arm that is asked so often; whether one more failed."""
-        if self._gone(endpoint, arm):
+        if self._gone(endpoint, predictor_of(arm)):
             self._nowhere(endpoint, requests, NO_PREDICTOR)
             return True
         sources = self.counters.setdefault((endpoint, arm), {})
         counter = sources.setdefault(source, self._counter(source))
-        if not self._ready(endpoint, arm):
+        if not self._ready(endpoint, predictor_of(arm)):
             return counter.ask(client, requests, DOWN)
         kept = ((arm, client), (arm, ""), (version_of(arm), ""))
         behaviour = next((self.behaviours[k] for k in kept if k in self.behaviours), Behaviour())

@@ -9,7 +9,7 @@ from pathlib import Path
 from obstore.store import MemoryStore
 
 from components import bundle
-from components.arms import version_of
+from components.arms import shadow_of, version_of
 from components.endpoint import Endpoint
 from components.errors import NoRoom
 from components.gateway import may_pin
@@ -222,6 +222,9 @@ class World:
                 return Answer(403)
             return Answer(200 if self._ready(endpoint, pin) else 404, pin)
         arm = self._turn(endpoint, route.weights)
+        if route.mirror:
+            shadow, copies = shadow_of(route.mirror.version), route.mirror.percent / 100
+            self._users.count(endpoint, shadow, f"{proxy}/rest", copies, client=client)
         failed = self._users.count(endpoint, arm, f"{proxy}/rest", 1.0, client=client)
         return Answer(500 if failed else 200, version_of(arm))
 
@@ -233,6 +236,11 @@ class World:
         chosen = max((v for v, share in weights.items() if share), key=turns.__getitem__)
         turns[chosen] -= 100
         return chosen
+
+    def copy_at_most(self, per_second: float) -> None:
+        """Let no mirror copy more requests than that: the rest is dropped."""
+        self._settle()
+        self._users.copied = per_second
 
     def delay_traffic(self, seconds: float, proxy: str | None = None) -> None:
         """Let a proxy (default: each) take later splits after so long; infinite: never."""

@@ -1,0 +1,49 @@
+"""A stage's watch, with the candidate's shadow before its first share.
+
+Copies show what a bad version does before any user meets it. They are judged by the rule by which
+its shares are, and what they show is no evidence of any share.
+"""
+
+from components.release import mirroring, shifting, watching
+from components.release.context import Release, records_failure
+from components.release.hearing import Hearing
+from components.release.results import Watched
+from components.release.splitting import put_in_force
+
+
+def watch(release: Release, stage: int) -> Watched:
+    """Poll and judge until the ``stage``-th watched step (from 1) is decided.
+
+    The first begins with the shadow, if there is to be one: the candidate gets its share when that
+    was found safe.
+
+    Raises:
+        LeaseHeld: the release was taken over.
+        PlatformError: polls could not be recorded, and production has its traffic back; or the
+            candidate has not the step's share, or its shadow not the copies.
+    """
+    if release.state().shadow_due:
+        watched = shadow(release)
+        if watched.verdict != "PROMOTE":
+            return watched
+        shifting.shift(release, stage)
+    return watching.watch(release, stage)
+
+
+@records_failure
+def shadow(release: Release) -> Watched:
+    """Poll and judge the copies until the shadow is decided; one that passed is over."""
+    state = release.state()
+    if (verdict := state.shadow) and verdict.final:
+        return Watched(verdict=verdict.decision, reason=verdict.text)
+    hearing = Hearing(release, state)
+    if found := watching.refused(state, hearing):
+        return found
+    held = release.hold(state)
+    mirroring.begin(release, state, held)
+    share = mirroring.share(mirroring.wanted(state).percent)
+    verdict = watching.until_decided(release, held, 0, hearing, begin=mirroring.Shadow, share=share)
+    if verdict.decision == "PROMOTE":
+        # The first share may have to wait for long.
+        put_in_force(release, state, held, state.way_back)
+    return watching.told(release, held, verdict, hearing, shadow=True)
