@@ -66,6 +66,10 @@ class MemoryLeases:
         """Make the endpoint's lease one that cannot be read."""
         self._leases[endpoint] = None
 
+    def remove(self, endpoint: str) -> None:
+        """Leave no lease of the endpoint, damaged or not, as a person may."""
+        self._leases.pop(endpoint, None)
+
 
 class MemoryGateway:
     """`components.platform.Gateway`: keys that are the same each time."""
