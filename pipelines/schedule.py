@@ -126,8 +126,10 @@ def parse(text: str) -> Schedule:
             f"--cron: {text!r} has {len(fields)} fields: write five, minute first, in UTC, such as"
             " '0 6 * * 1-5'"
         )
-    read = [field.parse(part) for field, part in zip(_FIELDS, fields, strict=True)]
-    stars = [part[0] in "*?" for part in fields]
-    found = Schedule(" ".join(fields), *read, either=not stars[2] and not stars[4])
+    minutes, hours, days, months, weekdays = (
+        field.parse(part) for field, part in zip(_FIELDS, fields, strict=True)
+    )
+    either = not fields[2].startswith(("*", "?")) and not fields[4].startswith(("*", "?"))
+    found = Schedule(" ".join(fields), minutes, hours, days, months, weekdays, either)
     found.next(datetime(2000, 1, 1, tzinfo=UTC))
     return found
