@@ -93,7 +93,7 @@ def test_what_is_installed_fits_together() -> None:
 
 
 PERMISSIVE = re.compile(
-    r"(Apache(-| Software License).*|MIT( License|-CMU)?|(0|2-Clause |3-Clause |New )?BSD.*|Zlib"
+    r"(Apache(-| 2\.0| Software License).*|MIT( License|-CMU)?|(0|2-Clause |3-Clause |New )?BSD.*|Zlib"
     r"|CC0-1\.0)"
 )
 KNOWN_LICENCES = {

@@ -1,8 +1,22 @@
 """The steps that pipelines run: the typed contract that KFP and Argo copy, and nothing else."""
 
+from components import failure
+from components.platform import connect
 from components.release import deploying, ending, evaluating, opening, shifting, watching
 from components.release.context import opened
-from components.release.results import Deployed, Ended, Evaluated, Fetched, Shifted, Watched
+from components.release.results import Deployed, Due, Ended, Evaluated, Fetched, Shifted, Watched
+from components.release.wanted import due_at
+
+
+def due(endpoint: str, watched: int) -> Due:
+    """Say what is to be released at an endpoint now; the clock asks, and nothing is changed.
+
+    Args:
+        endpoint: the endpoint's name.
+        watched: the watched steps for which the pipeline that asks was compiled.
+    """
+    with failure.left():
+        return due_at(connect(), endpoint, watched)
 
 
 def fetch(endpoint: str, version: str, release_id: str) -> Fetched:

@@ -16,6 +16,9 @@ from components.errors import InputError
 from components.platform import Platform
 from components.record import Record
 from components.registry import names
+from components.release.lease import held
+from components.release.opening import candidate_of
+from components.release.results import Due
 from components.release.state import fold
 
 
@@ -46,6 +49,45 @@ def wanted(platform: Platform, endpoint: str) -> Wanted | None:
         return None
     refuse_undecidable(found)
     return Wanted(found, version, next_id(begun, endpoint, version))
+
+
+def due_at(platform: Platform, endpoint: str, watched: int) -> Due:
+    """The same, for a pipeline that was compiled for ``watched`` steps below 100%.
+
+    Raises:
+        InputError: see `wanted`; or the endpoint's file has another number of them now.
+        Unreachable: see `wanted`.
+    """
+    found = wanted(platform, endpoint)
+    if found is None:
+        return Due(begin="no", release_id="", version="")
+    steps = sum(step < 100 for step in found.endpoint.release.steps)
+    if steps != watched:
+        raise InputError(
+            f"{endpoint}: release.steps: this pipeline has {watched} below 100, the file {steps}"
+            " now: submit the pipeline again"
+        )
+    return Due(begin="yes", release_id=found.release_id, version=found.version)
+
+
+def by_hand(platform: Platform, endpoint: str, version: str) -> str:
+    """The id of a release that somebody begins by hand: the same as if an alias had begun it.
+
+    Args:
+        platform: where.
+        endpoint: its name.
+        version: of the candidate; empty: that with the alias.
+
+    Raises:
+        LeaseHeld: another release is under way there: this one would wait, and then release what
+            nobody wants any more.
+        InputError: no version is named, and none has the alias.
+    """
+    begun = platform.records.releases()
+    if lease := platform.leases.read(endpoint):
+        raise held(lease)
+    named = version or candidate_of(platform.registry, platform.endpoints.load(endpoint).model)
+    return next_id(begun, endpoint, named)
 
 
 def next_id(begun: Iterable[str], endpoint: str, version: str) -> str:

@@ -7,13 +7,13 @@ from hera.workflows import models as m
 
 from components.release import steps
 from pipelines.hera.common import shared
-from pipelines.hera.templates import HOUR_S, LOST, container
+from pipelines.hera.templates import LOST, container
+from pipelines.pods import DAY_S
 
 TO_THE_END = RetryStrategy(
     limit=5, retry_policy="Always", backoff=m.Backoff(duration="5s", factor=2)
 )
 """Of finalize: whatever stops it. The reaper follows if nothing helps."""
-DAY_S = 24 * HOUR_S
 YEAR_S = 366 * DAY_S
 
 
@@ -73,12 +73,8 @@ def release(watched_steps: int) -> WorkflowTemplate:
     ) as template:
         for step in (steps.fetch, steps.deploy, steps.shift, steps.promote, steps.rollback):
             container(step)
-        container(steps.evaluate, deadline_s=6 * HOUR_S, memory="4Gi")
-        container(
-            steps.watch,
-            retries=RetryStrategy(limit=1000, expression=LOST),
-            deadline_s=DAY_S,
-        )
+        container(steps.evaluate)
+        container(steps.watch, retries=RetryStrategy(limit=1000, expression=LOST))
         container(steps.finalize, retries=TO_THE_END)
         with DAG(name="release"):
             fetched = task("fetch", more=given)

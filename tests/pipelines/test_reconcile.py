@@ -82,6 +82,21 @@ def test_a_candidate_is_begun_once_however_many_look(demo: Scene, engine: Record
     assert engine.submitted == [FIRST]
 
 
+@pytest.mark.parametrize("before", [1, 10])
+def test_ten_passes_that_were_missed_are_one_release(
+    demo: Scene, engine: Recorded, before: int
+) -> None:
+    """Made up for one after another, or ``before`` the release of the first one has begun."""
+    demo.world.clock.sleep(10 * 120.0)
+    passes = [Reconciler(demo.world.platform, engine) for _ in range(10)]
+    said = [line for each in passes[:before] for line in each.run()]
+    demo.walk("2", FIRST)
+    engine.alive_now.clear()
+    said += [line for each in passes for line in each.run()]
+    assert said == [f"{FIRST}: begun"]
+    assert engine.submitted == [FIRST]
+
+
 def test_a_version_whose_alias_is_set_again_is_begun_again(demo: Scene, engine: Recorded) -> None:
     passes = Reconciler(demo.world.platform, engine)
     demo.passed = False
