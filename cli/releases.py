@@ -41,13 +41,14 @@ def command(as_json: bool) -> None:
             "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state.started_at)),
             "outcome": state.outcome or "under way",
             "reason": state.reason,
+            "waits": "" if state.outcome else state.standing.said,
         }
         if as_json:
             say(json.dumps(row))
         else:
             say(printable(f"{row['started']}  {row['outcome']:<11}  {row['release']}"))
-            if state.reason:
-                say(printable(f"{'':21}{state.reason}"))
+            if said := row["reason"] or row["waits"]:
+                say(printable(f"{'':21}{said}"))
     for release_id, why in unreadable.items():
         if as_json:
             say(json.dumps({"release": release_id, "outcome": UNREADABLE, "reason": why}))

@@ -13,6 +13,7 @@ from cluster import team
 from cluster.access import Access, find_access
 from cluster.access.forward import Forwards
 from cluster.api import Api
+from cluster.decisions import KubernetesDecisions
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.events import Told
 from cluster.leases import KubernetesLeases
@@ -84,6 +85,7 @@ def platform(api: Api, namespace: str, settings: Settings) -> Platform:
         traffic=traffic,
         metrics=metrics(settings.prometheus, namespace),
         leases=KubernetesLeases(api, namespace, traffic.mark),
+        decisions=KubernetesDecisions(api, namespace),
         records=ObjectRecords(store),
         files=ObjectFiles(store, settings.store.uri, stores.open),
         endpoints=ConfiguredEndpoints(api, namespace),

@@ -1,6 +1,6 @@
 """What `sluice status` shows of a cluster: a team's endpoints, and the servers of all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -8,11 +8,13 @@ from cluster.access import Access
 from cluster.api import Api
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.kinds import DEPLOYMENT, HTTP_ROUTE, STATEFUL_SET, Object
+from cluster.leases import KubernetesLeases
 from cluster.marks import CANDIDATE, CHAMPION, PHASE, SHARE
 from cluster.names import labels, said
 from cluster.routes import PART
 from cluster.settings import SYSTEM
 from components.printing import printable
+from components.release.lease import standing_leases
 
 UNRELEASED = "Unreleased"
 """The phase of an endpoint that has no route yet."""
@@ -28,6 +30,8 @@ class Shown:
     candidate: str = ""
     share: str = ""
     """Of the candidate, in percent; empty without one."""
+    waits: str = ""
+    """What the release's next step waits for."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,20 @@ def status(access: Access, namespace: str) -> Status:
     with closing(Api(access)) as api:
         routes = api.list(HTTP_ROUTE, namespace, labels(PART))
         names = ConfiguredEndpoints(api, namespace).names()
-        return Status(namespace, list(_endpoints(names, routes)), servers(api))
+        held = standing_leases(KubernetesLeases(api, namespace))
+        waits = {lease.endpoint: printable(lease.waits) for lease in held}
+        return Status(namespace, list(_endpoints(names, routes, waits)), servers(api))
 
 
-def _endpoints(names: Iterable[str], routes: Iterable[Object]) -> Iterable[Shown]:
+def _endpoints(
+    names: Iterable[str], routes: Iterable[Object], waits: Mapping[str, str]
+) -> Iterable[Shown]:
     routed = {said(each, "endpoint"): each["metadata"].get("labels") or {} for each in routes}
     for name in sorted({*names, *routed}):
         its = routed.get(name, {})
-        marks = (its.get(key, "") for key in (CHAMPION, CANDIDATE, SHARE))
-        yield Shown(name, its.get(PHASE, UNRELEASED), *marks)
+        champion, candidate, share = (its.get(key, "") for key in (CHAMPION, CANDIDATE, SHARE))
+        phase = its.get(PHASE, UNRELEASED)
+        yield Shown(name, phase, champion, candidate, share, waits.get(name, ""))
 
 
 def servers(api: Api) -> list[Server]:

@@ -12,7 +12,15 @@ from cluster.api import Api, Missing
 from cluster.connect import reached
 from cluster.evidence import NAME as EVIDENCE
 from cluster.evidence import PATCH_POLICY
-from cluster.kinds import GATEWAY, HTTP_ROUTE, INFERENCE_SERVICE, SECURITY_POLICY, Kind, Object
+from cluster.kinds import (
+    DECISION,
+    GATEWAY,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    SECURITY_POLICY,
+    Kind,
+    Object,
+)
 from cluster.settings import Settings, read
 from cluster.stores import Stores
 from cluster.teams import teams
@@ -26,6 +34,7 @@ NEEDED: dict[str, tuple[Kind, ...]] = {
     "Gateway API": (HTTP_ROUTE, GATEWAY),
     "Envoy Gateway": (SECURITY_POLICY, PATCH_POLICY),
     "KServe": (INFERENCE_SERVICE,),
+    "Sluice's manifests": (DECISION,),
 }
 """Whose kinds of objects a release is made of."""
 

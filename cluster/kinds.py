@@ -54,3 +54,5 @@ BACKEND_TRAFFIC_POLICY = Kind(
 )
 INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
 WORKFLOW = Kind("argoproj.io/v1alpha1", "Workflow", "workflows")
+DECISION = Kind("sluice.release/v1", "Decision", "decisions")
+SELF_REVIEW = Kind("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")

@@ -36,7 +36,8 @@ class KubernetesLeases:
     Args:
         api: the API server.
         namespace: the team's.
-        taken: called with the endpoint whose lease was taken, taken over or given back.
+        taken: called with the endpoint whose lease was taken, taken over or given back, or whose
+            release waits or waits no longer.
     """
 
     api: Api
@@ -76,7 +77,7 @@ class KubernetesLeases:
                 if (present.token if present else None) != expected:
                     return None
                 self._write(endpoint, found, new, token)
-                if not (present and new and present.holder == new.holder):
+                if _seen(present) != _seen(new):
                     self.taken(endpoint)
                 return token
             except (Conflict, Unreachable) as error:
@@ -98,6 +99,11 @@ class KubernetesLeases:
         """The endpoints that have a lease; one that is damaged is among them."""
         listed = self.api.list(LEASE, self.namespace, labels(_PART))
         return sorted(said(each, _ENDPOINT) for each in listed if said(each, _LEASE))
+
+
+def _seen(lease: Lease | None) -> tuple[str, bool]:
+    """What of a lease people see beside the endpoint: a change of it is told."""
+    return (lease.holder, bool(lease.waits)) if lease else ("", False)
 
 
 def _read(found: Object) -> Lease | None:

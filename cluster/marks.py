@@ -9,7 +9,8 @@ from components.platform import Lease
 PHASE, CHAMPION, CANDIDATE, SHARE = (
     annotation(key) for key in ("phase", "champion", "candidate", "share")
 )
-IDLE, RELEASING = "Idle", "Releasing"
+IDLE, RELEASING, WAITING = "Idle", "Releasing", "Waiting"
+"""Waiting: its release's next step is held."""
 
 
 def marks(weights: Mapping[str, int], lease: Lease | None) -> dict[str, str | None]:
@@ -22,7 +23,7 @@ def marks(weights: Mapping[str, int], lease: Lease | None) -> dict[str, str | No
     others = {v: s for v, s in weights.items() if arms.version_of(v) != champion}
     candidate = _busiest(others) if lease and others else None
     return {
-        PHASE: RELEASING if lease else IDLE,
+        PHASE: (WAITING if lease.waits else RELEASING) if lease else IDLE,
         CHAMPION: label_value(champion),
         CANDIDATE: label_value(arms.version_of(candidate)) if candidate else None,
         SHARE: str(weights[candidate]) if candidate else None,

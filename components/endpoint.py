@@ -194,6 +194,12 @@ class Release(Strict):
     """Compare the candidate with a second predictor of the champion that gets the same share, at
     steps below 50%; when absent, where the platform has room for it."""
     judge: JudgeSettings = JudgeSettings()
+    approval: Literal["none", "required"] = "none"
+    """Whether a person must approve before the candidate gets all of the traffic."""
+    approval_within: Annotated[
+        Duration, _from("1m", "720h", "the candidate keeps its share for as long")
+    ] = 24 * 3600.0
+    """How long approval is waited for; then production gets its traffic back."""
 
     @model_validator(mode="after")
     def _lease_outlives_polls(self) -> Self:

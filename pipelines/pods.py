@@ -50,7 +50,14 @@ class Pod:
     """That it may use."""
 
 
-_OF = {"evaluate": Pod(6 * HOUR_S, "4Gi"), "watch": Pod(DAY_S)}
+_WAITING = Pod(DAY_S)
+"""It may be held, or watch, for longer than a day: then it goes on in another pod."""
+_OF = {
+    "evaluate": Pod(6 * HOUR_S, "4Gi"),
+    "shift": _WAITING,
+    "watch": _WAITING,
+    "promote": _WAITING,
+}
 
 
 def pod_of(step: str) -> Pod:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from components import record
 from components.arms import baseline_of
+from components.backtest.holds import Holds
 from components.endpoint import Endpoint
 from components.evaluation import EvaluationResult, deviations
 from components.judge import Poll, Verdict
@@ -55,6 +56,9 @@ class Course:
     taken: list[Line] = field(default_factory=list)
     ended: bool = False
 
+    def __post_init__(self) -> None:
+        self.holds = Holds(self.endpoint)
+
     @property
     def way_back(self) -> dict[str, int]:
         """The split of production before the release."""
@@ -74,6 +78,11 @@ class Course:
     def steps(self) -> tuple[int, ...]:
         """The watched percentages."""
         return tuple(step for step in self.endpoint.release.steps if step < 100 and self.watched)
+
+    @property
+    def waiting(self) -> list[int]:
+        """The watched percentages that were not passed yet."""
+        return [step for step in self.steps if step not in self.passed]
 
     @property
     def blocked(self) -> bool:
@@ -107,6 +116,7 @@ class Course:
         body = line.body
         if self.ended and not isinstance(body, record.Noted):
             yield f"{_a(line.kind)} line after the end of the release"
+        yield from self.holds.take(body, next(iter(self.waiting), 100))
         match body:
             case EvaluationResult() | EvaluationSkipped():
                 yield from self._evaluated(body)
@@ -199,14 +209,16 @@ class Course:
 
     def _shifted(self, body: record.WeightsSet) -> Iterator[str]:
         back = body.weights == self.way_back
-        waiting = [step for step in self.steps if step not in self.passed]
+        waiting, stays = self.waiting, self._stays(body.weights)
         if body.weights == self.everything and not (back and self.steps):
             yield from self._unevaluated("all traffic given")
             if waiting:
                 yield f"all traffic given, and {waiting[0]} % was not passed"
-        elif not back and (not waiting or body.weights not in self.splits(waiting[0])):
+        elif not (back or stays) and (not waiting or body.weights not in self.splits(waiting[0])):
             wanted = self.splits(waiting[0])[0] if waiting else self.everything
             yield f"the split {_shown(body.weights)} follows from no verdict: {_shown(wanted)} does"
+        if not (back or stays) and self.head.release_kind != "unchanged":
+            yield from self.holds.grown(whole=body.weights == self.everything)
         if not back and self.blocked:
             yield f"traffic given to the candidate after the verdict {self._said()}"
         if not back and not self.deployed:
@@ -215,6 +227,11 @@ class Course:
             yield f"the split was in force after {body.applied_s} s"
         self.weights, self.aliased = body.weights, False
         self.given = self.given or body.weights == self.everything
+
+    def _stays(self, weights: Mapping[str, int]) -> bool:
+        """Whether the candidate keeps its share, and loses its baseline at most."""
+        splits = self.splits(max(self.passed, default=0))
+        return bool(self.passed) and weights in splits and self.weights in splits
 
     def _aliased(self, body: record.AliasSet) -> Iterator[str]:
         where = f"alias {body.alias} of version {body.version}"

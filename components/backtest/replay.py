@@ -9,7 +9,7 @@ import msgspec
 from components import record
 from components.backtest import course, form
 from components.judge import RULE, RULES, Policy, Poll, Verdict
-from components.record import Ended, Line
+from components.record import Ended, Held, Line
 from components.record.finding import Finding
 
 DIGITS = 12
@@ -81,6 +81,8 @@ def replay(
                 passed.setdefault(newest.step, newest.at)
             if newest.final and policy is not None:
                 break
+        elif isinstance(line.body, Held) and line.body.waits:
+            states = {rule: RULES[rule].go_on(state) for rule, state in states.items()}
         elif isinstance(line.body, Verdict) and policy is None:
             verdicts += 1
             findings += _differences(line.body, line.content, number, again)

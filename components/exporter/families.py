@@ -10,9 +10,16 @@ Arm = Literal["champion", "candidate", "baseline", "shadow", "spare"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 Phase = Literal[
-    "idle", "fetching", "evaluating", "deploying", "watching", "promoting", "rolling_back"
+    "idle",
+    "fetching",
+    "evaluating",
+    "deploying",
+    "watching",
+    "waiting",
+    "promoting",
+    "rolling_back",
 ]
-"""Where an endpoint's release is; idle: none is under way."""
+"""Where an endpoint's release is; idle: none is under way; waiting: its next step is held."""
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 

@@ -9,7 +9,16 @@ import msgspec
 from components.evaluation.result import EvaluationResult
 from components.exporter.families import Arm, Phase
 from components.judge import Evidence, Test, Verdict
-from components.record import Deployed, Ended, EvaluationSkipped, Fetched, Line, Opened, WeightsSet
+from components.record import (
+    Deployed,
+    Ended,
+    EvaluationSkipped,
+    Fetched,
+    Held,
+    Line,
+    Opened,
+    WeightsSet,
+)
 from components.record import opened as head_of
 
 
@@ -61,6 +70,8 @@ def after(release: Released, line: Line) -> Released:
             changes = {"phase": "watching"}
         case WeightsSet(weights=weights) if weights == {release.candidate: 100}:
             changes = {"phase": "promoting"}
+        case Held(waits=waits):
+            changes = {"phase": "waiting" if waits else "watching"}
         case Verdict() as verdict:
             changes = {"phase": _decided(release.phase, verdict)}
             if verdict.evidence:

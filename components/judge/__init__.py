@@ -11,7 +11,7 @@ from components.judge.latency import p95_ms
 from components.judge.planning import Eta, Forecast, Preflight, eta, preflight, undecidable
 from components.judge.policy import JudgeSettings, Policy, Steps
 from components.judge.poll import MAX_POLL_BYTES, Asked, Poll, Sample
-from components.judge.rule import begin, judge, observe
+from components.judge.rule import begin, go_on, judge, observe
 from components.judge.rules import RULES
 from components.judge.state import JudgeState, PollDelta, Split, ingest, split_of
 from components.judge.verdict import (
@@ -61,6 +61,7 @@ __all__ = [
     "eta",
     "evidence",
     "explain",
+    "go_on",
     "ingest",
     "judge",
     "latency",

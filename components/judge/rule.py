@@ -63,6 +63,13 @@ def observe(policy: Policy, state: JudgeState, poll: Poll) -> tuple[JudgeState, 
     return _end(state, verdict)
 
 
+def go_on(state: JudgeState) -> JudgeState:
+    """The state of a release whose promotion is held: later polls are judged, and may end it."""
+    if state.over is None or state.over.decision != "PROMOTE":
+        return state
+    return msgspec.structs.replace(state, over=None)
+
+
 def judge(policy: Policy, champion: str, candidate: str, polls: Iterable[Poll]) -> Verdict:
     """The final verdict over `polls`, or the newest when none is final."""
     state = begin(policy, champion, candidate)

@@ -16,9 +16,11 @@ class Rule(NamedTuple):
     start: Callable[[str, str], Any]
     """The state before the first poll, of champion and candidate."""
     observe: Callable[[Policy, Any, Poll], tuple[Any, Verdict]]
+    go_on: Callable[[Any], Any] = lambda state: state
+    """The state of a release whose promotion is held; no promotion by an older rule was."""
 
 
 RULES: Mapping[int, Rule] = {
     3: Rule(rule3.JudgeState, rule3.observe),
-    RULE: Rule(JudgeState, rule.observe),
+    RULE: Rule(JudgeState, rule.observe, rule.go_on),
 }

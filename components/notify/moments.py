@@ -38,6 +38,26 @@ def ended(lines: Sequence[Line]) -> Moment:
     )
 
 
+def asked(opened: Opened, at: float) -> Moment:
+    """That a release waits for somebody's approval."""
+    return Moment(
+        labels={
+            "alertname": "ApprovalAsked",
+            "severity": "event",
+            "outcome": "approval_asked",
+            gateway.ENDPOINT_LABEL: opened.endpoint,
+            gateway.VERSION_LABEL: opened.candidate,
+            "release": opened.release_id,
+        },
+        annotations=_said(
+            "ApprovalAsked",
+            f"{opened.endpoint} version {opened.candidate} waits for approval",
+            f"sluice show {opened.release_id}, then sluice approve or sluice reject",
+        ),
+        at=at,
+    )
+
+
 _OF_STEP = {"PROMOTE": "step_passed", "ROLLBACK": "step_failed", "HOLD": "step_held"}
 """What a verdict on a watched step is called where people see it."""
 

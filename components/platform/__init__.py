@@ -6,8 +6,6 @@ from components.platform.clock import Clock, SystemClock
 from components.platform.contract import (
     Endpoints,
     Files,
-    Lease,
-    Leases,
     Metrics,
     Platform,
     Readiness,
@@ -20,6 +18,8 @@ from components.platform.contract import (
     Traffic,
     Weights,
 )
+from components.platform.decisions import Decision, Decisions, Says
+from components.platform.leases import Lease, Leases
 from components.platform.model_registry import ModelRegistry, ModelVersion
 from components.platform.moments import Moment, Moments
 from components.platform.waiting import wait_for
@@ -27,6 +27,8 @@ from components.plugins import PLATFORMS, brought
 
 __all__ = [
     "Clock",
+    "Decision",
+    "Decisions",
     "Endpoints",
     "Files",
     "Gateway",
@@ -43,6 +45,7 @@ __all__ = [
     "Records",
     "Room",
     "RouteLimits",
+    "Says",
     "Serving",
     "Span",
     "StoredVersion",

@@ -18,6 +18,8 @@ from components.identity import Identity
 from components.metrics import Metered, Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
+from components.platform.decisions import Decisions
+from components.platform.leases import Leases
 from components.platform.model_registry import ModelRegistry
 from components.platform.moments import Moments
 
@@ -81,31 +83,6 @@ class RouteLimits:
 
     requests_per_second: int
     timeout_s: float
-
-
-@dataclass(frozen=True)
-class Lease:
-    """Who may change an endpoint's traffic, for how long after each renewal, and the way back.
-
-    It holds no time of day: whoever waits for its end has seen the same `token` for `seconds` of
-    its own monotonic clock, so a clock that is set hurts nobody.
-    """
-
-    endpoint: str
-    release_id: str
-    holder: str
-    seconds: float
-    """How long the holder may be silent."""
-    restore: Mapping[str, int]
-    """The split to put in force when the holder is gone; empty: the endpoint has no route."""
-    renewals: int = 0
-    returned: str = ""
-    """Why `restore` was put in force by who took the lease over; the record is still to say so."""
-    reason: str = ""
-    """Why an operator ended the release; the record is to end with it."""
-    token: str = ""
-    """The compare-and-swap handle. The store gives a new one with every change, and never one that
-    it gave before, even after the lease is gone: a stale holder can match no later lease."""
 
 
 class Serving(Protocol):
@@ -229,31 +206,6 @@ class Metrics(Protocol):
         """
 
 
-class Leases(Protocol):
-    """One lease per endpoint, changed by compare-and-swap only."""
-
-    def read(self, endpoint: str) -> Lease | None:
-        """The lease, living or silent, or None.
-
-        Raises:
-            InputError: it is damaged.
-        """
-
-    def swap(self, endpoint: str, expected: str | None, new: Lease | None) -> str | None:
-        """Replace the lease if its token is still ``expected`` (None: no lease).
-
-        Returns:
-            The token of what is stored now (``new.token`` is ignored), or None if another process
-            was faster and nothing was changed.
-        """
-
-    def endpoints(self) -> list[str]:
-        """The endpoints that have a lease; one that is damaged is among them."""
-
-    def make_room(self) -> bool:
-        """Give up the disk space that is kept for giving traffic back; False: none was kept."""
-
-
 class Records(Protocol):
     """Decision records as segments of bytes: a segment is one or more whole lines.
 
@@ -341,6 +293,7 @@ class Platform:
     traffic: Traffic
     metrics: Metrics
     leases: Leases
+    decisions: Decisions
     records: Records
     files: Files
     endpoints: Endpoints

@@ -1,14 +1,21 @@
 """The decision record: what a release did and why, hash-chained, the only state that it has."""
 
-from components.record.lines import (
-    SCHEMA,
+from components.record.actions import (
     AliasSet,
     BaselineSet,
-    Body,
+    Cause,
+    Decided,
     Deployed,
+    Fetched,
+    Held,
+    Wait,
+    WeightsSet,
+)
+from components.record.lines import (
+    SCHEMA,
+    Body,
     Ended,
     EvaluationSkipped,
-    Fetched,
     ForecastMade,
     Line,
     Noted,
@@ -16,7 +23,6 @@ from components.record.lines import (
     Outcome,
     ReleaseKind,
     Unknown,
-    WeightsSet,
     refuse_newer,
     schema,
 )
@@ -27,11 +33,14 @@ __all__ = [
     "AliasSet",
     "BaselineSet",
     "Body",
+    "Cause",
+    "Decided",
     "Deployed",
     "Ended",
     "EvaluationSkipped",
     "Fetched",
     "ForecastMade",
+    "Held",
     "Line",
     "Noted",
     "Opened",
@@ -39,6 +48,7 @@ __all__ = [
     "Record",
     "ReleaseKind",
     "Unknown",
+    "Wait",
     "WeightsSet",
     "hashes",
     "is_as_written",

@@ -17,12 +17,14 @@ from components.errors import InputError, first_fault
 from components.evaluation.result import EvaluationResult
 from components.identity import Identity
 from components.judge import Forecast, Policy, Poll, Sample, Verdict
+from components.record.actions import Acted
 
-SCHEMA = 3
+SCHEMA = 4
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
 settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
 refused, unanswered or sent once more, and when a source began; an end that a person asked for
-stands together with an event that says so; a release may have a baseline."""
+stands together with an event that says so; a release may have a baseline. 4: a step may be held,
+and people decide; a poll after a held promotion is judged."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -104,47 +106,6 @@ class ForecastMade(Forecast, frozen=True, kw_only=True):
 
     preflight: str
     """What the latency histogram can decide."""
-
-
-class Fetched(msgspec.Struct, frozen=True, tag_field="action", tag="fetch", omit_defaults=True):
-    """The files of the candidate, and of the champion, were downloaded and verified."""
-
-    version: str
-    files: dict[str, dict[str, str]] = {}
-    """Digest and address of each version's verified files (`platform.StoredVersion`)."""
-
-
-class Deployed(msgspec.Struct, frozen=True, tag_field="action", tag="deploy"):
-    """These versions, and the baseline if there is one, have a predictor that is ready."""
-
-    versions: tuple[str, ...]
-
-
-class BaselineSet(msgspec.Struct, frozen=True, tag_field="action", tag="baseline"):
-    """From here on the candidate has, or has not, a baseline beside it (`components.arms`)."""
-
-    arm: str
-    """The baseline's name in splits and polls; empty: production itself is compared with."""
-    reason: str
-
-
-class WeightsSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_weights"):
-    """The split is in force at every proxy."""
-
-    weights: dict[str, int]
-    """Percent by version, or other arm."""
-    applied_s: float
-    """Seconds until it was in force."""
-
-
-class AliasSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_alias"):
-    """An alias of the model was moved."""
-
-    alias: str
-    version: str
-
-
-Acted = Fetched | Deployed | BaselineSet | WeightsSet | AliasSet
 
 
 class Noted(msgspec.Struct, frozen=True):

@@ -12,15 +12,15 @@ from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release import anchor
 from components.release.context import Release, records_failure
+from components.release.hearing import Hearing
+from components.release.holding import until_free
 from components.release.lease import HeldLease
 from components.release.marking import mark_promotion, mark_return
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
-from components.release.shifting import blocks_promotion
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
-from components.release.watching import poll
 
 BY_HAND = "rollback_asked"
 """Event before an end that a person asked for; its detail is the end's reason."""
@@ -59,8 +59,9 @@ def promote(release: Release) -> Ended:
                 raise InputError(
                     f"release {state.release_id} has not passed {min(missing)}%: watch it"
                 )
-            if blocks_promotion(poll(release)):
-                return restore_champion(release, state, held, *outcome_of(release.state()))
+        # A version that is the champion already changes nothing that anybody could hold.
+        if state.kind != "unchanged" and not until_free(release, held, 100):
+            return restore_champion(release, state, held, *outcome_of(release.state()))
         put_in_force(release, state, held, everything)
     # From here on the way back is forward: whoever finds this lease silent completes the promotion,
     # and waits for the registry as long as anybody.
@@ -107,6 +108,9 @@ def rollback(release: Release, reason: str = "") -> Ended:
     if state.outcome:
         return Ended(outcome=state.outcome, reason=state.reason)
     held = release.hold(state, to_end=True)
+    with suppress(SluiceError):  # traffic waits for nobody's word
+        Hearing(release, state).hear()
+        state = release.state()
     if said := reason or held.lease.reason:
         return restore_champion(release, state, held, "rolled_back", said, by_hand=True)
     return restore_champion(release, state, held, *outcome_of(state))
@@ -118,6 +122,8 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
         return "rolled_back", "; ".join(state.evaluation.reasons)
     if state.verdict and state.verdict.final and state.verdict.decision != "PROMOTE":
         return OUTCOMES[state.verdict.decision], state.why
+    if state.standing.refused:
+        return state.standing.refused
     if state.failure:
         return "error", state.failure
     if state.passed:
@@ -219,6 +225,7 @@ def close(release: Release, state: ReleaseState) -> None:
     report_end(release, state)
     platform, name = release.platform, state.release_id
     platform.moments.keep(name, ended(release.record.lines()))
+    platform.decisions.clear(name)
     platform.records.close(name)
 
 

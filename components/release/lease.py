@@ -9,8 +9,9 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform import Clock, Lease, Leases, Weights
@@ -40,18 +41,19 @@ class HeldLease:
         """Seconds since the newest renewal."""
         return self._clock.monotonic() - self._renewed_at
 
-    def renew(self, restore: Weights | None = None) -> None:
+    def renew(self, restore: Weights | None = None, waits: str | None = None) -> None:
         """Be heard of: nobody else may act for the lease's length from now on.
 
         Args:
             restore: from now on the way back, if it changes.
+            waits: what the release waits for, if that changes.
 
         Raises:
             LeaseHeld: another process has taken the lease over, or it is gone.
         """
-        self._change(
-            lambda lease: lease if restore is None else replace(lease, restore=dict(restore))
-        )
+        changes: dict[str, Any] = {} if restore is None else {"restore": dict(restore)}
+        changes |= {} if waits is None else {"waits": waits}
+        self._change(lambda lease: replace(lease, **changes))
 
     def note_returned(self, why: str, reason: str) -> None:
         """Note that the way back is in force, for whoever writes the record.
@@ -152,6 +154,15 @@ def held(lease: Lease) -> LeaseHeld:
         f" ({lease.holder}); if that is silent for {lease.seconds:.0f} s the reaper"
         f" ends it; resume it with 'sluice release --resume {lease.release_id}' or wait"
     )
+
+
+def standing_leases(leases: Leases) -> list[Lease]:
+    """The leases that can be read, by their endpoints."""
+    found = []
+    for endpoint in leases.endpoints():
+        with suppress(InputError):  # of a damaged one the reaper tells
+            found.append(leases.read(endpoint))
+    return [lease for lease in found if lease]
 
 
 class LeaseWatch:

@@ -22,21 +22,28 @@ class RolledBack:
     reason: str
 
 
-def roll_back(platform: Platform, endpoint: str, reason: str) -> RolledBack:
+def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = "") -> RolledBack:
     """Give production its traffic back and end the release under way.
 
     The traffic needs the lease and the gateway only. If the record or the registry does not answer
     then, the reaper ends the record with ``reason`` when they do.
 
+    Args:
+        platform: where.
+        endpoint: whose release.
+        reason: goes into the record.
+        release_id: the release that is meant; default: whichever it is.
+
     Raises:
-        InputError: no release of the endpoint is under way.
+        InputError: no release of the endpoint is under way, or another one.
         LeaseHeld: somebody else took the lease at the same time.
         PlatformError: the gateway did not take the split.
     """
     lease = platform.leases.read(endpoint)
-    if lease is None:
+    if lease is None or release_id not in {"", lease.release_id}:
+        meant = f"release {release_id}" if release_id else f"release of {endpoint}"
         raise InputError(
-            f"no release of {endpoint} is under way; to return to an earlier version release it:"
+            f"no {meant} is under way; to return to an earlier version release it:"
             f" sluice release {endpoint} --version N"
         )
     held = take_over(platform, lease, this_process(), lease.seconds)

@@ -1,9 +1,9 @@
 """Shifting traffic to the candidate, step by step."""
 
 from components.errors import InputError, Unreachable
-from components.judge import Verdict
-from components.release import baseline, watching
+from components.release import baseline
 from components.release.context import Release, records_failure
+from components.release.holding import until_free
 from components.release.marking import mark_candidate
 from components.release.results import Shifted
 from components.release.splitting import put_in_force
@@ -14,7 +14,8 @@ from components.release.state import ReleaseState
 def shift(release: Release, stage: int) -> Shifted:
     """Give the candidate the share of the ``stage``-th watched step (from 1).
 
-    The share stays as it is if the poll just before ends the release; the watch then says so.
+    The share stays as it is while the step is held, and if the release is to end meanwhile; the
+    watch then says so.
 
     Raises:
         LeaseHeld: the release was taken over.
@@ -32,8 +33,10 @@ def shift(release: Release, stage: int) -> Shifted:
     if percent in state.passed or (state.percent == percent and asked == split):
         return Shifted(percent=percent, applied_s=0.0)
     held = release.hold(state)
-    if blocks_promotion(watching.poll(release)):
+    if not until_free(release, held, percent):
         return Shifted(percent=state.percent, applied_s=0.0)
+    state = release.state()  # its baseline may be lost by now
+    split = state.split(percent)
     split, over = _with_baseline(release, state, split)
     applied = put_in_force(release, state, held, split)
     if over:
@@ -53,11 +56,6 @@ def _with_baseline(
         return split, "from here on production is asked no more than the candidate"
     over = baseline.Check(state).fault or baseline.unready(release, state)
     return (state.split_without_baseline(split[state.candidate]) if over else split), over
-
-
-def blocks_promotion(verdict: Verdict) -> bool:
-    """True when the poll before a shift ended the release."""
-    return verdict.final and verdict.decision != "PROMOTE"
 
 
 def _mark_candidate(release: Release, state: ReleaseState) -> None:

@@ -13,6 +13,8 @@ from components.identity import Identity
 from components.judge import Poll, Verdict
 from components.platform import StoredVersion
 from components.record import EvaluationSkipped, Line, Outcome, ReleaseKind
+from components.release import standing
+from components.release.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class ReleaseState:
     """The candidate was given all of the traffic, and every proxy confirmed it."""
     failure: str = ""
     """Why the newest step that failed did so."""
+    standing: Standing = field(default_factory=Standing)
+    """What people have decided, and what is waited for."""
+    held_after: frozenset[int] = frozenset()
+    """After so many polls a step was held: later polls are judged, even if it is the promotion."""
     outcome: Outcome | None = None
     reason: str = ""
     polls: tuple[Poll, ...] = ()
@@ -164,10 +170,15 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
         aliases=head.aliases,
         schema=head.schema,
     )
+    polls, held_after = [], set()
     for line in lines[1:]:
-        if not isinstance(line.body, Poll):
-            state = _apply(state, line)
-    return replace(state, polls=tuple(record.of(lines, Poll)))
+        if isinstance(line.body, Poll):
+            polls.append(line.body)
+            continue
+        if isinstance(line.body, record.Held) and line.body.waits:
+            held_after.add(len(polls))
+        state = _apply(state, line)
+    return replace(state, polls=tuple(polls), held_after=frozenset(held_after))
 
 
 def _apply(state: ReleaseState, line: Line) -> ReleaseState:
@@ -189,6 +200,8 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
             changes = {"deployed": True}
         case record.WeightsSet(weights=weights):
             changes = {"weights": weights, "promoting": weights == {state.candidate: 100}}
+        case record.Held() | record.Decided() | record.Noted(event=standing.EXPIRED):
+            changes = {"standing": standing.after(state.standing, line.body)}
         case record.Noted(event="step_failed", detail=detail):
             changes = {"failure": detail}
         case record.Ended(outcome=outcome, reason=reason):

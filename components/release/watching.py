@@ -1,7 +1,7 @@
 """Polling the counters and asking the judge, with every poll and verdict in the record."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -13,6 +13,7 @@ from components.notify.moments import decided
 from components.platform import Clock, Reading
 from components.release import baseline
 from components.release.context import Release, records_failure
+from components.release.hearing import Hearing
 from components.release.lease import HeldLease
 from components.release.restoring import give_back
 from components.release.results import Watched
@@ -47,11 +48,15 @@ def watch(release: Release, stage: int) -> Watched:
     percent = state.watched_step(stage)
     if percent in state.passed:
         return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
-    held = release.hold(state)
-    verdict = _decided(release, held, percent)
-    _show(release, verdict)
-    with held.kept():
-        release.copy_record(state)
+    hearing = Hearing(release, state)
+    if not hearing.standing.refused:
+        held = release.hold(state)
+        verdict = _decided(release, held, percent, hearing)
+        _show(release, verdict)
+        with held.kept():
+            release.copy_record(state)
+    if refused := hearing.standing.refused:
+        return Watched(verdict="ROLLBACK", reason=refused[1])
     return Watched(verdict=verdict.decision, reason=verdict.text)
 
 
@@ -62,12 +67,17 @@ def _show(release: Release, verdict: Verdict) -> None:
         release.platform.moments.show(decided(opened, verdict, release.clock.time()))
 
 
+def blocks_promotion(verdict: Verdict) -> bool:
+    """True when the verdict has ended the release."""
+    return verdict.final and verdict.decision != "PROMOTE"
+
+
 def poll(release: Release) -> Verdict:
     """Take one poll outside of a watch: the baseline before, and the remainder after a step."""
     return _Watch(release).take()
 
 
-class _Stopwatch:
+class Stopwatch:
     """Seconds since the release began, which a wall clock that is set does not move.
 
     They go on from the newest poll of the record, whatever the wall clock says by now.
@@ -80,6 +90,7 @@ class _Stopwatch:
         self._zero = clock.monotonic() - max(passed, newest + _TICK_S)
 
     def read(self) -> float:
+        """The seconds."""
         return self._clock.monotonic() - self._zero
 
     def until_next(self, every: float) -> float:
@@ -94,7 +105,7 @@ class _Watch:
     def __init__(self, release: Release) -> None:
         self._release = release
         self.state = release.state()
-        self.stopwatch = _Stopwatch(self.state, release.clock)
+        self.stopwatch = Stopwatch(self.state, release.clock)
         self._judged = replayed(self.state)
         self.baseline = baseline.Check(self.state) if self.state.baseline else None
 
@@ -129,11 +140,28 @@ class _Watch:
         return verdict
 
 
-def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
-    """Poll until the step in force is decided; each poll renews the lease first.
+def _decided(release: Release, held: HeldLease, percent: int, hearing: Hearing) -> Verdict:
+    """Poll until the step in force is decided, or people have ended the release."""
 
-    While nothing can be recorded nothing is decided; after two thirds of the lease's length
-    production gets its traffic back, even if the lease itself can still be renewed.
+    def over(verdict: Verdict) -> bool:
+        hearing.hear()
+        return verdict.decision != "HOLD" or verdict.final or hearing.standing.refused is not None
+
+    return keep(release, held, percent, over)
+
+
+def keep(
+    release: Release, held: HeldLease, percent: int, over: Callable[[Verdict], bool]
+) -> Verdict:
+    """Poll at the share in force until it is ``over`` with a verdict; that verdict.
+
+    Each poll renews the lease first. While nothing can be recorded nothing is decided; after two
+    thirds of the lease's length production gets its traffic back, even if the lease itself can
+    still be renewed.
+
+    Raises:
+        LeaseHeld: the release was taken over.
+        PlatformError: production has its traffic back, or somebody else moved it.
     """
     watching = _Watch(release)
     every = watching.state.endpoint.release.poll
@@ -149,6 +177,7 @@ def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
             held.renew()
             watching = _with_baseline(release, held, watching, percent)
             verdict = watching.take()
+            is_over = over(verdict)
             recorded, recorded_at = True, renewed_at
         except Unreachable as error:
             recorded = False
@@ -156,7 +185,7 @@ def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
             if away_s > UNRECORDED_SHARE * held.lease.seconds:
                 _turn_back_unrecorded(release, held, f"{away_s:.0f} s ({error})")
             continue
-        if verdict.decision != "HOLD" or verdict.final:
+        if is_over:
             return verdict
         if verdict.step != percent:
             raise PlatformError(
@@ -168,7 +197,7 @@ def _decided(release: Release, held: HeldLease, percent: int) -> Verdict:
 def _with_baseline(release: Release, held: HeldLease, watching: _Watch, percent: int) -> _Watch:
     """The watch; its baseline, if that fails its users, gives its share back to production."""
     state = watching.state
-    if watching.baseline is None or state.baseline not in state.split(percent):
+    if watching.baseline is None or not percent or state.baseline not in state.split(percent):
         return watching
     why = watching.baseline.fault or baseline.unready(release, state)
     if not why:
@@ -191,9 +220,11 @@ def replayed(state: ReleaseState) -> judge.JudgeState:
     """The judge's state after the polls that the record holds."""
     policy = state.endpoint.release.policy()
     judged = judge.begin(policy, str(state.champion), state.candidate)
-    for taken in state.polls:
+    for number, taken in enumerate(state.polls):
+        if number in state.held_after:
+            judged = judge.go_on(judged)
         judged, _ = judge.observe(policy, judged, taken)
-    return judged
+    return judge.go_on(judged) if len(state.polls) in state.held_after else judged
 
 
 def _readable(

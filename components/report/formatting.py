@@ -103,6 +103,7 @@ def headline(timeline: Timeline) -> str:
         case "error":
             return f"The release of version {state.candidate} ended with an error: {reason}."
     said = verdict.text if verdict else "it has not got any traffic yet"
+    said = state.standing.said or said
     return f"The release of version {state.candidate} is under way: {said}."
 
 

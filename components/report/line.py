@@ -7,11 +7,13 @@ from components.judge import Evidence, Verdict
 from components.record import (
     AliasSet,
     BaselineSet,
+    Decided,
     Deployed,
     Ended,
     EvaluationSkipped,
     Fetched,
     ForecastMade,
+    Held,
     Line,
     Noted,
     Opened,
@@ -22,6 +24,9 @@ from components.report import formatting
 
 LONGEST = 300
 """Characters of a line of a later schema that are shown."""
+
+
+_DONE = {"approve": "approved", "reject": "rejected", "pause": "paused", "resume": "resumed"}
 
 
 def describe(line: Line) -> str:
@@ -82,6 +87,12 @@ def _action(line: Line) -> str:
             return f"set traffic: {shares}; in force after {1000 * applied:.0f} ms"
         case AliasSet(alias=alias, version=version):
             return f"moved alias {alias} to version {version}"
+        case Held(step=step, waits=waits):
+            said = "; ".join(each.said for each in waits)
+            return f"the step to {step}% is {f'held: {said}' if waits else 'held no longer'}"
+        case Decided() as decided:
+            why = f": {decided.reason}" if decided.reason else ""
+            return f"{_DONE[decided.says]} by {decided.by}{why}"
         case Unknown(kind=kind, content=content):
             return f"{kind} (of a later schema): {json.dumps(content)[:LONGEST]}"
     return ""

@@ -40,6 +40,7 @@ def summary(timeline: Timeline) -> dict[str, Any]:
             for step in timeline.steps
         ],
         "evaluation": _evaluation(state),
+        **_held(timeline),
         "events": [
             {
                 "event": e.name,
@@ -72,6 +73,15 @@ def _evaluation(state: ReleaseState) -> Any:
     if found and found.get("inputs", ...) is None:
         del found["inputs"]  # it was not looked at
     return found
+
+
+def _held(timeline: Timeline) -> dict[str, Any]:
+    """What steps waited for, and what people decided; nothing of a release that met none."""
+    found = [
+        {"t": round(done.t, 3), **msgspec.to_builtins(done.line.body)} for done in timeline.holds
+    ]
+    waits = [] if timeline.state.outcome else msgspec.to_builtins(timeline.state.standing.waits)
+    return {"holds": found, "waits": waits} if found else {}
 
 
 def _later(timeline: Timeline) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def show(console: Console, timeline: Timeline, record: str) -> None:
         ("What decided" if timeline.state.outcome else "Where it stands", _scorecard(timeline)),
         ("Evidence", _evidence(timeline)),
         ("Steps", _steps(timeline)),
+        ("Held", _held(timeline)),
         ("Compared with", _compared(timeline)),
         ("Forecast", _forecast(timeline)),
         ("Evaluation", _evaluation(timeline)),
@@ -147,6 +148,14 @@ def _compared(timeline: Timeline) -> RenderableType | None:
         _plain(f"{formatting.clock(done.t)}: {line.action(done.line)}")
         for done in timeline.actions
         if isinstance(done.line.body, BaselineSet)
+    ]
+    return Group(*lines) if lines else None
+
+
+def _held(timeline: Timeline) -> RenderableType | None:
+    """What steps waited for, and what people decided."""
+    lines = [
+        _plain(f"{formatting.clock(done.t)}: {line.action(done.line)}") for done in timeline.holds
     ]
     return Group(*lines) if lines else None
 

@@ -15,10 +15,12 @@ from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combin
 from components.record import (
     AliasSet,
     BaselineSet,
+    Decided,
     Deployed,
     EvaluationSkipped,
     Fetched,
     ForecastMade,
+    Held,
     Line,
     Unknown,
     WeightsSet,
@@ -30,7 +32,7 @@ from components.report.events import Event, events_of
 _SHORTEST_S = 0.001
 """No two polls of a release are nearer."""
 
-ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Unknown)
+ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Held, Decided, Unknown)
 
 
 class Span(NamedTuple):
@@ -154,6 +156,11 @@ class Timeline:
     actions: tuple[Action, ...]
     later: tuple[Action, ...]
     """Those of `actions` that a later schema added something to."""
+
+    @property
+    def holds(self) -> tuple[Action, ...]:
+        """What steps waited for, and what people decided."""
+        return tuple(done for done in self.actions if isinstance(done.line.body, Held | Decided))
 
     @property
     def verdict(self) -> Verdict | None:

@@ -13,6 +13,7 @@ from components.registry import Registry
 from local.gateway import admin
 from local.home import Home, find_home
 from local.loopback import local_transport
+from local.platform.decisions import FileDecisions
 from local.platform.gateway import LocalGateway
 from local.platform.leases import FileLeases
 from local.platform.metrics import metrics
@@ -51,6 +52,7 @@ def connect() -> Platform:
         traffic=EnvoyTraffic(home),
         metrics=metrics(prometheus_server.url(kept)),
         leases=FileLeases(home),
+        decisions=FileDecisions(home),
         records=ObjectRecords(store),
         files=files,
         endpoints=RuledEndpoints(store, home),

@@ -27,8 +27,8 @@ def release(watched_steps: int) -> WorkflowTemplate:
     5. promote, or roll back.
     6. finalize: whatever happened, end the release from its record and clean up.
 
-    A watch goes on in a new pod each day, from its record. The workflow's own deadline is no limit
-    of a watch: what hangs loses its lease, and the reaper ends it.
+    A watch, and a step that is held, goes on in a new pod each day, from its record. The workflow's
+    own deadline is no limit of either: what hangs loses its lease, and the reaper ends it.
     """
     given = {name: f"{{{{workflow.parameters.{name}}}}}" for name in ("endpoint", "version")}
     this = {"release_id": "{{workflow.parameters.release_id}}"}
@@ -71,10 +71,11 @@ def release(watched_steps: int) -> WorkflowTemplate:
         active_deadline_seconds=YEAR_S,
         **shared(),
     ) as template:
-        for step in (steps.fetch, steps.deploy, steps.shift, steps.promote, steps.rollback):
+        for step in (steps.fetch, steps.deploy, steps.rollback):
             container(step)
         container(steps.evaluate)
-        container(steps.watch, retries=RetryStrategy(limit=1000, expression=LOST))
+        for waiting in (steps.shift, steps.watch, steps.promote):
+            container(waiting, retries=RetryStrategy(limit=1000, expression=LOST))
         container(steps.finalize, retries=TO_THE_END)
         with DAG(name="release"):
             fetched = task("fetch", more=given)

@@ -17,7 +17,7 @@ from components import record
 from components.backtest.replay import replay
 from components.errors import InputError, SluiceError
 from components.record import Line, chain
-from components.release import operating
+from components.release import deciding, operating
 from tests.support.records import chained
 from tests.support.worlds import NAME, Scene, begin, quick
 
@@ -28,10 +28,13 @@ UNCHECKED: Mapping[str, str] = {
     r"release\.run_id": "the anchor says it",
     r"release\.settings\.(serving|gateway|evaluation\.dataset\.target).*": "nothing follows of it",
     r"release\.settings\.slo.*": "nothing follows of it",
-    r"release\.settings\.release\.lease": "nothing follows of it",
+    r"release\.settings\.release\.(lease|approval_within)": "nothing follows of it",
     r"release\.settings\.release\.judge\.(max_extension|min_requests)": "it decided nothing here",
     r"release\.settings\.release\.baseline": "it may not be had for many reasons",
-    r"action\.reason": "why there is a baseline or none stands nowhere else",
+    r"action\.(by|decided_at|number)": "who decided, and when, stands nowhere else",
+    r"action\.waits.*": "the words, and what else is waited for, stand nowhere else",
+    r"action\.t": "a time that was measured",
+    r"action\.reason-?": "why there is a baseline, or was an approval, stands nowhere else",
     r"release\.aliases.*": "what the registry said before stands nowhere else",
     r"release\.versions-": "records of an earlier Sluice have none",
     r"release\.settings\.evaluation\.allow_narrower_inputs": "it decided nothing here",
@@ -54,11 +57,14 @@ UNCHECKED: Mapping[str, str] = {
 @cache
 def honest(road: str) -> tuple[Line, ...]:
     """The record of a release that went this way."""
-    found = begin() if road == "first" else quick(steps=[10, 50, 100])
+    asks = {"approval": "required"} if road == "approved" else {}
+    found = begin() if road == "first" else quick(steps=[10, 50, 100], **asks)
     found.passed = road != "refused"
     found.world.behave("2", error_rate=0.5 if road == "rolled back" else 0.0)
     if road == "by hand":
         found.world.clock.after(20, lambda: ask_for_the_way_back(found))
+    if road == "approved":
+        found.world.clock.after(240, lambda: approve(found))
     if road == "failed":
         found.world.faults.fail("serving.create")
     with suppress(SluiceError):
@@ -71,7 +77,14 @@ def ask_for_the_way_back(found: Scene) -> None:
     operating.roll_back(found.world.platform, NAME, "wrong labels")
 
 
-ROADS = ("promoted", "rolled back", "refused", "by hand", "failed", "first", "unchanged")
+def approve(found: Scene) -> None:
+    deciding.approve(found.world.platform, "r", "seen")
+
+
+ROADS = (
+    *("promoted", "rolled back", "refused", "by hand", "failed", "first", "unchanged"),
+    "approved",
+)
 
 
 def told(road: str) -> Forged:

@@ -28,8 +28,8 @@ NOBODY = "http://127.0.0.1:9"
 PLATFORMS = ("memory", "local", pytest.param("kubernetes", marks=pytest.mark.cluster))
 
 OBJECTS_ALONE = (
-    *("test_endpoints.py", "test_files.py", "test_gateway.py", "test_leases.py"),
-    *("test_moments.py", "test_records.py"),
+    *("test_decisions.py", "test_endpoints.py", "test_files.py", "test_gateway.py"),
+    *("test_leases.py", "test_moments.py", "test_records.py"),
 )
 """What an API server and an object store suffice for, without any node..."""
 ON_A_WIRE = "test_answers.py"

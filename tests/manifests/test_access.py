@@ -9,6 +9,7 @@ from obstore.store import MemoryStore
 
 from cluster import team as teams
 from cluster.api import Api
+from cluster.decisions import KubernetesDecisions
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.events import Told
 from cluster.keys import SecretGateway
@@ -53,6 +54,7 @@ RELEASE = {
     "secrets/sluice-keys": "get",
     "events": "create",
     "httproutes": "get create patch delete",
+    "decisions": "list delete",
 }
 MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     (STEP, TEAM): RELEASE
@@ -177,6 +179,7 @@ def test_a_step_releases(installed: Api, serving: KServing) -> None:
     assert serving.traffic.weights(name) == {"2": 100}
     find_proxies(serving)
     tell(api, name, 1.0)
+    KubernetesDecisions(api, TEAM).clear(name)
     serving.traffic.set_weights(name, {})
     serving.delete(name, "2")
     assert leases.swap(name, token, None)
@@ -204,6 +207,7 @@ def test_the_reaper_gives_traffic_back_and_cleans_up(installed: Api, serving: KS
         find_proxies(own)
         own.delete(name, "2")
         tell(api, name, 2.0)
+        KubernetesDecisions(api, TEAM).clear(name)
         # An endpoint that had no route before its first release gets none back.
         own.traffic.set_weights(name, {})
         assert leases.swap(name, mine, None)

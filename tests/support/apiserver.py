@@ -105,16 +105,24 @@ def _wait_ready(kubeconfig: Path, log: Path) -> None:
 
 
 def define(kubeconfig: Path) -> None:
-    """Make the server know our kinds: of the Gateway API, Envoy Gateway, KServe, Argo."""
+    """Make the server know our own kind, and those of all that we use."""
     access = find_access({"KUBECONFIG": str(kubeconfig)})
     with httpx.Client(base_url=access.server, verify=access.trust, timeout=120) as client:
-        for each in _definitions():
+        for each in (*_definitions(), _own()):
             client.post(DEFINITION.path(""), json=each).raise_for_status()
     with closing(Api(access)) as api:
-        for each in _definitions():
+        for each in (*_definitions(), _own()):
             name = each["metadata"]["name"]
             late = partial(str, f"{name} is not established")
             wait_for(partial(_established, api, name), 60, 0.2, late)
+
+
+def _own() -> Object:
+    """Our own kind."""
+    text = (Path(__file__).parents[2] / "manifests" / "base" / "decisions.yaml").read_text()
+    found = (each for each in yaml.safe_load_all(text) if each["kind"] == DEFINITION.name)
+    own: Object = next(found)
+    return own
 
 
 @cache

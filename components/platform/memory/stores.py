@@ -1,4 +1,4 @@
-"""Leases and clients' keys in dictionaries."""
+"""Leases, decisions and clients' keys in dictionaries."""
 
 import hashlib
 import threading
@@ -13,7 +13,9 @@ from components.gateway import (
     refuse_unknown,
     role_of,
 )
-from components.platform.contract import Lease
+from components.platform.clock import Clock
+from components.platform.decisions import Decision, Says
+from components.platform.leases import Lease
 
 
 class MemoryLeases:
@@ -69,6 +71,37 @@ class MemoryLeases:
     def remove(self, endpoint: str) -> None:
         """Leave no lease of the endpoint, damaged or not, as a person may."""
         self._leases.pop(endpoint, None)
+
+
+class MemoryDecisions:
+    """`components.platform.Decisions`: whoever calls is `caller`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.caller = "somebody"
+        """Whom the platform takes the caller for."""
+        self._clock = clock
+        self._kept: dict[str, dict[int, Decision]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, release_id: str) -> list[Decision]:
+        """The decisions of a release, in their order."""
+        with self._lock:
+            return [each for _, each in sorted(self._kept.get(release_id, {}).items())]
+
+    def add(self, release_id: str, number: int, says: Says, reason: str) -> Decision | None:
+        """Keep a decision of the caller, if the release has none of that number."""
+        with self._lock:
+            kept = self._kept.setdefault(release_id, {})
+            if number in kept:
+                return None
+            at = self._clock.time()
+            kept[number] = Decision(release_id, number, says, self.caller, at, reason)
+            return kept[number]
+
+    def clear(self, release_id: str) -> None:
+        """Remove what was decided of a release."""
+        with self._lock:
+            self._kept.pop(release_id, None)
 
 
 class MemoryGateway:

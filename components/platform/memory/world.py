@@ -19,7 +19,7 @@ from components.platform.memory.faults import Faults
 from components.platform.memory.proxies import MemoryTraffic, Proxies
 from components.platform.memory.registry import MemoryRegistry
 from components.platform.memory.serving import MemoryServing, Start
-from components.platform.memory.stores import MemoryGateway, MemoryLeases
+from components.platform.memory.stores import MemoryDecisions, MemoryGateway, MemoryLeases
 from components.platform.memory.users import Behaviour, MemoryMetrics, Users
 from components.platform.moments import Moment
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectMoments, ObjectRecords
@@ -49,6 +49,7 @@ class World:
         self.faults = Faults(self.clock)
         self.registry = MemoryRegistry()
         self.leases = MemoryLeases()
+        self.decisions = MemoryDecisions(self.clock)
         self.gateway = MemoryGateway()
         self.store = MemoryStore()
         self.proxies = Proxies(self.clock, proxies, self._settle)
@@ -78,6 +79,7 @@ class World:
             traffic=guard("traffic", traffic),
             metrics=guard("metrics", self._metrics),
             leases=guard("leases", self.leases),
+            decisions=guard("decisions", self.decisions),
             records=guard("records", ObjectRecords(self.store)),
             files=guard("files", files),
             endpoints=guard("endpoints", ObjectEndpoints(self.store)),

@@ -1,0 +1,84 @@
+"""What a release did: the lines of kind `action`, told apart by their member ``action``."""
+
+from typing import Literal
+
+import msgspec
+
+from components.platform.decisions import Says
+
+
+class Fetched(msgspec.Struct, frozen=True, tag_field="action", tag="fetch", omit_defaults=True):
+    """The files of the candidate, and of the champion, were downloaded and verified."""
+
+    version: str
+    files: dict[str, dict[str, str]] = {}
+    """Digest and address of each version's verified files (`platform.StoredVersion`)."""
+
+
+class Deployed(msgspec.Struct, frozen=True, tag_field="action", tag="deploy"):
+    """These versions, and the baseline if there is one, have a predictor that is ready."""
+
+    versions: tuple[str, ...]
+
+
+class BaselineSet(msgspec.Struct, frozen=True, tag_field="action", tag="baseline"):
+    """From here on the candidate has, or has not, a baseline beside it (`components.arms`)."""
+
+    arm: str
+    """The baseline's name in splits and polls; empty: production itself is compared with."""
+    reason: str
+
+
+class WeightsSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_weights"):
+    """The split is in force at every proxy."""
+
+    weights: dict[str, int]
+    """Percent by version, or other arm."""
+    applied_s: float
+    """Seconds until it was in force."""
+
+
+class AliasSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_alias"):
+    """An alias of the model was moved."""
+
+    alias: str
+    version: str
+
+
+Cause = Literal["approval", "pause", "window", "alert", "unread"]
+"""Why no step is taken: nobody has approved it; a person has paused the release; it is outside of
+the hours that the endpoint's file names; an alert fires; nobody knows one of these now."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """One thing that a release waits for."""
+
+    cause: Cause
+    said: str
+    """What it is and how it ends, for people."""
+
+
+class Held(msgspec.Struct, frozen=True, tag_field="action", tag="hold"):
+    """The step is not taken now: the candidate keeps its share, and is judged on."""
+
+    step: int
+    """The percentage that the candidate does not get yet."""
+    t: float
+    """Seconds since the release began, by its own clock, as polls have them."""
+    waits: tuple[Wait, ...]
+    """For all of these; for none: the step is taken now."""
+
+
+class Decided(msgspec.Struct, frozen=True, tag_field="action", tag="decide", omit_defaults=True):
+    """A person has decided something of the release (`components.platform.decisions`)."""
+
+    number: int
+    says: Says
+    by: str
+    """Who, as the platform knows it."""
+    decided_at: float
+    """Seconds since the epoch, by the platform's clock."""
+    reason: str = ""
+
+
+Acted = Fetched | Deployed | BaselineSet | WeightsSet | AliasSet | Held | Decided

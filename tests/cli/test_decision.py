@@ -1,0 +1,90 @@
+"""`sluice approve`, `reject`, `pause` and `resume`, on a memory platform."""
+
+import html
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli import sluice
+from components.engine import Run
+from components.errors import LeaseHeld
+from tests.support.engines import Engine
+from tests.support.worlds import Scene, quick
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(sluice, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def during(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Walks a release that waits for approval, runs commands in the fifth minute; what it says."""
+
+    def walk(*commands: tuple[str, ...], **release: str) -> str:
+        found: Scene = quick(approval="required", **release)
+        monkeypatch.setattr("components.platform.connect", lambda: found.world.platform)
+        monkeypatch.setattr(
+            "components.plugins.engine_of",
+            lambda: lambda: Engine(Run("r", "run 1", ""), lives=True),
+        )
+        said: list[str] = []
+
+        def type_in() -> None:
+            found.world.decisions.caller = "alice"
+            for command in commands:
+                code, text = run(*command)
+                assert code == 0, text
+                said.append(text)
+
+        found.world.clock.after(300, type_in)
+        with suppress(LeaseHeld):  # a rejection is not the run's own
+            found.walk("2", "r")
+        return "".join(said) + str(found.state("r").outcome)
+
+    return walk
+
+
+def test_an_approval_is_told_with_its_name(during: Callable[..., str]) -> None:
+    assert during(("approve", "r")) == (
+        "r: approved by alice\nits run run 1 goes on by its next poll\npromoted"
+    )
+
+
+def test_an_endpoint_means_its_release_and_programs_read_json(during: Callable[..., str]) -> None:
+    said = during(
+        ("pause", "demo", "--reason", "sale", "--json"), ("resume", "demo"), ("approve", "demo")
+    )
+    first, second, *_ = said.splitlines()
+    wanted = {"release": "r", "says": "pause", "by": "alice", "reason": "sale"}
+    assert json.loads(first) == wanted
+    assert second == "r: resumed by alice"
+
+
+def test_a_rejection_says_what_is_in_force(during: Callable[..., str]) -> None:
+    said = during(("reject", "r"))
+    assert said == "r: rejected by alice\nin force: version 1 100%\nrolled_back"
+
+
+def test_what_waits_is_seen_in_every_list(during: Callable[..., str], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    said = during(
+        ("releases",),
+        ("releases", "--json"),
+        ("show", "r"),
+        ("show", "r", "--json"),
+        ("report", "r", "--out", str(page)),
+        ("approve", "r"),
+    )
+    waits = "it waits for approval; 'sluice approve r' or 'sluice reject r' ends it"
+    assert said.count(waits) >= 4
+    shown = json.loads(next(line for line in said.splitlines() if '"holds"' in line))
+    assert [each["cause"] for each in shown["waits"]] == ["approval"]
+    assert [each["step"] for each in shown["holds"]] == [100]
+    assert waits in shown["headline"]
+    assert f"the step to 100% is held: {waits}" in html.unescape(page.read_text(encoding="utf-8"))

@@ -1,0 +1,150 @@
+"""Who may decide of releases, and that nobody decides in another one's name."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from cluster.api import Api, Invalid
+from cluster.decisions import KubernetesDecisions
+from cluster.kinds import DECISION, LEASE, Kind, Object
+from components.errors import PlatformError
+from components.platform import Says
+from tests.support.accounts import as_account, as_user, rendered
+from tests.support.present import present
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+TEAM = "demo"
+GROUP = "rbac.authorization.k8s.io"
+BINDING = Kind(f"{GROUP}/v1", "RoleBinding", "rolebindings")
+ADMISSION = "admissionregistration.k8s.io/v1"
+POLICIES = (
+    Kind(ADMISSION, "ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+    Kind(ADMISSION, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+)
+POLICY = "sluice-decisions-are-the-caller-s"
+ALICE, OSCAR, EVE = "alice+models@example.org", "oscar", "eve"
+ROLES = {
+    ALICE: ("sluice:viewer", "sluice:approver"),
+    OSCAR: ("sluice:operator",),
+    EVE: ("sluice:viewer", "sluice:releaser"),
+}
+As = Callable[[str], Api]
+
+
+@pytest.fixture(scope="module")
+def as_person(installed: Api) -> Iterator[As]:
+    """The API server as people of several roles see it, with the policy in force."""
+    for kind in POLICIES:
+        (found,) = [
+            each
+            for each in rendered("embedded")
+            if (each["kind"], each["metadata"]["name"]) == (kind.name, POLICY)
+        ]
+        installed.apply(kind, "", found)
+    bound = []
+    for number, (who, roles) in enumerate(ROLES.items()):
+        for role in roles:
+            name = f"decides-{number}-{role.partition(':')[2]}"
+            made = BINDING.object(
+                {"name": name},
+                roleRef={"apiGroup": GROUP, "kind": "ClusterRole", "name": role},
+                subjects=[{"apiGroup": GROUP, "kind": "User", "name": who}],
+            )
+            installed.apply(BINDING, TEAM, made)
+            bound.append(name)
+    with ExitStack() as stack:
+        people = {who: stack.enter_context(closing(as_user(installed, who))) for who in ROLES}
+        wait_until(lambda: "own name" in refused(people[ALICE], by="nobody"), 60, "the policy")
+        yield people.__getitem__
+    for name in bound:
+        installed.delete(BINDING, TEAM, name)
+
+
+def decision(by: str, says: Says = "approve", number: int = 1) -> Object:
+    spec = {"release": "forged", "number": number, "says": says, "by": by}
+    return DECISION.object({"name": f"forged-{number}"}, spec=spec)
+
+
+def refused(api: Api, by: str, says: Says = "approve") -> str:
+    """Why the API server does not take it; empty if it would."""
+    try:
+        api._write("POST", DECISION.path(TEAM), decision(by, says), dryRun="All")
+    except PlatformError as error:
+        return str(error)
+    return ""
+
+
+def test_who_has_the_role_approves_in_the_name_that_the_api_server_knows(
+    as_person: As, installed: Api
+) -> None:
+    decisions = KubernetesDecisions(as_person(ALICE), TEAM)
+    made = present(decisions.add("approved", 1, "approve", "seen by two"))
+    assert made.by == ALICE
+    assert decisions.read("approved") == [made]
+    with closing(as_account(installed, "demo-runs", "sluice-step")) as step:
+        own = KubernetesDecisions(step, TEAM)
+        assert own.read("approved") == [made]
+        own.clear("approved")
+        assert own.read("approved") == []
+
+
+@pytest.mark.parametrize("name", ["bob", "system:serviceaccount:demo-runs:sluice-step", "Alice"])
+def test_nobody_decides_in_another_one_s_name(as_person: As, name: str) -> None:
+    assert "own name" in refused(as_person(ALICE), by=name)
+    assert "own name" in refused(as_person(OSCAR), by=name, says="pause")
+
+
+@pytest.mark.parametrize(
+    ("who", "says", "may"),
+    [
+        (ALICE, "approve", True),
+        (ALICE, "reject", True),
+        (ALICE, "pause", False),
+        (ALICE, "resume", False),
+        (OSCAR, "pause", True),
+        (OSCAR, "resume", True),
+        (OSCAR, "approve", False),
+        (OSCAR, "reject", False),
+    ],
+)
+def test_each_role_decides_what_is_its_own(as_person: As, who: str, says: Says, may: bool) -> None:
+    said = refused(as_person(who), by=who, says=says)
+    assert ("sluice:approver" in said) is not may, said
+
+
+@pytest.mark.parametrize("says", ["approve", "pause"])
+def test_whoever_may_release_decides_nothing(as_person: As, says: Says) -> None:
+    assert "ask for the role" in refused(as_person(EVE), by=EVE, says=says)
+
+
+@pytest.mark.parametrize("account", ["sluice-step", "sluice-reaper"])
+def test_no_account_of_ours_decides_anything(installed: Api, account: str) -> None:
+    namespace = "demo-runs" if account == "sluice-step" else "sluice-system"
+    with closing(as_account(installed, namespace, account)) as api:
+        name = f"system:serviceaccount:{namespace}:{account}"
+        assert "ask for the role" in refused(api, by=name)
+
+
+def test_what_was_decided_is_changed_by_nobody(as_person: As, installed: Api) -> None:
+    KubernetesDecisions(as_person(ALICE), TEAM).add("standing", 1, "approve", "")
+    (found,) = [
+        each for each in installed.list(DECISION, TEAM) if each["spec"]["release"] == "standing"
+    ]
+    changed = json.loads(json.dumps(found))
+    changed["spec"]["says"] = "reject"
+    with pytest.raises(Invalid, match="what was decided stands"):
+        installed.replace(DECISION, TEAM, changed)
+    with pytest.raises(PlatformError, match="ask for the role"):
+        as_person(ALICE).delete(DECISION, TEAM, found["metadata"]["name"])
+    KubernetesDecisions(installed, TEAM).clear("standing")
+
+
+def test_an_approver_has_no_power_over_traffic(as_person: As) -> None:
+    with pytest.raises(PlatformError, match="ask for the role"):
+        as_person(ALICE).delete(LEASE, TEAM, "any")
+    with pytest.raises(PlatformError, match="ask for the role"):
+        as_person(ALICE).create(LEASE, TEAM, LEASE.object({"name": "any"}))
