@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -38,11 +38,11 @@ class Sent:
     def file(self) -> str:
         """The part of a form that is the uploaded package."""
         whole = b"content-type: " + self.headers["content-type"].encode() + b"\r\n\r\n" + self.body
-        (part,) = message_from_bytes(whole).get_payload()  # type: ignore[misc]
-        disposition = str(part["content-disposition"])  # type: ignore[index]
+        (part,) = message_from_bytes(whole, policy=policy.default).iter_parts()
+        disposition = str(part["content-disposition"])
         assert 'name="uploadfile"' in disposition
         assert 'filename="' in disposition
-        content = part.get_payload(decode=True)  # type: ignore[union-attr]
+        content = part.get_payload(decode=True)
         assert isinstance(content, bytes)
         return content.decode()
 
