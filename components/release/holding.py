@@ -1,7 +1,7 @@
-"""Holding a release where it is: while people say so, the candidate gets no larger share.
+"""Holding a release where it is: while people, hours or alerts say so, no share grows.
 
-It keeps its share, its lease lives, and it is judged on: a candidate that fails meanwhile is rolled
-back. Only the way up is held, never the way back.
+The candidate keeps its share, its lease lives, and it is judged on: one that fails meanwhile is
+rolled back. Only the way up is held, never the way back.
 """
 
 import logging
