@@ -42,4 +42,4 @@ def _source(labels: Mapping[str, str]) -> str:
 def metrics(url: str, namespace: str) -> PrometheusMetrics:
     """The counters that the Prometheus at ``url`` has of a namespace's endpoints."""
     mend = "'kubectl get pods --namespace sluice-system' shows whether it runs"
-    return PrometheusMetrics(url, queries(namespace), mend)
+    return PrometheusMetrics(url, queries(namespace), mend, namespace=namespace)

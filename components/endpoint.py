@@ -19,6 +19,7 @@ from components.files import read_limited
 from components.judge import JudgeSettings, Policy, Steps, undecidable
 from components.model_name import ModelName
 from components.models import Strict
+from components.windows import Windows
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -200,6 +201,8 @@ class Release(Strict):
         Duration, _from("1m", "720h", "the candidate keeps its share for as long")
     ] = 24 * 3600.0
     """How long approval is waited for; then production gets its traffic back."""
+    windows: Windows = Windows()
+    """When a step may be taken; the way back always may."""
 
     @model_validator(mode="after")
     def _lease_outlives_polls(self) -> Self:

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from components.endpoint import Endpoint
 from components.identity import Identity
-from components.metrics import Metered, Reading
+from components.metrics import Alerting, Metered, Reading
 from components.platform.clients import Gateway
 from components.platform.clock import Clock
 from components.platform.decisions import Decisions
@@ -200,6 +200,13 @@ class Metrics(Protocol):
 
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         """What each arm was asked and used between two seconds since the epoch, from raw counters.
+
+        Raises:
+            Unreachable: the metrics server did not answer.
+        """
+
+    def alerts(self, names: Sequence[str], endpoint: str) -> Mapping[str, Alerting]:
+        """Which of the named alerts fire now, of the endpoint or of none in particular.
 
         Raises:
             Unreachable: the metrics server did not answer.

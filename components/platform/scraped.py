@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import httpx
 
 from components.errors import Unreachable
-from components.metrics import Metered, Reading
+from components.metrics import Alerting, Metered, Reading
+from components.metrics.alerts import alerts
 from components.metrics.newest import sample
 from components.metrics.queries import Queries
 from components.metrics.used import usage
@@ -27,12 +28,14 @@ class PrometheusMetrics:
         queries: what the gateway counts, and what its sources are called.
         mend: how the server is brought back.
         transport: makes the wire of one question; httpx's own if None.
+        namespace: whose endpoints are meant, where several teams have some.
     """
 
     url: str
     queries: Queries
     mend: str
     transport: Callable[[], httpx.BaseTransport] | None = None
+    namespace: str = ""
 
     @contextmanager
     def _asking(self) -> Iterator[httpx.Client]:
@@ -65,3 +68,12 @@ class PrometheusMetrics:
         """
         with self._asking() as client:
             return usage(client, self.queries, endpoint, versions, (start, end))
+
+    def alerts(self, names: Sequence[str], endpoint: str) -> dict[str, Alerting]:
+        """Which of the named alerts fire now, of the endpoint or of none in particular.
+
+        Raises:
+            Unreachable: Prometheus did not answer.
+        """
+        with self._asking() as client:
+            return alerts(client, names, endpoint, self.namespace)

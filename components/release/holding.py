@@ -1,7 +1,7 @@
-"""Holding a release where it is: while people say so, the candidate gets no larger share.
+"""Holding a release where it is: while people, hours or alerts say so, no share grows.
 
-It keeps its share, its lease lives, and it is judged on: a candidate that fails meanwhile is rolled
-back. Only the way up is held, never the way back.
+The candidate keeps its share, its lease lives, and it is judged on: one that fails meanwhile is
+rolled back. Only the way up is held, never the way back.
 """
 
 import logging
@@ -11,7 +11,7 @@ from components.errors import SluiceError, Unreachable
 from components.notify.moments import asked
 from components.record import Held, Noted, Wait
 from components.record import opened as head_of
-from components.release import standing
+from components.release import standing, windows
 from components.release.context import Release
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
@@ -95,6 +95,7 @@ class _Gate(Hearing):
         if self.standing.paused:
             said = f"{self.standing.paused}; 'sluice resume {self._state.endpoint.name}' ends it"
             yield Wait("pause", said)
+        yield from windows.waits(self._release.platform, self._state.endpoint)
 
     @property
     def _is_unapproved(self) -> bool:

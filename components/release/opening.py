@@ -20,6 +20,7 @@ from components.release.lease import HeldLease
 from components.release.marking import identity_of, registered
 from components.release.results import Fetched
 from components.release.state import ReleaseState
+from components.release.windows import refuse_unknown_alerts
 
 
 @records_failure
@@ -39,6 +40,7 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
     if not release.record.exists():
         wanted_by = release.platform.endpoints.load(endpoint)
         refuse_undecidable(wanted_by)
+        refuse_unknown_alerts(release.platform, wanted_by)
         _begin(release, wanted_by, version)
     state = release.state()
     held = release.hold(state)

@@ -34,6 +34,7 @@ UNCHECKED: Mapping[str, str] = {
     r"action\.(by|decided_at|number)": "who decided, and when, stands nowhere else",
     r"action\.waits.*": "the words, and what else is waited for, stand nowhere else",
     r"action\.t": "a time that was measured",
+    r"release\.settings\.release\.windows.*": "hours and alerts of then stand nowhere else",
     r"action\.reason-?": "why there is a baseline, or was an approval, stands nowhere else",
     r"release\.aliases.*": "what the registry said before stands nowhere else",
     r"release\.versions-": "records of an earlier Sluice have none",

@@ -168,3 +168,13 @@ def test_the_usage_of_a_time_is_what_was_asked_in_it(rig: Rig, routed: Endpoint)
 def test_the_usage_cannot_be_had_of_a_server_that_is_away(rig: Rig) -> None:
     with pytest.raises(Unreachable):
         rig.metrics_away().usage("any", ["1"], 0.0, 60.0)
+
+
+def test_an_alert_that_no_rule_has_is_told_from_one_that_is_quiet(metrics: Metrics) -> None:
+    assert metrics.alerts(["NobodysAlert"], "demo") == {"NobodysAlert": "unknown"}
+    assert metrics.alerts([], "demo") == {}
+
+
+def test_alerts_of_a_server_that_is_away_are_unknown_by_an_error(rig: Rig) -> None:
+    with pytest.raises(Unreachable):
+        rig.metrics_away().alerts(["NobodysAlert"], "demo")

@@ -10,7 +10,7 @@ import pytest
 
 from components.cost import measured, statement
 from components.cost.statement import Statement
-from components.metrics import Metered, Reading, Usage
+from components.metrics import Alerting, Metered, Reading, Usage
 from components.platform.memory import World
 from tests.support.bills import MACHINE, TODAY, midnight, priced
 from tests.support.endpoints import endpoint_settings
@@ -34,6 +34,9 @@ class Told:
     url: str = ""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
+        raise NotImplementedError
+
+    def alerts(self, names: Sequence[str], endpoint: str) -> Mapping[str, Alerting]:
         raise NotImplementedError
 
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:

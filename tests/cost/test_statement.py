@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from components.cost.prices import MAX_AGE_DAYS, Prices
 from components.cost.statement import Statement
 from components.cost.summary import summary
 from components.errors import InputError
-from components.metrics import Metered, Reading, Usage
+from components.metrics import Alerting, Metered, Reading, Usage
 from components.platform import Metrics
 from components.platform.memory.clock import START
 from tests.support.bills import HOURLY, MACHINE, TODAY, midnight, priced
@@ -157,6 +157,9 @@ class Used:
     url: str = ""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
+        raise NotImplementedError
+
+    def alerts(self, names: Sequence[str], endpoint: str) -> Mapping[str, Alerting]:
         raise NotImplementedError
 
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:

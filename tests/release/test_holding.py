@@ -21,6 +21,8 @@ from tests.support.records import chained
 from tests.support.worlds import NAME, Scene, begin, quick
 
 MIN = 60.0
+FRIDAY = 1_795_737_600.0
+"""27 November 2026."""
 SOON, LATER = 3 * MIN, 5 * MIN
 """Since the beginning of a release, which waits from its second minute on."""
 
@@ -421,3 +423,85 @@ def test_a_release_that_an_earlier_sluice_began_takes_no_decision() -> None:
     obstore.put(found.world.store, "records/older/000000000000", chained([("release", 1.0, head)]))
     with pytest.raises(InputError, match=r"an earlier Sluice began .*'sluice rollback demo' ends"):
         deciding.pause(found.world.platform, "older", "")
+
+
+def windowed(found_at: float, **windows: Any) -> Scene:
+    """A scene whose release begins ``found_at`` seconds after a Friday's midnight, UTC."""
+    found = quick(windows=windows)
+    found.world.clock.set_wall(FRIDAY + found_at)
+    return found
+
+
+def test_no_step_is_taken_at_night() -> None:
+    """In Berlin it is an hour later: the window opens at 08:00 UTC."""
+    eight = 8 * 60 * MIN
+    found = windowed(eight - LATER, open=["mon-fri 09:00-17:00"], timezone="Europe/Berlin")
+    weights: list[dict[str, int]] = []
+    after(found, SOON, lambda: weights.append(found.weights))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert weights == [{"1": 100}]
+    assert holds(found) == [(10, ["window"]), (10, [])]
+    (first, *_) = of(found.record("r"), Held)
+    (wait,) = first.waits
+    assert wait.said == "release.windows is closed until fri 09:00 Europe/Berlin"
+    splits = [line.at for line in found.record("r") if isinstance(line.body, WeightsSet)]
+    assert FRIDAY + eight <= splits[0] < FRIDAY + eight + 20
+    assert found.one_version("r") == "promoted"
+
+
+def test_a_window_that_closes_in_mid_canary_holds_it_there_and_the_way_back_is_free() -> None:
+    found = windowed(17 * 60 * MIN - 30, open=["mon-fri 09:00-17:00"])
+    after(found, LATER, lambda: found.world.behave("2", error_rate=0.3))
+    weights: list[dict[str, int]] = []
+    after(found, SOON, lambda: weights.append(found.weights))
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert weights == [{"1": 90, "2": 10}]
+    assert holds(found) == [(100, ["window"])]
+    assert found.one_version("r") == "rolled_back"
+
+
+def test_no_step_is_taken_while_a_named_alert_fires() -> None:
+    found = quick(windows={"alerts": ["AvailabilityBurn", "Freeze"]})
+    world = found.world
+    world.alert("AvailabilityBurn", fires=False)
+    world.alert("Freeze", fires=True, endpoint="other")
+    after(found, 30, lambda: world.alert("Freeze", fires=True))
+    after(found, SOON, lambda: world.alert("AvailabilityBurn", fires=True, endpoint=NAME))
+    after(found, LATER, lambda: world.alert("Freeze", fires=False))
+    after(found, LATER + MIN, lambda: world.alert("AvailabilityBurn", fires=False, endpoint=NAME))
+    assert found.walk("2", "r").outcome == "promoted"
+    said = ["; ".join(wait.said for wait in each.waits) for each in of(found.record("r"), Held)]
+    both = "alert AvailabilityBurn fires; alert Freeze fires"
+    assert said == ["alert Freeze fires", both, "alert AvailabilityBurn fires", ""]
+    assert found.one_version("r") == "promoted"
+
+
+def test_no_step_is_taken_while_nobody_knows_whether_an_alert_fires() -> None:
+    found = quick(windows={"alerts": ["Freeze"]})
+    found.world.alert("Freeze", fires=False)
+    found.world.faults.fail("metrics.alerts", for_s=LATER)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.world.clock.monotonic() > LATER
+    assert holds(found)[0] == (10, ["alert"])
+    assert found.one_version("r") == "promoted"
+
+
+def test_an_alert_that_nobody_has_is_refused_at_the_beginning() -> None:
+    found = quick(windows={"alerts": ["Freze"]})
+    with pytest.raises(
+        InputError, match=r"demo: release\.windows\.alerts: Prometheus has no rule .* Freze"
+    ):
+        found.walk("2", "r")
+    assert found.record("r") == []
+    assert found.lease is None
+
+
+def test_an_alert_whose_rule_goes_away_holds_the_step_and_says_so() -> None:
+    found = quick(windows={"alerts": ["Freeze"]})
+    found.world.alert("Freeze", fires=False)
+
+    after(found, 30, lambda: found.world.alert("Freeze", fires=None))
+    after(found, LATER, lambda: found.world.alert("Freeze", fires=False))
+    assert found.walk("2", "r").outcome == "promoted"
+    (first, *_) = of(found.record("r"), Held)
+    assert first.waits[0].said == "alert Freeze of release.windows has no rule that works"

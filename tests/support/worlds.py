@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,7 +19,7 @@ from components.errors import SluiceError
 from components.evaluation import EvaluationResult
 from components.evaluation.result import Scores, assess
 from components.judge import Sample
-from components.metrics import Metered, Reading
+from components.metrics import Alerting, Metered, Reading
 from components.platform import Lease, Metrics, RouteLimits, Traffic, Weights
 from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
@@ -81,6 +81,10 @@ class Recounted:
             for version, sources in read.versions.items()
         }
         return Reading(changed, read.unattributed)
+
+    def alerts(self, names: Sequence[str], endpoint: str) -> Mapping[str, Alerting]:
+        """See `components.platform.Metrics`."""
+        return self.metrics.alerts(names, endpoint)
 
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         """See `components.platform.Metrics`."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from components.arms import version_of
 from components.gateway import EDGES_US, PER_MS, milliseconds
 from components.judge import Asked, Sample
-from components.metrics import Metered, Reading, Usage
+from components.metrics import Alerting, Metered, Reading, Usage
 from components.metrics.usage import Grown, Read, added_up, grown
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
@@ -257,6 +257,8 @@ class MemoryMetrics:
         self._clock = clock
         self._users = users
         self._unread: dict[str, tuple[float, dict[tuple[str, str], dict[str, Sample]]]] = {}
+        self.rules: dict[str, set[str]] = {}
+        """The endpoints for which each alert fires; empty of one: for none in particular."""
 
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         """The newest raw counters by version and source."""
@@ -300,6 +302,12 @@ class MemoryMetrics:
                 within = (read for at, read in readings if start < at <= end)
                 arms[arm].append(grown(base, within, start))
         return Metered({arm: _usage(added_up(parts, 3)) for arm, parts in arms.items()})
+
+    def alerts(self, names: Sequence[str], endpoint: str) -> dict[str, Alerting]:
+        """Which of the named alerts fire now, of the endpoint or of none in particular."""
+        fires = {name: bool({"", endpoint} & of) for name, of in self.rules.items()}
+        said: dict[bool | None, Alerting] = {True: "firing", False: "quiet", None: "unknown"}
+        return {name: said[fires.get(name)] for name in names}
 
     def lose(self, proxy: str, for_s: float | None) -> None:
         """Read no counters of a proxy for so many seconds; what was read last gets old."""

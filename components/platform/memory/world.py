@@ -247,6 +247,14 @@ class World:
         """Let an interface (``registry``, ``metrics``, ...) be unreachable, or until `clear`."""
         self.faults.fail(interface, for_s=for_s)
 
+    def alert(self, name: str, *, fires: bool | None, endpoint: str = "") -> None:
+        """Let an alert fire or not, for an endpoint or for none; None: no rule has its name."""
+        if fires is None:
+            self._metrics.rules.pop(name, None)
+            return
+        of = self._metrics.rules.setdefault(name, set())
+        of.add(endpoint) if fires else of.discard(endpoint)
+
     def fill_disk(self) -> None:
         """Let no lease and no split be written, until the room that is kept has been made."""
         for call in ("leases.swap", "traffic.set_weights"):

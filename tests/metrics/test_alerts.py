@@ -1,0 +1,82 @@
+"""What Prometheus' rules say of alerts, on the wire."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from components.errors import Unreachable
+from components.metrics.alerts import alerts
+
+
+def rule(name: str, *firing: dict[str, str], pending: int = 0) -> dict[str, Any]:
+    said = [{"labels": labels, "state": "firing"} for labels in firing]
+    said += [{"labels": {}, "state": "pending"}] * pending
+    return {"name": name, "type": "alerting", "alerts": said}
+
+
+def ask(*rules: dict[str, Any], names: list[str], namespace: str = "") -> dict[str, str]:
+    asked: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        groups = [{"rules": [each]} for each in rules]
+        return httpx.Response(200, json={"status": "success", "data": {"groups": groups}})
+
+    with httpx.Client(base_url="http://p", transport=httpx.MockTransport(answer)) as client:
+        found = alerts(client, names, "demo", namespace)
+    (url,) = asked
+    assert url.path == "/api/v1/rules"
+    assert url.params.get_list("rule_name[]") == names
+    assert url.params["type"] == "alert"
+    return dict(found)
+
+
+def test_firing_quiet_and_unknown_are_told_apart() -> None:
+    rules = [rule("A", {}), rule("B", pending=1), rule("Other", {})]
+    wanted = {"A": "firing", "B": "quiet", "C": "unknown"}
+    assert ask(*rules, names=["A", "B", "C"]) == wanted
+
+
+def test_an_alert_of_another_endpoint_is_nobody_s_here() -> None:
+    assert ask(rule("A", {"endpoint": "other"}), names=["A"]) == {"A": "quiet"}
+    assert ask(rule("A", {"endpoint": "demo"}), names=["A"]) == {"A": "firing"}
+    several = rule("A", {"endpoint": "other"}, {"node": "n1"})
+    assert ask(several, names=["A"]) == {"A": "firing"}
+
+
+def test_an_alert_of_another_team_s_endpoint_of_the_name_is_nobody_s_here() -> None:
+    theirs = rule("A", {"endpoint": "demo", "namespace": "theirs"})
+    assert ask(theirs, names=["A"], namespace="ours") == {"A": "quiet"}
+    assert ask(theirs, names=["A"], namespace="theirs") == {"A": "firing"}
+    of_a_node = rule("A", {"namespace": "kube-system"})
+    assert ask(of_a_node, names=["A"], namespace="ours") == {"A": "firing"}
+
+
+def test_one_of_two_rules_of_a_name_suffices() -> None:
+    assert ask(rule("A"), rule("A", {}), names=["A"]) == {"A": "firing"}
+    assert ask(rule("A", {}), rule("A"), names=["A"]) == {"A": "firing"}
+
+
+def test_a_rule_that_fails_tells_nothing() -> None:
+    assert ask(rule("A") | {"health": "err"}, names=["A"]) == {"A": "unknown"}
+    assert ask(rule("A") | {"health": "ok"}, names=["A"]) == {"A": "quiet"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(503),
+        httpx.Response(404, text="not here"),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"data": {"groups": [{"rules": [{"name": "A"}]}]}}),
+    ],
+)
+def test_a_server_that_is_none_is_unreachable(answer: httpx.Response) -> None:
+    transport = httpx.MockTransport(lambda _: answer)
+    with (
+        httpx.Client(base_url="http://p", transport=transport) as client,
+        pytest.raises(Unreachable),
+    ):
+        alerts(client, ["A"], "demo")
