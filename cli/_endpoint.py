@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from components import endpoint as endpoints
+from components import plugins
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.platform import Platform
@@ -49,14 +50,22 @@ def load(platform: Platform, named: str) -> Endpoint:
     return platform.endpoints.load(named)
 
 
-def apply(platform: Platform, named: str) -> Endpoint:
+def apply(platform: Platform, named: str, engine: str | None = None) -> Endpoint:
     """The same; a file that is here becomes what the platform knows.
 
+    Args:
+        platform: which one.
+        named: see `file`.
+        engine: what is to release it; default: the platform's own.
+
     Raises:
-        InputError: the file is missing, too large or wrong.
+        InputError: the file is missing, too large or wrong, or the engine could not release it.
     """
     path = file(named)
     if path.exists() or path == Path(named):
-        endpoints.load(path)  # says what is wrong, with the file's own checks
+        found = endpoints.load(path)  # says what is wrong, with the file's own checks
+        # What a release would be refused for: nobody is to find that out later.
+        endpoints.refuse_undecidable(found)
+        plugins.refuse_unreleasable(found, engine)
         return platform.endpoints.apply(path.read_text(encoding="utf-8"), str(path))
     return platform.endpoints.load(named)

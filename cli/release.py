@@ -53,7 +53,7 @@ def command(
     platform = connect()
     engine: Engine = engine_of(engine_name)()
     if endpoint:
-        name = _endpoint.apply(platform, endpoint).name
+        name = _endpoint.apply(platform, endpoint, engine_name).name
         release_id = engine.release_id(name, version)
     else:
         name, release_id = "", str(resume)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from components import endpoint
+from components import endpoint, plugins
 from components.errors import InputError
 from components.printing import say
 
@@ -15,6 +15,8 @@ from components.printing import say
 @click.option("--schema", is_flag=True, help="Print the JSON schema for editors and stop.")
 def command(files: tuple[Path, ...], schema: bool) -> None:
     """Check endpoint FILES (default: all of endpoints/).
+
+    With SLUICE_PLATFORM=cluster, also that Argo can run their releases.
 
     Example: sluice validate endpoints/banking77.yaml
     """
@@ -33,6 +35,7 @@ def command(files: tuple[Path, ...], schema: bool) -> None:
             found = endpoint.load(file)
             endpoint.refuse_undecidable(found)
             endpoint.refuse_unmeasurable(found)
+            plugins.refuse_unreleasable(found)
             if warning := prices.refuse_unpriced(found, prices.load(), time.time()):
                 say(f"{file}: {warning}", err=True)
             say(f"{file}: ok: {found.name} serves {found.model}")

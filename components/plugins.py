@@ -3,6 +3,7 @@
 A platform announces itself in the group ``sluice.platforms`` and its own commands, if it has any,
 in ``sluice.commands``; commands that are there whatever the platform is, in ``sluice.tools``.
 Engines are in ``sluice.engines``, by their own names; a platform's own also by the platform's.
+What an engine cannot run is in ``sluice.limits``, by the same names.
 `sluice --help` asks too, so nothing here may be slow.
 """
 
@@ -24,6 +25,9 @@ TOOLS = "sluice.tools"
 """Group of packages as those of `COMMANDS`, whose commands are there on every platform."""
 ENGINES = "sluice.engines"
 """Group of functions without arguments that return a `components.engine.Engine`."""
+LIMITS = "sluice.limits"
+"""Group of functions of an endpoint that raise InputError if the engine can run no release of it.
+They ask no server: an endpoint's file is refused wherever it is written."""
 
 
 def brought(group: str, platform: str | None = None) -> Any:
@@ -56,6 +60,25 @@ def engine_of(name: str | None = None) -> Any:
     if wanted not in engines:
         raise InputError(f"unknown engine {wanted!r}: choose one of {', '.join(sorted(engines))}")
     return _load(engines[wanted])
+
+
+def refuse_unreleasable(endpoint: Any, engine: str | None = None) -> None:
+    """Check that the engine called ``engine`` can run releases of the endpoint.
+
+    Args:
+        endpoint: a `components.endpoint.Endpoint`.
+        engine: default: the platform's own.
+
+    Raises:
+        InputError: it cannot; names the key. Or the platform in use is unknown.
+    """
+    if engine is None:
+        refuse = brought(LIMITS)
+    else:
+        target = (_listed().get(LIMITS) or _installed().get(LIMITS, {})).get(engine)
+        refuse = target and _load(target)
+    if refuse:
+        refuse(endpoint)
 
 
 def tools() -> list[Any]:

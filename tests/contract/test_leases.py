@@ -1,6 +1,7 @@
 """One lease per endpoint, changed by compare-and-swap only."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,10 +19,11 @@ def leases(rig: Rig) -> Leases:
 
 
 @pytest.fixture
-def lease(rig: Rig) -> Lease:
+def lease(rig: Rig) -> Iterator[Lease]:
     """A lease that nobody has taken, of an endpoint of its own."""
     endpoint = rig.name("lease")
-    return Lease(endpoint, f"{endpoint}-v2", "process 1 on here", 120.0, {"1": 100}, renewals=3)
+    yield Lease(endpoint, f"{endpoint}-v2", "process 1 on here", 120.0, {"1": 100}, renewals=3)
+    rig.remove_lease(endpoint)
 
 
 def take(leases: Leases, lease: Lease, expected: str | None = None) -> str:
@@ -138,6 +140,7 @@ def test_leases_of_two_endpoints_know_nothing_of_each_other(
     assert {lease.endpoint, other.endpoint} <= set(leases.endpoints())
     assert leases.swap(other.endpoint, token, None) is None
     assert leases.swap(lease.endpoint, token, None) is not None
+    rig.remove_lease(other.endpoint)
 
 
 def test_names_of_any_alphabet_and_length_are_told_apart(leases: Leases, lease: Lease) -> None:

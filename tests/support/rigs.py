@@ -164,6 +164,10 @@ class Rig(ABC):
         """Make the endpoint's lease one that cannot be read."""
 
     @abstractmethod
+    def remove_lease(self, endpoint: str) -> None:
+        """Leave none of the endpoint, damaged or not: a reaper would speak of it for ever."""
+
+    @abstractmethod
     def metrics_away(self) -> Metrics:
         """The platform's metrics as they are while their server does not answer."""
 
@@ -205,6 +209,9 @@ class MemoryRig(Rig):
 
     def damage_lease(self, endpoint: str) -> None:
         self.world.leases.damage(endpoint)
+
+    def remove_lease(self, endpoint: str) -> None:
+        self.world.leases.remove(endpoint)
 
     def metrics_away(self) -> Metrics:
         elsewhere = World()
@@ -337,6 +344,11 @@ class LocalRig(RealRig):
 
         (find_home().leases / f"{endpoint}.json").write_text("{")
 
+    def remove_lease(self, endpoint: str) -> None:
+        from local.home import find_home
+
+        (find_home().leases / f"{endpoint}.json").unlink(missing_ok=True)
+
     def metrics_away(self) -> Metrics:
         from local.platform.metrics import metrics
 
@@ -368,6 +380,9 @@ class KubernetesRig(RealRig):
     def damage_lease(self, endpoint: str) -> None:
         damaged = {"metadata": {"annotations": {annotation("lease"): "{"}}}
         self._api.merge(LEASE, self.namespace, object_name(endpoint), damaged)
+
+    def remove_lease(self, endpoint: str) -> None:
+        self._api.delete(LEASE, self.namespace, object_name(endpoint))
 
     def metrics_away(self) -> Metrics:
         from cluster.metrics import metrics

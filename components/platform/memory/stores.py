@@ -68,6 +68,10 @@ class MemoryLeases:
         """Make the endpoint's lease one that cannot be read."""
         self._leases[endpoint] = None
 
+    def remove(self, endpoint: str) -> None:
+        """Leave no lease of the endpoint, damaged or not, as a person may."""
+        self._leases.pop(endpoint, None)
+
 
 class MemoryDecisions:
     """`components.platform.Decisions`: whoever calls is `caller`."""
