@@ -15,7 +15,10 @@ from components.errors import PlatformError, Unreachable
 MANAGER = "sluice"
 """Under whose name our fields stand in ``managedFields``."""
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0
+"""A server that is slow is not away: each call may take so long..."""
+_CONNECT_S = 5.0
+"""...but who does not even take the connection."""
 _TRIES = 3
 _LONGEST_PAUSE_S = 5.0
 _PAGE = 500
@@ -47,11 +50,24 @@ class Api:
     Args:
         access: the way there.
         transport: the wire; httpx's own if None.
+        timeout_s: how long an answer is waited for.
     """
 
-    def __init__(self, access: Access, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        transport: httpx.BaseTransport | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
         self.access = access
+        self.timeout_s = timeout_s
         self._transport = transport
+        self._apart: list[Api] = []
+
+    def apart(self, timeout_s: float) -> "Api":
+        """Another way to the same server, so that nothing on this one is in its way."""
+        self._apart.append(Api(self.access, self._transport, timeout_s))
+        return self._apart[-1]
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -59,7 +75,7 @@ class Api:
         return httpx.Client(
             base_url=way.server,
             auth=way.auth,
-            timeout=_TIMEOUT_S,
+            timeout=httpx.Timeout(self.timeout_s, connect=_CONNECT_S),
             transport=self._transport,
             verify=way.trust,
             proxy=way.proxy or None,
@@ -70,6 +86,8 @@ class Api:
     def close(self) -> None:
         """Close what connections there are."""
         self._client.close()
+        for each in self._apart:
+            each.close()
 
     def version(self) -> str:
         """The API server's own version."""

@@ -23,7 +23,7 @@ from components.platform import Lease
 
 _PART = "lease"
 _ENDPOINT, _LEASE, _TOKEN = "endpoint", "lease", "token"
-_TRIES = 5
+_TRIES = 3
 """Of a write whose answer was lost, or that met somebody else's change of a label."""
 
 
