@@ -36,6 +36,9 @@ class Told:
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         raise NotImplementedError
 
+    def unfit(self) -> str:
+        raise NotImplementedError
+
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         return Metered({v: self.usages.get(v, Usage()) for v in versions}, self.unseen_s)
 

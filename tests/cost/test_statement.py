@@ -159,6 +159,9 @@ class Used:
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         raise NotImplementedError
 
+    def unfit(self) -> str:
+        raise NotImplementedError
+
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         return Metered(dict.fromkeys(versions, self.usage_of), self.unseen_s)
 
