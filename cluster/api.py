@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -61,6 +62,8 @@ class Api:
     ) -> None:
         self.access = access
         self.timeout_s = timeout_s
+        self.answered_at: float | None = None
+        """When it answered last, by its own clock, in seconds since the epoch; None: unknown."""
         self._transport = transport
         self._apart: list[Api] = []
 
@@ -193,6 +196,7 @@ class Api:
                 else {},
             )
         )
+        self.answered_at = _date(answer) or self.answered_at
         if answer.is_success:
             found: Object = answer.json()
             return found
@@ -211,6 +215,13 @@ class Api:
                 return answer
             time.sleep(min(_seconds(answer), _LONGEST_PAUSE_S))
         raise AssertionError
+
+
+def _date(answer: httpx.Response) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 def _seconds(answer: httpx.Response) -> float:

@@ -48,7 +48,7 @@ class World:
         self.clock = ManualClock(wall)
         self.faults = Faults(self.clock)
         self.registry = MemoryRegistry()
-        self.leases = MemoryLeases()
+        self.leases = MemoryLeases(self.clock)
         self.decisions = MemoryDecisions(self.clock)
         self.gateway = MemoryGateway()
         self.store = MemoryStore()
