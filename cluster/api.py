@@ -246,7 +246,9 @@ def _error(answer: httpx.Response) -> PlatformError:
         case 400 | 422:
             return Invalid(said)
         case 401:
-            return PlatformError(f"{said}: log in again, see 'kubectl auth whoami'")
+            # Of a token that has ended: whoever puts another one there mends it, and it is no
+            # reason to end a release.
+            return Unreachable(f"{said}: log in again, see 'kubectl auth whoami'")
         case 403:
             return PlatformError(f"{said}: ask for the role in manifests/ that may")
         case status if status == _TOO_MANY or status >= 500:

@@ -107,7 +107,7 @@ def _authorities(api: Api) -> str:
 def test_a_token_that_was_replaced_is_the_one_that_counts(
     kubernetes: Api, nobody: Api, team: str
 ) -> None:
-    with pytest.raises(PlatformError, match="log in again"):
+    with pytest.raises(Unreachable, match="log in again"):
         nobody.get(CONFIG_MAP, team, "x")
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     made = kubernetes._ask("POST", f"{ACCOUNT.path(team, 'nobody')}/token", content=asked)
