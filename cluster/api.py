@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +16,10 @@ from components.errors import PlatformError, Unreachable
 MANAGER = "sluice"
 """Under whose name our fields stand in ``managedFields``."""
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0
+"""A server that is slow is not away: each call may take so long..."""
+_CONNECT_S = 5.0
+"""...but who does not even take the connection."""
 _TRIES = 3
 _LONGEST_PAUSE_S = 5.0
 _PAGE = 500
@@ -47,11 +51,26 @@ class Api:
     Args:
         access: the way there.
         transport: the wire; httpx's own if None.
+        timeout_s: how long an answer is waited for.
     """
 
-    def __init__(self, access: Access, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        transport: httpx.BaseTransport | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
         self.access = access
+        self.timeout_s = timeout_s
+        self.answered_at: float | None = None
+        """When it answered last, by its own clock, in seconds since the epoch; None: unknown."""
         self._transport = transport
+        self._apart: list[Api] = []
+
+    def apart(self, timeout_s: float) -> "Api":
+        """Another way to the same server, so that nothing on this one is in its way."""
+        self._apart.append(Api(self.access, self._transport, timeout_s))
+        return self._apart[-1]
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -59,7 +78,7 @@ class Api:
         return httpx.Client(
             base_url=way.server,
             auth=way.auth,
-            timeout=_TIMEOUT_S,
+            timeout=httpx.Timeout(self.timeout_s, connect=_CONNECT_S),
             transport=self._transport,
             verify=way.trust,
             proxy=way.proxy or None,
@@ -70,6 +89,8 @@ class Api:
     def close(self) -> None:
         """Close what connections there are."""
         self._client.close()
+        for each in self._apart:
+            each.close()
 
     def version(self) -> str:
         """The API server's own version."""
@@ -175,6 +196,7 @@ class Api:
                 else {},
             )
         )
+        self.answered_at = _date(answer) or self.answered_at
         if answer.is_success:
             found: Object = answer.json()
             return found
@@ -193,6 +215,13 @@ class Api:
                 return answer
             time.sleep(min(_seconds(answer), _LONGEST_PAUSE_S))
         raise AssertionError
+
+
+def _date(answer: httpx.Response) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 def _seconds(answer: httpx.Response) -> float:
@@ -217,7 +246,9 @@ def _error(answer: httpx.Response) -> PlatformError:
         case 400 | 422:
             return Invalid(said)
         case 401:
-            return PlatformError(f"{said}: log in again, see 'kubectl auth whoami'")
+            # Of a token that has ended: whoever puts another one there mends it, and it is no
+            # reason to end a release.
+            return Unreachable(f"{said}: log in again, see 'kubectl auth whoami'")
         case 403:
             return PlatformError(f"{said}: ask for the role in manifests/ that may")
         case status if status == _TOO_MANY or status >= 500:

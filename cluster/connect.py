@@ -31,6 +31,10 @@ from components.platform.spans import ObjectSpans
 from components.registry import Registry
 
 NAMESPACE = "SLUICE_NAMESPACE"
+_LEASE_S = 15.0
+"""How long an answer about a lease is waited for: three tries are within the shortest lease that
+Argo takes (`cluster.workflows.SHORTEST_LEASE_S`), and a server that needs 10 s for each call is no
+reason to lose one."""
 
 
 def connect() -> Platform:
@@ -70,7 +74,9 @@ def platform(api: Api, namespace: str, settings: Settings) -> Platform:
     clock = SystemClock()
     stores = Stores(settings.store, api, namespace)
     store = stores.open(stores.bucket)
+    own = stores.open(stores.bucket, f"teams/{namespace}")
     gateway = team.keys(api, namespace, settings.gateway.url)
+    of_leases = api.apart(_LEASE_S)
     traffic = RoutedTraffic(
         api,
         namespace,
@@ -81,18 +87,19 @@ def platform(api: Api, namespace: str, settings: Settings) -> Platform:
     )
     told = Told(api, namespace, _messenger(settings.alertmanager))
     return Platform(
-        serving=KServing(api, namespace, settings.predictor, traffic, ObjectSpans(store), clock),
+        serving=KServing(api, namespace, settings.predictor, traffic, ObjectSpans(own), clock),
         traffic=traffic,
         metrics=metrics(settings.prometheus, namespace),
-        leases=KubernetesLeases(api, namespace, traffic.mark),
+        leases=KubernetesLeases(of_leases, namespace, traffic.mark),
         decisions=KubernetesDecisions(api, namespace),
         records=ObjectRecords(store),
         files=ObjectFiles(store, settings.store.uri, stores.open),
         endpoints=ConfiguredEndpoints(api, namespace),
         gateway=gateway,
         registry=Registry(settings.registry),
-        moments=ObjectMoments(store, told, told.show),
+        moments=ObjectMoments(own, told, told.show),
         clock=clock,
+        place=namespace,
     )
 
 

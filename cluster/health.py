@@ -1,6 +1,6 @@
 """What `sluice status` shows of a cluster: a team's endpoints, and the servers of all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from cluster.marks import CANDIDATE, CHAMPION, PHASE, SHARE
 from cluster.names import labels, said
 from cluster.routes import PART
 from cluster.settings import SYSTEM
+from components.platform import Platform
 from components.printing import printable
 from components.release.lease import standing_leases
 
@@ -50,11 +51,14 @@ class Status:
     namespace: str
     endpoints: list[Shown]
     servers: list[Server]
+    warnings: Sequence[str] = ()
+    """What users do not notice yet."""
 
     @property
     def healthy(self) -> bool:
-        """True when every server is as it should be, and there is one."""
-        return bool(self.servers) and all(each.state == "ok" for each in self.servers)
+        """True when every server is as it should be, and there is one; and nothing is warned of."""
+        well = bool(self.servers) and all(each.state == "ok" for each in self.servers)
+        return well and not self.warnings
 
 
 def status(access: Access, namespace: str) -> Status:
@@ -69,6 +73,25 @@ def status(access: Access, namespace: str) -> Status:
         held = standing_leases(KubernetesLeases(api, namespace))
         waits = {lease.endpoint: printable(lease.waits) for lease in held}
         return Status(namespace, list(_endpoints(names, routes, waits)), servers(api))
+
+
+def warnings(platform: Platform) -> list[str]:
+    """Of which versions that serve no further pod can start, since the store has not their files.
+
+    Raises:
+        PlatformError: a server does not answer, or the account may not look.
+    """
+    serving, found = platform.serving, []
+    for endpoint in platform.endpoints.names():
+        for arm in serving.versions(endpoint):
+            stored = serving.stored(endpoint, arm)
+            if stored and platform.files.find(stored.model, stored.version, stored.digest) is None:
+                found.append(
+                    f"{endpoint} version {arm}: its files are gone from the store, so no further"
+                    f" pod of it can start: 'sluice release {endpoint} --version {stored.version}'"
+                    " fetches them again"
+                )
+    return found
 
 
 def _endpoints(

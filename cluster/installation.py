@@ -1,5 +1,6 @@
 """What `sluice up` looks at: whether an installation has all that it needs. It changes nothing."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -13,6 +14,7 @@ from cluster.connect import reached
 from cluster.evidence import NAME as EVIDENCE
 from cluster.evidence import PATCH_POLICY
 from cluster.kinds import (
+    CONFIG_MAP,
     DECISION,
     GATEWAY,
     HTTP_ROUTE,
@@ -21,6 +23,7 @@ from cluster.kinds import (
     Kind,
     Object,
 )
+from cluster.names import LONGEST_PREDICTOR
 from cluster.settings import Settings, read
 from cluster.stores import Stores
 from cluster.teams import teams
@@ -29,6 +32,12 @@ from components.findings import Finding
 
 DOCS = "docs/installation.md"
 _TIMEOUT_S = 15.0
+
+JOINED = "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}"
+"""KServe's own ``domainTemplate``: what stands before the dot is one label of 63 letters."""
+CONFIGURED = "inferenceservice-config"
+"""KServe's ConfigMap."""
+_LABEL = 63
 
 NEEDED: dict[str, tuple[Kind, ...]] = {
     "Gateway API": (HTTP_ROUTE, GATEWAY),
@@ -54,6 +63,7 @@ def examine(access: Access, namespace: str) -> list[Finding]:
         except InputError as error:
             return [*found, Finding("settings", "missing or wrong", str(error))]
         found.append(Finding("settings", "read"))
+        found += predictor_names(api, namespace)
         found += _gateway(api, settings)
         found += _team(api, namespace)
         found += _answers(api, reached(settings, Forwards(api)), namespace)
@@ -72,6 +82,28 @@ def _kinds(api: Api, name: str) -> Finding:
     if missing:
         return Finding(name, f"no {', '.join(missing)}", f"install {name}: see {DOCS}")
     return Finding(name, "installed")
+
+
+def predictor_names(api: Api, namespace: str, of: str = "kserve") -> Iterator[Finding]:
+    """Whether KServe, in the namespace ``of``, takes the names of a team's predictors.
+
+    Those of the hundred-thousandth version, too.
+    """
+    try:
+        found = api.get(CONFIG_MAP, of, CONFIGURED)
+        ingress = json.loads(((found or {}).get("data") or {}).get("ingress") or "{}")
+    except (PlatformError, ValueError):
+        return  # the account may not look
+    template = "".join(str(ingress.get("domainTemplate") or JOINED).split())
+    longest = _LABEL - len("-predictor-") - len(namespace)
+    if found and "{{.Name}}-{{.Namespace}}" in template and longest < LONGEST_PREDICTOR:
+        endpoint = max(0, longest - len("-v99999-baseline"))
+        yield Finding(
+            "names of predictors",
+            f"KServe takes {longest} letters in namespace {namespace}: an endpoint's name may have"
+            f" {endpoint}",
+            f"set ingress.domainTemplate of ConfigMap kserve/inferenceservice-config: see {DOCS}",
+        )
 
 
 def _gateway(api: Api, settings: Settings) -> Iterator[Finding]:

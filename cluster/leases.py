@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cluster.api import Api, Conflict
+from cluster.api import MANAGER, Api, Conflict
 from cluster.kinds import LEASE, Object
 from cluster.names import annotation, labels, object_name, said
 from components.errors import InputError, PlatformError, Unreachable
@@ -23,7 +23,7 @@ from components.platform import Lease
 
 _PART = "lease"
 _ENDPOINT, _LEASE, _TOKEN = "endpoint", "lease", "token"
-_TRIES = 5
+_TRIES = 3
 """Of a write whose answer was lost, or that met somebody else's change of a label."""
 
 
@@ -90,6 +90,25 @@ class KubernetesLeases:
             self.api.create(LEASE, self.namespace, changed)
         else:
             self.api.replace(LEASE, self.namespace, changed)
+
+    def age(self, endpoint: str) -> float | None:
+        """Seconds since the lease changed last: both times are the API server's own.
+
+        It writes down when a manager of fields wrote last, and dates its answers.
+
+        Raises:
+            Unreachable: the API server did not answer.
+        """
+        found = self._found(endpoint)
+        answered = self.api.answered_at
+        if found is None or answered is None:
+            return None
+        written = [
+            datetime.fromisoformat(each["time"]).timestamp()
+            for each in found["metadata"].get("managedFields") or []
+            if each.get("manager") == MANAGER and each.get("time")
+        ]
+        return max(0.0, answered - max(written)) if written else None
 
     def make_room(self) -> bool:
         """Nothing is kept: the API server's store has room of its own."""

@@ -55,7 +55,8 @@ def _made_up(name: str, whole: str, longest: int) -> str:
 
 def label_value(text: str) -> str:
     """A text as a label's value; what cannot be one is shortened as names are."""
-    return text if _LABEL.fullmatch(text) and len(text) <= _LONGEST else object_name(text)
+    plain = _LABEL.fullmatch(text) and len(text) <= _LONGEST and not _MADE_UP.fullmatch(text)
+    return text if plain else object_name(text)
 
 
 def labels(part: str, **more: str) -> dict[str, str]:

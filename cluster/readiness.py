@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cluster.kinds import Object
-from components.platform import Readiness
+from cluster.names import said as annotated
+from components.platform import Readiness, Running
 
 _REFUSES = "sluice predictor: "
 """How a predictor begins its last line, which says why it does not serve."""
 _FAILED = {"FailedCreate", "ReconcileFailed"}
 """Reasons of a condition after which nothing gets better by waiting."""
+_NO_NAME = "invalid domain name"
+"""What KServe says where name and namespace are too long together (`sluice up` says the mend)."""
 _NEVER = {"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 """Reasons why a container waits, likewise."""
 _UNSURE = {"", "CrashLoopBackOff", "ContainerCreating", "PodInitializing"}
@@ -43,6 +46,28 @@ def readiness(
     return Readiness("starting", _line(_waits(pods)))
 
 
+def running(pod: Object) -> Running:
+    """What is known of a predictor's pod."""
+    status, named = pod.get("status") or {}, "kserve-container"
+    own = [each for each in status.get("containerStatuses") or [] if each["name"] == named]
+    limits: Mapping[str, str] = next(
+        (
+            (each.get("resources") or {}).get("limits") or {}
+            for each in pod["spec"]["containers"]
+            if each["name"] == named
+        ),
+        {},
+    )
+    leaves = "deletionTimestamp" in pod["metadata"]
+    return Running(
+        annotated(pod, "arm"),
+        ready=not leaves and _condition(status, "Ready").get("status") == "True",
+        code=next((str(each.get("imageID") or "") for each in own), "").rpartition("@")[2],
+        cpu=limits.get("cpu", ""),
+        memory=limits.get("memory", ""),
+    )
+
+
 def _condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found: list[Mapping[str, Any]] = status.get("conditions") or []
     return next((each for each in found if each.get("type") == name), {})
@@ -54,6 +79,9 @@ def _answering(slices: Iterable[Object]) -> bool:
 
 
 def _failed(status: Mapping[str, Any]) -> str:
+    for each in status.get("conditions") or []:
+        if _NO_NAME in str(each.get("message", "")):
+            return str(each["message"])
     for name in ("PredictorReady", "Ready"):
         condition = _condition(status, name)
         if condition.get("reason") in _FAILED:

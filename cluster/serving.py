@@ -9,14 +9,14 @@ from cluster.api import Api, Conflict, Invalid
 from cluster.inference_services import PART, inference_service, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, Object
 from cluster.names import labels, predictor_name, said
-from cluster.readiness import readiness
+from cluster.readiness import readiness, running
 from cluster.room import room
 from cluster.routes import service
 from cluster.settings import Predictor
 from cluster.traffic import RoutedTraffic
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
-from components.platform import Clock, Readiness, Room, Span, StoredVersion, wait_for
+from components.platform import Clock, Readiness, Room, Running, Span, StoredVersion, wait_for
 from components.platform.spans import ObjectSpans
 
 log = logging.getLogger("sluice.serving")
@@ -131,6 +131,11 @@ class KServing:
             self._pods(endpoint, version),
             self.api.list(ENDPOINT_SLICE, self.namespace, named),
         )
+
+    def running(self, endpoint: str) -> list[Running]:
+        """Each pod that is there now; one that is leaving is not ready any more."""
+        pods = self.api.list(POD, self.namespace, labels(PART, endpoint=endpoint))
+        return [running(each) for each in pods if said(each, "endpoint") == endpoint]
 
     def delete(self, endpoint: str, version: str) -> None:
         """Take the version off the gateway, let it finish, and wait until it is gone.

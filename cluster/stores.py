@@ -39,8 +39,8 @@ class Stores:
         """That of records and versions."""
         return urlparse(self.settings.uri).netloc
 
-    def open(self, bucket: str) -> "ObjectStore":
-        """One bucket; nothing is asked of the store yet.
+    def open(self, bucket: str, below: str = "") -> "ObjectStore":
+        """One bucket, or what is ``below`` a folder of it; nothing is asked of the store yet.
 
         Raises:
             InputError: its keys are nowhere.
@@ -51,6 +51,7 @@ class Stores:
             self.settings.endpoint,
             self.settings.region,
             (lambda: self._keys) if self.settings.secret else None,
+            below,
         )
 
     @cached_property

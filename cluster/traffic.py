@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cluster import marks, pins, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
-from cluster.names import object_name
+from cluster.names import ENDPOINT, label_value, labels, object_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
@@ -79,31 +79,37 @@ class RoutedTraffic:
             limited = routes.limits_object(route)
             self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
         # Nobody may pin while versions are compared: closed before, opened after.
+        write = before.write if before else 0
         pinning = pins.may(weights)
         if pinning == pins.CLOSED:
             self._pin(route, hosts, served, pinning)
         if before is not None:
-            self._enter(endpoint, percent(before.slots), weights, limits)
-        self._swap(endpoint, weights, limits)
+            write = self._enter(endpoint, before, weights, limits)
+        self._swap(endpoint, weights, limits, write)
         if pinning == pins.OPEN:
             self._pin(route, hosts, served, pinning)
 
     def _enter(
-        self, endpoint: str, present: Weights, weights: Weights, limits: RouteLimits | None
-    ) -> None:
+        self, endpoint: str, before: Route, weights: Weights, limits: RouteLimits | None
+    ) -> int:
         """Give versions that are new in the route their places, before any of them has a share.
 
         A proxy may hear of a share before it knows the pods that are to have it: users get 500.
+
+        Returns:
+            The number of the newest write then.
         """
+        present = percent(before.slots)
         new = [arm for arm, share in weights.items() if share and arm not in present]
         if not new:
-            return
+            return before.write
         entered = {**present, **dict.fromkeys(new, 0)}
-        self._swap(endpoint, entered, limits)
+        self._swap(endpoint, entered, limits, before.write)
         try:
             self.wait_in_force(endpoint, entered, self.enters)
         except PlatformError as error:  # the way back must not wait for a proxy that is away
             log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
+        return before.write + 1
 
     def _next(
         self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
@@ -117,12 +123,28 @@ class RoutedTraffic:
         slots = fill(before.slots if before else (), weights)
         return routes.follows(before, Route(endpoint, slots, held))
 
-    def _swap(self, endpoint: str, weights: Weights, limits: RouteLimits | None) -> None:
-        """Write the route by compare-and-swap with what it is now."""
+    def _swap(
+        self, endpoint: str, weights: Weights, limits: RouteLimits | None, after: int
+    ) -> None:
+        """Write the route by compare-and-swap with what it is now.
+
+        Args:
+            endpoint: whose.
+            weights: the split.
+            limits: see `set_weights`.
+            after: the number of the write that this one follows; 0: there is none yet. Whoever else
+                has written since knows better: it may be the reaper.
+        """
         shown = self._marks(endpoint, weights)
         for _ in range(_TRIES):
             found = self._found(endpoint)
-            route = self._next(endpoint, self._read(found), weights, limits)
+            present = self._read(found)
+            if (present.write if present else 0) != after:
+                raise PlatformError(
+                    f"the traffic of {endpoint} was moved by somebody else just now: see what"
+                    " 'sluice status' says, and try again"
+                )
+            route = self._next(endpoint, present, weights, limits)
             with suppress(Conflict, Missing):
                 if found is None:
                     made = routes.route_object(route, self.gateway, shown)
@@ -212,11 +234,30 @@ class RoutedTraffic:
             return time.monotonic() - began if writes == {route and route.write} else None
 
         def late() -> str:
-            return (
-                f"{endpoint}: {wanted or 'no route'} is not in force after {timeout:.1f} s: {shown}"
-            )
+            said = f"{wanted or 'no route'} is not in force after {timeout:.1f} s: {shown}"
+            return f"{endpoint}: {said}{self._others(endpoint)}"
 
         return wait_for(in_force, timeout, _EVERY_S, late)
+
+    def _others(self, endpoint: str) -> str:
+        """Which other namespaces have an endpoint of this name, and so its path.
+
+        Of several routes for one host and path the oldest alone is in force. Not every account may
+        ask for them.
+        """
+        with suppress(PlatformError):
+            found = self.api.list(HTTP_ROUTE, "", labels(routes.PART, endpoint=endpoint))
+            others = {each["metadata"]["namespace"] for each in found} - {self.namespace}
+            if others:
+                return (
+                    f"; namespace {', '.join(sorted(others))} has an endpoint of this name too:"
+                    " give one of the two a host of its own, or another name"
+                )
+            return ""
+        return (
+            "; if another team has an endpoint of this name too, one of the two needs a host of its"
+            f" own: 'kubectl get httproutes -A -l {ENDPOINT}={label_value(endpoint)}'"
+        )
 
 
 def _shares(weights: Weights) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -24,10 +24,15 @@ def command(as_json: bool) -> None:
     """
     from cluster import health
     from cluster.access import find_access
-    from cluster.connect import namespace_of
+    from cluster.connect import connect, namespace_of
+    from components.errors import SluiceError
 
     access = find_access()
-    found = health.status(access, namespace_of(access))
+    try:
+        warned = health.warnings(connect())
+    except SluiceError as error:
+        warned = [f"whether further pods could start is not known: {error}"]
+    found = replace(health.status(access, namespace_of(access)), warnings=warned)
     if as_json:
         say(json.dumps({"healthy": found.healthy, **asdict(found)}))
     else:
@@ -58,3 +63,5 @@ def _show(found: "Status") -> None:
         say(f"no endpoint in namespace {found.namespace}: 'sluice apply FILE' makes one known")
     say("")
     console.print(servers)
+    for warning in found.warnings:
+        say(f"warning: {warning}", err=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from components import record
 from components.arms import baseline_of
 from components.backtest.holds import Holds
+from components.backtest.outcomes import outcome_alone
 from components.endpoint import Endpoint
 from components.evaluation import EvaluationResult, deviations
 from components.judge import Poll, Verdict
@@ -18,7 +19,6 @@ from components.record.finding import Finding
 from components.registry import names
 from components.release.ending import (
     BY_HAND,
-    OUTCOMES,
     PROMOTION_NOT_RECORDED,
     outcome_of,
     reason_to_promote,
@@ -47,6 +47,10 @@ class Course:
     deployed: bool = False
     weights: dict[str, int] | None = None
     """The split in force by the record; None: as the release found it."""
+    covered: str = ""
+    """The version for which the other one answers."""
+    own: int = 0
+    """The candidate's share before."""
     passed: set[float] = field(default_factory=set)
     verdict: Verdict | None = None
     aliased: bool = False
@@ -130,6 +134,8 @@ class Course:
                 yield from self._deployed(body)
             case record.BaselineSet():
                 yield from self._compared(body)
+            case record.Covered():
+                yield from self._covered(body)
             case record.WeightsSet():
                 yield from self._shifted(body)
             case record.AliasSet():
@@ -203,12 +209,21 @@ class Course:
             yield "a baseline was decided on after the candidate was deployed"
         self.baseline = body.arm
 
+    def _covered(self, body: record.Covered) -> Iterator[str]:
+        if body.arm not in {"", self.head.champion, self.head.candidate} or not self.watched:
+            yield f"another version answers for {body.arm}, which has no share"
+        if body.arm:
+            self.own = (self.weights or {}).get(self.head.candidate, 0)
+        self.covered = body.arm
+
     def _unevaluated(self, done: str) -> Iterator[str]:
         if self.evaluation is None or not self.evaluation.passed:
             yield f"{done} without a passed evaluation"
 
     def _shifted(self, body: record.WeightsSet) -> Iterator[str]:
-        back = body.weights == self.way_back
+        lent = {str(self.head.champion): 0, self.head.candidate: 100}
+        covers = self.covered == self.head.champion and body.weights == lent
+        back = covers or body.weights == self.way_back
         waiting, stays = self.waiting, self._stays(body.weights)
         if body.weights == self.everything and not (back and self.steps):
             yield from self._unevaluated("all traffic given")
@@ -230,6 +245,8 @@ class Course:
 
     def _stays(self, weights: Mapping[str, int]) -> bool:
         """Whether the candidate keeps its share, and loses its baseline at most."""
+        if self.covered and weights in self.splits(self.own):
+            return True  # each answers for itself again
         splits = self.splits(max(self.passed, default=0))
         return bool(self.passed) and weights in splits and self.weights in splits
 
@@ -307,28 +324,13 @@ def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
         InputError: the settings are none of this version.
     """
     if not head.settings:
-        yield from _outcome_alone(lines)
+        yield from outcome_alone(lines)
         return
     course = Course(head, fold(lines[:1]).endpoint)
     for said in course.opened():
         yield Finding(1, said)
     for number, line in enumerate(lines, start=1):
         for said in course.take(line):
-            yield Finding(number, said)
-
-
-def _outcome_alone(lines: Sequence[Line]) -> Iterator[Finding]:
-    newest: Verdict | None = None
-    for number, line in enumerate(lines, start=1):
-        if isinstance(line.body, Verdict):
-            newest = line.body
-        elif (
-            isinstance(line.body, Ended)
-            and newest
-            and newest.final
-            and line.body.outcome != OUTCOMES[newest.decision]
-        ):
-            said = f"it ends {line.body.outcome}, and the newest verdict is {newest.decision}"
             yield Finding(number, said)
 
 

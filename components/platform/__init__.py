@@ -8,12 +8,10 @@ from components.platform.contract import (
     Files,
     Metrics,
     Platform,
-    Readiness,
     Records,
     Room,
     RouteLimits,
     Serving,
-    Span,
     StoredVersion,
     Traffic,
     Weights,
@@ -22,6 +20,7 @@ from components.platform.decisions import Decision, Decisions, Says
 from components.platform.leases import Lease, Leases
 from components.platform.model_registry import ModelRegistry, ModelVersion
 from components.platform.moments import Moment, Moments
+from components.platform.running import Readiness, Running, Span
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
 
@@ -45,6 +44,7 @@ __all__ = [
     "Records",
     "Room",
     "RouteLimits",
+    "Running",
     "Says",
     "Serving",
     "Span",

@@ -11,7 +11,7 @@ been done: each write here may be repeated, or read back.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from components.endpoint import Endpoint
 from components.identity import Identity
@@ -22,6 +22,7 @@ from components.platform.decisions import Decisions
 from components.platform.leases import Leases
 from components.platform.model_registry import ModelRegistry
 from components.platform.moments import Moments
+from components.platform.running import Readiness, Running, Span
 
 Weights = Mapping[str, int]
 """Traffic share in percent by the arms present (`components.arms`: mostly versions); the values sum
@@ -45,36 +46,12 @@ class StoredVersion:
 
 
 @dataclass(frozen=True)
-class Readiness:
-    """Whether a predictor can answer, and if not, why not."""
-
-    state: Literal["ready", "starting", "failed", "absent"]
-    why: str = ""
-    """One line for people, of what is known now: known at once, not after a time limit."""
-
-
-@dataclass(frozen=True)
 class Room:
     """Whether one predictor more fits in beside those that are there."""
 
     enough: bool
     why: str
     """What was counted, in a few words for people."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A time in which a version had predictors, asked or not: what is billed."""
-
-    endpoint: str
-    version: str
-    """The arm, see `components.arms`."""
-    start: float
-    end: float | None
-    """Seconds since the epoch, both; None: they are there now."""
-    price: str = ""
-    """Of one predictor, an id of `components/cost/prices.yaml`; empty: the file named none."""
-    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -115,6 +92,13 @@ class Serving(Protocol):
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference."""
+
+    def running(self, endpoint: str) -> list[Running]:
+        """Each predictor that is there now. One request: it is asked every few seconds.
+
+        Raises:
+            Unreachable: nobody knows.
+        """
 
     def delete(self, endpoint: str, version: str) -> None:
         """Drain and stop the predictor; harmless when there is none.
@@ -193,6 +177,13 @@ class Metrics(Protocol):
 
         A source that was known but not read within ``max_age`` seconds is None; a version that
         nobody has asked yet has counters of zero.
+
+        Raises:
+            Unreachable: the metrics server did not answer.
+        """
+
+    def unfit(self) -> str:
+        """Why what is counted is nothing to judge by, with the mend; empty: it is, as far as known.
 
         Raises:
             Unreachable: the metrics server did not answer.
@@ -308,3 +299,5 @@ class Platform:
     registry: ModelRegistry
     moments: Moments
     clock: Clock
+    place: str = ""
+    """Whose it is, where several share one store of records: a team. Empty: it has its own."""

@@ -53,5 +53,14 @@ class Leases(Protocol):
     def endpoints(self) -> list[str]:
         """The endpoints that have a lease; one that is damaged is among them."""
 
+    def age(self, endpoint: str) -> float | None:
+        """Seconds since the lease changed last, by the store's own clock alone.
+
+        For whoever has only begun to watch it. None: the store does not tell, or there is none.
+
+        Raises:
+            Unreachable: the store did not answer.
+        """
+
     def make_room(self) -> bool:
         """Give up the disk space that is kept for giving traffic back; False: none was kept."""

@@ -20,6 +20,7 @@ def bucket(
     endpoint: str = "",
     region: str = "us-east-1",
     keys: "Callable[[], S3Credential] | None" = None,
+    below: str = "",
 ) -> "ObjectStore":
     """The bucket at ``s3://name`` or ``gs://name``; nothing is asked of the store yet.
 
@@ -30,6 +31,7 @@ def bucket(
         endpoint: of an S3 store that is not Amazon's.
         region: of an S3 store.
         keys: what it is asked with; default: what the environment says, as the cloud gives it.
+        below: the folder in it that is meant; empty: all of it.
     """
     from obstore.store import GCSStore, S3Store
 
@@ -41,11 +43,12 @@ def bucket(
         "allow_http": endpoint.startswith("http://"),
     }
     retries: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=8)}
-    place = urlparse(uri)
+    place, prefix = urlparse(uri), below or None
     if place.scheme == "gs":
-        return GCSStore(place.netloc, client_options=client, retry_config=retries)
+        return GCSStore(place.netloc, prefix=prefix, client_options=client, retry_config=retries)
     return S3Store(
         place.netloc,
+        prefix=prefix,
         region=region,
         virtual_hosted_style_request=not endpoint,
         client_options=client,

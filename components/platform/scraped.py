@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from components.errors import Unreachable
-from components.metrics import Alerting, Metered, Reading
+from components.metrics import Alerting, Metered, Reading, fitness
 from components.metrics.alerts import alerts
 from components.metrics.newest import sample
 from components.metrics.queries import Queries
@@ -59,6 +59,15 @@ class PrometheusMetrics:
         """
         with self._asking() as client:
             return sample(client, self.queries, endpoint, versions, max_age)
+
+    def unfit(self) -> str:
+        """Why its proxies cannot be told apart; empty if they can.
+
+        Raises:
+            Unreachable: Prometheus did not answer.
+        """
+        with self._asking() as client:
+            return fitness.unfit(client, self.queries)
 
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         """What each arm was asked and used in that time; as far back as Prometheus remembers.

@@ -18,8 +18,8 @@ from itertools import count, groupby, pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from components.platform.contract import Span
 from components.platform.object_store import fetch, key_of, listing, put, put_first
+from components.platform.running import Span
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -15,10 +15,12 @@ class Fetched(msgspec.Struct, frozen=True, tag_field="action", tag="fetch", omit
     """Digest and address of each version's verified files (`platform.StoredVersion`)."""
 
 
-class Deployed(msgspec.Struct, frozen=True, tag_field="action", tag="deploy"):
+class Deployed(msgspec.Struct, frozen=True, tag_field="action", tag="deploy", omit_defaults=True):
     """These versions, and the baseline if there is one, have a predictor that is ready."""
 
     versions: tuple[str, ...]
+    codes: dict[str, tuple[str, ...]] = {}
+    """The images that predictors of each run, by digest; of whom nobody can tell, nothing."""
 
 
 class BaselineSet(msgspec.Struct, frozen=True, tag_field="action", tag="baseline"):
@@ -36,6 +38,14 @@ class WeightsSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_weigh
     """Percent by version, or other arm."""
     applied_s: float
     """Seconds until it was in force."""
+
+
+class Covered(msgspec.Struct, frozen=True, tag_field="action", tag="cover"):
+    """From here on the other version answers for this one, which has no ready predictor."""
+
+    arm: str
+    """Whose share the other one has; empty: each has its own again."""
+    reason: str
 
 
 class AliasSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_alias"):
@@ -81,4 +91,4 @@ class Decided(msgspec.Struct, frozen=True, tag_field="action", tag="decide", omi
     reason: str = ""
 
 
-Acted = Fetched | Deployed | BaselineSet | WeightsSet | AliasSet | Held | Decided
+Acted = Fetched | Deployed | BaselineSet | WeightsSet | Covered | AliasSet | Held | Decided

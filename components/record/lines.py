@@ -24,7 +24,8 @@ SCHEMA = 4
 settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
 refused, unanswered or sent once more, and when a source began; an end that a person asked for
 stands together with an event that says so; a release may have a baseline. 4: a step may be held,
-and people decide; a poll after a held promotion is judged."""
+and people decide; a poll after a held promotion is judged; a version may answer for the other one;
+what predictors run is written down, and that a candidate is wanted no more."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -54,6 +55,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which versions of the model had the aliases `candidate` and `champion` at the beginning.
 
     Absent in records that were written before it was looked at."""
+    tagged: str = ""
+    """The release that the candidate's tag named at the beginning: an earlier one of it."""
+    place: str = ""
+    """Whose release it is, where several teams share one store of records."""
     policy: dict[str, Any] = {}
     """Of schema 1, whose records may lack the settings."""
 

@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, ModelRegistry, Platform, connect
-from components.record import Ended, Noted, Outcome, Record, of, refuse_newer
+from components.record import Ended, Line, Noted, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
 from components.release import anchor, results
 from components.release.lease import HeldLease, acquire, this_process
@@ -103,6 +103,11 @@ class Release:
         lines = self.record.lines()
         if not lines:
             raise InputError(f"no release {self.record.release_id!r}: see 'sluice releases'")
+        if (whose := other_place(self.platform, lines)) is not None:
+            raise InputError(
+                f"release {self.record.release_id} is team {whose}'s: ask there"
+                f" (SLUICE_NAMESPACE={whose}), or begin another one"
+            )
         refuse_newer(head_of(lines), "resume")
         return fold(lines)
 
@@ -165,6 +170,15 @@ class Release:
             self.record.note("mirror_failed", str(error))
             return False
         return True
+
+
+def other_place(platform: Platform, lines: Sequence[Line]) -> str | None:
+    """Whose release a record is of, if not the platform's own; None if it is.
+
+    Records of an earlier Sluice do not say whose they are.
+    """
+    whose = head_of(lines).place
+    return whose if whose and whose != platform.place else None
 
 
 @contextmanager

@@ -44,7 +44,8 @@ def deploy(release: Release) -> Deployed:
         if state.watched:
             _forecast(release, state, before)
         served = (*wanted, state.baseline) if state.baseline else wanted
-        release.record.append(DeployedLine(versions=tuple(served)))
+        codes = _codes(release, state)
+        release.record.append(DeployedLine(versions=tuple(served), codes=codes))
     return Deployed(versions=",".join(wanted))
 
 
@@ -94,6 +95,33 @@ def _wait_ready(release: Release, endpoint: str, version: str) -> None:
         )
 
     wait_for(ready, READY_TIMEOUT_S, READY_POLL_S, late, release.clock)
+
+
+def _codes(release: Release, state: ReleaseState) -> dict[str, tuple[str, ...]]:
+    """The images that predictors of each arm run; what else they have in common is told.
+
+    Raises:
+        PlatformError: those of one version differ: what is counted of it would be of two programs.
+    """
+    codes: dict[str, set[str]] = {}
+    limits: dict[str, set[str]] = {}
+    for each in release.platform.serving.running(state.endpoint.name):
+        if each.code:
+            codes.setdefault(each.arm, set()).add(each.code)
+        said = f"cpu {each.cpu or 'unlimited'}, memory {each.memory or 'unlimited'}"
+        limits.setdefault(each.arm, set()).add(said)
+    for arm, found in codes.items():
+        if len(found) > 1:
+            raise PlatformError(
+                f"version {arm} runs {len(found)} images at once: its tag was pushed again: delete"
+                " its pods one after the other, or name images by digest"
+            )
+    ours, theirs = (limits.get(arm or "") for arm in (state.candidate, state.champion))
+    if ours and theirs and ours != theirs:
+        said = f"version {state.candidate} may use {' or '.join(sorted(ours))}"
+        production = f"production {' or '.join(sorted(theirs))}"
+        release.record.note("other_conditions", f"{said}; {production}")
+    return {arm: tuple(found) for arm, found in codes.items()}
 
 
 def _wait_for_baseline(release: Release, arm: str) -> None:
@@ -158,7 +186,23 @@ def forecast_of(
     return judge.eta(policy, per_second, error_rate, now.buckets, baseline=baseline)
 
 
+def _refuse_unfit(release: Release) -> None:
+    """Check that what the gateway counts can be told apart.
+
+    Raises:
+        InputError: it cannot: the release has ended.
+    """
+    try:
+        said = release.platform.metrics.unfit()
+    except Unreachable:
+        return  # the forecast says so
+    if said:
+        release.end("error", said)
+        raise InputError(said)
+
+
 def _forecast(release: Release, state: ReleaseState, before: Snapshot | None) -> None:
+    _refuse_unfit(release)
     now = take_snapshot(release, state)
     if now is None:
         detail = "production's counters could not be read: no preflight of the p95, no forecast"

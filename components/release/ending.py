@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from components.errors import InputError, LeaseHeld, SluiceError
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.judge import Decision, Verdict
 from components.notify.moments import ended
-from components.platform import Lease
+from components.platform import Lease, Platform
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release import anchor
@@ -15,7 +15,8 @@ from components.release.context import Release, records_failure
 from components.release.hearing import Hearing
 from components.release.holding import until_free
 from components.release.lease import HeldLease
-from components.release.marking import mark_promotion, mark_return
+from components.release.marking import mark_promotion, mark_return, withdrawn
+from components.release.meanwhile import Meanwhile
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.results import Ended
@@ -60,7 +61,8 @@ def promote(release: Release) -> Ended:
                     f"release {state.release_id} has not passed {min(missing)}%: watch it"
                 )
         # A version that is the champion already changes nothing that anybody could hold.
-        if state.kind != "unchanged" and not until_free(release, held, 100):
+        held_back = state.kind != "unchanged" and not until_free(release, held, 100)
+        if held_back or Meanwhile(release, state).look():
             return restore_champion(release, state, held, *outcome_of(release.state()))
         put_in_force(release, state, held, everything)
     # From here on the way back is forward: whoever finds this lease silent completes the promotion,
@@ -70,6 +72,8 @@ def promote(release: Release) -> Ended:
 
     def mark() -> bool:
         held.renew()  # at each try: another process may have ended the release meanwhile
+        if said := withdrawn(release.platform.registry, state):
+            raise PlatformError(said)
         return mark_promotion(release, state)
 
     try:
@@ -124,6 +128,8 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
         return OUTCOMES[state.verdict.decision], state.why
     if state.standing.refused:
         return state.standing.refused
+    if state.withdrawn:
+        return "rolled_back", state.withdrawn
     if state.failure:
         return "error", state.failure
     if state.passed:
@@ -206,14 +212,21 @@ def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
         # A process that was suspended in the middle of a shift has woken after the end.
         traffic.set_weights(name, keeps)
         traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
-    over = {*state.temporary} - {state.champion}
-    if state.outcome == "promoted":
-        over.discard(state.candidate)
-    for arm in sorted(over):
-        release.platform.serving.delete(name, arm)
+    stop_losers(release.platform, name, keeps)
     # If the registry is away the record stays pending: the reaper tries again, and says so.
     with suppress(SluiceError):
         close(release, state)
+
+
+def stop_losers(platform: Platform, endpoint: str, keeps: Mapping[str, int]) -> None:
+    """Drain and stop every predictor of the endpoint that has no share of the split it keeps.
+
+    Raises:
+        PlatformError: one does not go.
+    """
+    for arm in sorted(platform.serving.versions(endpoint)):
+        if not keeps.get(arm):
+            platform.serving.delete(endpoint, arm)
 
 
 def close(release: Release, state: ReleaseState) -> None:

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
@@ -165,17 +165,35 @@ def standing_leases(leases: Leases) -> list[Lease]:
     return [lease for lease in found if lease]
 
 
+SURE_S = 10.0
+"""A lease that is met for the first time is watched for so long at least, whatever its age."""
+AGE_SLACK_S = 5.0
+"""So much younger it may be than its store says: clocks of one store's servers differ, too."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is known of an endpoint's lease, by the watcher's own monotonic clock."""
+
+    token: str
+    since: float
+    """It has had this token since then, at the latest."""
+    met: float
+    """When the watcher read this token first."""
+
+
 class LeaseWatch:
-    """Which leases are silent, by this process's own clock.
+    """Which leases are silent, by no clock that anybody may set.
 
     A lease is silent when its token has not changed for its length, counted from when this object
-    first saw the token: whoever starts to watch gives every holder the whole length once.
+    first saw the token. One that is met for the first time is as old as its store says, by the
+    store's own clock; where the store does not say it, its holder has the whole length once more.
     """
 
     def __init__(self, leases: Leases, clock: Clock) -> None:
         self._leases = leases
         self._clock = clock
-        self._seen: dict[str, tuple[str, float]] = {}
+        self._seen: dict[str, _Seen] = {}
 
     def silent(self) -> tuple[list[Lease], list[str]]:
         """The silent leases, and one line for each lease that cannot be read."""
@@ -188,25 +206,32 @@ class LeaseWatch:
 
         An `InputError` is of a lease that is damaged.
         """
-        now = self._clock.monotonic()
         found: list[tuple[Lease, float]] = []
         faults: list[SluiceError] = []
         for endpoint in self._leases.endpoints():
             try:
                 lease = self._leases.read(endpoint)
+                silent_s = None if lease is None else self._silent_s(lease)
             except InputError as error:
                 faults.append(error)
                 continue
             except SluiceError as error:
                 faults.append(PlatformError(f"the lease of {endpoint} was not read: {error}"))
                 continue
-            if lease is None:
-                continue
-            token, since = self._seen.get(endpoint, ("", now))
-            if token != lease.token:
-                self._seen[endpoint] = (lease.token, since := now)
-            found.append((lease, now - since))
+            if lease is not None and silent_s is not None:
+                found.append((lease, silent_s))
         return found, faults
+
+    def _silent_s(self, lease: Lease) -> float:
+        now, known = self._clock.monotonic(), self._seen.get(lease.endpoint)
+        if known is None or known.token != lease.token:
+            # Of a token that has just changed its age is known: it is none.
+            age = self._leases.age(lease.endpoint) if known is None else None
+            since = now - max(0.0, (age or 0.0) - AGE_SLACK_S)
+            known = self._seen[lease.endpoint] = _Seen(lease.token, since, now)
+        sure = now - known.met >= min(SURE_S, lease.seconds)
+        # Until then it is as good as silent, and no more.
+        return now - known.since if sure else min(now - known.since, lease.seconds - 1e-3)
 
     def longest(self) -> float:
         """Seconds of the longest lease there is; 0 without any."""

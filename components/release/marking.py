@@ -37,6 +37,28 @@ def registered(registry: ModelRegistry, version: Identity) -> ModelVersion:
     return entry
 
 
+def withdrawn(registry: ModelRegistry, state: ReleaseState) -> str:
+    """Why the candidate is wanted no more; empty if it is, or if nobody had to wish for it.
+
+    It was wanted by its alias, which somebody has taken away or given to another version. That a
+    release of another endpoint ended, and took the alias with it, is no such thing.
+
+    Raises:
+        InputError: the registry has the version no more.
+        Unreachable: it does not answer.
+    """
+    ours = state.released
+    if not (_is_wished(state) or state.marked) or state.candidate == state.champion:
+        return ""
+    if (has := registry.alias(ours.model, names.CANDIDATE)) == ours.version:
+        return ""
+    ended = registered(registry, ours).tags.get(names.RELEASE_TAG, "")
+    if ended == state.release_id or (has is None and ended != state.tagged):
+        return ""
+    where = f"is on version {has} now" if has else "was taken away"
+    return f"version {ours.version} is wanted no more: its alias {names.CANDIDATE} {where}"
+
+
 def mark_candidate(release: Release, state: ReleaseState) -> None:
     """Mark the version that gets its first users; a mark on another version stays there.
 
@@ -46,8 +68,17 @@ def mark_candidate(release: Release, state: ReleaseState) -> None:
     """
     registry, ours = release.platform.registry, state.released
     registered(registry, ours)
-    if _move(release, names.CANDIDATE, ours, None):
-        release.record.append(AliasSet(alias=names.CANDIDATE, version=ours.version))
+    if _is_wished(state):
+        if registry.alias(ours.model, names.CANDIDATE) != ours.version:
+            return  # withdrawn in this moment: it is not given back
+    elif not _move(release, names.CANDIDATE, ours, None):
+        return
+    release.record.append(AliasSet(alias=names.CANDIDATE, version=ours.version))
+
+
+def _is_wished(state: ReleaseState) -> bool:
+    """Whether the candidate had its alias when the release began."""
+    return (state.aliases or {}).get(names.CANDIDATE) == state.released.version
 
 
 def mark_promotion(release: Release, state: ReleaseState) -> bool:
@@ -88,12 +119,13 @@ def mark_return(release: Release, state: ReleaseState, outcome: Outcome) -> None
         return
     # The tags are written before the alias: without them the alias is another endpoint's work.
     marked = (tags.get(names.RELEASE_TAG), tags.get(names.OUTCOME_TAG))
-    registry.swap_alias(ours.model, names.CANDIDATE, ours.version, None)
     if marked == (state.release_id, "promoted") and (before := _found(state)) != ours.version:
         _return_alias(registry, ours, before)
     if marked != (state.release_id, outcome):
         ended = {names.RELEASE_TAG: state.release_id, names.OUTCOME_TAG: outcome}
         registry.tag_version(ours.model, ours.version, ended)
+    # Last: releases of it elsewhere see by the tag that nobody has withdrawn it.
+    registry.swap_alias(ours.model, names.CANDIDATE, ours.version, None)
 
 
 def _return_alias(registry: ModelRegistry, ours: Identity, before: str | None) -> None:

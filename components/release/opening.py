@@ -99,6 +99,8 @@ def _open_record(release: Release, held: HeldLease, endpoint: Endpoint, version:
             settings=endpoint.model_dump(mode="json"),
             versions={each: known[each] for each in (name, champion) if each},
             aliases=aliases,
+            tagged=entry.tags.get(names.RELEASE_TAG, ""),
+            place=release.platform.place,
         )
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from components.errors import InputError, LeaseHeld, SluiceError
 from components.platform import Lease, Platform
 from components.release import ending
-from components.release.context import opened
+from components.release.context import opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
 from components.release.restoring import give_back, take_over, written
 
@@ -46,6 +46,8 @@ class Reaper:
         self._said: dict[str, set[str]] = {}
         """By phase: what its newest pass said."""
         self._noted = -math.inf
+        self._others: set[str] = set()
+        """Releases of others, who have reapers of their own."""
 
     def longest_lease(self) -> float:
         """Seconds after which a first pass can have found every silent lease."""
@@ -126,6 +128,8 @@ class Reaper:
             self._leave(taken)
         except InputError as error:
             # A damaged record is never read again; its traffic is in order, so others may release.
+            with suppress(SluiceError):
+                ending.stop_losers(self._platform, endpoint, held.lease.restore)
             held.release()
             self._leave(taken)
             yield f"{release_id}: ended without its record: {error}"
@@ -153,11 +157,14 @@ class Reaper:
         except SluiceError:
             return  # nothing to tell: who needs the store now says so
         # A record that grows is not read at each pass.
-        for release_id in set(pending) - under_way:
+        for release_id in set(pending) - under_way - self._others:
             try:
                 with opened(release_id, self._platform, patience_s=0) as release:
                     if not release.record.exists():
                         continue  # its first line is being written
+                    if other_place(self._platform, release.record.lines()) is not None:
+                        self._others.add(release_id)
+                        continue
                     state = release.state()
                     if self._platform.leases.read(state.endpoint.name) is not None:
                         continue

@@ -5,6 +5,7 @@ from components.release import baseline
 from components.release.context import Release, records_failure
 from components.release.holding import until_free
 from components.release.marking import mark_candidate
+from components.release.meanwhile import Meanwhile
 from components.release.results import Shifted
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
@@ -33,7 +34,7 @@ def shift(release: Release, stage: int) -> Shifted:
     if percent in state.passed or (state.percent == percent and asked == split):
         return Shifted(percent=percent, applied_s=0.0)
     held = release.hold(state)
-    if not until_free(release, held, percent):
+    if not until_free(release, held, percent) or Meanwhile(release, state).look():
         return Shifted(percent=state.percent, applied_s=0.0)
     state = release.state()  # its baseline may be lost by now
     split = state.split(percent)

@@ -13,6 +13,7 @@ from components.identity import Identity
 from components.judge import Poll, Verdict
 from components.platform import StoredVersion
 from components.record import EvaluationSkipped, Line, Outcome, ReleaseKind
+from components.registry import names
 from components.release import standing
 from components.release.standing import Standing
 
@@ -35,6 +36,8 @@ class ReleaseState:
     """What candidate and champion are, by name."""
     aliases: Mapping[str, str] | None = None
     """Which versions of the model had which alias when the release began, if that is known."""
+    tagged: str = ""
+    """The earlier release that the candidate's tag named then."""
     schema: int = record.SCHEMA
     files: Mapping[str, StoredVersion] | None = None
     """The verified files of candidate and champion by name, once they are fetched."""
@@ -43,14 +46,26 @@ class ReleaseState:
     """The arm that the candidate is compared with at steps below 50%; empty: production itself;
     None: not decided."""
     deployed: bool = False
+    codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The images that predictors of each arm ran when they were deployed."""
     weights: dict[str, int] | None = None
     """The split that was last put in force by this release."""
+    covered: str = ""
+    """The version for which the other one answers, since it has no ready predictor."""
+    lent: int = 0
+    """The candidate's own share when that began, in percent."""
+    losses: int = 0
+    """How often the candidate had none."""
     passed: tuple[int, ...] = ()
     """Percentages whose watch ended with PROMOTE."""
     verdict: Verdict | None = None
     """The newest verdict."""
     promoting: bool = False
     """The candidate was given all of the traffic, and every proxy confirmed it."""
+    marked: bool = False
+    """This release gave the candidate its alias."""
+    withdrawn: str = ""
+    """Why the candidate is wanted no more."""
     failure: str = ""
     """Why the newest step that failed did so."""
     standing: Standing = field(default_factory=Standing)
@@ -111,13 +126,25 @@ class ReleaseState:
 
     @property
     def percent(self) -> int:
-        """The candidate's share of traffic in force, in percent."""
+        """The candidate's own share of the traffic, in percent."""
+        if self.covered:
+            return self.lent
         return (self.weights or {}).get(self.candidate, 0)
 
     @property
     def way_back(self) -> dict[str, int]:
         """The split that gives production its traffic back; empty: there was no production."""
         return {self.champion: 100} if self.champion else {}
+
+    @property
+    def cover(self) -> dict[str, int]:
+        """The split by which the other version answers for the one that has no ready predictor.
+
+        A champion stays in it: that its traffic is lent makes no promotion.
+        """
+        if self.covered != self.champion:
+            return self.way_back
+        return {str(self.champion): 0, self.candidate: 100}
 
     @property
     def temporary(self) -> tuple[str, ...]:
@@ -168,6 +195,7 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
         started_at=lines[0].at,
         versions={each: head.identity(each) for each in (head.candidate, head.champion) if each},
         aliases=head.aliases,
+        tagged=head.tagged,
         schema=head.schema,
     )
     polls, held_after = [], set()
@@ -179,6 +207,10 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
             held_after.add(len(polls))
         state = _apply(state, line)
     return replace(state, polls=tuple(polls), held_after=frozenset(held_after))
+
+
+_NOTED = {"step_failed": "failure", "withdrawn": "withdrawn"}
+"""Events whose words are a part of where a release stands."""
 
 
 def _apply(state: ReleaseState, line: Line) -> ReleaseState:
@@ -196,14 +228,19 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
             }
         case record.BaselineSet(arm=arm):
             changes = {"baseline": arm}
-        case record.Deployed():
-            changes = {"deployed": True}
+        case record.Deployed(codes=codes):
+            changes = {"deployed": True, "codes": codes}
+        case record.Covered(arm=arm):
+            lost = state.losses + (arm == state.candidate)
+            changes = {"covered": arm, "losses": lost, "lent": state.percent}
+        case record.AliasSet(alias=names.CANDIDATE):
+            changes = {"marked": True}
         case record.WeightsSet(weights=weights):
             changes = {"weights": weights, "promoting": weights == {state.candidate: 100}}
         case record.Held() | record.Decided() | record.Noted(event=standing.EXPIRED):
             changes = {"standing": standing.after(state.standing, line.body)}
-        case record.Noted(event="step_failed", detail=detail):
-            changes = {"failure": detail}
+        case record.Noted(event=event, detail=detail) if event in _NOTED:
+            changes = {_NOTED[event]: detail}
         case record.Ended(outcome=outcome, reason=reason):
             changes = {"outcome": outcome, "reason": reason}
     return replace(state, **changes)

@@ -16,6 +16,7 @@ from components.errors import InputError
 from components.platform import Platform
 from components.record import Record
 from components.registry import names
+from components.release.context import other_place
 from components.release.lease import held
 from components.release.opening import candidate_of
 from components.release.results import Due
@@ -121,6 +122,7 @@ def _is_ending(platform: Platform, endpoint: str) -> bool:
     for release_id in set(platform.records.pending()) - held:
         with suppress(InputError):
             lines = Record(platform.records, release_id, platform.clock).lines()
-            if lines and fold(lines).endpoint.name == endpoint:
+            ours = lines and other_place(platform, lines) is None
+            if ours and fold(lines).endpoint.name == endpoint:
                 return True
     return False

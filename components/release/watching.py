@@ -15,6 +15,8 @@ from components.release import baseline
 from components.release.context import Release, records_failure
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
+from components.release.meanwhile import Meanwhile
+from components.release.presence import Presence
 from components.release.restoring import give_back
 from components.release.results import Watched
 from components.release.splitting import put_in_force
@@ -49,14 +51,17 @@ def watch(release: Release, stage: int) -> Watched:
     if percent in state.passed:
         return Watched(verdict="PROMOTE", reason=f"{percent}% was passed before")
     hearing = Hearing(release, state)
-    if not hearing.standing.refused:
+    if not (hearing.standing.refused or state.withdrawn):
         held = release.hold(state)
         verdict = _decided(release, held, percent, hearing)
         _show(release, verdict)
         with held.kept():
             release.copy_record(state)
+        state = release.state()
     if refused := hearing.standing.refused:
         return Watched(verdict="ROLLBACK", reason=refused[1])
+    if state.withdrawn:
+        return Watched(verdict="ROLLBACK", reason=state.withdrawn)
     return Watched(verdict=verdict.decision, reason=verdict.text)
 
 
@@ -163,19 +168,21 @@ def keep(
         LeaseHeld: the release was taken over.
         PlatformError: production has its traffic back, or somebody else moved it.
     """
-    watching = _Watch(release)
+    watching, presence = _Watch(release), Presence(release, held, percent)
+    meanwhile = Meanwhile(release, watching.state)
     every = watching.state.endpoint.release.poll
     recorded, recorded_at = True, release.clock.monotonic()
     while True:
         # On a grid, so that polls of a slow machine do not drift; when the record is away, evenly.
-        release.clock.sleep(watching.stopwatch.until_next(every) if recorded else every)
+        presence.pause(watching.stopwatch.until_next(every) if recorded else every)
         try:
             if not recorded:
                 # A write whose answer was lost may stand: the record says what was polled.
                 watching = _Watch(release)
             renewed_at = release.clock.monotonic()
             held.renew()
-            watching = _with_baseline(release, held, watching, percent)
+            if not presence.covered:
+                watching = _with_baseline(release, held, watching, percent)
             verdict = watching.take()
             is_over = over(verdict)
             recorded, recorded_at = True, renewed_at
@@ -185,9 +192,10 @@ def keep(
             if away_s > UNRECORDED_SHARE * held.lease.seconds:
                 _turn_back_unrecorded(release, held, f"{away_s:.0f} s ({error})")
             continue
-        if is_over:
+        # No step is taken while a version has no predictor; the way back waits for nothing.
+        if verdict.final or (is_over and not presence.covered) or meanwhile.withdrawn():
             return verdict
-        if verdict.step != percent:
+        if verdict.step != percent and not presence.covered:
             raise PlatformError(
                 f"the candidate has {verdict.step:g}% of the traffic instead of {percent}%:"
                 " somebody else moved it, so nothing can be watched"

@@ -7,6 +7,7 @@ from components.judge import Evidence, Verdict
 from components.record import (
     AliasSet,
     BaselineSet,
+    Covered,
     Decided,
     Deployed,
     Ended,
@@ -79,6 +80,9 @@ def _action(line: Line) -> str:
         case BaselineSet(arm=arm, reason=reason):
             compared = f"also with {formatting.arm(arm)}" if arm else "with production alone"
             return f"the candidate is compared {compared}: {reason}"
+        case Covered(arm=arm, reason=reason):
+            lent = f"{formatting.arm(arm)} has no ready predictor, the other one answers"
+            return f"{lent if arm else 'each version answers for itself again'}: {reason}"
         case WeightsSet(weights=weights, applied_s=applied):
             shares = (
                 ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in weights.items())

@@ -15,6 +15,7 @@ from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combin
 from components.record import (
     AliasSet,
     BaselineSet,
+    Covered,
     Decided,
     Deployed,
     EvaluationSkipped,
@@ -32,7 +33,7 @@ from components.report.events import Event, events_of
 _SHORTEST_S = 0.001
 """No two polls of a release are nearer."""
 
-ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, AliasSet, Held, Decided, Unknown)
+ACTIONS = (Fetched, Deployed, BaselineSet, WeightsSet, Covered, AliasSet, Held, Decided, Unknown)
 
 
 class Span(NamedTuple):

@@ -13,7 +13,7 @@ from components.arms import version_of
 from components.disk import last_lines, locked, read_json, replace_json
 from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
-from components.platform import Files, Readiness, Room, Span, StoredVersion
+from components.platform import Files, Readiness, Room, Running, Span, StoredVersion
 from components.predictor.arguments import arguments
 from components.predictor.scheduling.cores import available_cores
 from local import predictors, room
@@ -238,8 +238,7 @@ class LocalServing:
             return Readiness("absent", "it was not created")
         if kept.leaving:
             return Readiness("absent", "it is being deleted")
-        unwell = lost.unwell(kept.backend)
-        if unwell is None:
+        if (unwell := lost.unwell(kept.backend)) is None:
             return Readiness("ready")
         try:
             found = [each for each in supervision.processes(self.home) if each.name == kept.name]
@@ -301,8 +300,13 @@ class LocalServing:
 
     def versions(self, endpoint: str) -> list[str]:
         """The versions that have a predictor now, ready or not."""
-        known = [backend for backend, _ in predictors.known(self.home)]
-        return [backend.version for backend in known if backend.endpoint == endpoint]
+        known = predictors.known(self.home)
+        return [each.version for each, _ in known if each.endpoint == endpoint]
+
+    def running(self, endpoint: str) -> list[Running]:
+        """Each predictor that is there now; all run the code that this machine has."""
+        arms = self.versions(endpoint)
+        return [Running(arm, self.readiness(endpoint, arm).state == "ready") for arm in arms]
 
     def url(self, endpoint: str, version: str) -> str:
         """The predictor's own base URL, past the gateway.

@@ -107,7 +107,7 @@ def _authorities(api: Api) -> str:
 def test_a_token_that_was_replaced_is_the_one_that_counts(
     kubernetes: Api, nobody: Api, team: str
 ) -> None:
-    with pytest.raises(PlatformError, match="log in again"):
+    with pytest.raises(Unreachable, match="log in again"):
         nobody.get(CONFIG_MAP, team, "x")
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     made = kubernetes._ask("POST", f"{ACCOUNT.path(team, 'nobody')}/token", content=asked)
@@ -147,3 +147,35 @@ def test_what_the_server_puts_off_is_asked_again(kubernetes: Api) -> None:
 )
 def test_what_is_no_json_is_an_error_too(status: int, kind: type[PlatformError]) -> None:
     assert type(_error(httpx.Response(status, text="<html>"))) is kind
+
+
+def test_what_is_read_is_the_newest_state_and_no_cache_s(kubernetes: Api) -> None:
+    """A read that names a version of its own may be answered from a cache, which may be behind."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"metadata": {}, "items": []})
+
+    with closing(Api(kubernetes.access, httpx.MockTransport(answer))) as api:
+        api.get(CONFIG_MAP, "any", "one")
+        api.list(CONFIG_MAP, "any", {"a": "b"})
+    assert len(asked) == 2
+    assert not [key for each in asked for key in each.url.params if key.startswith("resourceV")]
+
+
+def test_a_way_apart_has_its_own_time_and_ends_with_the_first(kubernetes: Api) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"metadata": {}})
+
+    with closing(Api(kubernetes.access, httpx.MockTransport(answer))) as api:
+        apart = api.apart(15.0)
+        for each in (api, apart):
+            each.get(CONFIG_MAP, "any", "one")
+    waits = [each.extensions["timeout"]["read"] for each in asked]
+    assert waits == [30.0, 15.0]
+    with pytest.raises(RuntimeError, match="closed"):
+        apart.get(CONFIG_MAP, "any", "one")

@@ -1,5 +1,6 @@
 """What an installation lacks is found one by one, each with its mend."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from cluster import installation
 from cluster.api import Api
 from cluster.installation import unprogrammed
-from cluster.kinds import Kind
+from cluster.kinds import CONFIG_MAP, Kind
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -23,6 +24,30 @@ def test_a_cluster_without_sluice_is_told_so_and_what_it_has(
     assert found["Another"].found == "no Nothing"
     assert "docs/installation.md" in found["Another"].fix
     assert "'kubectl apply -k manifests/overlays/...' installs it" in found["settings"].fix
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (installation.JOINED, "takes 12 letters in namespace"),
+        ("{{.Name}}-{{.Namespace}}.{{.IngressDomain}}", "takes 12 letters"),
+        ("", "an endpoint's name may have 0"),
+        ("{{ .Name }}.{{ .Namespace }}.{{ .IngressDomain }}", ""),
+    ],
+)
+def test_names_that_kserve_would_refuse_at_some_version_are_told_beforehand(
+    kubernetes: Api, team: str, template: str, said: str
+) -> None:
+    data = {"ingress": json.dumps({"domainTemplate": template})}
+    made = CONFIG_MAP.object({"name": installation.CONFIGURED}, data=data)
+    kubernetes.apply(CONFIG_MAP, team, made)
+    found = list(installation.predictor_names(kubernetes, "n" * 40, of=team))
+    kubernetes.delete(CONFIG_MAP, team, installation.CONFIGURED)
+    assert len(found) == bool(said)
+    for each in found:
+        assert said in each.found
+        assert "ingress.domainTemplate" in each.fix
+    assert list(installation.predictor_names(kubernetes, "n" * 40, of=team)) == []
 
 
 PROGRAMMED = {"type": "Programmed", "status": "True"}

@@ -4,9 +4,17 @@ import re
 
 import pytest
 
-from cluster.names import label_value, object_name, predictor_name
+from cluster import routes
+from cluster.inference_services import inference_service
+from cluster.marks import marks
+from cluster.names import label_value, object_name, predictor_name, said
+from cluster.settings import Gateway, Predictor
+from cluster.slots import WHOLE, Slot
+from components.platform import Lease, RouteLimits, StoredVersion
+from tests.support.endpoints import endpoint as make_endpoint
 
 DNS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 ODD = ["Größe 名前", "a/b/../c", "..", "", "x" * 300, "Case", "case-", "a--0123456789", "-"]
 
 
@@ -38,4 +46,34 @@ def test_predictors_of_two_endpoints_are_told_apart() -> None:
 
 @pytest.mark.parametrize("text", [*ODD, "a.b_c", "x" * 63, "x" * 64])
 def test_a_label_s_value_has_its_alphabet_and_length(text: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", label_value(text))
+    assert LABEL.fullmatch(label_value(text))
+
+
+def test_two_texts_of_one_safe_form_stay_two() -> None:
+    texts = ["Fraud model", "fraud model", "fraud_model ", "fraud/model", "fraud-model"]
+    texts += [f"{'x' * 200} {n}" for n in range(3)] + ["ann@example.org", "ann-example.org"]
+    made = [label_value(text) for text in texts]
+    # Not even what somebody calls as another one was shortened.
+    made += [label_value(value) for value in made if "--" in value]
+    assert len(set(made)) == len(made)
+
+
+@pytest.mark.parametrize("model", ["Fraud_Model V2", "m" * 200, "ann@example.org", "模型"])
+def test_no_label_of_a_release_is_one_that_the_api_server_refuses(model: str) -> None:
+    """Of all that a release makes: what people chose stands whole in annotations."""
+    found = make_endpoint("fraud", model=model)
+    stored = StoredVersion(model, "12", "a" * 64, f"s3://sluice/versions/{'a' * 64}")
+    predictor = inference_service(found, stored, "12", Predictor(image="localhost/none:1"))
+    route = routes.Route("fraud", (Slot("12", WHOLE),), RouteLimits(5, 1.0))
+    lease = Lease("fraud", "rel-fraud-v12-1", "ann@example.org", 60.0, {})
+    marked = marks({"12": 100, "Ver sion/8": 0}, lease)
+    made = [
+        predictor,
+        routes.route_object(route, Gateway(url="https://models.example"), marked),
+        routes.limits_object(route),
+    ]
+    values = [*predictor["spec"]["predictor"]["labels"].values()]
+    values += [value for each in made for value in each["metadata"]["labels"].values()]
+    assert values
+    assert [value for value in values if not LABEL.fullmatch(value)] == []
+    assert said(predictor, "model") == model

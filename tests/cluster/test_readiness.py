@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from cluster.kinds import Object
-from cluster.readiness import readiness
+from cluster.names import annotation
+from cluster.readiness import readiness, running
+from components.platform import Running
 
 ANSWERING: list[Object] = [{"endpoints": [{"conditions": {"ready": True}}]}]
 NOBODY: list[Object] = [{"endpoints": [{"conditions": {"ready": False}}]}, {"endpoints": None}]
@@ -98,3 +100,50 @@ def test_what_it_waits_for_is_said() -> None:
     assert readiness(service(), [], []).why == "its pod is being made"
     loading = pod(ready=False, state={"running": {}})
     assert readiness(service(), [loading], []).why == "the model is loading"
+
+
+def test_a_quota_that_refuses_one_pod_of_two_is_told_at_once() -> None:
+    """KServe passes on the Deployment's ReplicaFailure, though one pod answers already."""
+    refused = service(reason="FailedCreate", transitionStatus="InProgress")
+    found = readiness(refused, [pod(ready=True)], ANSWERING)
+    assert (found.state, found.why) == ("failed", "FailedCreate: pods refused")
+
+
+def test_a_name_that_kserve_can_give_no_address_is_told_at_once() -> None:
+    said = 'invalid domain name "x-y.z"'
+    refused: Object = {
+        "metadata": {"name": "demo-v10"},
+        "status": {"conditions": [{"type": "IngressReady", "status": "False", "message": said}]},
+    }
+    found = readiness(refused, [], [])
+    assert (found.state, found.why) == ("failed", said)
+
+
+def running_pod(*, ready: str = "True", **metadata: Any) -> Object:
+    limits = {"limits": {"cpu": "50m", "memory": "1Gi"}}
+    containers = [{"name": "other"}, {"name": "kserve-container", "resources": limits}]
+    return {
+        "metadata": {"annotations": {annotation("arm"): "8"}, **metadata},
+        "spec": {"containers": containers},
+        "status": {
+            "conditions": [{"type": "Ready", "status": ready}],
+            "containerStatuses": [
+                {"name": "other", "imageID": "localhost/other@sha256:0"},
+                {"name": "kserve-container", "imageID": "localhost/sluice@sha256:1a"},
+            ],
+        },
+    }
+
+
+def test_a_pod_says_which_arm_runs_which_image_within_which_limits() -> None:
+    assert running(running_pod()) == Running("8", True, "sha256:1a", "50m", "1Gi")
+    assert not running(running_pod(ready="False")).ready
+
+
+def test_a_pod_that_leaves_is_not_ready_though_it_still_answers() -> None:
+    assert not running(running_pod(deletionTimestamp="2026-11-27T00:00:00Z")).ready
+
+
+def test_a_pod_that_nobody_has_started_runs_nothing_yet() -> None:
+    bare = {"metadata": {}, "spec": {"containers": [{"name": "kserve-container"}]}}
+    assert running(bare) == Running("", False)

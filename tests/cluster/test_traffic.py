@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from cluster import pins, routes
 from cluster.api import Api, Conflict
-from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, NAMESPACE, Kind, Object
 from cluster.marks import CANDIDATE, CHAMPION, IDLE, PHASE, RELEASING, SHARE
 from cluster.names import annotation
 from cluster.proxies import Proxies
@@ -136,6 +137,42 @@ def test_a_route_that_others_write_all_the_time_is_written_whole(stand: Stand) -
         stop.set()
         other.join()
     assert stand.route["metadata"]["annotations"]["of-another"]
+
+
+def test_a_split_that_was_moved_by_somebody_else_in_between_stays_theirs(stand: Stand) -> None:
+    """As a reaper does of a step that hangs: between its look at the route and its write."""
+    stand.split(v1=50, v2=50)
+    api, late = stand.api, replace(stand)
+
+    class Hangs(Api):
+        def apply(self, kind: Kind, namespace: str, wanted: Object) -> Object:
+            if kind == BACKEND_TRAFFIC_POLICY:
+                stand.split(v1=100, v2=0)
+            return api.apply(kind, namespace, wanted)
+
+    late.api = Hangs(api.access)
+    with (
+        closing(late.api),
+        pytest.raises(PlatformError, match="was moved by somebody else just now"),
+    ):
+        late.traffic.set_weights(stand.name, {"2": 100}, LIMITS)
+    assert stand.traffic.weights(stand.name) == {"1": 100, "2": 0}
+
+
+def test_another_team_s_endpoint_of_the_same_name_is_named(
+    stand: Stand, kubernetes: Api, team: str
+) -> None:
+    """Of two routes for one path the older one is in force: the other one never shows."""
+    other = f"{team}-2"
+    kubernetes.create(NAMESPACE, "", NAMESPACE.object({"name": other}))
+    late = Stand(kubernetes, other, stand.name)
+    try:
+        late.traffic.set_weights(late.name, {"1": 100}, LIMITS)
+        with pytest.raises(PlatformError, match=f"namespace {team} has an endpoint of this name"):
+            late.traffic.wait_in_force(late.name, {"1": 100}, timeout=0)
+    finally:
+        late.traffic.set_weights(late.name, {})
+        kubernetes.delete(NAMESPACE, "", other)
 
 
 def test_what_is_kept_in_git_may_be_applied_again_in_mid_canary(stand: Stand) -> None:

@@ -170,3 +170,17 @@ def test_what_is_kept_for_the_way_back_is_given_up_once(leases: Leases, lease: L
     leases.make_room()
     assert not leases.make_room()
     assert leases.swap(lease.endpoint, token, replace(lease, returned="why"))
+
+
+def test_a_lease_s_age_is_the_store_s_to_say_and_begins_again_with_each_change(
+    leases: Leases, lease: Lease, rig: Rig
+) -> None:
+    assert leases.age(lease.endpoint) is None
+    token = take(leases, lease)
+    age = leases.age(lease.endpoint)
+    if age is None:
+        return  # a store that does not say it
+    assert 0 <= age < 60
+    rig.wait(lambda: (leases.age(lease.endpoint) or 0) >= 2, "an age of two seconds")
+    take(leases, replace(lease, renewals=4), token)
+    assert (leases.age(lease.endpoint) or 0) < 2

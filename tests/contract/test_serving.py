@@ -35,6 +35,13 @@ def test_versions_that_answer_are_ready_and_have_addresses(
     assert all("://" in url and not url.endswith("/") for url in urls)
 
 
+def test_each_predictor_that_runs_is_told_with_its_arm(serving: Serving, served: Endpoint) -> None:
+    found = serving.running(served.name)
+    assert {each.arm for each in found} == {"1", "2"}
+    assert all(each.ready for each in found)
+    assert serving.running("nobody") == []
+
+
 def test_a_version_that_is_created_again_is_kept(
     rig: Rig, serving: Serving, served: Endpoint
 ) -> None:

@@ -39,6 +39,9 @@ class Told:
     def alerts(self, names: Sequence[str], endpoint: str) -> Mapping[str, Alerting]:
         raise NotImplementedError
 
+    def unfit(self) -> str:
+        raise NotImplementedError
+
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         return Metered({v: self.usages.get(v, Usage()) for v in versions}, self.unseen_s)
 

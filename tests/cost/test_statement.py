@@ -162,6 +162,9 @@ class Used:
     def alerts(self, names: Sequence[str], endpoint: str) -> Mapping[str, Alerting]:
         raise NotImplementedError
 
+    def unfit(self) -> str:
+        raise NotImplementedError
+
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         return Metered(dict.fromkeys(versions, self.usage_of), self.unseen_s)
 

@@ -41,6 +41,10 @@ OURS = (
     *(PREDICTOR, INSTALLER, STEP),
 )
 
+ASKING = (RELAY, SENSOR, REAPER, PROMETHEUS, INSTALLER, STEP)
+"""Who asks the API server: by its Service's port, and, where rules hold after the Service's address
+has been replaced, by its own."""
+
 MAY: tuple[tuple[Pod, Pod, int], ...] = (
     (MLFLOW, POSTGRES, 5432),
     (MLFLOW, S3, 8333),
@@ -48,31 +52,25 @@ MAY: tuple[tuple[Pod, Pod, int], ...] = (
     (RELAY, MLFLOW, 5000),
     (RELAY, S3, 8333),
     (RELAY, SOURCE, 12000),
-    (RELAY, API_SERVER, 443),
+    *((each, API_SERVER, port) for each in ASKING for port in (443, 6443)),
     (SOURCE, NATS, 4222),
     (SENSOR, NATS, 4222),
-    (SENSOR, API_SERVER, 443),
     (REAPER, MLFLOW, 5000),
     (REAPER, S3, 8333),
     (REAPER, PROMETHEUS, 9090),
-    (REAPER, PROXY, 10080),
-    (REAPER, API_SERVER, 443),
+    *((each, PROXY, port) for each in (REAPER, STEP) for port in (10080, 10443)),
     (PROMETHEUS, PROXY, 19001),
     (PROMETHEUS, PREDICTOR, 8080),
-    (PROMETHEUS, API_SERVER, 443),
     (PROXY, PREDICTOR, 8080),
     (PROXY, PREDICTOR, 8081),
     (PREDICTOR, S3, 8333),
-    (INSTALLER, API_SERVER, 443),
-    (STEP, API_SERVER, 443),
     (STEP, MLFLOW, 5000),
     (STEP, S3, 8333),
     (STEP, PROMETHEUS, 9090),
     (STEP, PREDICTOR, 8080),
-    (STEP, PROXY, 10080),
     *((each, DNS, 53) for each in OURS),
 )
-PORTS = (53, 443, 4222, 5000, 5432, 8080, 8081, 8333, 9090, 10080, 12000, 19001)
+PORTS = (53, 443, 4222, 5000, 5432, 6443, 8080, 8081, 8333, 9090, 10080, 10443, 12000, 19001)
 NEVER_OUT = (MLFLOW, POSTGRES, S3, PREDICTOR, SOURCE)
 """Who asks nobody outside of the cluster, the API server included."""
 

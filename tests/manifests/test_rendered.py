@@ -159,6 +159,15 @@ def test_no_image_keeps_the_name_that_stands_for_it(overlay: str) -> None:
     assert "image: sluice-" not in text
 
 
+def test_production_names_images_by_digest_everywhere() -> None:
+    """A tag that is pushed again would change what a restarted champion runs, and a later step."""
+    text = json.dumps(rendered("production"))
+    named = re.findall(r'"image": "([^"]+)"', text) + re.findall(r"image: \\?\"([^\"\\]+)", text)
+    assert any("sluice-predictor" in image for image in named)
+    # The proxies' own is Envoy Gateway's to choose.
+    assert [image for image in named if "@sha256:" not in image] == []
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_real_api_server_takes_every_object_strictly(installed: Api, overlay: str) -> None:
     for each in rendered(overlay):

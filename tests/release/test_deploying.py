@@ -50,6 +50,7 @@ def test_versions_that_nobody_needs_any_more_are_stopped() -> None:
     found = quick()
     found.walk("2", "earlier")
     found.world.register(MODEL)
+    found.world.serving.create(found.endpoint, found.world.store_version(MODEL, "1"))
     assert sorted(found.world.serving.versions(NAME)) == ["1", "2"]
     evaluated(found, "3")
     deploy(found)
@@ -213,4 +214,15 @@ def test_a_histogram_that_cannot_decide_ends_the_release(readings: int) -> None:
     (ended,) = of(found.record("r"), Ended)
     assert ended.outcome == "error"
     found.finalize("r")
+    assert found.one_version("r") == "error"
+
+
+def test_counters_that_cannot_be_told_apart_are_refused_before_the_first_share() -> None:
+    found = quick()
+    found.world.unfit("Prometheus drops the label 'instance'")
+    with pytest.raises(InputError, match="drops the label 'instance'"):
+        found.walk("2", "r")
+    assert found.state("r").outcome == "error"
+    assert "drops the label" in found.state("r").reason
+    assert of(found.record("r"), WeightsSet) == []
     assert found.one_version("r") == "error"

@@ -7,7 +7,7 @@ import pytest
 from components.errors import LeaseHeld, PlatformError, Unreachable
 from components.platform import Lease
 from components.platform.memory import World
-from components.release.lease import HeldLease, LeaseWatch, acquire, this_process
+from components.release.lease import SURE_S, HeldLease, LeaseWatch, acquire, this_process
 from tests.support.present import present
 
 LEASE = Lease("e", "r1", "engine 1", 60.0, {"1": 100})
@@ -198,6 +198,31 @@ def test_a_lease_is_silent_when_its_token_stood_for_its_length(world: World) -> 
     assert watch.silent() == ([held.lease], [])
     held.release()
     assert watch.silent() == ([], [])
+
+
+def test_whoever_begins_to_watch_asks_the_store_how_old_a_lease_is(world: World) -> None:
+    world.leases.tells_age = True
+    held = take(world)
+    world.clock.sleep(70)
+    watch = LeaseWatch(world.platform.leases, world.clock)
+    assert watch.silent() == ([], []), "it is watched for a moment all the same"
+    world.clock.sleep(SURE_S)
+    assert watch.silent() == ([held.lease], [])
+
+
+def test_a_lease_that_is_renewed_meanwhile_is_a_live_one_whatever_its_age(world: World) -> None:
+    world.leases.tells_age = True
+    held = take(world)
+    world.clock.sleep(59)
+    watch = LeaseWatch(world.platform.leases, world.clock)
+    assert watch.silent() == ([], [])
+    world.clock.sleep(SURE_S / 2)
+    held.renew()
+    for _ in range(11):
+        world.clock.sleep(5)
+        assert watch.silent() == ([], [])
+    world.clock.sleep(10)
+    assert watch.silent() == ([held.lease], [])
 
 
 @pytest.mark.parametrize("step", [-7200.0, 7200.0])

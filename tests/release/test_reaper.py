@@ -360,3 +360,37 @@ def test_a_store_that_takes_no_note_keeps_the_reaper_from_nothing(dead: Scene) -
     before = dead.world.faults.calls.count("serving.note")
     reaper.run()
     assert dead.world.faults.calls.count("serving.note") == before + 1
+
+
+@pytest.mark.parametrize("wall", [-120.0, 0.0, 120.0])
+def test_reapers_that_begin_as_a_lease_ends_need_no_second_length(dead: Scene, wall: float) -> None:
+    """Their own clocks are in nothing: the store says how long the holder has been silent."""
+    dead.world.leases.tells_age = True
+    dead.world.clock.sleep(LEASE_S)
+    dead.world.clock.set_wall(dead.world.clock.time() + wall)
+    reapers = [Reaper(dead.world.platform) for _ in range(2)]
+    for _ in range(15):
+        for reaper in reapers:
+            reaper.run()
+        dead.world.clock.sleep(2.0)
+    assert dead.weights == {"1": 100}
+    assert dead.one_version("r") == "error"
+
+
+@pytest.mark.parametrize("wall", [-120.0, 120.0])
+def test_a_reaper_that_begins_leaves_a_live_lease_alone(wall: float) -> None:
+    found = quick(watch="5m")
+    found.world.leases.tells_age = True
+
+    def begin() -> None:
+        found.world.clock.set_wall(found.world.clock.time() + wall)
+        reaper = Reaper(found.world.platform)
+
+        def look() -> None:
+            assert reaper.run() == []
+            found.world.clock.after(2.0, look)
+
+        look()
+
+    found.world.clock.after(100.0, begin)
+    assert found.walk("2", "r").outcome == "promoted"

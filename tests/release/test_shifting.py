@@ -191,6 +191,11 @@ def suspended(found: Scene, meanwhile: str) -> None:
                     operating.roll_back(found.world.platform, NAME, "wrong labels")
                 case "promoted":
                     found.walk("2", "r", engine="engine 2")
+                case "promoted, and the champion before is served again":
+                    found.walk("2", "r", engine="engine 2")
+                    found.world.platform.serving.create(
+                        found.endpoint, found.world.store_version(MODEL, "1")
+                    )
                 case "another":
                     operating.roll_back(found.world.platform, NAME, "wrong labels")
                     found.engine = "engine 3"
@@ -206,7 +211,11 @@ def suspended(found: Scene, meanwhile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meanwhile", "split"), [("promoted", {"2": 100}), ("another", {"1": 100})]
+    ("meanwhile", "split"),
+    [
+        ("promoted, and the champion before is served again", {"2": 100}),
+        ("another", {"1": 100}),
+    ],
 )
 def test_who_wakes_after_the_end_gives_the_traffic_to_whom_it_belongs(
     meanwhile: str, split: dict[str, int]
@@ -218,12 +227,18 @@ def test_who_wakes_after_the_end_gives_the_traffic_to_whom_it_belongs(
     assert found.weights == split
 
 
-def test_who_wakes_after_a_rollback_finds_no_candidate_to_send_anybody_to() -> None:
+@pytest.mark.parametrize(
+    ("meanwhile", "loser", "outcome"),
+    [("rolled back", "2", "rolled_back"), ("promoted", "1", "promoted")],
+)
+def test_who_wakes_after_the_end_finds_no_loser_to_send_anybody_to(
+    meanwhile: str, loser: str, outcome: str
+) -> None:
     found = deployed(quick())
-    suspended(found, "rolled back")
-    with pytest.raises(PlatformError, match="version 2 is not served"):
+    suspended(found, meanwhile)
+    with pytest.raises(PlatformError, match=f"version {loser} is not served"):
         shift(found)
-    assert found.one_version("r") == "rolled_back"
+    assert found.one_version("r") == outcome
 
 
 def test_who_is_overtaken_while_proxies_are_late_writes_nothing_more() -> None:

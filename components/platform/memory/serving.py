@@ -1,13 +1,14 @@
 """Predictors that get ready, or do not, as a test says (`components.platform.Serving`)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from components.endpoint import Endpoint
 from components.errors import PlatformError
-from components.platform.contract import Readiness, Room, Span, StoredVersion
+from components.platform.contract import Room, StoredVersion
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies
+from components.platform.running import Readiness, Running, Span
 from components.platform.spans import ObjectSpans
 from components.platform.waiting import wait_for
 
@@ -17,6 +18,8 @@ DRAIN_S = 60.0
 
 LOST = Readiness("starting", "it was ready, now it answers 404")
 """Of a predictor whose process runs on without its model."""
+GONE = Readiness("starting", "its pod has gone, another one starts")
+"""Of one whose users the gateway can send nowhere."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class MemoryServing:
         self.starts: dict[str, Start] = {}
         """By arm; what is not named is ready at once."""
         self.has_room = Room(False, "a memory platform has room where a test says so")
+        self.said: dict[str, Running] = {}
+        """By arm: what is told of its predictor besides its readiness."""
         self._clock = clock
         self._proxies = proxies
         self._settle = settle
@@ -110,6 +115,14 @@ class MemoryServing:
         """Whether the predictor can answer, and if not, why not."""
         found = self._predictors.get((endpoint, version))
         return found.readiness if found else Readiness("absent", "it was not created")
+
+    def running(self, endpoint: str) -> list[Running]:
+        """Each predictor that is there now."""
+        return [
+            replace(self.said.get(arm, Running(arm, True)), ready=found.readiness.state == "ready")
+            for (name, arm), found in self._predictors.items()
+            if name == endpoint
+        ]
 
     def delete(self, endpoint: str, version: str) -> None:
         """Stop the predictor when no proxy sends anybody there any more."""
@@ -173,3 +186,21 @@ class MemoryServing:
         """Let the predictor fail now; it answers nobody until it is created again."""
         self._settle()
         self.predictor(endpoint, version).readiness = Readiness("failed", why)
+
+    def is_gone(self, endpoint: str, arm: str) -> bool:
+        """Whether the gateway has nobody to send the arm's users to."""
+        found = self._predictors.get((endpoint, arm))
+        return found is not None and found.readiness == GONE
+
+    def evict(self, endpoint: str, version: str, for_s: float) -> None:
+        """Let the predictor go; another one is ready after so many seconds."""
+        self._settle()
+        found = self.predictor(endpoint, version)
+        found.readiness = GONE
+
+        def back() -> None:
+            if found.readiness == GONE:
+                self._settle()
+                found.readiness = Readiness("ready")
+
+        self._clock.after(for_s, back)

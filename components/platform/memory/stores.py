@@ -21,9 +21,13 @@ from components.platform.leases import Lease
 class MemoryLeases:
     """`components.platform.Leases`: one lock makes read and write one."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self._leases: dict[str, Lease | None] = {}
         """None: damaged."""
+        self.tells_age = False
+        """Whether it says when a lease was changed, as an API server does."""
+        self._clock = clock
+        self._changed: dict[str, float] = {}
         self._given = 0
         self.room_kept = False
         self._lock = threading.Lock()
@@ -53,7 +57,14 @@ class MemoryLeases:
                 self._leases.pop(endpoint, None)
             else:
                 self._leases[endpoint] = replace(new, token=token)
+                self._changed[endpoint] = self._clock.monotonic() if self._clock else 0.0
             return token
+
+    def age(self, endpoint: str) -> float | None:
+        """Seconds since the lease changed last, if it is to be told."""
+        if not (self.tells_age and self._clock and endpoint in self._leases):
+            return None
+        return self._clock.monotonic() - self._changed[endpoint]
 
     def endpoints(self) -> list[str]:
         """The endpoints that have a lease; one that is damaged is among them."""

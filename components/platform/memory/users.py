@@ -26,6 +26,8 @@ EDGE_NAMES = (*(milliseconds(str(edge)) for edge in EDGES_US), "+Inf")
 
 NO_ROUTE = "no_route"
 """The cause of a request that no version counted: the endpoint has no route."""
+NO_PREDICTOR = "no_predictor"
+"""Likewise: the version that was to answer has no pod."""
 
 _GOLDEN = (sqrt(5) - 1) / 2
 _CARRY = 1e-6
@@ -155,10 +157,15 @@ class Users:
         clock: by which they ask.
         proxies: who split their requests.
         ready: whether the predictor of an endpoint's version answers.
+        gone: whether there is nobody to ask: the gateway answers then, and no version counts that.
     """
 
     def __init__(
-        self, clock: ManualClock, proxies: Proxies, ready: Callable[[str, str], bool]
+        self,
+        clock: ManualClock,
+        proxies: Proxies,
+        ready: Callable[[str, str], bool],
+        gone: Callable[[str, str], bool],
     ) -> None:
         self.behaviours: dict[tuple[str, str], Behaviour] = {}
         """By version, or by arm where an arm of it differs, and client, or "" for all the others;
@@ -174,6 +181,7 @@ class Users:
         self._clock = clock
         self._proxies = proxies
         self._ready = ready
+        self._gone = gone
         self._settled = clock.monotonic()
         self._began = dict.fromkeys(proxies.names, clock.time())
 
@@ -188,7 +196,7 @@ class Users:
             requests = per_second * seconds / len(self._proxies.names)
             for proxy, weights in self._proxies.shown(endpoint).items():
                 if not weights:
-                    self._nowhere(endpoint, requests)
+                    self._nowhere(endpoint, requests, NO_ROUTE)
                 for arm, share in weights.items():
                     if due := requests * share / 100:
                         source = f"{proxy}/{protocol}"
@@ -207,6 +215,9 @@ class Users:
         per_second: float = 0.0,
     ) -> bool:
         """Count a client's requests of an arm that is asked so often; whether one more failed."""
+        if self._gone(endpoint, arm):
+            self._nowhere(endpoint, requests, NO_PREDICTOR)
+            return True
         sources = self.counters.setdefault((endpoint, arm), {})
         counter = sources.setdefault(source, self._counter(source))
         if not self._ready(endpoint, arm):
@@ -215,9 +226,9 @@ class Users:
         behaviour = next((self.behaviours[k] for k in kept if k in self.behaviours), Behaviour())
         return counter.ask(client, requests, behaviour.at(per_second))
 
-    def _nowhere(self, endpoint: str, requests: float) -> None:
+    def _nowhere(self, endpoint: str, requests: float, cause: str) -> None:
         causes = self.unattributed.setdefault(endpoint, {})
-        causes[NO_ROUTE] = causes.get(NO_ROUTE, 0.0) + requests
+        causes[cause] = causes.get(cause, 0.0) + requests
 
     def restart(self, proxy: str) -> None:
         """Let the counters of a proxy begin at zero again."""
@@ -256,6 +267,8 @@ class MemoryMetrics:
     def __init__(self, clock: ManualClock, users: Users) -> None:
         self._clock = clock
         self._users = users
+        self.said = ""
+        """Why it is nothing to judge by."""
         self._unread: dict[str, tuple[float, dict[tuple[str, str], dict[str, Sample]]]] = {}
         self.rules: dict[str, set[str]] = {}
         """The endpoints for which each alert fires; empty of one: for none in particular."""
@@ -289,6 +302,10 @@ class MemoryMetrics:
             kept = last.get((endpoint, version), {}).get(source, Counter().sample())
             found[source] = None if old else kept
         return found
+
+    def unfit(self) -> str:
+        """What a test says."""
+        return self.said
 
     def usage(self, endpoint: str, versions: Sequence[str], start: float, end: float) -> Metered:
         """What each arm was asked; no predictor counts rows and seconds here."""

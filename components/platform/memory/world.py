@@ -48,7 +48,7 @@ class World:
         self.clock = ManualClock(wall)
         self.faults = Faults(self.clock)
         self.registry = MemoryRegistry()
-        self.leases = MemoryLeases()
+        self.leases = MemoryLeases(self.clock)
         self.decisions = MemoryDecisions(self.clock)
         self.gateway = MemoryGateway()
         self.store = MemoryStore()
@@ -56,7 +56,7 @@ class World:
         self.serving = MemoryServing(
             self.clock, self.proxies, self._settle, ObjectSpans(self.store)
         )
-        self._users = Users(self.clock, self.proxies, self._ready)
+        self._users = Users(self.clock, self.proxies, self._ready, self.serving.is_gone)
         self._metrics = MemoryMetrics(self.clock, self._users)
         self.told: list[Moment] = []
         """What people were told of."""
@@ -156,6 +156,10 @@ class World:
         """Let a predictor fail now: its users get errors until it is created again."""
         self.serving.crash(endpoint, version, why)
 
+    def evict(self, endpoint: str, version: str, for_s: float) -> None:
+        """Let an arm's only pod go, as a node does that is drained; another one needs so long."""
+        self.serving.evict(endpoint, version, for_s)
+
     def lose_model(self, endpoint: str, version: str) -> None:
         """Let a predictor run on without its model: its users get errors until it is created."""
         self.serving.lose_model(endpoint, version)
@@ -242,6 +246,10 @@ class World:
     def lose_counters(self, proxy: str, for_s: float | None = None) -> None:
         """Let nobody read a proxy's counters: old ones at first, then none."""
         self._metrics.lose(proxy, for_s)
+
+    def unfit(self, why: str) -> None:
+        """Let what is counted be nothing to judge by."""
+        self._metrics.said = why
 
     def away(self, interface: str, for_s: float | None = None) -> None:
         """Let an interface (``registry``, ``metrics``, ...) be unreachable, or until `clear`."""

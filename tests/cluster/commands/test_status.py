@@ -54,6 +54,12 @@ def test_status_as_json_is_the_same(run: CliRunner) -> None:
     assert told["servers"][1] == {"name": "reaper", "state": "1 of 2 ready: no room"}
 
 
+def test_what_could_not_be_looked_at_is_a_warning(run: CliRunner) -> None:
+    told = json.loads(run.invoke(cli.sluice, ["status", "--json"]).stdout)
+    [said] = told["warnings"]
+    assert said.startswith("whether further pods could start is not known: ")
+
+
 @pytest.mark.parametrize(("fix", "code"), [("", 0), ("mend it", 1)])
 def test_up_looks_and_starts_nothing(
     run: CliRunner, monkeypatch: pytest.MonkeyPatch, fix: str, code: int

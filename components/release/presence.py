@@ -1,0 +1,155 @@
+"""Between two polls: is there somebody to answer for each version that has a share?
+
+A gateway answers 503 for a version without a ready predictor, and counts that for no version: the
+judge would take it for one that nobody asks. So the other version answers for it until it is ready
+again, and the step is watched anew from then on.
+"""
+
+from contextlib import suppress
+
+from components.errors import PlatformError, Unreachable
+from components.platform import Running
+from components.record import Covered
+from components.release.context import Release
+from components.release.lease import HeldLease
+from components.release.splitting import put_in_force
+from components.release.state import ReleaseState
+
+LOOK_S = 3.0
+"""Between two looks; one is one request of the platform."""
+MOST_LOSSES = 3
+"""A candidate that has no ready predictor more often than that is not to be relied on."""
+LONGEST_S = 600.0
+"""How long a candidate may be without one. A champion is waited for as long as it takes."""
+
+
+class Presence:
+    """Looks after the two versions of a step while it is watched.
+
+    Args:
+        release: the release.
+        held: its lease.
+        percent: the step's share.
+    """
+
+    def __init__(self, release: Release, held: HeldLease, percent: int) -> None:
+        self._release, self._held, self._percent = release, held, percent
+        self._state = release.state()
+        self._since = release.clock.monotonic()
+
+    @property
+    def covered(self) -> str:
+        """The version for which the other one answers now; empty: each for itself."""
+        return self._state.covered
+
+    def pause(self, seconds: float) -> None:
+        """Let so much time pass, and look at the predictors every few seconds of it.
+
+        Raises:
+            LeaseHeld: the release was taken over.
+            PlatformError: the candidate is away too often, or for too long; or a version runs other
+                code than it did.
+        """
+        clock = self._release.clock
+        end = clock.monotonic() + seconds
+        while (left := end - clock.monotonic()) > 0:
+            clock.sleep(min(LOOK_S, left))
+            if clock.monotonic() < end:
+                self._look()
+
+    def _look(self) -> None:
+        state, serving = self._state, self._release.platform.serving
+        try:
+            found = serving.running(state.endpoint.name)
+        except Unreachable:
+            return  # nobody knows: the next look may
+        ready = {each.arm for each in found if each.ready}
+        other = _other_code(state, found)
+        well = {state.champion, state.candidate} <= ready or not self._percent
+        if not other and not state.covered and well:
+            return
+        with suppress(Unreachable):  # likewise
+            # Who was overtaken writes nothing, and sees what the other one has deleted.
+            self._held.renew()
+            if other:
+                raise _Lost(other)
+            self._act(ready)
+
+    def _act(self, ready: set[str]) -> None:
+        state = self._state
+        try:
+            if not state.covered:
+                self._cover_whoever_is_away(ready)
+            elif state.covered in ready:
+                self._give_back()
+            else:
+                self._wait()
+        except (_Lost, Unreachable):
+            raise
+        except PlatformError as error:
+            self._release.record.note("share_not_moved", str(error))
+
+    def _cover_whoever_is_away(self, ready: set[str]) -> None:
+        state = self._state
+        for arm, other in (
+            (state.candidate, state.champion),
+            (str(state.champion), state.candidate),
+        ):
+            if arm in ready or other not in ready:
+                continue
+            # A second opinion: what is in force is not changed on one word.
+            said = self._release.platform.serving.readiness(state.endpoint.name, arm)
+            if said.state != "ready":
+                self._cover(arm, said.why)
+
+    def _cover(self, arm: str, why: str) -> None:
+        if arm == self._state.candidate and self._state.losses >= MOST_LOSSES:
+            raise _Lost(
+                f"version {arm} had no ready predictor for the {MOST_LOSSES + 1}th time: {why}"
+            )
+        self._release.record.append(Covered(arm, why))
+        self._since = self._release.clock.monotonic()
+        self._move(self._fresh().cover)
+
+    def _give_back(self) -> None:
+        state = self._state
+        self._move(state.split(self._percent))
+        self._release.record.append(Covered("", f"version {state.covered} is ready again"))
+        self._fresh()
+
+    def _wait(self) -> None:
+        state = self._state
+        away_s = self._release.clock.monotonic() - self._since
+        if state.covered == state.candidate and away_s > LONGEST_S:
+            said = self._release.platform.serving.readiness(state.endpoint.name, state.covered)
+            raise _Lost(
+                f"version {state.covered} had no ready predictor for {away_s:.0f} s: {said.why}"
+            )
+        self._move(state.cover)  # if it could not be moved before
+
+    def _move(self, weights: dict[str, int]) -> None:
+        asked = self._release.platform.traffic.weights(self._state.endpoint.name)
+        if asked != weights or self._state.weights != weights:
+            put_in_force(self._release, self._state, self._held, weights)
+            self._fresh()
+
+    def _fresh(self) -> ReleaseState:
+        self._state = self._release.state()
+        return self._state
+
+
+class _Lost(PlatformError):
+    """There is no use in waiting for the candidate."""
+
+
+def _other_code(state: ReleaseState, found: list[Running]) -> str:
+    """Which arm runs other code than when it was deployed; empty if none does."""
+    for each in found:
+        known = state.codes.get(each.arm, ())
+        if known and each.code and each.code not in known:
+            return (
+                f"version {each.arm} runs another image ({each.code[:19]}) than when it was"
+                f" deployed ({known[0][:19]}), so what is counted of it is of two programs: its tag"
+                " was pushed again: name images by digest, and release again"
+            )
+    return ""

@@ -1,0 +1,44 @@
+"""What `sluice status` warns of though all looks well."""
+
+import obstore
+import pytest
+
+from cluster.health import Server, Status, warnings
+from components.errors import Unreachable
+from tests.support.worlds import MODEL, NAME, Scene, quick
+
+
+def tidied_up(found: Scene, version: str) -> None:
+    digest = found.world.store_version(MODEL, version).digest
+    for each in obstore.list(found.world.store, f"versions/{digest}").collect():
+        obstore.delete(found.world.store, each["path"])
+
+
+def test_a_version_whose_files_are_gone_can_start_no_further_pod() -> None:
+    found = quick()
+    assert warnings(found.world.platform) == []
+    tidied_up(found, "1")
+    [said] = warnings(found.world.platform)
+    assert said.startswith(f"{NAME} version 1: its files are gone from the store")
+    assert f"'sluice release {NAME} --version 1'" in said
+    assert not Status("demo", [], [Server("mlflow", "ok")], [said]).healthy
+
+
+def test_what_is_told_to_do_mends_it() -> None:
+    found = quick()
+    tidied_up(found, "1")
+    assert found.walk("1", "r").outcome == "promoted"
+    assert warnings(found.world.platform) == []
+
+
+def test_nothing_of_what_serves_is_tidied_up_by_a_release() -> None:
+    found = quick()
+    found.walk("2", "r")
+    assert warnings(found.world.platform) == []
+
+
+def test_a_store_that_is_away_is_no_lost_file() -> None:
+    found = quick()
+    found.world.away("files")
+    with pytest.raises(Unreachable):
+        warnings(found.world.platform)
