@@ -6,6 +6,7 @@ import obstore
 import pytest
 import yaml
 
+from components.errors import InputError
 from components.record import Noted, of
 from components.registry import names
 from components.release.wanted import wanted
@@ -125,3 +126,14 @@ def test_a_file_that_is_gone_costs_no_release() -> None:
     )
     assert found.walk("2", "r").outcome == "promoted"
     assert "its file is gone or wrong" in details(found, "endpoint_changed")[0]
+
+
+@pytest.mark.parametrize("stages", [0, 1, 3])
+def test_a_graph_of_another_file_than_the_record_s_ends_on_the_champion(stages: int) -> None:
+    """The file was edited after the run was submitted, and before its first step read it."""
+    found = quick(steps=[10, 50, 100])
+    found.ids.append("r")
+    with pytest.raises(InputError):
+        found.steps_of("2", "r", stages)
+    assert found.finalize("r").outcome == "error"
+    assert found.one_version("r") == "error"
