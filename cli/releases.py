@@ -41,7 +41,7 @@ def command(as_json: bool) -> None:
             "started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(state.started_at)),
             "outcome": state.outcome or "under way",
             "reason": state.reason,
-            "waits": "" if state.outcome else state.standing.said,
+            "waits": "" if state.outcome else state.waits,
         }
         if as_json:
             say(json.dumps(row))

@@ -110,12 +110,13 @@ class Presence:
         self._release.record.append(Covered(arm, why))
         self._since = self._release.clock.monotonic()
         self._move(self._fresh().cover)
+        self._held.renew(waits=self._state.waits)
 
     def _give_back(self) -> None:
         state = self._state
         self._move(state.split(self._percent))
         self._release.record.append(Covered("", f"version {state.covered} is ready again"))
-        self._fresh()
+        self._held.renew(waits=self._fresh().waits)
 
     def _wait(self) -> None:
         state = self._state

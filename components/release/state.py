@@ -137,6 +137,12 @@ class ReleaseState:
         return {self.champion: 100} if self.champion else {}
 
     @property
+    def waits(self) -> str:
+        """What keeps it from its next step, for people; empty: nothing."""
+        lent = f"version {self.covered} has no ready predictor: the other one answers for it"
+        return "; ".join(filter(None, (lent if self.covered else "", self.standing.said)))
+
+    @property
     def cover(self) -> dict[str, int]:
         """The split by which the other version answers for the one that has no ready predictor.
 

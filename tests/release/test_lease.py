@@ -98,7 +98,6 @@ def test_who_loses_the_race_for_a_free_lease_is_told_who_won(world: World) -> No
     class Late:
         def __init__(self) -> None:
             self.read = world.leases.read
-            self.age = world.leases.age
             self.endpoints = world.leases.endpoints
             self.make_room = world.leases.make_room
             self.age = world.leases.age

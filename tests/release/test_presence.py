@@ -10,6 +10,7 @@ from components.platform.memory.faults import Killed
 from components.record import Covered, WeightsSet, of
 from components.release import deciding
 from components.release.presence import LOOK_S
+from tests.support.present import present
 from tests.support.worlds import NAME, QUICK_RPS, Scene, quick
 
 WATCHED_S = 30.0
@@ -32,7 +33,12 @@ def covered(found: Scene) -> list[str]:
 def test_the_other_version_answers_until_it_is_back(arm: str, lent: dict[str, int]) -> None:
     found = quick(steps=[50, 100])
     goes(found, arm, 120.0)
+    told: list[str] = []
+    for after_s in (WATCHED_S - 1, WATCHED_S + 60, WATCHED_S + 130):
+        found.world.clock.after(after_s, lambda: told.append(present(found.lease).waits))
     assert found.walk("2", "r").outcome == "promoted"
+    away = f"version {arm} has no ready predictor: the other one answers for it"
+    assert told == ["", away, ""]
     assert splits(found) == [{"1": 50, "2": 50}, lent, {"1": 50, "2": 50}, {"2": 100}]
     assert covered(found) == [arm, ""]
     # Nobody is sent to where nobody answers for longer than the next look.
