@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import obstore
 import yaml
@@ -31,7 +32,7 @@ LARGE, SMALL = (1000, 100), (100, 10)
 POLLS = 4
 """That each of them has taken."""
 ROUNDS = 9
-RELEASE = {"steps": [10, 50, 100], "watch": "60m", "poll": "15s", "lease": "10m"}
+RELEASE: dict[str, Any] = {"steps": [10, 50, 100], "watch": "60m", "poll": "15s", "lease": "10m"}
 EVERY_S = {"reaper": 2.0, "exporter": 15.0, "reconcile": 120.0}
 """Seconds between two passes, and two scrapes: `cluster.reaper`, the pod monitors, the clock."""
 REAPERS = 2
