@@ -50,6 +50,7 @@ REQUESTS: Mapping[str, Mapping[str, int]] = {
         "serving.stored": 1,
         "serving.readiness": 3,  # the predictor, its pods, the addresses that answer
         "serving.running": 1,
+        "decisions.read": 1,
         "endpoints.names": 1,
         "endpoints.load": 1,
     },
