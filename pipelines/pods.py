@@ -51,7 +51,8 @@ class Pod:
 
 
 _WAITING = Pod(DAY_S)
-"""It may be held, or watch, for longer than a day: then it goes on in another pod."""
+"""It may be held, or watch, for longer than a day: then it goes on in another pod. Each of them
+goes on with a watch that an engine believes to be done, too."""
 _OF = {
     "evaluate": Pod(6 * HOUR_S, "4Gi"),
     "shift": _WAITING,

@@ -2,7 +2,7 @@
 
 from components import failure
 from components.platform import connect
-from components.release import deploying, ending, evaluating, opening, shifting, watching
+from components.release import ending, opening, resuming
 from components.release.context import opened
 from components.release.results import Deployed, Due, Ended, Evaluated, Fetched, Shifted, Watched
 from components.release.wanted import due_at
@@ -34,31 +34,31 @@ def fetch(endpoint: str, version: str, release_id: str) -> Fetched:
 def evaluate(release_id: str) -> Evaluated:
     """Score candidate and champion on the same held-out rows and time the candidate."""
     with opened(release_id) as release:
-        return evaluating.evaluate(release)
+        return resuming.evaluate(release)
 
 
 def deploy(release_id: str) -> Deployed:
     """Serve the candidate beside the champion, without any traffic yet."""
     with opened(release_id) as release:
-        return deploying.deploy(release)
+        return resuming.deploy(release)
 
 
 def shift(release_id: str, stage: int) -> Shifted:
     """Give the candidate the share of the ``stage``-th watched step (from 1)."""
     with opened(release_id) as release:
-        return shifting.shift(release, stage)
+        return resuming.shift(release, stage)
 
 
 def watch(release_id: str, stage: int) -> Watched:
     """Poll and judge until the ``stage``-th watched step (from 1) is decided."""
     with opened(release_id) as release:
-        return watching.watch(release, stage)
+        return resuming.watch(release, stage)
 
 
 def promote(release_id: str) -> Ended:
     """Give the candidate all of the traffic; then move the aliases."""
     with opened(release_id) as release:
-        return ending.promote(release)
+        return resuming.promote(release)
 
 
 def rollback(release_id: str, reason: str = "") -> Ended:

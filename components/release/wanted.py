@@ -7,7 +7,7 @@ is released again if, and only if, somebody sets the alias again.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,24 +32,73 @@ class Wanted:
     release_id: str
 
 
-def wanted(platform: Platform, endpoint: str) -> Wanted | None:
-    """What is to be released on ``endpoint``; None if nothing is, or a release is under way there.
+@dataclass(frozen=True)
+class Standing:
+    """What is under way on a platform, as it was found at one time: good for a pass over it."""
+
+    begun: frozenset[str]
+    """The releases that have a record."""
+    held: frozenset[str]
+    """Those that have a lease."""
+    busy: frozenset[str]
+    """The endpoints with a lease, or with a release that ends."""
+    damaged: Mapping[str, InputError]
+    """What is wrong with an endpoint's lease."""
+
+
+def standing(platform: Platform) -> Standing:
+    """What is under way now.
+
+    Records are read of those releases alone that no lease stands for: these are short, and few. One
+    that is damaged is the reaper's to tell of.
 
     Raises:
-        InputError: the endpoint's file or its model is wrong.
-        Unreachable: lease, records or registry do not answer.
+        Unreachable: leases or records do not answer.
     """
     # In the order of what a release that begins or ends meanwhile changes last: it takes its lease
     # before its record begins, and gives its alias up before the record is closed.
-    begun = platform.records.releases()
-    if platform.leases.read(endpoint) is not None or _is_ending(platform, endpoint):
+    begun = frozenset(platform.records.releases())
+    leases: dict[str, str] = {}
+    damaged: dict[str, InputError] = {}
+    for name in platform.leases.endpoints():
+        try:
+            if lease := platform.leases.read(name):
+                leases[name] = lease.release_id
+        except InputError as error:
+            damaged[name] = error
+    ending = set()
+    for release_id in set(platform.records.pending()).difference(leases.values()):
+        with suppress(InputError):
+            lines = Record(platform.records, release_id, platform.clock).lines()
+            if lines and other_place(platform, lines) is None:
+                ending.add(fold(lines).endpoint.name)
+    return Standing(begun, frozenset(leases.values()), frozenset({*leases, *ending}), damaged)
+
+
+def wanted(platform: Platform, endpoint: str, known: Standing | None = None) -> Wanted | None:
+    """What is to be released on ``endpoint``; None if nothing is, or a release is under way there.
+
+    Args:
+        platform: where.
+        endpoint: its name.
+        known: what is under way there; default: it is asked for. It may be as old as a pass takes:
+            a release that has begun since would be begun by the name that it has already.
+
+    Raises:
+        InputError: the endpoint's file, its lease or its model is wrong.
+        Unreachable: leases, records or registry do not answer.
+    """
+    known = known or standing(platform)
+    if endpoint in known.damaged:
+        raise known.damaged[endpoint]
+    if endpoint in known.busy:
         return None
     found = platform.endpoints.load(endpoint)
     version = platform.registry.alias(found.model, names.CANDIDATE)
     if version is None:
         return None
     refuse_undecidable(found)
-    return Wanted(found, version, next_id(begun, endpoint, version))
+    return Wanted(found, version, next_id(known.begun, endpoint, version))
 
 
 def due_at(platform: Platform, endpoint: str, watched: int) -> Due:
@@ -106,23 +155,3 @@ def next_id(begun: Iterable[str], endpoint: str, version: str) -> str:
     pattern = re.compile(f"{re.escape(first)}([0-9]+)")
     attempts = [int(match[1]) for name in begun if (match := pattern.fullmatch(name))]
     return f"{first}{max(attempts, default=0) + 1}"
-
-
-def _is_ending(platform: Platform, endpoint: str) -> bool:
-    """Whether a release of the endpoint is open that has no lease any more.
-
-    Records are read of those alone that no lease stands for: these are short, and few. One that is
-    damaged, and a damaged lease, is the reaper's to tell of.
-    """
-    held = set()
-    for name in platform.leases.endpoints():
-        with suppress(InputError):
-            if lease := platform.leases.read(name):
-                held.add(lease.release_id)
-    for release_id in set(platform.records.pending()) - held:
-        with suppress(InputError):
-            lines = Record(platform.records, release_id, platform.clock).lines()
-            ours = lines and other_place(platform, lines) is None
-            if ours and fold(lines).endpoint.name == endpoint:
-                return True
-    return False

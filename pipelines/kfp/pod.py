@@ -20,7 +20,7 @@ ENVIRONMENT = {
 RUN = "metadata.labels['pipeline/runid']"
 """KFP's number of a run, which its pods carry: on whose behalf they hold the lease."""
 
-AGAIN = {"watch": 5, "finalize": 5}
+AGAIN = dict.fromkeys(("shift", "watch", "promote", "finalize"), 5)
 """How often a pod of these steps that failed is tried again, others `_AGAIN` times. KFP does not
 tell a pod that was lost from a step that failed; a step that is tried again finds what is done."""
 _AGAIN = 2
