@@ -36,7 +36,7 @@ COMMANDS = {
     "simulate": "run traffic and a fault through this rule and its peers'",
     "traffic": "send open-loop traffic to an endpoint",
     "keys": "list, make, replace and take away clients' keys",
-    "pipelines": "compile the pipelines",
+    "pipelines": "compile the pipelines, or run one on Kubeflow Pipelines",
     "rules": "make recording rules and alerts from endpoint files",
     "reap": "end releases whose lease is silent",
     "reconcile": "begin what the alias 'candidate' asks for",

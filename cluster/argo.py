@@ -18,10 +18,8 @@ from components.engine import Result, Run
 from components.errors import InputError, LeaseHeld, Unreachable
 from components.platform import Platform
 from components.record import Record
-from components.release.lease import held
-from components.release.opening import candidate_of
 from components.release.state import fold
-from components.release.wanted import next_id
+from components.release.wanted import by_hand
 
 _LOOK_S = 1.0
 """A workflow is looked at so often at most: Argo itself takes a second for each step."""
@@ -49,13 +47,7 @@ class ArgoEngine:
 
     def release_id(self, endpoint: str, version: str) -> str:
         """See `Engine.release_id`: the same as if an alias had begun it."""
-        used = self._platform
-        begun = used.records.releases()
-        # A workflow would wait for its endpoint, and release then what nobody wants any more.
-        if lease := used.leases.read(endpoint):
-            raise held(lease)
-        named = version or candidate_of(used.registry, used.endpoints.load(endpoint).model)
-        return next_id(begun, endpoint, named)
+        return by_hand(self._platform, endpoint, version)
 
     def submit(self, endpoint: str, version: str, release_id: str) -> Run:
         """See `Engine.submit`."""

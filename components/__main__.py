@@ -11,6 +11,7 @@ from components.release import steps
 STEPS: dict[str, Callable[..., BaseModel]] = {
     step.__name__: step
     for step in (
+        steps.due,
         steps.fetch,
         steps.evaluate,
         steps.deploy,

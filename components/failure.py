@@ -7,8 +7,12 @@ container's termination message, which Kubernetes shows and Argo and KFP hand on
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from components.errors import SluiceError
 
 VARIABLE = "SLUICE_FAILURE"
 """Environment variable of the steps' processes; set by the engine."""
@@ -42,6 +46,16 @@ def leave(error: BaseException) -> None:
                 file.write(json.dumps(asdict(of(error))))
     except OSError:
         return
+
+
+@contextmanager
+def left() -> Iterator[None]:
+    """Leave for the engine what of ours is raised in the block."""
+    try:
+        yield
+    except SluiceError as error:
+        leave(error)
+        raise
 
 
 def read(path: Path) -> Failure | None:

@@ -18,20 +18,24 @@ TEMPLATES = range(6)
 """The same of Argo, which runs no others."""
 
 
-def committed(watched_steps: int) -> Path:
-    """Where the committed release for that many watched steps stands, as KFP runs it."""
-    return COMPILED / "kfp" / f"release-{watched_steps}.yaml"
+RELEASE, CLOCK = "release", "clock"
+"""The pipelines of KFP: one release, and what the clock begins."""
 
 
-def package(watched_steps: int, folder: Path) -> Path:
-    """The compiled release for that many watched steps, as KFP runs it.
+def committed(watched_steps: int, name: str = RELEASE) -> Path:
+    """Where the committed pipeline for that many watched steps stands, as KFP runs it."""
+    return COMPILED / "kfp" / f"{name}-{watched_steps}.yaml"
+
+
+def package(watched_steps: int, folder: Path, name: str = RELEASE) -> Path:
+    """The compiled pipeline for that many watched steps, as KFP runs it.
 
     One that is not committed is written into ``folder``, the run's own, from the same source.
     """
     if watched_steps in WATCHED_STEPS:
-        return committed(watched_steps)
-    target = folder / f"release-{watched_steps}.yaml"
-    compile_release(watched_steps, target)
+        return committed(watched_steps, name)
+    target = folder / f"{name}-{watched_steps}.yaml"
+    (compile_release if name == RELEASE else compile_clock)(watched_steps, target)
     return target
 
 
@@ -39,6 +43,7 @@ def forms() -> Iterator[tuple[Path, Callable[[Path], None]]]:
     """Every committed form, with what writes it anew to another place."""
     for watched in WATCHED_STEPS:
         yield committed(watched), partial(compile_release, watched)
+        yield committed(watched, CLOCK), partial(compile_clock, watched)
     for name, write in _of_argo().items():
         yield COMPILED / "argo" / f"{name}.yaml", write
 
@@ -68,8 +73,22 @@ def compile_release(watched_steps: int, target: Path) -> None:
     compiler.Compiler().compile(release(watched_steps), str(target))
 
 
+def compile_clock(watched_steps: int, target: Path) -> None:
+    """Write the KFP form of what the clock begins to ``target``."""
+    from kfp import compiler
+
+    from pipelines.kfp.clock import clock
+
+    compiler.Compiler().compile(clock(watched_steps), str(target))
+
+
 def structure(path: Path) -> dict[str, Any]:
-    """What a compiled form says, without what differs between versions of the compiler."""
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """What a compiled form says, without what differs between versions of the compiler.
+
+    What KFP has of Kubernetes besides, in a second document, stands under ``platforms``.
+    """
+    content: dict[str, Any] = {}
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        content |= document
     content.pop("sdkVersion", None)
     return content

@@ -8,7 +8,7 @@ from components.engine import Engine, Run
 from components.errors import SluiceError
 from components.platform import Platform
 from components.record import Ended, Record, of
-from components.release.wanted import Wanted, wanted
+from components.release.wanted import Standing, Wanted, standing, wanted
 
 RETRY_S = 300.0
 """How long after a run that ended before its record began the next one is tried."""
@@ -29,18 +29,19 @@ class Reconciler:
         """One pass; one line for each release that was begun, and for what failed, once.
 
         Raises:
-            Unreachable: the endpoints, or the runs, cannot be listed.
+            Unreachable: endpoints, leases, records or runs cannot be listed.
         """
         said = []
+        known = standing(self._platform)
         for endpoint in self._platform.endpoints.names():
             try:
-                if found := wanted(self._platform, endpoint):
+                if found := wanted(self._platform, endpoint, known):
                     said += self._begin(found)
             except SluiceError as error:  # one endpoint's trouble stops no other's releases
                 said.append(f"{endpoint}: {error}")
         for run in self._engine.running():
             try:
-                if self._is_left_over(run):
+                if self._is_left_over(run, known):
                     self._engine.stop(run)
                     said.append(f"{run.name}: asked to end, for its release has ended")
             except SluiceError as error:
@@ -61,16 +62,15 @@ class Reconciler:
         self._engine.submit(found.endpoint.name, found.version, found.release_id)
         return [f"{found.release_id}: begun"]
 
-    def _is_left_over(self, run: Run) -> bool:
+    def _is_left_over(self, run: Run, known: Standing) -> bool:
         """Whether the reaper, or a person, ended the release of a run, which does not see it.
 
         A run whose step cannot start (its image is gone) would be in the way of the endpoint's next
         release. A step that runs notices by its lease, and is given the time.
         """
-        platform = self._platform
-        leases = (platform.leases.read(endpoint) for endpoint in platform.leases.endpoints())
         # The record of a release that is under way grows: it is not read at each pass.
-        if any(lease and lease.release_id == run.release_id for lease in leases):
+        if run.release_id in known.held:
             return False
+        platform = self._platform
         lines = Record(platform.records, run.release_id, platform.clock).lines()
         return bool(of(lines, Ended)) and platform.clock.time() > lines[-1].at + LEFT_S

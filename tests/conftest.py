@@ -67,7 +67,7 @@ class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
         file = nodeid.partition("::")[0]
         if not file.startswith("tests/on_cluster/"):
             return "contract"
-        return "road" if file.endswith(("/test_road.py", "/test_rolling.py")) else "others"
+        return "road" if file.endswith("/test_road.py") else "others"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:

@@ -93,8 +93,8 @@ def test_what_is_installed_fits_together() -> None:
 
 
 PERMISSIVE = re.compile(
-    r"(Apache(-| Software License).*|MIT( License|-CMU)?|(0|2-Clause |3-Clause |New )?BSD.*|Zlib"
-    r"|CC0-1\.0)"
+    r"(Apache(-| 2\.0| Software License).*|MIT( License|-CMU)?"
+    r"|(0|2-Clause |3-Clause |New )?BSD.*|Zlib|CC0-1\.0)"
 )
 KNOWN_LICENCES = {
     "psycopg2-binary": "LGPL: linked as a library, which its exceptions allow",

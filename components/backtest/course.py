@@ -12,6 +12,7 @@ from components.arms import baseline_of
 from components.backtest.holds import Holds
 from components.backtest.outcomes import outcome_alone
 from components.backtest.shadow import Shadow
+from components.backtest.wording import article, listed, shown
 from components.endpoint import Endpoint
 from components.evaluation import EvaluationResult, deviations
 from components.judge import Poll, Verdict
@@ -111,7 +112,7 @@ class Course:
         known = self.head.versions
         wanted = {each for each in (self.head.candidate, self.head.champion) if each}
         if known and known.keys() != wanted:
-            yield f"it says what {_versions(known)} are, not what {_versions(wanted)} are"
+            yield f"it says what {listed(known)} are, not what {listed(wanted)} are"
         for name, version in known.items():
             if name not in {version.version, version.full_name}:
                 yield f"version {name} is called neither {version.version} nor {version.full_name}"
@@ -122,7 +123,7 @@ class Course:
         """Add a line; what of it does not follow from those before, in words."""
         body = line.body
         if self.ended and not isinstance(body, record.Noted):
-            yield f"{_a(line.kind)} line after the end of the release"
+            yield f"{article(line.kind)} line after the end of the release"
         yield from self.holds.take(body, next(iter(self.waiting), 100))
         match body:
             case EvaluationResult() | EvaluationSkipped():
@@ -168,13 +169,13 @@ class Course:
             yield "a poll of a release in which nothing is watched yet"
         arms = {self.head.champion, self.head.candidate, self.baseline or None} - {None}
         if set(body.sources) != arms:
-            yield f"counters of {_versions(body.sources)}, not of {_versions(arms)}"
+            yield f"counters of {listed(body.sources)}, not of {listed(arms)}"
 
     def _judged(self, body: Verdict) -> Iterator[str]:
         # A final verdict is given again at every later poll, whatever the split is by then.
         if body.decision == "PROMOTE" and body.step not in self.passed:
             if self.weights not in self.splits(body.step):
-                yield f"PROMOTE at {body.step:g} %, the split in force is {_shown(self.weights)}"
+                yield f"PROMOTE at {body.step:g} %, the split in force is {shown(self.weights)}"
             self.passed.add(body.step)
         self.verdict = body
 
@@ -185,7 +186,7 @@ class Course:
         if self.head.schema < _STORED_FILES:
             wanted = set()
         if set(body.files) != wanted:
-            yield f"files of {_versions(body.files)} were fetched, not of {_versions(wanted)}"
+            yield f"files of {listed(body.files)} were fetched, not of {listed(wanted)}"
         for version, stored in body.files.items():
             if stored.keys() != {"digest", "uri"}:
                 yield f"the files of version {version} have not a digest and an address alone"
@@ -196,7 +197,7 @@ class Course:
     def _deployed(self, body: record.Deployed) -> Iterator[str]:
         wanted = tuple(v for v in (self.head.champion, self.head.candidate, self.baseline) if v)
         if body.versions != wanted:
-            yield f"versions {_versions(body.versions)} were deployed, not {_versions(wanted)}"
+            yield f"versions {listed(body.versions)} were deployed, not {listed(wanted)}"
         if self.watched and self.baseline is None and self.head.schema >= _BASELINE:
             yield "deployed, and whether there is a baseline was not decided"
         yield from self._unevaluated("deployed")
@@ -240,7 +241,7 @@ class Course:
                 yield f"all traffic given, and {waiting[0]} % was not passed"
         elif not (back or stays) and (not waiting or body.weights not in self.splits(waiting[0])):
             wanted = self.splits(waiting[0])[0] if waiting else self.everything
-            yield f"the split {_shown(body.weights)} follows from no verdict: {_shown(wanted)} does"
+            yield f"the split {shown(body.weights)} follows from no verdict: {shown(wanted)} does"
         if not (back or stays) and self.head.release_kind != "unchanged":
             yield from self.holds.grown(whole=body.weights == self.everything)
         if not back and self.blocked:
@@ -271,10 +272,10 @@ class Course:
             yield f"{where}: version {released} is released"
         if body.alias == names.CHAMPION:
             if self.weights != self.everything:
-                yield f"{where}, the split in force is {_shown(self.weights)}"
+                yield f"{where}, the split in force is {shown(self.weights)}"
             self.aliased = True
         elif not self.steps or self.weights not in self.splits(self.steps[0]):
-            yield f"{where}, the split in force is {_shown(self.weights)}"
+            yield f"{where}, the split in force is {shown(self.weights)}"
 
     def _ended(self, body: Ended) -> Iterator[str]:
         self.ended = True
@@ -284,7 +285,7 @@ class Course:
             yield from self._promoted(body.reason)
             return
         if self.weights is not None and self.weights != self.way_back:
-            yield f"the release ends {body.outcome}, the split in force is {_shown(self.weights)}"
+            yield f"the release ends {body.outcome}, the split in force is {shown(self.weights)}"
         if not self._follows(body):
             outcome, reason = outcome_of(fold(self.taken))
             said = f"it ends {body.outcome} ({body.reason})"
@@ -292,7 +293,7 @@ class Course:
 
     def _promoted(self, reason: str) -> Iterator[str]:
         if self.weights != self.everything:
-            yield f"it ends promoted, the split in force is {_shown(self.weights)}"
+            yield f"it ends promoted, the split in force is {shown(self.weights)}"
         if not self.deployed:
             yield "it ends promoted, and was not deployed"
         kept = any(noted.event == ALIAS_KEPT for noted in record.of(self.taken, record.Noted))
@@ -346,18 +347,3 @@ def findings(lines: Sequence[Line], head: Opened) -> Iterator[Finding]:
     for number, line in enumerate(lines, start=1):
         for said in course.take(line):
             yield Finding(number, said)
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
-
-
-def _shown(weights: Mapping[str, float] | None) -> str:
-    if weights is None:
-        return "as the release found it"
-    parts = [f"version {version}: {share:g} %" for version, share in weights.items()]
-    return ", ".join(parts) or "none"
-
-
-def _versions(versions: "Mapping[str, object] | Sequence[str] | set[str] | set[str | None]") -> str:
-    return ", ".join(sorted(str(version) for version in versions)) or "none"

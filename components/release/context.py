@@ -196,7 +196,7 @@ def opened(
         InputError: the id could not name a release.
     """
     engine = os.environ.get(ENGINE, "")
-    try:
+    with failure.left():
         refuse_bad_id(release_id)
         used = platform or connect()
         with tempfile.TemporaryDirectory(prefix="sluice-step-") as scratch:
@@ -208,9 +208,6 @@ def opened(
                 scratch=Path(scratch),
                 patience=Patience(used.clock, patience_s),
             )
-    except SluiceError as error:
-        failure.leave(error)
-        raise
 
 
 def refuse_bad_id(release_id: str) -> None:

@@ -1,16 +1,13 @@
 """Hearing what people decide of a release, and writing it down where everybody reads it."""
 
 import logging
-from typing import TYPE_CHECKING
 
 from components.errors import SluiceError
 from components.platform import Decision
 from components.record import Decided
 from components.release import standing
-
-if TYPE_CHECKING:
-    from components.release.context import Release
-    from components.release.state import ReleaseState
+from components.release.context import Release
+from components.release.state import ReleaseState
 
 log = logging.getLogger("sluice.release")
 
@@ -21,7 +18,7 @@ SCHEMA = 4
 class Hearing:
     """What people have decided of a release, as far as its record has it."""
 
-    def __init__(self, release: "Release", state: "ReleaseState") -> None:
+    def __init__(self, release: Release, state: ReleaseState) -> None:
         self._release = release
         self._can_hold = state.schema >= SCHEMA
         self.standing = state.standing

@@ -1,13 +1,14 @@
-"""Holding a release where it is: while people say so, the candidate gets no larger share.
+"""Holding a release where it is: while people, hours or alerts say so, no share grows.
 
-It keeps its share, its lease lives, and it is judged on: a candidate that fails meanwhile is rolled
-back. Only the way up is held, never the way back.
+The candidate keeps its share, its lease lives, and it is judged on: one that fails meanwhile is
+rolled back. Only the way up is held, never the way back.
 """
 
 import logging
 from collections.abc import Iterator
 
 from components.errors import SluiceError, Unreachable
+from components.judge import Verdict
 from components.notify.moments import asked
 from components.record import Held, Noted, Wait
 from components.record import opened as head_of
@@ -42,11 +43,9 @@ def until_free(release: Release, held: HeldLease, percent: int) -> bool:
     if not gate.is_over():
         if not watched:
             gate.wait()
-        elif blocks_promotion(
-            keep(release, held, state.percent, lambda its: blocks_promotion(its) or gate.is_over())
-        ):
-            return False
-    return gate.standing.refused is None
+        else:
+            gate.watch(state.percent)
+    return gate.is_free
 
 
 class _Gate(Hearing):
@@ -58,6 +57,8 @@ class _Gate(Hearing):
         super().__init__(release, state)
         self._held, self._state, self._percent = held, state, percent
         self._stopwatch = Stopwatch(state, release.clock)
+        self.is_free = False
+        """Nothing stood before the step when it was looked last."""
 
     def is_over(self) -> bool:
         """Look once: whether the step may be taken, or the release is to end.
@@ -72,7 +73,25 @@ class _Gate(Hearing):
         waits = (*self._waits(), *([] if known else [_UNREAD]))
         if waits != self.standing.waits:
             self._note(waits)
-        return not waits
+        self.is_free = not waits
+        return self.is_free
+
+    def watch(self, percent: int) -> None:
+        """Poll at the share in force, and look at each poll, until it is over.
+
+        Whatever else ends the polling leaves the step untaken.
+        """
+
+        def over(verdict: Verdict) -> bool:
+            self.is_free = False
+            return verdict.final or self.is_over()
+
+        while True:
+            verdict = keep(self._release, self._held, percent, over)
+            if self.is_free or not verdict.final or verdict.decision != "PROMOTE":
+                return
+            # It had lost its share, was watched anew and passed again: held still, and judged on.
+            self._note(self.standing.waits)
 
     def wait(self) -> None:
         """Look until it is over, where no user has met the candidate: there is nothing to poll."""

@@ -3,6 +3,16 @@
 from components.models import Frozen
 
 
+class Due(Frozen):
+    """What the registry wants released now."""
+
+    begin: str
+    """yes, or no: nothing is wanted, or a release is under way."""
+    release_id: str
+    version: str
+    """Of the candidate; both are empty when nothing is to begin."""
+
+
 class Fetched(Frozen):
     """Which versions are compared."""
 

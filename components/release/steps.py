@@ -1,8 +1,22 @@
 """The steps that pipelines run: the typed contract that KFP and Argo copy, and nothing else."""
 
-from components.release import deploying, ending, evaluating, opening, shadowing, shifting
+from components import failure
+from components.platform import connect
+from components.release import ending, opening, resuming
 from components.release.context import opened
-from components.release.results import Deployed, Ended, Evaluated, Fetched, Shifted, Watched
+from components.release.results import Deployed, Due, Ended, Evaluated, Fetched, Shifted, Watched
+from components.release.wanted import due_at
+
+
+def due(endpoint: str, watched: int) -> Due:
+    """Say what is to be released at an endpoint now; the clock asks, and nothing is changed.
+
+    Args:
+        endpoint: the endpoint's name.
+        watched: the watched steps for which the pipeline that asks was compiled.
+    """
+    with failure.left():
+        return due_at(connect(), endpoint, watched)
 
 
 def fetch(endpoint: str, version: str, release_id: str) -> Fetched:
@@ -20,31 +34,31 @@ def fetch(endpoint: str, version: str, release_id: str) -> Fetched:
 def evaluate(release_id: str) -> Evaluated:
     """Score candidate and champion on the same held-out rows and time the candidate."""
     with opened(release_id) as release:
-        return evaluating.evaluate(release)
+        return resuming.evaluate(release)
 
 
 def deploy(release_id: str) -> Deployed:
     """Serve the candidate beside the champion, without any traffic yet."""
     with opened(release_id) as release:
-        return deploying.deploy(release)
+        return resuming.deploy(release)
 
 
 def shift(release_id: str, stage: int) -> Shifted:
     """Give the candidate the share of the ``stage``-th watched step (from 1)."""
     with opened(release_id) as release:
-        return shifting.shift(release, stage)
+        return resuming.shift(release, stage)
 
 
 def watch(release_id: str, stage: int) -> Watched:
     """Poll and judge until the ``stage``-th watched step (from 1) is decided."""
     with opened(release_id) as release:
-        return shadowing.watch(release, stage)
+        return resuming.watch(release, stage)
 
 
 def promote(release_id: str) -> Ended:
     """Give the candidate all of the traffic; then move the aliases."""
     with opened(release_id) as release:
-        return ending.promote(release)
+        return resuming.promote(release)
 
 
 def rollback(release_id: str, reason: str = "") -> Ended:

@@ -107,7 +107,8 @@ def _moved(body: MirrorSet | WeightsSet) -> str:
     after = f"in force after {1000 * body.applied_s:.0f} ms"
     if isinstance(body, MirrorSet):
         copied = "all" if body.percent == 100 else f"{body.percent}% of"
-        return f"copies {copied} requests to version {body.version}, whose answers nobody gets; {after}"
+        to = f"version {body.version}, whose answers nobody gets"
+        return f"copies {copied} requests to {to}; {after}"
     shares = ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in body.weights.items())
     return f"set traffic: {shares or 'no route'}; {after}"
 

@@ -7,26 +7,21 @@ plot shows what the judge saw: a restart or a source that was not read is a gap,
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from components import judge, record
 from components.evaluation import EvaluationResult
 from components.judge import Forecast, Growth, JudgeState, Poll, Verdict, combine, ingest, p95_ms
 from components.record import (
-    AliasSet,
-    BaselineSet,
-    Covered,
     Decided,
-    Deployed,
     EvaluationSkipped,
-    Fetched,
     ForecastMade,
     Held,
     Line,
-    MirrorSet,
     Unknown,
     WeightsSet,
 )
+from components.record.actions import Acted
 from components.release.state import ReleaseState, fold
 from components.report.countable import refuse_uncounted
 from components.report.events import Event, events_of
@@ -35,10 +30,7 @@ from components.report.shadow import Shadow, shadow_in
 _SHORTEST_S = 0.001
 """No two polls of a release are nearer."""
 
-ACTIONS = (
-    *(Fetched, Deployed, BaselineSet, MirrorSet, WeightsSet, Covered),
-    *(AliasSet, Held, Decided, Unknown),
-)
+ACTIONS = (*get_args(Acted), Unknown)
 
 
 class Span(NamedTuple):

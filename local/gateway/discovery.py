@@ -12,7 +12,7 @@ import msgspec
 
 from components.disk import file_name, locked, read_json, replace, replace_json
 from components.errors import InputError, PlatformError
-from components.platform import wait_for
+from components.platform import refusals, wait_for
 from local import credentials
 from local.gateway import access, admin, routes
 from local.gateway.access import Route
@@ -30,6 +30,16 @@ def _file(home: Home, endpoint: str) -> Path:
 def route(home: Home, endpoint: str) -> Route | None:
     """What was last asked for ``endpoint``, or None; of a damaged file, what stood before."""
     return _read(home, _file(home, endpoint))
+
+
+def refuse_mirrored(home: Home, backend: Backend) -> None:
+    """Check that nobody asks the predictor copies.
+
+    Raises:
+        PlatformError: they are.
+    """
+    asked = route(home, backend.endpoint)
+    refusals.refuse_mirrored(backend.endpoint, backend.version, asked.mirror if asked else None)
 
 
 def _read(home: Home, path: Path) -> Route | None:

@@ -14,7 +14,6 @@ from components.disk import last_lines, locked, read_json, replace_json
 from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform import Files, Readiness, Room, Running, Span, StoredVersion
-from components.platform.refusals import refuse_mirrored
 from components.predictor.arguments import arguments
 from components.predictor.scheduling.cores import available_cores
 from local import predictors, room
@@ -104,8 +103,7 @@ class LocalServing:
         return None if content is None else msgspec.convert(content, _Kept)
 
     def _write(self, kept: _Kept) -> None:
-        file = self._file(kept.backend.endpoint, kept.backend.version)
-        replace_json(file, asdict(kept))
+        replace_json(self._file(kept.backend.endpoint, kept.backend.version), asdict(kept))
 
     def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
         """Start (or keep) a predictor of the version and make it known to the gateway.
@@ -266,8 +264,7 @@ class LocalServing:
                 f"{endpoint} version {version} still gets {share}% of the traffic: "
                 "move the traffic before deleting it"
             )
-        route = discovery.route(self.home, endpoint)
-        refuse_mirrored(endpoint, version, route.mirror if route else None)
+        discovery.refuse_mirrored(self.home, kept.backend)
         self._write(replace(kept, leaving=True))
         self._leave_route(kept.backend)
         try:

@@ -5,6 +5,7 @@ child running when it is terminated, and skips the exit handler then. Here the c
 checked first, its warnings are errors, SIGTERM is an exception, and children do not outlive us.
 """
 
+import copy
 import logging
 import re
 import signal
@@ -58,6 +59,24 @@ def _task_faults(task: Mapping[str, Any]) -> list[str]:
     if "iterator" in task or "parameterIterator" in task:
         faults.append("loops share two workers and patch sys.stdout: unroll the loop")
     return faults
+
+
+def without_pods(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The pipeline without what a cluster's pods are given: a run here is this process's own.
+
+    Its environment says which platform is used, it has the steps' packages, and a step that failed
+    is not tried again: who is there reads why.
+    """
+    here: dict[str, Any] = copy.deepcopy(dict(spec))
+    for executor in here["deploymentSpec"]["executors"].values():
+        container = executor["container"]
+        container["image"] = "python"  # kfp.local warns about all other images
+        for key in ("env", "resources"):
+            container.pop(key, None)
+    for component in (here["root"], *here["components"].values()):
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            task.pop("retryPolicy", None)
+    return here
 
 
 def _unpaired_conditions(component: Mapping[str, Any]) -> list[str]:
@@ -122,14 +141,16 @@ def run(package: Path, arguments: Mapping[str, Any]) -> None:
     from kfp import components as kfp_components
     from kfp import local
 
-    if faults := lint(yaml.safe_load(package.read_text())):
+    spec = next(yaml.safe_load_all(package.read_text(encoding="utf-8")))
+    if faults := lint(spec):
         raise InputError(f"{package}: {'; '.join(faults)}")
+    here = yaml.safe_dump(without_pods(spec), sort_keys=False)
     strict = _Strict()
     logging.getLogger().addHandler(strict)
     with tempfile.TemporaryDirectory(prefix="sluice-kfp-") as root, _terminable():
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root, raise_on_error=True)
         try:
-            kfp_components.load_component_from_file(str(package))(**arguments)
+            kfp_components.load_component_from_text(here)(**arguments)
         except RuntimeError as error:
             raise PipelineFailed(f"{error}; the log above says why") from error
         finally:

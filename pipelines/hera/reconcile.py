@@ -32,11 +32,13 @@ def reconcile() -> WorkflowTemplate:
 def clock() -> CronWorkflow:
     """A pass every two minutes, of a template as any workflow (the controller runs no others).
 
-    A pass that was missed is made once; one that takes long has no other beside it.
+    A pass that was missed is made once; one that takes long has no other beside it. An hour that
+    comes twice, or not at all, is none of a clock without one.
     """
     return CronWorkflow(
         name=NAME,
         schedules=[f"*/{EVERY_MIN} * * * *"],
+        timezone="UTC",
         concurrency_policy="Forbid",
         starting_deadline_seconds=60 * EVERY_MIN,
         successful_jobs_history_limit=1,

@@ -7,13 +7,13 @@ from hera.workflows import models as m
 
 from components.release import steps
 from pipelines.hera.common import shared
-from pipelines.hera.templates import HOUR_S, LOST, container
+from pipelines.hera.templates import LOST, NOTHING, container
+from pipelines.pods import DAY_S
 
 TO_THE_END = RetryStrategy(
     limit=5, retry_policy="Always", backoff=m.Backoff(duration="5s", factor=2)
 )
 """Of finalize: whatever stops it. The reaper follows if nothing helps."""
-DAY_S = 24 * HOUR_S
 YEAR_S = 366 * DAY_S
 
 
@@ -29,6 +29,9 @@ def release(watched_steps: int) -> WorkflowTemplate:
 
     A watch, and a step that is held, goes on in a new pod each day, from its record. The workflow's
     own deadline is no limit of either: what hangs loses its lease, and the reaper ends it.
+
+    A pod that is shown as succeeded and has written no result (a hard reset does that) decides
+    nothing: the step that follows does what is missing, and the record says where it leads.
     """
     given = {name: f"{{{{workflow.parameters.{name}}}}}" for name in ("endpoint", "version")}
     this = {"release_id": "{{workflow.parameters.release_id}}"}
@@ -50,8 +53,8 @@ def release(watched_steps: int) -> WorkflowTemplate:
         at = {"stage": str(stage)}
         shifted = task(f"shift-{stage}", after, when, at)
         watched = task(f"watch-{stage}", shifted, more=at)
-        from_stage(stage + 1, watched, _is(watched, "verdict", "PROMOTE"))
-        task(f"rollback-{stage}", watched, _is(watched, "verdict", "PROMOTE", "!="))
+        from_stage(stage + 1, watched, _is_one_of(watched, "verdict", "PROMOTE", NOTHING))
+        task(f"rollback-{stage}", watched, _is_none_of(watched, "verdict", "PROMOTE", NOTHING))
 
     with WorkflowTemplate(
         name=f"release-{watched_steps}",
@@ -73,25 +76,32 @@ def release(watched_steps: int) -> WorkflowTemplate:
     ) as template:
         for step in (steps.fetch, steps.deploy, steps.rollback):
             container(step)
-        container(steps.evaluate, deadline_s=6 * HOUR_S, memory="4Gi")
+        container(steps.evaluate)
         for waiting in (steps.shift, steps.watch, steps.promote):
-            container(waiting, retries=RetryStrategy(limit=1000, expression=LOST), deadline_s=DAY_S)
+            container(waiting, retries=RetryStrategy(limit=1000, expression=LOST))
         container(steps.finalize, retries=TO_THE_END)
         with DAG(name="release"):
             fetched = task("fetch", more=given)
             evaluated = task("evaluate", fetched)
-            canary, direct, rejected = (
-                _is(evaluated, "strategy", name) for name in ("canary", "direct", "rejected")
-            )
-            deployed = task("deploy", evaluated, f"{canary} || {direct}")
-            from_stage(1, deployed, canary)
-            task("promote-direct", deployed, direct)
-            task("rollback", evaluated, rejected)
+            goes_on = _is_one_of(evaluated, "strategy", "canary", "direct", NOTHING)
+            deployed = task("deploy", evaluated, goes_on)
+            from_stage(1, deployed, _is_one_of(evaluated, "strategy", "canary", NOTHING))
+            task("promote-direct", deployed, _is_one_of(evaluated, "strategy", "direct"))
+            task("rollback", evaluated, _is_one_of(evaluated, "strategy", "rejected"))
         with Steps(name="exit"):
             Step(name="finalize", template="finalize", arguments=this)
     return template
 
 
-def _is(task: Task, result: str, word: str, how: str = "==") -> str:
-    """Whether a task's result is ``word``: both are plain words, so quotes suffice."""
-    return f"'{{{{tasks.{task.name}.outputs.parameters.{result}}}}}' {how} '{word}'"
+def _is_one_of(task: Task, result: str, *words: str) -> str:
+    """Whether a task's result is one of ``words``: all are plain words, so quotes suffice."""
+    return " || ".join(f"'{_result(task, result)}' == '{word}'" for word in words)
+
+
+def _is_none_of(task: Task, result: str, *words: str) -> str:
+    """Whether a task's result is none of ``words``."""
+    return " && ".join(f"'{_result(task, result)}' != '{word}'" for word in words)
+
+
+def _result(task: Task, result: str) -> str:
+    return f"{{{{tasks.{task.name}.outputs.parameters.{result}}}}}"

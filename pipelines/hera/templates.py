@@ -21,17 +21,11 @@ from hera.workflows import (
 from hera.workflows import models as m
 from pydantic import BaseModel
 
-IMAGE = "sluice-steps"
-"""The one image of all steps; overlays say whose and which."""
-USER = 65532
-"""The user of the image; Argo's own containers in the pod are run as the same one."""
-STORE = "sluice-store"
-"""The Secret with the store's keys; where there is none the cloud knows the pod."""
-STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+from pipelines import pods
+
 NOTHING = "unwritten"
 """What a result is that no step has written: no verdict, no outcome and no strategy. Argo 4.0.5
 waits for ever for the result of a task that was skipped, if it has no default."""
-HOUR_S = 3600
 
 STOP = ["python3", "-m", "components.stop_step"]
 GRACE_S = 60
@@ -41,20 +35,14 @@ LOST = 'lastRetry.status == "Error" || lastRetry.exitCode in ["137", "143"]'
 pod. A step that failed is not tried again, and a verdict is no failure."""
 
 
-def container(
-    step: Callable[..., BaseModel],
-    retries: RetryStrategy | None = None,
-    deadline_s: int = HOUR_S,
-    memory: str = "2Gi",
-) -> Container:
+def container(step: Callable[..., BaseModel], retries: RetryStrategy | None = None) -> Container:
     """The template of one step.
 
     Args:
         step: the typed function (`components.release.steps`).
         retries: default: lost pods, and nothing else.
-        deadline_s: of one pod, the time that its image takes included.
-        memory: that it may use.
     """
+    given = pods.pod_of(step.__name__)
     signature = inspect.signature(step, eval_str=True)
     names = list(signature.parameters)
     flags = [f"--{name.replace('_', '-')}={{{{inputs.parameters.{name}}}}}" for name in names]
@@ -71,9 +59,12 @@ def container(
         lifecycle=m.Lifecycle(pre_stop=m.LifecycleHandler(exec=m.ExecAction(command=STOP))),
         annotations={"workflows.argoproj.io/kill-cmd-main": json.dumps(STOP)},
         retry_strategy=retries or RetryStrategy(limit=5, expression=LOST),
-        active_deadline_seconds=deadline_s,
+        active_deadline_seconds=given.deadline_s,
         resources=Resources(
-            cpu_request="100m", cpu_limit=2, memory_request="256Mi", memory_limit=memory
+            cpu_request=pods.CPU[0],
+            cpu_limit=pods.CPU[1],
+            memory_request=pods.MEMORY,
+            memory_limit=given.memory,
         ),
     )
 
@@ -82,8 +73,8 @@ def pod(name: str, command: list[str], arguments: list[str], **more: Any) -> Con
     """A template that runs our image as all of them do, with restricted rights."""
     return Container(
         name=name,
-        image=IMAGE,
-        image_pull_policy="IfNotPresent",
+        image=pods.IMAGE,
+        image_pull_policy=pods.PULL,
         command=command,
         args=arguments,
         env=_environment(),
@@ -111,7 +102,8 @@ def _output(field: str) -> Parameter:
 def _environment() -> list[Env | SecretEnv]:
     """What a step is told; `docs/environment.md` says what each variable is for."""
     keys = [
-        SecretEnv(name=key, secret_name=STORE, secret_key=key, optional=True) for key in STORE_KEYS
+        SecretEnv(name=key, secret_name=pods.STORE, secret_key=key, optional=True)
+        for key in pods.STORE_KEYS
     ]
     return [
         Env(name="HOME", value="/tmp"),  # noqa: S108

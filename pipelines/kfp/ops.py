@@ -1,6 +1,7 @@
 """The steps as KFP components: the same names, types and defaults, and no logic.
 
-KFP copies each function's source into the compiled form, so the imports stand inside, and
+What KFP's pages show besides (`components.report.shown`) is read from the record when a step is
+done. KFP copies each function's source into the compiled form, so the imports stand inside, and
 annotations must stay plain (no ``from __future__ import annotations``).
 """
 
@@ -9,9 +10,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from kfp import dsl
+from kfp.dsl import HTML, Metrics, Model, Output
 
-IMAGE = "sluice-python:0.1.0"
-"""The one image of all steps. kfp.local warns about image names without 'python'."""
+from pipelines import pods
+from pipelines.kfp import pod
 
 
 class Op:
@@ -21,28 +23,45 @@ class Op:
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
-        self.component = dsl.component(step, base_image=IMAGE, install_kfp_package=False)
+        self.name = step.__name__
+        self.component = dsl.component(step, base_image=pods.IMAGE, install_kfp_package=False)
 
     def __call__(self, **inputs: Any) -> Any:
         """A task of the pipeline that is being written."""
-        return self.component(**inputs).set_caching_options(False)
+        return pod.given(self.component(**inputs).set_caching_options(False), self.name)
 
 
 @Op
-def fetch(endpoint: str, version: str, release_id: str) -> NamedTuple(
-    "Fetched", [("candidate", str), ("champion", str), ("kind", str)]
+def due(endpoint: str, watched: int) -> NamedTuple(
+    "Due", [("begin", str), ("release_id", str), ("version", str)]
 ):
     from components.release import steps
 
+    r = steps.due(endpoint=endpoint, watched=watched)
+    return (r.begin, r.release_id, r.version)
+
+
+@Op
+def fetch(endpoint: str, version: str, release_id: str, model: Output[Model]) -> NamedTuple(
+    "Fetched", [("candidate", str), ("champion", str), ("kind", str)]
+):
+    from components.release import steps
+    from components.report import shown
+
     r = steps.fetch(endpoint=endpoint, version=version, release_id=release_id)
+    model.metadata.update(shown.model(release_id))
     return (r.candidate, r.champion, r.kind)
 
 
 @Op
-def evaluate(release_id: str) -> NamedTuple("Evaluated", [("strategy", str), ("reason", str)]):
+def evaluate(release_id: str, metrics: Output[Metrics]) -> NamedTuple(
+    "Evaluated", [("strategy", str), ("reason", str)]
+):
     from components.release import steps
+    from components.report import shown
 
     r = steps.evaluate(release_id=release_id)
+    metrics.metadata.update(shown.evaluated(release_id))
     return (r.strategy, r.reason)
 
 
@@ -64,12 +83,14 @@ def shift(release_id: str, stage: int) -> NamedTuple(
 
 
 @Op
-def watch(release_id: str, stage: int) -> NamedTuple(
+def watch(release_id: str, stage: int, metrics: Output[Metrics]) -> NamedTuple(
     "Watched", [("verdict", str), ("reason", str)]
 ):
     from components.release import steps
+    from components.report import shown
 
     r = steps.watch(release_id=release_id, stage=stage)
+    metrics.metadata.update(shown.watched(release_id))
     return (r.verdict, r.reason)
 
 
@@ -92,8 +113,12 @@ def rollback(release_id: str, reason: str = "") -> NamedTuple(
 
 
 @Op
-def finalize(release_id: str) -> NamedTuple("Ended", [("outcome", str), ("reason", str)]):
+def finalize(release_id: str, report: Output[HTML]) -> NamedTuple(
+    "Ended", [("outcome", str), ("reason", str)]
+):
     from components.release import steps
+    from components.report import shown
 
     r = steps.finalize(release_id=release_id)
+    shown.write_page(release_id, report.path)
     return (r.outcome, r.reason)

@@ -13,11 +13,12 @@ from cluster.kinds import NAMESPACE, WORKFLOW, Kind, Object
 from components.engine import Engine, Result, Run
 from components.errors import InputError, LeaseHeld
 from components.platform import Lease
+from components.platform.memory import Killed
 from components.registry import names
-from components.release import opening
+from components.release import deciding, opening
 from pipelines import compiler
 from tests.support.wires import losing
-from tests.support.worlds import MODEL, NAME, QUICK, QUICK_RPS, Scene, scene
+from tests.support.worlds import MODEL, NAME, QUICK, QUICK_RPS, Scene, quick, scene
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -107,6 +108,32 @@ def test_a_release_by_hand_does_not_wait_behind_another_one(
     demo.world.leases.swap(NAME, None, Lease(NAME, "rel-demo-v1-1", "somebody", 60, {}))
     with pytest.raises(LeaseHeld, match="is held by release rel-demo-v1-1"):
         engine.release_id(NAME, "2")
+
+
+def test_a_release_whose_workflow_is_gone_while_it_waits_is_approved_into_a_new_one(
+    kubernetes: Api, team: str, runs: str, engine: ArgoEngine
+) -> None:
+    waits = quick(approval="required")
+    platform = waits.world.platform
+    own = ArgoEngine(kubernetes, team, platform)
+    own.submit(NAME, "2", FIRST)
+
+    def delete() -> None:
+        kubernetes.delete(WORKFLOW, runs, FIRST)
+        raise Killed("its pod is gone with it")
+
+    waits.world.clock.after(300, delete)
+    with pytest.raises(Killed):
+        waits.walk("2", FIRST, engine="workflow 1")
+    assert engine.newest(FIRST) is None
+    deciding.approve(platform, FIRST, "")
+    assert deciding.carry_on(platform, own, FIRST).endswith(f"its new run {FIRST} does")
+    spec = found(kubernetes, runs)["spec"]
+    assert spec["workflowTemplateRef"] == {"name": "release-1"}
+    given = {each["name"]: each["value"] for each in spec["arguments"]["parameters"]}
+    assert given == {"endpoint": NAME, "release_id": FIRST}
+    assert waits.walk("2", FIRST, engine="workflow 2").outcome == "promoted"
+    assert waits.one_version(FIRST) == "promoted"
 
 
 def test_without_a_candidate_a_version_must_be_named(engine: ArgoEngine, demo: Scene) -> None:

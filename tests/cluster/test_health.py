@@ -1,5 +1,7 @@
 """Endpoints as their routes show them, and servers by what is ready, on a real API server."""
 
+from dataclasses import replace
+
 import pytest
 
 from cluster import health
@@ -7,7 +9,9 @@ from cluster.api import Api, Conflict
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.health import Shown
 from cluster.kinds import DEPLOYMENT, NAMESPACE, Object
+from cluster.leases import KubernetesLeases
 from cluster.settings import SYSTEM
+from components.platform import Lease
 from tests.support.endpoints import endpoint
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -25,6 +29,23 @@ def test_what_is_not_there_yet_is_no_health(kubernetes: Api, team: str) -> None:
     found = health.status(kubernetes.access, team)
     assert Shown("waiting", "Unreleased") in found.endpoints
     assert not found.healthy
+
+
+def test_what_a_release_waits_for_is_told(kubernetes: Api, team: str) -> None:
+    ConfiguredEndpoints(kubernetes, team).apply(endpoint("held").model_dump_json(), "a test")
+    told: list[str] = []
+    leases = KubernetesLeases(kubernetes, team, told.append)
+    lease = Lease("held", "held-v2", "step", 60.0, {})
+    token = leases.swap("held", None, lease)
+    for waits in ("it waits for approval", "it waits for approval; paused by alice"):
+        token = leases.swap("held", token, replace(lease, waits=waits))
+        assert (
+            Shown("held", "Unreleased", waits=waits)
+            in health.status(kubernetes.access, team).endpoints
+        )
+    leases.swap("held", token, replace(lease, renewals=9))
+    # Its route is told when it begins, when it begins to wait, and when it waits no longer.
+    assert told == ["held"] * 3
 
 
 def test_a_server_without_its_pods_is_told(kubernetes: Api) -> None:

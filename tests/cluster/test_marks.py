@@ -1,6 +1,8 @@
 """What people see of an endpoint by kubectl."""
 
-from cluster.marks import CANDIDATE, CHAMPION, IDLE, PHASE, RELEASING, SHARE, marks
+from dataclasses import replace
+
+from cluster.marks import CANDIDATE, CHAMPION, IDLE, PHASE, RELEASING, SHARE, WAITING, marks
 from components.platform import Lease
 
 
@@ -26,6 +28,11 @@ def test_a_release_has_a_candidate_and_its_share_until_it_ends() -> None:
             CANDIDATE: "8",
             SHARE: str(share),
         }
+
+
+def test_a_release_whose_step_is_held_waits() -> None:
+    held = replace(lease({"7": 100}), waits="it waits for approval")
+    assert marks({"7": 90, "8": 10}, held)[PHASE] == WAITING
 
 
 def test_a_baseline_is_its_version_s() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from components.judge import Policy, Poll, Sample, Verdict, begin, judge, observe
+from components.judge import Policy, Poll, Sample, Verdict, begin, go_on, judge, observe
 from tests.support.polls import Gateway, MakeGateway
 from tests.support.present import present
 
@@ -31,6 +31,24 @@ def test_a_safe_version_at_good_traffic_is_promoted_exactly_at_the_watchs_end(
     assert (promoted.decision, promoted.final, promoted.at) == ("PROMOTE", True, 1800)
     assert (promoted.step, promoted.next_step, codes(promoted)) == (10, 100, ["safe"])
     assert found[121] == promoted
+
+
+def test_a_promotion_that_is_held_is_judged_on(gateway: MakeGateway) -> None:
+    gate = gateway()
+    state = begin(POLICY, "1", "2")
+    for poll in [gate.poll(), *gate.watch(120)]:
+        state, promoted = observe(POLICY, state, poll)
+    assert promoted.decision == "PROMOTE"
+    held, found = go_on(state), []
+    assert go_on(held) is held
+    for poll in [*gate.watch(20), *gate.watch(40, errors=0.2)]:
+        held, verdict = observe(POLICY, held, poll)
+        found.append(verdict)
+        state, still = observe(POLICY, state, poll)
+        assert still == promoted
+    assert [(each.decision, codes(each)) for each in found[:20]] == [("HOLD", ["passed"])] * 20
+    assert (found[-1].decision, codes(found[-1])) == ("ROLLBACK", ["error_rate"])
+    assert go_on(held).over == found[-1]
 
 
 def test_a_failing_version_is_rolled_back(gateway: MakeGateway) -> None:

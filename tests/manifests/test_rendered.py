@@ -15,6 +15,8 @@ from cluster.kinds import Object
 from cluster.passwords import objects as secrets
 from cluster.settings import KEY, Settings
 from components.quantity import amount
+from pipelines.compiler import TEMPLATES
+from pipelines.pods import ANNOTATIONS, NO_MESH
 from tests.support.accounts import MANIFESTS, rendered
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -76,6 +78,20 @@ def test_every_pod_says_what_it_takes_and_may_do_little(overlay: str) -> None:
             assert {"cpu", "memory"} <= set(asked), name
             assert amount(asked["memory"]) <= amount(most["memory"]), name
             assert each["imagePullPolicy"] == "IfNotPresent", name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_mesh_puts_a_proxy_beside_what_is_to_end(overlay: str) -> None:
+    """A job, or a step, whose proxy goes on never ends."""
+    ends = [
+        each["spec"]["template"]["metadata"] if each["kind"] == "Job" else each["spec"]
+        for each in rendered(overlay)
+        if each["kind"] in {"Job", "WorkflowTemplate"}
+    ]
+    assert len(ends) > len(TEMPLATES)
+    for found in (each.get("podMetadata", each) for each in ends):
+        assert found["labels"][NO_MESH] == "false"
+        assert ANNOTATIONS.items() <= found["annotations"].items()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

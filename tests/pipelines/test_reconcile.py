@@ -1,5 +1,6 @@
 """Passes over the endpoints: what is wanted is begun once, and trouble is its endpoint's own."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from components.engine import Engine, Result, Run
 from components.errors import Unreachable
+from components.platform import Lease
 from components.registry import names
 from components.release import opening
 from pipelines.reconcile import LEFT_S, RETRY_S, Reconciler
@@ -82,6 +84,21 @@ def test_a_candidate_is_begun_once_however_many_look(demo: Scene, engine: Record
     assert engine.submitted == [FIRST]
 
 
+@pytest.mark.parametrize("before", [1, 10])
+def test_ten_passes_that_were_missed_are_one_release(
+    demo: Scene, engine: Recorded, before: int
+) -> None:
+    """Made up for one after another, or ``before`` the release of the first one has begun."""
+    demo.world.clock.sleep(10 * 120.0)
+    passes = [Reconciler(demo.world.platform, engine) for _ in range(10)]
+    said = [line for each in passes[:before] for line in each.run()]
+    demo.walk("2", FIRST)
+    engine.alive_now.clear()
+    said += [line for each in passes for line in each.run()]
+    assert said == [f"{FIRST}: begun"]
+    assert engine.submitted == [FIRST]
+
+
 def test_a_version_whose_alias_is_set_again_is_begun_again(demo: Scene, engine: Recorded) -> None:
     passes = Reconciler(demo.world.platform, engine)
     demo.passed = False
@@ -149,3 +166,21 @@ def test_a_run_that_waits_for_another_release_is_let_be(demo: Scene, engine: Rec
     demo.world.clock.sleep(2 * LEFT_S)
     passes.run()
     assert engine.stopped == []
+
+
+def test_a_pass_reads_each_lease_and_lists_the_records_once(demo: Scene, engine: Recorded) -> None:
+    """However many endpoints there are: else a pass over a thousand takes hours."""
+    for number in range(20):
+        settings = endpoint_settings(f"e{number}", model="demo", release=QUICK)
+        demo.world.apply(yaml.safe_dump(settings))
+    for number in range(10):
+        name = f"e{number}"
+        demo.world.leases.swap(name, None, Lease(name, f"rel-{name}-v2-1", "somebody", 60, {}))
+        engine.alive_now.add(f"rel-{name}-v2-1")
+    before = len(demo.world.faults.calls)
+    demo.world.registry.delete_alias(MODEL, names.CANDIDATE)
+    assert Reconciler(demo.world.platform, engine).run() == []
+    calls = Counter(demo.world.faults.calls[before:])
+    assert calls["leases.read"] == 10
+    assert calls["records.releases"] == calls["records.pending"] == calls["leases.endpoints"] == 1
+    assert calls["endpoints.load"] == calls["registry.alias"] == 11

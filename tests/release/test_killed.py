@@ -10,9 +10,9 @@ from functools import cache
 import pytest
 from _pytest.mark import ParameterSet
 
-from components.errors import LeaseHeld, PlatformError, SluiceError
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.platform.memory import Killed
-from components.release import operating
+from components.release import deciding, operating
 from components.release.reaper import Reaper
 from tests.support.worlds import NAME, Scene, begin, quick
 
@@ -45,7 +45,25 @@ def baseline_dies(found: Scene) -> None:
     found.world.clock.after(20.0, lambda: found.world.crash(NAME, "1-baseline"))
 
 
+def asks_for_approval() -> Scene:
+    return quick(approval="required")
+
+
+def approved(found: Scene) -> None:
+    """Somebody tries to approve every ten seconds, until it is done or makes no sense."""
+
+    def approve() -> None:
+        try:
+            deciding.approve(found.world.platform, "r", "")
+        except InputError as error:
+            if "no release" in str(error) or "does not wait" in str(error):
+                found.world.clock.after(10.0, approve)
+
+    found.world.clock.after(10.0, approve)
+
+
 PROMOTED = Road(quick, "2")
+APPROVED = Road(asks_for_approval, "2", approved)
 BASELINE = Road(beside_a_baseline, "2")
 BASELINE_LOST = Road(beside_a_baseline, "2", baseline_dies)
 ROLLED_BACK = Road(quick, "2", slow)
@@ -159,6 +177,26 @@ def test_a_resumed_run_goes_on_where_the_one_that_was_killed_stood(number: int) 
         assert found.walk("2", "r", engine="engine 2").outcome == "promoted"
     found.recover(100)
     assert found.one_version("r") == "promoted"
+    assert found.failed() == 0
+
+
+@pytest.mark.parametrize("number", each_call(APPROVED, "moments.keep", writes=True))
+def test_a_release_that_waits_goes_on_where_the_run_that_was_killed_stood(number: int) -> None:
+    found = walk(APPROVED, number)[0]
+    found.world.clock.sleep(20)
+    if not found.state("r").outcome:
+        approved(found)
+        assert found.walk("2", "r", engine="engine 2").outcome == "promoted"
+    found.recover(100)
+    assert found.one_version("r") == "promoted"
+    assert found.failed() == 0
+
+
+@pytest.mark.parametrize("number", each_call(APPROVED, "moments.keep", writes=True))
+def test_the_reaper_ends_a_release_that_was_killed_while_it_waited(number: int) -> None:
+    found = walk(APPROVED, number)[0]
+    found.recover()
+    assert found.one_version("r") in {"promoted", "error"}
     assert found.failed() == 0
 
 

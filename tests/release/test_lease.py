@@ -101,6 +101,7 @@ def test_who_loses_the_race_for_a_free_lease_is_told_who_won(world: World) -> No
             self.age = world.leases.age
             self.endpoints = world.leases.endpoints
             self.make_room = world.leases.make_room
+            self.age = world.leases.age
 
         def swap(self, endpoint: str, expected: str | None, new: Lease | None) -> str | None:
             if world.leases.read("e") is None:

@@ -22,6 +22,9 @@ class Refusing:
     arm: str
     polls: list[int]
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.metrics, name)
+
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         read = self.metrics.sample(endpoint, versions, max_age)
         self.polls.append(1)

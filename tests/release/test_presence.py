@@ -187,3 +187,26 @@ def test_a_held_step_is_not_taken_while_a_version_is_away_though_it_is_approved(
     lent = {"1": 100} if arm == "2" else {"1": 0, "2": 100}
     assert splits(found) == [{"1": 90, "2": 10}, lent, {"1": 90, "2": 10}, {"2": 100}]
     assert found.one_version("r") == "promoted"
+
+
+@pytest.mark.parametrize("arm", ["1", "2"])
+def test_a_canary_that_was_away_while_it_waited_passes_anew_and_waits_on(arm: str) -> None:
+    found = quick(approval="required")
+    goes(found, arm, 30.0, after_s=150.0)
+
+    def approve() -> None:
+        deciding.approve(found.world.platform, "r", "")
+
+    found.world.clock.after(420.0, approve)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.world.clock.monotonic() > 60.0 + 420.0
+    assert found.one_version("r") == "promoted"
+
+
+@pytest.mark.parametrize("arm", ["1", "2"])
+def test_a_canary_that_was_away_while_it_waited_is_judged_on(arm: str) -> None:
+    found = quick(approval="required")
+    goes(found, arm, 30.0, after_s=150.0)
+    found.world.clock.after(300.0, lambda: found.world.behave("2", error_rate=0.3))
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert found.one_version("r") == "rolled_back"

@@ -224,10 +224,16 @@ def test_the_pipeline_of_another_endpoint_s_steps_is_told_what_is_wrong() -> Non
         found.steps_of("2", "r", stages=2)
     assert found.finalize("r").outcome == "error"
     assert found.one_version("r") == "error"
-    with pytest.raises(InputError, match="release r2 has not passed 10%: watch it"):
-        found.steps_of("2", "r2", stages=0)
-    assert found.finalize("r2").outcome == "error"
-    assert found.one_version("r2") == "error"
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_pipeline_of_fewer_steps_promotes_nothing_that_was_not_watched(good: bool) -> None:
+    found = quick()
+    found.world.behave("2", error_rate=0.0 if good else 0.3)
+    found.steps_of("2", "r", stages=0)
+    found.finalize("r")
+    assert found.one_version("r") == ("promoted" if good else "rolled_back")
+    assert found.state("r").passed == ((10,) if good else ())
 
 
 def test_a_record_is_all_that_a_release_s_state_is() -> None:

@@ -227,6 +227,9 @@ class Coarse:
     metrics: Metrics
     edges: tuple[str, ...]
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.metrics, name)
+
     def sample(self, endpoint: str, versions: Sequence[str], max_age: float) -> Reading:
         read = self.metrics.sample(endpoint, versions, max_age)
         if not any(predictor_of(arm) != arm for arm in versions):

@@ -5,10 +5,11 @@ from functools import partial
 import pytest
 import yaml
 
-from components.errors import InputError, Unreachable
+from components.errors import InputError, LeaseHeld, Unreachable
 from components.platform import Lease
 from components.registry import names
-from components.release.wanted import next_id, wanted
+from components.release.results import Due
+from components.release.wanted import due_at, next_id, wanted
 from tests.support.endpoints import endpoint_settings
 from tests.support.worlds import MODEL, NAME, QUICK, QUICK_RPS, Scene, scene
 
@@ -132,3 +133,36 @@ def test_attempts_are_counted_by_the_ids_of_this_endpoint_and_version(
     begun: list[str], expected: int
 ) -> None:
     assert next_id(begun, "a", "1") == f"rel-a-v1-{expected}"
+
+
+def run_of_the_clock(scene: Scene) -> str:
+    """What `pipelines.kfp.clock` does; the release that it found, if any."""
+    due = due_at(scene.world.platform, NAME, 1)
+    if due.begin == "yes":
+        scene.walk(due.version, due.release_id)
+    return due.release_id
+
+
+def test_ten_runs_of_the_clock_at_once_are_one_release(demo: Scene) -> None:
+    """As KFP makes up for those that it missed: one after another."""
+    set_candidate(demo)
+    demo.world.clock.sleep(10 * 86400.0)
+    assert [run_of_the_clock(demo) for _ in range(10)] == ["rel-demo-v2-1", *[""] * 9]
+    assert demo.world.platform.records.releases() == ["rel-demo-v2-1"]
+
+
+def test_two_runs_of_the_clock_that_ask_together_are_one_release(demo: Scene) -> None:
+    set_candidate(demo)
+    first, second = (due_at(demo.world.platform, NAME, 1) for _ in range(2))
+    assert first == second == Due(begin="yes", release_id="rel-demo-v2-1", version="2")
+    assert demo.walk("2", first.release_id).outcome == "promoted"
+    with pytest.raises(LeaseHeld, match="has ended: promoted"):
+        demo.walk("2", second.release_id, engine="engine 2")
+    assert demo.one_version("rel-demo-v2-1") == "promoted"
+
+
+def test_a_pipeline_of_another_number_of_steps_releases_nothing(demo: Scene) -> None:
+    assert due_at(demo.world.platform, NAME, 3).begin == "no"
+    set_candidate(demo)
+    with pytest.raises(InputError, match="this pipeline has 3 below 100, the file 1 now: submit"):
+        due_at(demo.world.platform, NAME, 3)

@@ -24,7 +24,7 @@ from components.platform import Lease, Metrics, Mirror, RouteLimits, Traffic, We
 from components.platform.memory import World
 from components.record import Line, Noted, Record, WeightsSet, of
 from components.registry import names
-from components.release import deploying, ending, evaluating, opening, shadowing, shifting
+from components.release import ending, opening, resuming
 from components.release.anchor import RECORD_FILE
 from components.release.context import Release, opened
 from components.release.reaper import Reaper
@@ -214,24 +214,24 @@ class Scene:
         with self.opened(release_id) as release:
             opening.fetch(release, self.endpoint.name, version)
         with self.opened(release_id) as release:
-            road = evaluating.evaluate(release).strategy
+            road = resuming.evaluate(release).strategy
         if road == "rejected":
             with self.opened(release_id) as release:
                 ending.rollback(release)
             return
         with self.opened(release_id) as release:
-            deploying.deploy(release)
+            resuming.deploy(release)
         for stage in range(1, stages + 1 if road == "canary" else 1):
             with self.opened(release_id) as release:
-                shifting.shift(release, stage)
+                resuming.shift(release, stage)
             with self.opened(release_id) as release:
-                verdict = shadowing.watch(release, stage).verdict
+                verdict = resuming.watch(release, stage).verdict
             if verdict != "PROMOTE":
                 with self.opened(release_id) as release:
                     ending.rollback(release)
                 return
         with self.opened(release_id) as release:
-            ending.promote(release)
+            resuming.promote(release)
 
     def count_otherwise(self, counted: Callable[[str, Sample], Sample | None]) -> None:
         """Let what is read of each source be what ``counted`` makes of version and counters."""

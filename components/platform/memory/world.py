@@ -16,11 +16,12 @@ from components.gateway import may_pin
 from components.platform.contract import Platform, Room, StoredVersion
 from components.platform.memory.clock import START, ManualClock
 from components.platform.memory.faults import Faults
+from components.platform.memory.metrics import MemoryMetrics
 from components.platform.memory.proxies import MemoryTraffic, Proxies
 from components.platform.memory.registry import MemoryRegistry
 from components.platform.memory.serving import MemoryServing, Start
 from components.platform.memory.stores import MemoryDecisions, MemoryGateway, MemoryLeases
-from components.platform.memory.users import Behaviour, MemoryMetrics, Users
+from components.platform.memory.users import Behaviour, Users
 from components.platform.moments import Moment
 from components.platform.objects import ObjectEndpoints, ObjectFiles, ObjectMoments, ObjectRecords
 from components.platform.spans import ObjectSpans

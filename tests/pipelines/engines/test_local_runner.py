@@ -165,4 +165,20 @@ def test_the_committed_releases_pass_the_lint() -> None:
     from pipelines import compiler as forms
 
     for watched in forms.WATCHED_STEPS:
-        assert local_runner.lint(yaml.safe_load(forms.committed(watched).read_text())) == []
+        assert local_runner.lint(forms.structure(forms.committed(watched))) == []
+
+
+def test_what_a_cluster_s_pods_are_given_is_not_given_here() -> None:
+    """Its environment would choose another platform, its retries repeat what has failed."""
+    from pipelines import compiler as forms
+
+    spec = forms.structure(forms.committed(2))
+    here = local_runner.without_pods(spec)
+    for name, executor in here["deploymentSpec"]["executors"].items():
+        container = spec["deploymentSpec"]["executors"][name]["container"]
+        kept = {key: container[key] for key in ("args", "command")}
+        assert executor["container"] == {**kept, "image": "python"}
+    text = yaml.safe_dump(here)
+    assert "retryPolicy" in yaml.safe_dump(spec)
+    assert "retryPolicy" not in text
+    assert "SLUICE_PLATFORM" not in text
