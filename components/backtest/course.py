@@ -248,8 +248,8 @@ class Course:
             yield f"traffic given to the candidate after the verdict {self._said()}"
         if not back and not self.deployed:
             yield "traffic given to a candidate that was not deployed"
-        if not back and self.shadow.due:
-            yield "traffic given to a candidate whose shadow was not passed"
+        if not back and (self.shadow.due or self.shadow.mirrored):
+            yield "traffic given to a candidate whose shadow was not passed, or not ended"
         self.shadow.weights_set()
         if body.applied_s < 0:
             yield f"the split was in force after {body.applied_s} s"

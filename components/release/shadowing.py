@@ -8,7 +8,6 @@ from components.release import mirroring, shifting, watching
 from components.release.context import Release, records_failure
 from components.release.hearing import Hearing
 from components.release.results import Watched
-from components.release.splitting import put_in_force
 
 
 def watch(release: Release, stage: int) -> Watched:
@@ -32,7 +31,7 @@ def watch(release: Release, stage: int) -> Watched:
 
 @records_failure
 def shadow(release: Release) -> Watched:
-    """Poll and judge the copies until the shadow is decided; one that passed is over."""
+    """Poll and judge the copies until the shadow is decided."""
     state = release.state()
     if (verdict := state.shadow) and verdict.final:
         return Watched(verdict=verdict.decision, reason=verdict.text)
@@ -43,7 +42,4 @@ def shadow(release: Release) -> Watched:
     mirroring.begin(release, state, held)
     share = mirroring.share(mirroring.wanted(state).percent)
     verdict = watching.until_decided(release, held, 0, hearing, begin=mirroring.Shadow, share=share)
-    if verdict.decision == "PROMOTE":
-        # The first share may have to wait for long.
-        put_in_force(release, state, held, state.way_back)
     return watching.told(release, held, verdict, hearing, shadow=True)

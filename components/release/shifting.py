@@ -39,6 +39,9 @@ def shift(release: Release, stage: int) -> Shifted:
     held = release.hold(state)
     if state.shadow_due:
         return mirroring.begin(release, state, held)
+    if state.mirrored:
+        # The shadow is over, and the first share may have to wait for long.
+        put_in_force(release, state, held, state.way_back)
     if not until_free(release, held, percent) or Meanwhile(release, state).look():
         return Shifted(percent=state.percent, applied_s=0.0)
     state = release.state()  # its baseline may be lost by now
