@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from components.durations import PATTERN, Duration, between
 from components.models import Strict
@@ -24,7 +23,7 @@ class Shadow(Strict):
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+        cls, core: Any, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         whole = handler.resolve_ref_schema(handler(core))
         return {"anyOf": [{"type": "string", "pattern": PATTERN}, whole]}

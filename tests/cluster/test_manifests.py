@@ -20,8 +20,12 @@ def test_the_file_that_is_committed_is_the_one_that_is_made(path: str) -> None:
 def test_every_proxy_keeps_the_histogram_that_is_judged() -> None:
     proxy = yaml.safe_load(MADE["base/proxy.yaml"])
     edges, flush = proxy["spec"]["bootstrap"]["jsonPatches"]
-    (setting,) = edges["value"]["histogram_bucket_settings"]
-    assert setting["buckets"] == list(EDGES_US)
+    ours = [
+        each
+        for each in edges["value"]["histogram_bucket_settings"]
+        if each["match"] == {"prefix": "sluice."}
+    ]
+    assert [each["buckets"] for each in ours] == [list(EDGES_US)]
     assert flush["path"] == "/stats_flush_interval"
 
 

@@ -272,9 +272,9 @@ def test_a_predictor_that_starts_says_so_and_one_that_cannot_says_why_at_once(
     stored = store(platform, folder, "8")
     platform.serving.create(served, stored)
     try:
-        assert platform.serving.readiness("served", "8") == Readiness(
-            "starting", "its process is starting"
-        )
+        first = platform.serving.readiness("served", "8")
+        # On a machine that does other things as well it may have failed before anybody has looked.
+        assert first.state == "failed" or first == Readiness("starting", "its process is starting")
         wait_until(lambda: state(platform, "8") == "failed", seconds=30)
         assert "model.onnx" in platform.serving.readiness("served", "8").why
         # The supervisor tries again, which makes it no better.
