@@ -89,9 +89,12 @@ def locked(path: Path) -> Iterator[None]:
 def file_name(name: str) -> str:
     """A name of any length and alphabet as a file's; ordinary names stay as they are.
 
-    A plus sign stands where a URL has a percent sign, which the supervisor would expand.
+    A plus sign stands where a URL has a percent sign, which the supervisor would expand. No name is
+    that of a folder itself or of the one above it: who removes a file removes nothing else.
     """
     quoted = quote(name, safe="").replace("%", "+")
+    if not quoted.strip("."):
+        return quoted.replace(".", "+2E") or "+"
     if len(quoted) <= _LONGEST_NAME:
         return quoted
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
