@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components import dataset
+from components.disk import file_name, locked
 from components.errors import InputError
 from components.platform import Files, Platform
 from components.registry import flavor
@@ -41,10 +42,13 @@ def prepare(platform: Platform, cache: Path, data: Path, say: Say) -> list[Regis
     sources = banking77.load_sources(data)
     for uri, name in ((BANKING77_TRAIN, "train.csv"), (BANKING77_TEST, "test.csv")):
         upload(platform.files, uri, (data / name).read_bytes())
-    return [
-        *_banking77(server, cache, sources, say),
-        *prepare_tumour(server, platform.files, say),
-    ]
+    cache.mkdir(parents=True, exist_ok=True)
+    # The registry numbers versions as they come: those of two who prepare it at once would mix.
+    with locked(cache / f"{file_name(platform.registry.url)}.lock"):
+        return [
+            *_banking77(server, cache, sources, say),
+            *prepare_tumour(server, platform.files, say),
+        ]
 
 
 def _banking77(server: Any, cache: Path, sources: banking77.Sources, say: Say) -> list[Registered]:

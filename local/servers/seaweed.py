@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from obstore.store import S3Store
 
 from components.disk import replace, replace_json
-from components.errors import PlatformError
+from components.errors import PlatformError, Unreachable
+from components.platform.object_store import fetch, put
+from components.platform.waiting import wait_for
 from local import credentials
 from local.home import Home
 from local.loopback import probe
@@ -24,6 +26,8 @@ BUCKET = "sluice"
 """Of records, versions and endpoints' files."""
 BUCKETS = (BUCKET, "mlflow", "datasets")
 REGION = "us-east-1"
+_READ_BACK = "read-back"
+"""The object that tells whether the store can be read."""
 
 
 def binary() -> Path:
@@ -146,6 +150,30 @@ def make_buckets(home: Home, port: int) -> None:
     for name in BUCKETS:
         if name not in have:
             store.create_bucket(Bucket=name)
+
+
+def wait_until_read(home: Home, port: int, patience_s: float) -> None:
+    """Wait until the store gives back what it holds.
+
+    One that has just started takes writes before its filer has heard where the volumes of older
+    objects are.
+
+    Raises:
+        PlatformError: it does not within ``patience_s``; with the store's own words.
+    """
+    kept, said = store(home, port, BUCKET), ""
+
+    def given() -> bool:
+        nonlocal said
+        try:
+            put(kept, _READ_BACK, b"")
+            fetch(kept, _READ_BACK)
+        except Unreachable as error:
+            said = str(error)
+            return False
+        return True
+
+    wait_for(given, patience_s, 0.1, lambda: said)
 
 
 def remove_sockets(ports: dict[str, int]) -> None:
