@@ -30,14 +30,19 @@ class ConfiguredEndpoints:
         Raises:
             InputError: there is none, or its file is wrong.
         """
-        found = self.api.get(CONFIG_MAP, self.namespace, _map(name))
-        text = ((found or {}).get("data") or {}).get(FILE)
+        text = self.text(name)
         if text is None:
             raise InputError(
                 f"no endpoint {name!r} in namespace {self.namespace}:"
                 f" 'sluice apply endpoints/{name}.yaml' makes it known"
             )
         return endpoint_files.parse(text, f"endpoint {name}")
+
+    def text(self, name: str) -> str | None:
+        """The endpoint's file as it is known; None if it is not."""
+        found = self.api.get(CONFIG_MAP, self.namespace, _map(name))
+        text: str | None = ((found or {}).get("data") or {}).get(FILE)
+        return text
 
     def apply(self, text: str, source: str) -> Endpoint:
         """Check the file ``text`` and make it the endpoint's.
