@@ -53,13 +53,14 @@ RELEASE = {
     "pods": "list",
     "secrets/sluice-keys": "get",
     "events": "create",
+    "services": "get list delete",
     "httproutes": "get create patch delete",
     "decisions": "list delete",
 }
 MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     (STEP, TEAM): RELEASE
     | {
-        "configmaps": "get list",
+        "configmaps": "get",
         "resourcequotas": "list",
         "endpointslices": "list",
         "leases": "get list create update",
