@@ -54,7 +54,7 @@ MAY: dict[str, dict[str, str]] = {
         "configmaps": "get list",
         "services": "get list",
         "pods": "list",
-        "secrets/sluice-store": "get",
+        "secrets/sluice-store-reader": "get",
         "events": "list",
         "endpointslices": "list",
         "leases": "get list",
@@ -196,6 +196,7 @@ def test_no_workflow_of_her_own_runs_as_an_account_of_ours(
 
 CHANGES: Mapping[str, Callable[[Api], object]] = {
     "a key of the team's": lambda api: api.get(SECRET, TEAM, "sluice-keys"),
+    "the key that writes records": lambda api: api.get(SECRET, TEAM, "sluice-store"),
     "all secrets": lambda api: api.list(SECRET, TEAM),
     "a secret of the system's": lambda api: api.get(SECRET, SYSTEM, "sluice-relay"),
     "a route": lambda api: api.merge(HTTP_ROUTE, TEAM, "hers", {"metadata": {"labels": {}}}),
