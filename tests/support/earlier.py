@@ -1,7 +1,7 @@
 """An earlier Sluice: its tree, out of this repository's history, and its programs.
 
-``python -m tests.support.earlier`` builds the image of its steps, and brings it into the node of the
-embedded cluster: a test inside of the node's network could not.
+``python -m tests.support.earlier`` builds the image of its steps, and brings it into the node of
+the embedded cluster: a test inside of its network could not.
 """
 
 import io
