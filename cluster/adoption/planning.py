@@ -104,6 +104,8 @@ def plan(seen: Seen, asked: Asked) -> Plan:
     _refuse_served(seen)
     theirs = _theirs(seen, asked.gateway)
     _refuse_clash(seen, asked.gateway)
+    if theirs.retire:
+        _refuse_hosts(seen)
     keyed = not theirs.retire or _has_keys(seen.theirs)
     if not keyed and not asked.keys_are_sent:
         raise InputError(
@@ -195,6 +197,17 @@ def _refuse_clash(seen: Seen, to: Gateway) -> None:
         raise InputError(
             f"HTTPRoute {other} has the paths of {seen.endpoint.name} at the same host: give one of"
             " the two a host of its own, or another name"
+        )
+
+
+def _refuse_hosts(seen: Seen) -> None:
+    """Check that the endpoint's route, if it is there, is for the hosts of the team's."""
+    ours, theirs = hosts(seen.route), hosts(seen.theirs)
+    there = seen.route is not None
+    if there and (bool(ours) != bool(theirs) or not set(theirs) <= set(ours)):
+        raise InputError(
+            f"HTTPRoute {object_name(seen.endpoint.name)} is for {', '.join(ours) or 'any host'},"
+            f" the team's for {', '.join(theirs) or 'any host'}: let it have these as well"
         )
 
 

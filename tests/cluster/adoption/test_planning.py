@@ -150,6 +150,13 @@ def test_a_route_of_the_endpoint_s_name_is_taken_over_in_its_place() -> None:
         plan(seen(route=shared, theirs=shared), asked())
 
 
+def test_users_of_a_host_are_not_left_without_a_route() -> None:
+    hosted = route(rule("PathPrefix", "/v2/models/fraud"), hostnames=["a.example"])
+    assert plan(seen(theirs=hosted), asked()).steps
+    with pytest.raises(InputError, match=r"is for any host, the team's for a\.example"):
+        plan(seen(theirs=hosted, route=written(v7=WHOLE)), asked())
+
+
 def test_rules_that_take_more_and_routes_of_other_gateways_stay_and_are_told() -> None:
     wide = plan(seen(theirs=route(rule("PathPrefix", "/"))), asked(keys_are_sent=False))
     assert "retire" not in does(wide)
