@@ -42,7 +42,7 @@ JOB, CRON_JOB = Kind("batch/v1", "Job", "jobs"), Kind("batch/v1", "CronJob", "cr
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
 CRON = Kind("argoproj.io/v1alpha1", "CronWorkflow", "cronworkflows")
-TOKEN = Kind("authentication.k8s.io/v1", "TokenRequest", "serviceaccounts/sluice-step/token")
+TOKEN = Kind("v1", "TokenRequest", "serviceaccounts/sluice-step/token")
 POLICIES = {
     "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
