@@ -140,15 +140,15 @@ class Adoption:
                 raise InputError(f"no HTTPRoute {named!r} in namespace {self.namespace}")
             return found
         leads = services(predictor)
-        all_of_them = self.api.list(HTTP_ROUTE, self.namespace)
-        found = [each for each in all_of_them if rules.leads_to(each, leads)]
-        if len(found) > 1:
-            listed = ", ".join(each["metadata"]["name"] for each in found)
+        listed = self.api.list(HTTP_ROUTE, self.namespace)
+        leading = [each for each in listed if rules.leads_to(each, leads)]
+        if len(leading) > 1:
+            which = ", ".join(each["metadata"]["name"] for each in leading)
             raise InputError(
-                f"several routes lead to {self.wanted.predictor} ({listed}): let one of them do,"
+                f"several routes lead to {self.wanted.predictor} ({which}): let one of them do,"
                 " or adopt them one after the other, each by --route"
             )
-        return found[0] if found else None
+        return leading[0] if leading else None
 
     def _others(self) -> list[Object]:
         """Every route that this account may see."""

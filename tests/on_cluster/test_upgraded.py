@@ -52,7 +52,8 @@ class Earlier:
     def template(self) -> Object:
         """Its template of releases with one watched step."""
         path = self.tree.path / f"pipelines/compiled/argo/{NAME}.yaml"
-        return with_image(yaml.safe_load(path.read_text()), self.image)
+        found: Object = with_image(yaml.safe_load(path.read_text()), self.image)
+        return found
 
 
 def with_image(found: Any, image: str) -> Any:

@@ -15,9 +15,11 @@ from components import record
 from components.errors import InputError
 from components.platform import Lease
 from components.platform.memory import Killed
-from components.record import SCHEMA, Ended, Record, Unknown, chain, of
+from components.record import SCHEMA, Ended, Noted, Record, Unknown, WeightsSet, chain, of
+from components.record.lines import RISEN
+from components.registry import names
 from components.release.state import fold
-from tests.support.worlds import NAME, Scene, quick
+from tests.support.worlds import MODEL, NAME, Scene, quick
 
 OLD = Path(__file__).parent / "golden" / "schema-3.jsonl"
 OLD_ID, NEW_ID = "begun-before", "begun-after"
@@ -39,8 +41,11 @@ def stands(content: bytes) -> Scene:
     for version in ("1", "2"):
         stored = world.store_version(its.model, version)
         platform.serving.create(found.endpoint, stored, version)
-    world.clock.sleep(max(0.0, lines[-1].at - world.clock.time()))
+    split = next(line.at for line in lines if isinstance(line.body, WeightsSet))
+    world.clock.sleep(split - world.clock.time())
+    platform.registry.set_alias(MODEL, names.CANDIDATE, "2")
     platform.traffic.set_weights(NAME, CANARY)
+    world.clock.sleep(lines[-1].at - world.clock.time())
     lease = Lease(NAME, state.release_id, "engine 1", 60.0, {"1": 100})
     assert platform.leases.swap(NAME, None, lease)
     assert platform.records.append(state.release_id, 0, content)
@@ -86,7 +91,10 @@ def test_a_release_that_an_earlier_sluice_began_is_gone_on_with_and_promoted() -
     assert ended.outcome == "promoted", ended.reason
     assert found.one_version(OLD_ID) == "promoted"
     content = Record(found.world.platform.records, OLD_ID, found.world.clock).content()
-    # What was written stands to the byte, and what was added is read as the rest is.
+    # What was written stands to the byte; what was added says of which schema it may be.
+    assert [each.detail for each in of(found.record(OLD_ID), Noted) if each.event == RISEN] == [
+        str(SCHEMA)
+    ]
     assert content.startswith(OLD.read_bytes())
     assert len(found.record(OLD_ID)) > before
     assert of(found.record(OLD_ID), Unknown) == []
@@ -96,7 +104,9 @@ def test_a_release_that_an_earlier_sluice_began_is_gone_on_with_and_promoted() -
 def test_a_failing_one_is_rolled_back_likewise() -> None:
     found = stands(OLD.read_bytes())
     found.world.behave("2", error_rate=0.3)
-    assert found.walk("2", OLD_ID).outcome == "rolled_back"
+    ended = found.walk("2", OLD_ID)
+    assert ended.outcome == "rolled_back"
+    assert "requests failed" in ended.reason
     assert found.one_version(OLD_ID) == "rolled_back"
 
 
