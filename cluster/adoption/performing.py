@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cluster import adopted, marks, routes
 from cluster.adoption import rules
 from cluster.adoption.planning import Asked, Does, Plan, Seen, Step, plan, services
-from cluster.api import Api
+from cluster.api import Api, Conflict
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.kinds import (
     BACKEND_TRAFFIC_POLICY,
@@ -35,6 +35,7 @@ from components.release.splitting import limits_of
 
 _STAGED, _REVEALED = 1, 2
 """Numbers of the first writes of an endpoint's route."""
+_TRIES = 30
 _IN_FORCE_S = 60.0
 _EVERY_S = 0.1
 
@@ -226,20 +227,33 @@ class Adoption:
         # What says that a route is written comes when users meet it.
         said = {annotation("endpoint"): self.name}
         metadata = {**made["metadata"], "annotations": said}
-        present = self._get(HTTP_ROUTE, object_name(self.name))
-        if present is None:
+        name = object_name(self.name)
+        if self._get(HTTP_ROUTE, name) is None:
             at = {"hostnames": routes.hosts(theirs)}
             spec = {**made["spec"], "rules": ours, **at}
             self.api.create(HTTP_ROUTE, self.namespace, HTTP_ROUTE.object(metadata, spec=spec))
             return
-        self._patch(present, [*routes.rules_in(present), *ours], metadata)
+        self._change(name, lambda found: [*routes.rules_in(found), *ours], metadata)
 
-    def _patch(self, found: Object, changed: list[Object], metadata: Object | None = None) -> None:
-        """Write a route's rules, if it is still the one that was read."""
-        version = found["metadata"]["resourceVersion"]
-        labelled = {key: (metadata or {})[key] for key in ("labels", "annotations") if metadata}
-        patch = {"metadata": {**labelled, "resourceVersion": version}, "spec": {"rules": changed}}
-        self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
+    def _change(
+        self,
+        name: str,
+        change: Callable[[Object], list[Object]],
+        metadata: Object | None = None,
+    ) -> None:
+        """Write a route's rules, and labels and annotations of ``metadata``, if any.
+
+        The gateway's controller writes the route's status, and each time it is of another version.
+        """
+        marked = {key: (metadata or {})[key] for key in ("labels", "annotations") if metadata}
+        for _ in range(_TRIES):
+            found = self._needed(HTTP_ROUTE, name)
+            version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+            patch = {"metadata": {**marked, **version}, "spec": {"rules": change(found)}}
+            with suppress(Conflict):
+                self.api.merge(HTTP_ROUTE, self.namespace, name, patch)
+                return
+        raise PlatformError(f"HTTPRoute {name} is changed by somebody else all the time")
 
     def _wait_staged(self, host: str) -> None:
         """Wait until every proxy has the staged rules, and the model answers to them."""
@@ -269,7 +283,11 @@ class Adoption:
         self._wait_staged(routes.host(found))
         made = self._route(_REVEALED)
         probe = rules.probe_in(made["spec"]["rules"])
-        self._patch(found, rules.revealed(found["spec"]["rules"], probe), made["metadata"])
+        self._change(
+            object_name(self.name),
+            lambda found: rules.revealed(found["spec"]["rules"], probe),
+            made["metadata"],
+        )
         self._wait_in_force()
 
     def _wait_in_force(self) -> None:
@@ -287,21 +305,29 @@ class Adoption:
 
     def _retire(self) -> None:
         predictor = self._needed(INFERENCE_SERVICE, self.wanted.predictor)
+
+        def retired(found: Object) -> list[Object]:
+            places = rules.sort(found, self.name, services(predictor)).retire
+            return rules.retired(found, places, self.name)
+
         if (theirs := self._theirs(predictor)) is not None:
-            places = rules.sort(theirs, self.name, services(predictor)).retire
-            self._patch(theirs, rules.retired(theirs, places, self.name))
+            self._change(theirs["metadata"]["name"], retired)
 
     def _empty(self) -> None:
         self._written_again()
         predictor = self._needed(INFERENCE_SERVICE, self.wanted.predictor)
-        theirs = self._theirs(predictor)
-        if theirs is None:
-            return
-        name, version = theirs["metadata"]["name"], theirs["metadata"]["resourceVersion"]
-        if name != object_name(self.name) and all(map(rules.is_retired, theirs["spec"]["rules"])):
-            self.api.delete(HTTP_ROUTE, self.namespace, name, version)
-        else:
-            self._patch(theirs, rules.emptied(theirs))
+        for _ in range(_TRIES):
+            theirs = self._theirs(predictor)
+            if theirs is None:
+                return
+            name, version = theirs["metadata"]["name"], theirs["metadata"]["resourceVersion"]
+            alone = all(map(rules.is_retired, theirs["spec"]["rules"]))
+            if name == object_name(self.name) or not alone:
+                self._change(name, rules.emptied)
+                return
+            with suppress(Conflict):
+                self.api.delete(HTTP_ROUTE, self.namespace, name, version)
+                return
 
     def _mark(self) -> None:
         model, version = self.wanted.endpoint.model, self.wanted.version

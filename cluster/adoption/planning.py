@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cluster import adopted, routes
+from cluster import adopted, pins, routes
 from cluster.adoption import rules
 from cluster.adoption.rules import Theirs
 from cluster.inference_services import stored_in
@@ -186,16 +186,17 @@ def _has_keys(found: Object | None) -> bool:
 
 
 def _refuse_clash(seen: Seen, to: Gateway) -> None:
-    own = {object_name(seen.endpoint.name), seen.theirs and seen.theirs["metadata"]["name"]}
+    name = seen.endpoint.name
+    own = {object_name(name), pins.name(name), seen.theirs and seen.theirs["metadata"]["name"]}
     namespace = seen.predictor["metadata"]["namespace"]
 
     def known(found: Object) -> bool:
         metadata = found["metadata"]
         return metadata["namespace"] == namespace and metadata["name"] in own
 
-    if other := rules.clash(seen.endpoint.name, hosts(seen.theirs), seen.others, to, known):
+    if other := rules.clash(name, hosts(seen.theirs), seen.others, to, known):
         raise InputError(
-            f"HTTPRoute {other} has the paths of {seen.endpoint.name} at the same host: give one of"
+            f"HTTPRoute {other} has the paths of {name} at the same host: give one of"
             " the two a host of its own, or another name"
         )
 
