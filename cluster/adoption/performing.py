@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from cluster import adopted, marks, routes
 from cluster.adoption import rules
@@ -338,6 +339,8 @@ class Adoption:
 
     def _tell(self) -> None:
         by = f"InferenceService {self.wanted.predictor}"
-        at = self.platform.clock.time()
+        since = self._needed(SERVICE, routes.service(self.name, self.wanted.version))
+        # The same at each try, so that it is one moment.
+        at = datetime.fromisoformat(since["metadata"]["creationTimestamp"]).timestamp()
         told = moments.adopted(self.name, self.wanted.version, by, at)
         self.platform.moments.keep(f"adopted-{self.name}-{self.wanted.version}", told)

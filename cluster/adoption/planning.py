@@ -23,7 +23,7 @@ from components.gateway import KEY_HEADER
 from components.platform import StoredVersion
 
 Does = Literal[
-    "keep-files", "stand-for", "stage", "reveal", "retire", "empty", "mark", "configure", "tell"
+    "keep-files", "stand-for", "stage", "reveal", "retire", "empty", "mark", "tell", "configure"
 ]
 """In this order; each may be done again."""
 
@@ -239,8 +239,10 @@ def _steps(seen: Seen, theirs: Theirs) -> list[Step]:
     if seen.champion is None:
         steps.append(Step("mark", f"version {version} gets the alias champion"))
     if seen.configured != seen.text:
+        steps.append(Step("tell", "an Event says so"))
+        # Last: until then nobody can begin a release.
         steps.append(Step("configure", f"the endpoint {name} is known: releases may begin"))
-    return [*steps, Step("tell", "an Event says so")] if steps else []
+    return steps
 
 
 def _goes(seen: Seen, theirs: Theirs) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cluster.adoption.asking import adoption
 from cluster.api import Api
 from cluster.inference_services import inference_service
 from cluster.kinds import CONFIG_MAP, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, POD, Object
@@ -168,6 +169,28 @@ def release_another(rig: KubernetesRig, endpoint: Endpoint, version: str) -> Non
         rig.split(endpoint.name, weights)
     platform.serving.delete(endpoint.name, version)
     assert platform.serving.versions(endpoint.name) == [other]
+
+
+def test_an_adoption_that_is_cut_off_after_each_step_is_gone_on_with(theirs: Theirs) -> None:
+    rig, endpoint = theirs.rig, theirs.endpoint
+    done: list[str] = []
+    with asking(rig.platform, endpoint.name, rig.key, RPS) as outcomes:
+        while steps := next_of(theirs):
+            done += steps
+        rig.platform.clock.sleep(AROUND_S)
+    assert done == [
+        *("keep-files", "stand-for", "stage", "reveal", "retire", "empty"),
+        *("mark", "tell", "configure"),
+    ]
+    assert Counter(each.status for each in outcomes) == {200: len(outcomes)}
+    assert outcomes[-1].version == theirs.version
+
+
+def next_of(theirs: Theirs) -> list[str]:
+    """Do the next step alone; none is left if nothing was done."""
+    file, keys = str(theirs.file), {"keys_are_sent": True}
+    with adoption(file, theirs.predictor, theirs.version, **keys) as wanted:
+        return [each.does for each in wanted.perform(wanted.plan().steps[:1])]
 
 
 def test_an_adoption_is_known_to_registry_and_people(theirs: Theirs, kubernetes: Api) -> None:
