@@ -95,7 +95,8 @@ def test_predictors_of_odd_names_are_told_apart(serving: KServing, endpoint: End
     assert serving.versions(endpoint.name) == ["1-v2", "Größe 2/b", "v" * 200]
 
 
-def adopted(serving: KServing, endpoint: Endpoint) -> str:
+@pytest.fixture
+def adopted(serving: KServing, endpoint: Endpoint) -> Iterator[str]:
     """An InferenceService of a team's that is version 7; its name."""
     model = {"modelFormat": {"name": "onnx"}}
     name = f"own-{endpoint.name}"
@@ -107,13 +108,13 @@ def adopted(serving: KServing, endpoint: Endpoint) -> str:
     )
     standing = standing_for(endpoint, "7", stored("7"), made, like)
     serving.api.create(SERVICE, serving.namespace, standing)
-    return name
+    yield name
+    serving.api.delete(INFERENCE_SERVICE, serving.namespace, name)
 
 
 def test_an_adopted_predictor_is_an_arm_and_stays_its_team_s(
-    serving: KServing, endpoint: Endpoint
+    serving: KServing, endpoint: Endpoint, adopted: str
 ) -> None:
-    name = adopted(serving, endpoint)
     assert serving.versions(endpoint.name) == ["7"]
     assert serving.stored(endpoint.name, "7") == stored("7")
     assert serving.readiness(endpoint.name, "7").state == "starting"
@@ -131,14 +132,13 @@ def test_an_adopted_predictor_is_an_arm_and_stays_its_team_s(
     serving.traffic.set_weights(endpoint.name, {"8": 100})
     serving.delete(endpoint.name, "7")
     assert serving.versions(endpoint.name) == ["8"]
-    assert serving.api.get(INFERENCE_SERVICE, serving.namespace, name) is not None
+    assert serving.api.get(INFERENCE_SERVICE, serving.namespace, adopted) is not None
 
 
 def test_one_that_its_team_took_away_is_replaced_by_a_predictor_of_ours(
-    serving: KServing, endpoint: Endpoint
+    serving: KServing, endpoint: Endpoint, adopted: str
 ) -> None:
-    name = adopted(serving, endpoint)
-    serving.api.delete(INFERENCE_SERVICE, serving.namespace, name)
+    serving.api.delete(INFERENCE_SERVICE, serving.namespace, adopted)
     assert serving.readiness(endpoint.name, "7").state == "absent"
     serving.create(endpoint, stored("7"))
     [made] = serving.api.list(INFERENCE_SERVICE, serving.namespace, {})
