@@ -5,8 +5,8 @@
 
 from dataclasses import dataclass
 
-from cluster.api import Api
-from cluster.kinds import CONFIG_MAP
+from cluster.api import Api, metadata
+from cluster.kinds import CONFIG_MAP, Object
 from cluster.names import annotation, labels, object_name, said
 from components import endpoint as endpoint_files
 from components.endpoint import Endpoint
@@ -30,14 +30,19 @@ class ConfiguredEndpoints:
         Raises:
             InputError: there is none, or its file is wrong.
         """
-        found = self.api.get(CONFIG_MAP, self.namespace, _map(name))
-        text = ((found or {}).get("data") or {}).get(FILE)
+        text = self.text(name)
         if text is None:
             raise InputError(
                 f"no endpoint {name!r} in namespace {self.namespace}:"
                 f" 'sluice apply endpoints/{name}.yaml' makes it known"
             )
         return endpoint_files.parse(text, f"endpoint {name}")
+
+    def text(self, name: str) -> str | None:
+        """The endpoint's file as it is known; None if it is not."""
+        found = self.api.get(CONFIG_MAP, self.namespace, _map(name))
+        text: str | None = ((found or {}).get("data") or {}).get(FILE)
+        return text
 
     def apply(self, text: str, source: str) -> Endpoint:
         """Check the file ``text`` and make it the endpoint's.
@@ -54,13 +59,25 @@ class ConfiguredEndpoints:
             },
             data={FILE: text},
         )
-        self.api.apply(CONFIG_MAP, self.namespace, made)
+        # Whoever may merely look begins a release with the file that is known.
+        if not _holds(self.api.get(CONFIG_MAP, self.namespace, _map(found.name)), made):
+            self.api.apply(CONFIG_MAP, self.namespace, made)
         return found
 
     def names(self) -> list[str]:
         """Every endpoint."""
         listed = self.api.list(CONFIG_MAP, self.namespace, labels(PART))
         return sorted(said(each, "endpoint") for each in listed)
+
+
+def _holds(found: Object | None, wanted: Object) -> bool:
+    """Whether an endpoint's ConfigMap says all that is wanted."""
+    if found is None or found.get("data") != wanted["data"]:
+        return False
+    return all(
+        metadata(wanted, part).items() <= metadata(found, part).items()
+        for part in ("labels", "annotations")
+    )
 
 
 def _map(name: str) -> str:

@@ -17,7 +17,7 @@ _LONGEST_NOTE = 1024
 _LONGEST_REASON = 128
 _OUTCOME = "outcome"
 """The label of a moment that says how a release, or a watched step of it, ended."""
-_GOOD = {"promoted", "step_passed"}
+_GOOD = {"promoted", "step_passed", "adopted"}
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,11 @@ from cluster.settings import SYSTEM
 from cluster.teams import runs
 from components.printing import say
 
-NAMES = ("postgres", "store", "mlflow", "relay", "events", "nats")
+NAMES = ("postgres", "store", "reader", "mlflow", "relay", "events", "nats")
 """Each is a password of 32 random bytes, as `secrets.token_urlsafe` has them."""
+READER = "sluice-reader"
+RECORDS = "sluice"
+"""The bucket of records and versions in our own store (`manifests/components/stores`)."""
 _NATS = "username: sluice\npassword: {}\n"
 
 
@@ -36,12 +39,32 @@ def objects(passwords: Mapping[str, str], teams: Sequence[str]) -> list[Object]:
         # As an EventBus asks for it.
         _secret(SYSTEM, "nats-client", {"auth": _NATS.format(passwords["nats"])}),
         *(_store(place, passwords["store"]) for place in places),
+        # Whom our own store lets in besides: people, who read records.
+        _secret(SYSTEM, "sluice-readers", {"identities.json": _identities(passwords["reader"])}),
+        *(
+            _secret(team, "sluice-store-reader", _keys(READER, passwords["reader"]))
+            for team in teams
+        ),
     ]
 
 
 def _store(namespace: str, password: str) -> Object:
-    keys = {"AWS_ACCESS_KEY_ID": "sluice", "AWS_SECRET_ACCESS_KEY": password}
-    return _secret(namespace, "sluice-store", keys)
+    return _secret(namespace, "sluice-store", _keys("sluice", password))
+
+
+def _keys(user: str, password: str) -> dict[str, str]:
+    """As any AWS client takes them."""
+    return {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": password}
+
+
+def _identities(password: str) -> str:
+    """As SeaweedFS takes them."""
+    reader = {
+        "name": READER,
+        "credentials": [{"accessKey": READER, "secretKey": password}],
+        "actions": [f"{action}:{RECORDS}" for action in ("Read", "List")],
+    }
+    return json.dumps({"identities": [reader]})
 
 
 def _secret(namespace: str, name: str, content: Mapping[str, str]) -> Object:

@@ -1,7 +1,7 @@
 """What each proxy of the Gateway has in force, asked of the proxies themselves."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -88,19 +88,28 @@ class Proxies:
         with ThreadPoolExecutor(len(asked)) as pool:
             return set(pool.map(lambda address: _write(address, endpoint, key, host), asked))
 
+    def statuses(self, path: str, headers: Mapping[str, str]) -> set[int]:
+        """What each proxy answers to who asks for a path, by the platform's own key.
 
-def _write(address: str, endpoint: str, key: str, host: str) -> int | None:
-    headers = {
-        PROBE_HEADER: endpoint,
-        gateway.KEY_HEADER: key,
-        "connection": "close",
-        "host": host,
-    }
+        Raises:
+            Unreachable: a proxy does not answer.
+        """
+        own = {gateway.KEY_HEADER: self.key(), **headers}
+        return {_ask(f"{address}{path}", own).status_code for address in self.addresses()}
+
+
+def _ask(url: str, headers: Mapping[str, str]) -> httpx.Response:
+    """What is answered by a fresh connection."""
     try:
         with httpx.Client(verify=_NO_CERTIFICATES, timeout=_TIMEOUT_S, trust_env=False) as client:
-            answer = client.get(f"{address}/v2/models/{endpoint}", headers=headers)
+            return client.get(url, headers={**headers, "connection": "close"})
     except httpx.HTTPError as error:
-        raise Unreachable(f"the proxy {address}: {error or type(error).__name__}") from error
+        raise Unreachable(f"the proxy {url}: {error or type(error).__name__}") from error
+
+
+def _write(address: str, endpoint: str, key: str, host: str) -> int | None:
+    headers = {PROBE_HEADER: endpoint, gateway.KEY_HEADER: key, "host": host}
+    answer = _ask(f"{address}/v2/models/{endpoint}", headers)
     if answer.status_code == httpx.codes.NOT_FOUND:
         return None
     number = answer.headers.get("location", "").rpartition("/writes/")[2]

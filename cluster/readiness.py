@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cluster.kinds import Object
-from cluster.names import said as annotated
 from components.platform import Readiness, Running
 
 _REFUSES = "sluice predictor: "
@@ -34,7 +33,7 @@ def readiness(
     ready = _condition(status, "Ready").get("status") == "True"
     model: Mapping[str, Any] = status.get("modelStatus") or {}
     transition = model.get("transitionStatus")
-    if ready and transition == "UpToDate" and _answering(slices):
+    if ready and transition == "UpToDate" and answering(slices):
         return Readiness("ready")
     blocked = transition == "BlockedByFailedLoad"
     if why := _failed(status) or _stuck(pods) or _ended(pods, crashed=not blocked):
@@ -46,8 +45,8 @@ def readiness(
     return Readiness("starting", _line(_waits(pods)))
 
 
-def running(pod: Object) -> Running:
-    """What is known of a predictor's pod."""
+def running(pod: Object, arm: str) -> Running:
+    """What is known of a pod of the arm's predictor."""
     status, named = pod.get("status") or {}, "kserve-container"
     own = [each for each in status.get("containerStatuses") or [] if each["name"] == named]
     limits: Mapping[str, str] = next(
@@ -60,7 +59,7 @@ def running(pod: Object) -> Running:
     )
     leaves = "deletionTimestamp" in pod["metadata"]
     return Running(
-        annotated(pod, "arm"),
+        arm,
         ready=not leaves and _condition(status, "Ready").get("status") == "True",
         code=next((str(each.get("imageID") or "") for each in own), "").rpartition("@")[2],
         cpu=limits.get("cpu", ""),
@@ -73,7 +72,8 @@ def _condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return next((each for each in found if each.get("type") == name), {})
 
 
-def _answering(slices: Iterable[Object]) -> bool:
+def answering(slices: Iterable[Object]) -> bool:
+    """Whether a Service leads to a pod that is ready, from its endpoints."""
     endpoints = [each for one in slices for each in one.get("endpoints") or []]
     return any((each.get("conditions") or {}).get("ready") for each in endpoints)
 

@@ -93,15 +93,17 @@ def route_patch(route: Route, marks: Mapping[str, str | None], found: Object) ->
     What others have added to it stays (`cluster.foreign`).
     """
     version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-    there = _there(found)
     rules = foreign.merged(
-        there, _rules(route), partial(_is_ours, route.endpoint), partial(_joined, route.endpoint)
+        rules_in(found),
+        _rules(route),
+        partial(_is_ours, route.endpoint),
+        partial(_joined, route.endpoint),
     )
     return {"metadata": {**version, **_metadata(route, marks)}, "spec": {"rules": rules}}
 
 
-def _there(found: Object) -> list[Object]:
-    """The rules of a route, without the one that stands for none in a route that is kept in git."""
+def rules_in(found: Object) -> list[Object]:
+    """The rules of a route, without the one that stands for none where it is kept in git."""
     rules: list[Object] = (found.get("spec") or {}).get("rules") or []
     if is_written(found):
         return rules
@@ -138,7 +140,7 @@ def refuse_sticky(endpoint: str, found: Object) -> None:
         PlatformError: it does.
     """
     ours = _rules(Route(endpoint, (), RouteLimits(1, 1.0)))
-    foreign.refuse_sticky(endpoint, _there(found), ours)
+    foreign.refuse_sticky(endpoint, rules_in(found), ours)
 
 
 def _metadata(route: Route, marks: Mapping[str, str | None]) -> Object:

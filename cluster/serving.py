@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from cluster import adopted
+from cluster.adopted import predictor_in
 from cluster.api import Api, Conflict, Invalid
 from cluster.inference_services import PART, inference_service, stored_in
-from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, Object
+from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, SERVICE, Object
 from cluster.names import labels, predictor_name, said
 from cluster.readiness import readiness, running
 from cluster.room import room
@@ -34,8 +36,10 @@ def arms(api: Api, namespace: str, endpoint: str) -> list[str]:
 
 
 def _of(api: Api, namespace: str, endpoint: str = "") -> list[Object]:
-    wanted = labels(PART, endpoint=endpoint) if endpoint else labels(PART)
-    found = api.list(INFERENCE_SERVICE, namespace, wanted)
+    """What stands for the arms: InferenceServices of ours, and Services for adopted ones."""
+    named = {"endpoint": endpoint} if endpoint else {}
+    found = api.list(INFERENCE_SERVICE, namespace, labels(PART, **named))
+    found += api.list(SERVICE, namespace, labels(adopted.PART, **named))
     return [
         each
         for each in found
@@ -83,11 +87,27 @@ class KServing:
                 self._refuse_other_files(endpoint.name, arm, stored_in(before), stored)
                 self.delete(endpoint.name, arm)
                 before = None
-        if before is None:
+        if before is None and not self._keeps_adopted(endpoint.name, arm, stored):
             self._make(wanted)
         with _later():
             price = endpoint.serving.price or ""
             self.log.begin((endpoint.name, arm), price, self.clock.time())
+
+    def _keeps_adopted(self, endpoint: str, arm: str, stored: StoredVersion) -> bool:
+        """Whether an adopted predictor serves these files; one that does not is left to its team.
+
+        Raises:
+            PlatformError: users are served other files by it.
+        """
+        held = self._adopted(endpoint, arm)
+        if held is None:
+            return False
+        if stored_in(held).identity != stored.identity:
+            self._refuse_other_files(endpoint, arm, stored_in(held), stored)
+        elif self.api.get(INFERENCE_SERVICE, self.namespace, predictor_in(held)) is not None:
+            return True
+        self.api.delete(SERVICE, self.namespace, service(endpoint, arm))
+        return False
 
     def _make(self, wanted: Object) -> None:
         try:
@@ -112,39 +132,64 @@ class KServing:
     def _found(self, endpoint: str, arm: str) -> Object | None:
         return self.api.get(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint, arm))
 
+    def _adopted(self, endpoint: str, arm: str) -> Object | None:
+        """The Service that stands for an adopted predictor."""
+        found = self.api.get(SERVICE, self.namespace, service(endpoint, arm))
+        return found if found and adopted.is_adopted(found) else None
+
     def room(self, endpoint: Endpoint) -> Room:
-        """Whether the namespace's quotas leave room for one predictor more."""
+        """Whether the namespace's quotas leave room for one predictor more.
+
+        None has it beside an adopted one: a second predictor of its version would be another one.
+        """
+        for each in self.api.list(SERVICE, self.namespace, self._adopted_by(endpoint.name)):
+            why = f"production is InferenceService {predictor_in(each)}, which its team made"
+            return Room(False, f"{why}: Sluice makes no second one of it")
         return room(self.api, self.namespace, endpoint)
+
+    def _adopted_by(self, endpoint: str) -> dict[str, str]:
+        return labels(adopted.PART, endpoint=endpoint)
 
     def stored(self, endpoint: str, version: str) -> StoredVersion | None:
         """What the predictor was created from; None without one."""
-        found = self._found(endpoint, version)
+        found = self._found(endpoint, version) or self._adopted(endpoint, version)
         return stored_in(found) if found else None
 
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it."""
-        found = self._found(endpoint, version)
+        found, name = self._found(endpoint, version), predictor_name(endpoint, version)
+        if found is None and (held := self._adopted(endpoint, version)):
+            name = predictor_in(held)
+            found = self.api.get(INFERENCE_SERVICE, self.namespace, name)
         if found is None:
             return readiness(None, [], [])
         named = {"kubernetes.io/service-name": service(endpoint, version)}
         return readiness(
-            found,
-            self._pods(endpoint, version),
-            self.api.list(ENDPOINT_SLICE, self.namespace, named),
+            found, self._pods(name), self.api.list(ENDPOINT_SLICE, self.namespace, named)
         )
 
     def running(self, endpoint: str) -> list[Running]:
         """Each pod that is there now; one that is leaving is not ready any more."""
         pods = self.api.list(POD, self.namespace, labels(PART, endpoint=endpoint))
-        return [running(each) for each in pods if said(each, "endpoint") == endpoint]
+        found = [
+            running(each, said(each, "arm")) for each in pods if said(each, "endpoint") == endpoint
+        ]
+        for each in self.api.list(SERVICE, self.namespace, self._adopted_by(endpoint)):
+            if said(each, "endpoint") == endpoint:
+                pods = self._pods(predictor_in(each))
+                found += [running(pod, said(each, "arm")) for pod in pods]
+        return found
 
     def delete(self, endpoint: str, version: str) -> None:
         """Take the version off the gateway, let it finish, and wait until it is gone.
 
+        An adopted predictor is left to its team.
+
         Raises:
             PlatformError: it still has a share of the traffic, or does not go.
         """
-        if self._found(endpoint, version) is None:
+        own = self._found(endpoint, version)
+        if own is None and self._adopted(endpoint, version) is None:
             return
         weights = self.traffic.weights(endpoint)
         if share := weights.pop(version, None):
@@ -158,8 +203,11 @@ class KServing:
             self.traffic.wait_in_force(endpoint, weights, _IN_FORCE_S)
         left = [arm for arm in self.versions(endpoint) if arm != version]
         self.traffic.pin(endpoint, left)
-        self.api.delete(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint, version))
-        self._wait_gone(endpoint, version)
+        if own is None:
+            self.api.delete(SERVICE, self.namespace, service(endpoint, version))
+        else:
+            self.api.delete(INFERENCE_SERVICE, self.namespace, own["metadata"]["name"])
+            self._wait_gone(endpoint, version)
         with _later():
             self.log.end((endpoint, version), self.clock.time())
 
@@ -167,12 +215,14 @@ class KServing:
         late = f"{endpoint} version {arm} is being deleted and does not go: see 'kubectl describe'"
 
         def gone() -> bool:
-            return self._found(endpoint, arm) is None and not self._pods(endpoint, arm)
+            own = predictor_name(endpoint, arm)
+            return self._found(endpoint, arm) is None and not self._pods(own)
 
         wait_for(gone, _GOES_S, _EVERY_S, lambda: late, self.clock)
 
-    def _pods(self, endpoint: str, arm: str) -> list[Object]:
-        own = {"serving.kserve.io/inferenceservice": predictor_name(endpoint, arm)}
+    def _pods(self, predictor: str) -> list[Object]:
+        """The pods of an InferenceService."""
+        own = {"serving.kserve.io/inferenceservice": predictor}
         return self.api.list(POD, self.namespace, own)
 
     def versions(self, endpoint: str) -> list[str]:
@@ -185,7 +235,7 @@ class KServing:
         Raises:
             PlatformError: the version has no predictor.
         """
-        if self._found(endpoint, version) is None:
+        if self.stored(endpoint, version) is None:
             raise PlatformError(f"{endpoint} version {version} is not served: release it first")
         return f"http://{service(endpoint, version)}.{self.namespace}.svc"
 

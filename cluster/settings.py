@@ -23,6 +23,9 @@ class Store(Strict):
     secret: str = ""
     """In the team's namespace, with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Empty:
     the pod's own identity, as the cloud gives it."""
+    reader: str = ""
+    """Likewise, of keys that read and list and do nothing else: for people who may have no others.
+    """
 
 
 class Gateway(Strict):

@@ -14,6 +14,7 @@ import yaml
 from obstore.store import MemoryStore
 
 import cli
+from cluster import commands as of_cluster
 from components import endpoint, plugins
 from components.platform.memory import ManualClock
 from components.platform.objects import ObjectRecords
@@ -72,7 +73,7 @@ def test_every_command_target_and_path_that_a_page_names_is_there(page: Path) ->
     if page.name == "CHANGELOG.md":
         return  # it names what there was
     brought = [name for package in plugins.tools() for name in package.COMMANDS]
-    known = {*cli.COMMANDS, *commands.COMMANDS, *brought}
+    known = {*cli.COMMANDS, *commands.COMMANDS, *of_cluster.COMMANDS, *brought}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     pieces = list(code(page))
     lost = {f"sluice {name}" for each in pieces for name in COMMAND.findall(each)}

@@ -2,5 +2,6 @@
 
 COMMANDS = {
     "up": "check what an installation needs; start nothing",
+    "adopt": "make an InferenceService that serves users an endpoint's champion",
     "status": "show endpoints, and the health of the servers",
 }

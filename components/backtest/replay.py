@@ -58,7 +58,7 @@ def replay(
         InputError: the lines are no release's record.
     """
     head = record.opened(lines)
-    record.refuse_newer(head, "replay")
+    record.refuse_newer(lines, "replay")
     used = policy or head.judged_by()
     named = {line.body.rule for line in lines if isinstance(line.body, Verdict)}
     rules = sorted(named & set(RULES)) if policy is None else []

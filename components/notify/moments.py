@@ -58,6 +58,21 @@ def asked(opened: Opened, at: float) -> Moment:
     )
 
 
+def adopted(endpoint: str, version: str, predictor: str, at: float) -> Moment:
+    """That a predictor which somebody else made is an endpoint's champion from now on."""
+    return Moment(
+        labels={
+            "alertname": "Adopted",
+            "severity": "event",
+            gateway.ENDPOINT_LABEL: endpoint,
+            gateway.VERSION_LABEL: version,
+            "outcome": "adopted",
+        },
+        annotations={"summary": f"{endpoint} version {version}: {predictor} is its champion now"},
+        at=at,
+    )
+
+
 _OF_STEP: Mapping[Decision, str] = {
     "PROMOTE": "step_passed",
     "ROLLBACK": "step_failed",

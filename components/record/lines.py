@@ -6,7 +6,8 @@ refuse a record whose schema is newer (`refuse_newer`).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -28,6 +29,10 @@ stands together with an event that says so; a release may have a baseline. 4: a 
 and people decide; a poll after a held promotion is judged; a version may answer for the other one;
 what predictors run is written down, and that a candidate is wanted no more; there may be a shadow.
 """
+
+RISEN = "schema_risen"
+"""Event: from here on lines may be of the later schema that its detail names. It stands before what
+a Sluice adds to the record of an earlier one, so that earlier readers know what they do not."""
 
 ReleaseKind = Literal["first", "canary", "re-release", "unchanged"]
 """How a release may go: no champion yet; beside the champion; the same for a version that was
@@ -165,6 +170,7 @@ _KIND_OF: Mapping[type, str] = {
     each: kind for kind, type_ in _KINDS.items() for each in (get_args(type_) or (type_,))
 } | {EvaluationSkipped: "evaluation"}
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _KINDS.items()}
+_SCHEMA = re.compile("[0-9]{1,9}")
 _BEYOND = 2**63
 _LONG = re.compile(rb"\d{19}")
 """What every number beyond has, and hardly any other."""
@@ -267,15 +273,26 @@ def _poll_of_a_later_schema(content: bytes) -> Body:
         return Unknown("poll", written)
 
 
-def refuse_newer(opened: Opened, what: str) -> None:
+def risen(schema: int, body: Body) -> int:
+    """The schema after a line, if that before it was ``schema``."""
+    if isinstance(body, Opened):
+        return schema or body.schema
+    if isinstance(body, Noted) and body.event == RISEN and _SCHEMA.fullmatch(body.detail):
+        return max(schema, int(body.detail))
+    return schema
+
+
+def refuse_newer(found: Sequence[Line], what: str) -> None:
     """Stop before `what` is done with a record that holds more than this version understands.
 
     Raises:
-        InputError: the record's schema is newer.
+        InputError: the record's schema is newer, from its beginning or since.
     """
-    if opened.schema > SCHEMA:
+    schema = reduce(risen, (line.body for line in found), 0)
+    if schema > SCHEMA:
+        opened = next(line.body for line in found if isinstance(line.body, Opened))
         raise InputError(
-            f"release {opened.release_id} is recorded in schema {opened.schema}, this version"
+            f"release {opened.release_id} is recorded in schema {schema}, this version"
             f" understands up to {SCHEMA}: {what} it with the Sluice that wrote it, or a newer one"
         )
 

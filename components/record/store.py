@@ -14,7 +14,7 @@ from components.platform.contract import Records
 from components.record import chain, lines
 from components.record.chain import Link
 from components.record.lines import Body, Line, Noted, Opened, Unknown
-from components.record.tail import Tail, body_of, lines_of, links_of, schema_of
+from components.record.tail import Tail, bodies_of, lines_of, links_of
 
 MAX_BYTES = 1024**3
 """30 days of polls, 15 s apart, with one source a version are about 630 MB."""
@@ -65,9 +65,10 @@ class Record:
             if self._tail.last is None:
                 self._catch_up()
             while True:
-                links, segment = self._linked(bodies, at)
+                added = (*self._risen(), *bodies)
+                links, segment = self._linked(added, at)
                 if self._records.append(self.release_id, links[0].seq, segment):
-                    self._take(links, bodies)
+                    self._take(links, added)
                     return
                 self._catch_up()
 
@@ -79,6 +80,11 @@ class Record:
         """The record as one file."""
         with self._lock:
             return b"".join(self._records.read(self.release_id, 0))
+
+    def _risen(self) -> tuple[Body, ...]:
+        """What is said before lines are added to the record of an earlier Sluice."""
+        earlier = 0 < self._tail.schema < lines.SCHEMA
+        return (Noted(lines.RISEN, str(lines.SCHEMA)),) if earlier else ()
 
     def _linked(self, bodies: Sequence[Body], at: float) -> tuple[list[Link], bytes]:
         links, segment = [], b""
@@ -118,8 +124,7 @@ def parse(content: bytes, source: str, *, whole: bool = False) -> list[Line]:
         raise InputError(f"{source}:{len(links) + 1}: the last line is torn or was changed")
     if not links:
         return []
-    schema = schema_of(links[0], source)
-    return lines_of(links, [body_of(link, schema, source) for link in links])
+    return lines_of(links, bodies_of(links, 0, source))
 
 
 def is_as_written(line: Line, before: Line | None) -> bool:

@@ -1,12 +1,13 @@
 """A release's record as it grows."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 from components.errors import InputError
 from components.platform.contract import Records
 from components.record import chain, lines
 from components.record.chain import Link
-from components.record.lines import Body, Line, Opened
+from components.record.lines import Body, Line
 
 
 class Tail:
@@ -16,8 +17,9 @@ class Tail:
         self.release_id = release_id
         self.last: Link | None = None
         """The newest line that was read or written."""
+        self.schema = 0
+        """Of the newest line; 0 before any, and of what is no release's record."""
         self._records = records
-        self._schema = 0
 
     def news(self) -> list[Line]:
         """The lines that stand in the store after `last`.
@@ -33,15 +35,13 @@ class Tail:
         if not content.endswith(b"\n"):
             raise InputError(f"record of {self.release_id}: its last line is torn: it was altered")
         links = links_of(content, self.release_id, self.last)
-        schema = self._schema if self.last else schema_of(links[0], self.release_id)
-        bodies = [body_of(link, schema, self.release_id) for link in links]
+        bodies = bodies_of(links, self.schema, self.release_id)
         self.pass_over(links, bodies)
         return lines_of(links, bodies)
 
     def pass_over(self, links: Sequence[Link], bodies: Sequence[Body]) -> None:
         """These lines stand next in the store, and need not be read."""
-        if self.last is None and isinstance(bodies[0], Opened):
-            self._schema = bodies[0].schema
+        self.schema = reduce(lines.risen, bodies, self.schema)
         self.last = links[-1]
 
 
@@ -58,15 +58,23 @@ def links_of(content: bytes, source: str, after: Link | None) -> list[Link]:
     return links
 
 
-def schema_of(first: Link, source: str) -> int:
-    """The schema of the record that begins so; 0 if it is no release's."""
-    body = body_of(first, 0, source)
-    return body.schema if isinstance(body, Opened) else 0
+def bodies_of(links: Sequence[Link], schema: int, source: str) -> list[Body]:
+    """What the links say; see `lines.decode`.
 
+    Args:
+        links: one after the other.
+        schema: of the line before them; 0: they begin a record.
+        source: names it in errors.
 
-def body_of(link: Link, schema: int, source: str) -> Body:
-    """What a line says; see `lines.decode`."""
-    return lines.decode(link.kind, bytes(link.body), schema, f"{source}:{link.seq + 1}")
+    Raises:
+        InputError: one has not the form of its kind, and is of no later schema.
+    """
+    found: list[Body] = []
+    for link in links:
+        where = f"{source}:{link.seq + 1}"
+        found.append(lines.decode(link.kind, bytes(link.body), schema, where))
+        schema = lines.risen(schema, found[-1])
+    return found
 
 
 def lines_of(links: Sequence[Link], bodies: Sequence[Body]) -> list[Line]:

@@ -108,7 +108,7 @@ class Release:
                 f"release {self.record.release_id} is team {whose}'s: ask there"
                 f" (SLUICE_NAMESPACE={whose}), or begin another one"
             )
-        refuse_newer(head_of(lines), "resume")
+        refuse_newer(lines, "resume")
         return fold(lines)
 
     def hold(self, state: ReleaseState, *, to_end: bool = False) -> HeldLease:

@@ -1,6 +1,6 @@
 """Putting a split in force: under the lease, at every proxy, and written down."""
 
-from components.endpoint import Serving
+from components.endpoint import Endpoint, Serving
 from components.errors import LeaseHeld, SluiceError
 from components.platform import AT_ONCE, Mirror, RouteLimits, Traffic, Weights
 from components.platform.refusals import MOST_AT_ONCE
@@ -30,13 +30,8 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         PlatformError: the gateway did not take the split, or the record did not.
     """
     traffic, name = release.platform.traffic, state.endpoint.name
-    limits = RouteLimits(
-        requests_per_second=state.endpoint.gateway.requests_per_second,
-        timeout_s=state.endpoint.serving.queue.deadline + ANSWER_MARGIN_S,
-        at_once=_at_once(state.endpoint.serving),
-    )
     held.renew()
-    traffic.set_weights(name, weights, limits)
+    traffic.set_weights(name, weights, limits_of(state.endpoint))
     try:
         held.renew()
     except LeaseHeld:
@@ -53,6 +48,15 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         traffic.set_weights(name, held.lease.restore)
         raise
     return applied
+
+
+def limits_of(endpoint: Endpoint) -> RouteLimits:
+    """What an endpoint's route is held to."""
+    return RouteLimits(
+        requests_per_second=endpoint.gateway.requests_per_second,
+        timeout_s=endpoint.serving.queue.deadline + ANSWER_MARGIN_S,
+        at_once=_at_once(endpoint.serving),
+    )
 
 
 def _at_once(serving: Serving) -> int:

@@ -18,11 +18,13 @@ def found(teams: list[str]) -> dict[tuple[str, str], Object]:
     return by_name
 
 
-def test_each_team_s_namespaces_get_the_store_s_keys_and_nothing_else() -> None:
+def test_each_team_s_namespaces_get_the_store_s_keys_and_people_one_that_reads() -> None:
     made = found(["demo", "risk"])
     elsewhere = {place for place, _ in made} - {"sluice-system"}
     assert elsewhere == {"demo", "demo-runs", "risk", "risk-runs"}
-    assert {name for place, name in made if place != "sluice-system"} == {"sluice-store"}
+    assert {name for place, name in made if place.endswith("-runs")} == {"sluice-store"}
+    own = {name for place, name in made if place == "demo"}
+    assert own == {"sluice-store", "sluice-store-reader"}
 
 
 def test_mlflow_can_encrypt_with_its_key() -> None:

@@ -136,14 +136,14 @@ def running_pod(*, ready: str = "True", **metadata: Any) -> Object:
 
 
 def test_a_pod_says_which_arm_runs_which_image_within_which_limits() -> None:
-    assert running(running_pod()) == Running("8", True, "sha256:1a", "50m", "1Gi")
-    assert not running(running_pod(ready="False")).ready
+    assert running(running_pod(), "8") == Running("8", True, "sha256:1a", "50m", "1Gi")
+    assert not running(running_pod(ready="False"), "8").ready
 
 
 def test_a_pod_that_leaves_is_not_ready_though_it_still_answers() -> None:
-    assert not running(running_pod(deletionTimestamp="2026-11-27T00:00:00Z")).ready
+    assert not running(running_pod(deletionTimestamp="2026-11-27T00:00:00Z"), "8").ready
 
 
 def test_a_pod_that_nobody_has_started_runs_nothing_yet() -> None:
     bare = {"metadata": {}, "spec": {"containers": [{"name": "kserve-container"}]}}
-    assert running(bare) == Running("", False)
+    assert running(bare, "8") == Running("8", False)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from obstore.store import MemoryStore
 
+from cluster.adopted import standing_for
 from cluster.api import Api
-from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA
+from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA, SERVICE
 from cluster.proxies import Proxies
 from cluster.serving import KServing, arms
 from cluster.settings import Gateway, Predictor
@@ -92,6 +93,57 @@ def test_predictors_of_odd_names_are_told_apart(serving: KServing, endpoint: End
     for arm in ("1-v2", "Größe 2/b", "v" * 200):
         serving.create(endpoint, stored("1"), arm)
     assert serving.versions(endpoint.name) == ["1-v2", "Größe 2/b", "v" * 200]
+
+
+@pytest.fixture
+def adopted(serving: KServing, endpoint: Endpoint) -> Iterator[str]:
+    """An InferenceService of a team's that is version 7; its name."""
+    model = {"modelFormat": {"name": "onnx"}}
+    name = f"own-{endpoint.name}"
+    made = INFERENCE_SERVICE.object({"name": name}, spec={"predictor": {"model": model}})
+    serving.api.create(INFERENCE_SERVICE, serving.namespace, made)
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    like = SERVICE.object(
+        {"name": f"{name}-predictor"}, spec={"selector": {"app": name}, "ports": ports}
+    )
+    standing = standing_for(endpoint, "7", stored("7"), made, like)
+    serving.api.create(SERVICE, serving.namespace, standing)
+    yield name
+    serving.api.delete(INFERENCE_SERVICE, serving.namespace, name)
+
+
+def test_an_adopted_predictor_is_an_arm_and_stays_its_team_s(
+    serving: KServing, endpoint: Endpoint, adopted: str
+) -> None:
+    assert serving.versions(endpoint.name) == ["7"]
+    assert serving.stored(endpoint.name, "7") == stored("7")
+    assert serving.readiness(endpoint.name, "7").state == "starting"
+    assert serving.running(endpoint.name) == []
+    assert not serving.room(endpoint).enough
+    assert "-v7-predictor." in serving.url(endpoint.name, "7")
+    serving.create(endpoint, stored("7"))
+    assert [span.version for span in serving.spans(endpoint.name)] == ["7"]
+    serving.traffic.set_weights(endpoint.name, {"7": 100}, RouteLimits(50, 30.0))
+    with pytest.raises(PlatformError, match="serves users from other files"):
+        serving.create(endpoint, stored("7", "b"))
+    with pytest.raises(PlatformError, match=r"still gets 100% of the traffic"):
+        serving.delete(endpoint.name, "7")
+    serving.create(endpoint, stored("8"))
+    serving.traffic.set_weights(endpoint.name, {"8": 100})
+    serving.delete(endpoint.name, "7")
+    assert serving.versions(endpoint.name) == ["8"]
+    assert serving.api.get(INFERENCE_SERVICE, serving.namespace, adopted) is not None
+
+
+def test_one_that_its_team_took_away_is_replaced_by_a_predictor_of_ours(
+    serving: KServing, endpoint: Endpoint, adopted: str
+) -> None:
+    serving.api.delete(INFERENCE_SERVICE, serving.namespace, adopted)
+    assert serving.readiness(endpoint.name, "7").state == "absent"
+    serving.create(endpoint, stored("7"))
+    [made] = serving.api.list(INFERENCE_SERVICE, serving.namespace, {})
+    assert made["metadata"]["name"] == f"{endpoint.name}-v7"
+    assert serving.versions(endpoint.name) == ["7"]
 
 
 def test_a_quota_that_is_used_up_leaves_no_room(serving: KServing, endpoint: Endpoint) -> None:

@@ -53,13 +53,14 @@ RELEASE = {
     "pods": "list",
     "secrets/sluice-keys": "get",
     "events": "create",
+    "services": "get list delete",
     "httproutes": "get create patch delete",
     "decisions": "list delete",
 }
 MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     (STEP, TEAM): RELEASE
     | {
-        "configmaps": "get list",
+        "configmaps": "get",
         "resourcequotas": "list",
         "endpointslices": "list",
         "leases": "get list create update",
@@ -244,14 +245,15 @@ def alice(installed: Api) -> Iterator[Api]:
 def test_a_person_who_looks_changes_nothing(alice: Api, of_everybody: set[tuple[str, str]]) -> None:
     verbs = {verb for verb, _ in rights(alice, TEAM) - of_everybody}
     assert verbs == {"get", "list"}
-    assert ("get", "secrets/sluice-store") in rights(alice, TEAM)
+    assert ("get", "secrets/sluice-store-reader") in rights(alice, TEAM)
     there = rights(alice, SYSTEM)
     assert {("get", "pods/portforward"), ("create", "pods/portforward")} <= there
     assert not {resource for _, resource in there if resource.startswith("secrets")}
     ConfiguredEndpoints(alice, TEAM).names()
     for namespace in (TEAM, SYSTEM):
         refused(alice, "delete", CONFIG_MAP, namespace, "sluice")
-    refused(alice, "get", SECRET, TEAM, "sluice-keys")
+    for name in ("sluice-keys", "sluice-store"):
+        refused(alice, "get", SECRET, TEAM, name)
 
 
 def refused(api: Api, verb: str, kind: Kind, namespace: str, name: str = "") -> None:

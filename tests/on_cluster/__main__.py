@@ -136,6 +136,9 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
                 return
         run.tests("tests of the node", (), (NODE,), SLUICE_TEST_CLUSTER=str(home.path))
         run.tests("tests of an API server", (), (SERVER,))
+        if "not long" not in run.marked:
+            with run.phase("an earlier Sluice's steps"):
+                run.call([sys.executable, "-m", "tests.support.earlier"], own)
         inside = (SLUICE, "cluster", "run")
         run.tests("tests in the cluster", inside, INSIDE, **own, **{NAMESPACE: TEAM})
     finally:
