@@ -1,7 +1,7 @@
 """What `sluice up` looks at: whether an installation has all that it needs. It changes nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import httpx
@@ -19,6 +19,8 @@ from cluster.kinds import (
     GATEWAY,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
+    INTERCEPTOR_ROUTE,
+    SCALED_OBJECT,
     SECURITY_POLICY,
     Kind,
     Object,
@@ -57,12 +59,13 @@ def examine(access: Access, namespace: str) -> list[Finding]:
     with closing(Api(access)) as api:
         version = api.version()
         found = [Finding("Kubernetes", f"{version} at {access.server}")]
-        found += [_kinds(api, name) for name in NEEDED]
+        found += [_kinds(api, name, kinds) for name, kinds in NEEDED.items()]
         try:
             settings = read(api)
         except InputError as error:
             return [*found, Finding("settings", "missing or wrong", str(error))]
         found.append(Finding("settings", "read"))
+        found += [_kinds(api, name, kinds) for name, kinds in _scaled_by(settings)]
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)
         found += _team(api, namespace)
@@ -70,9 +73,17 @@ def examine(access: Access, namespace: str) -> list[Finding]:
         return found + _servers(api)
 
 
-def _kinds(api: Api, name: str) -> Finding:
+def _scaled_by(settings: Settings) -> Iterator[tuple[str, tuple[Kind, ...]]]:
+    """What scales versions, as the settings say, with its kinds of objects."""
+    if settings.autoscaling:
+        yield "KEDA", (SCALED_OBJECT,)
+        if settings.autoscaling.interceptor:
+            yield "KEDA's HTTP add-on", (INTERCEPTOR_ROUTE,)
+
+
+def _kinds(api: Api, name: str, kinds: Iterable[Kind]) -> Finding:
     missing = []
-    for kind in NEEDED[name]:
+    for kind in kinds:
         try:
             api.list(kind, "default")
         except Missing:

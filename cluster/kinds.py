@@ -53,6 +53,8 @@ BACKEND_TRAFFIC_POLICY = Kind(
     "gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"
 )
 INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
+SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
+INTERCEPTOR_ROUTE = Kind("http.keda.sh/v1beta1", "InterceptorRoute", "interceptorroutes")
 WORKFLOW = Kind("argoproj.io/v1alpha1", "Workflow", "workflows")
 DECISION = Kind("sluice.release/v1", "Decision", "decisions")
 SELF_REVIEW = Kind("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")

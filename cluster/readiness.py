@@ -125,6 +125,16 @@ def _last(said: str) -> str:
     return (own or lines or [""])[-1].removeprefix(_REFUSES)
 
 
+def missing(deployment: Object, pods: Sequence[Object]) -> str:
+    """Why a Deployment has fewer pods ready than it is to have."""
+    status: Mapping[str, Any] = deployment.get("status") or {}
+    refused = _condition(status, "ReplicaFailure")
+    if refused.get("status") == "True":
+        return _line(f"{refused.get('reason')}: {refused.get('message', '')}")
+    late = [each for each in pods if not running(each).ready]
+    return _line(_stuck(late) or _ended(late, crashed=True) or _waits(late))
+
+
 def _waits(pods: Sequence[Object]) -> str:
     for pod in pods:
         scheduled = _condition(pod.get("status") or {}, "PodScheduled")

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cluster.api import Api, Conflict, Invalid
-from cluster.inference_services import PART, inference_service, stored_in
+from cluster.inference_services import PART, WAKES, inference_service, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, Object
 from cluster.names import labels, predictor_name, said
 from cluster.readiness import readiness, running
 from cluster.room import room
 from cluster.routes import service
+from cluster.scaled_objects import waking
+from cluster.scaling import KedaScaling
 from cluster.settings import Predictor
+from cluster.slots import Waking
 from cluster.traffic import RoutedTraffic
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
@@ -31,6 +34,12 @@ _EVERY_S = 0.2
 def arms(api: Api, namespace: str, endpoint: str) -> list[str]:
     """The arms of an endpoint that have a predictor now, ready or not."""
     return sorted(said(each, "arm") for each in _of(api, namespace, endpoint))
+
+
+def ways(api: Api, namespace: str, endpoint: str) -> dict[str, Waking]:
+    """The ways to those arms of an endpoint that may sleep."""
+    found = {said(each, "arm"): said(each, WAKES) for each in _of(api, namespace, endpoint)}
+    return {arm: waking(endpoint, arm, namespace, wakes) for arm, wakes in found.items() if wakes}
 
 
 def _of(api: Api, namespace: str, endpoint: str = "") -> list[Object]:
@@ -53,6 +62,7 @@ class KServing:
         namespace: the team's.
         settings: how predictors run.
         traffic: the endpoints' routes.
+        scaling: what scales them.
         log: of when predictors were there.
         clock: of waits, and of that log.
     """
@@ -61,6 +71,7 @@ class KServing:
     namespace: str
     settings: Predictor
     traffic: RoutedTraffic
+    scaling: KedaScaling
     log: ObjectSpans
     clock: Clock
 
@@ -74,7 +85,8 @@ class KServing:
                 refuses the predictor.
         """
         arm = name or stored.version
-        wanted = inference_service(endpoint, stored, arm, self.settings)
+        scaled = self.scaling.settings
+        wanted = inference_service(endpoint, stored, arm, self.settings, scaled)
         if (before := self._found(endpoint.name, arm)) is not None:
             if before["metadata"].get("deletionTimestamp"):
                 self._wait_gone(endpoint.name, arm)
@@ -85,6 +97,9 @@ class KServing:
                 before = None
         if before is None:
             self._make(wanted)
+            before = self._found(endpoint.name, arm)
+        if before is not None:
+            self.scaling.make(endpoint, arm, before)
         with _later():
             price = endpoint.serving.price or ""
             self.log.begin((endpoint.name, arm), price, self.clock.time())

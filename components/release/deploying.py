@@ -12,7 +12,7 @@ from components.judge import Forecast, Policy
 from components.platform import wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
-from components.release import baseline
+from components.release import baseline, capacity
 from components.release.context import Release, records_failure
 from components.release.restoring import stands
 from components.release.results import Deployed
@@ -70,6 +70,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
         arm = baseline.decide(release, state) if state.watched else ""
         if arm:
             serving.create(state.endpoint, state.stored(str(state.champion)), arm)
+        capacity.begin(release, release.state())
         for version in wanted:
             _wait_ready(release, name, version)
         if arm:

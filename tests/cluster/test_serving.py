@@ -8,6 +8,7 @@ from obstore.store import MemoryStore
 from cluster.api import Api
 from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA
 from cluster.proxies import Proxies
+from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
 from cluster.settings import Gateway, Predictor
 from cluster.traffic import RoutedTraffic
@@ -38,7 +39,10 @@ def serving(kubernetes: Api, team: str) -> KServing:
         lambda _: None,
     )
     settings = Predictor(image="localhost/predictor:1")
-    return KServing(kubernetes, team, settings, traffic, ObjectSpans(MemoryStore()), SystemClock())
+    clock = SystemClock()
+    scaling = KedaScaling(kubernetes, team, None, clock)
+    log = ObjectSpans(MemoryStore())
+    return KServing(kubernetes, team, settings, traffic, scaling, log, clock)
 
 
 @pytest.fixture
