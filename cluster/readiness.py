@@ -11,6 +11,8 @@ _REFUSES = "sluice predictor: "
 """How a predictor begins its last line, which says why it does not serve."""
 _FAILED = {"FailedCreate", "ReconcileFailed"}
 """Reasons of a condition after which nothing gets better by waiting."""
+_GROWS = "MinimumReplicasUnavailable"
+"""What KServe says of a version that is to have more pods than are ready, were there any or not."""
 _NO_NAME = "invalid domain name"
 """What KServe says where name and namespace are too long together (`sluice up` says the mend)."""
 _NEVER = {"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
@@ -34,7 +36,7 @@ def readiness(
     ready = _condition(status, "Ready").get("status") == "True"
     model: Mapping[str, Any] = status.get("modelStatus") or {}
     transition = model.get("transitionStatus")
-    if ready and transition == "UpToDate" and _answering(slices):
+    if _answering(slices) and ((ready and transition == "UpToDate") or _grows(status)):
         return Readiness("ready")
     blocked = transition == "BlockedByFailedLoad"
     if why := _failed(status) or _stuck(pods) or _ended(pods, crashed=not blocked):
@@ -76,6 +78,13 @@ def _condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _answering(slices: Iterable[Object]) -> bool:
     endpoints = [each for one in slices for each in one.get("endpoints") or []]
     return any((each.get("conditions") or {}).get("ready") for each in endpoints)
+
+
+def _grows(status: Mapping[str, Any]) -> bool:
+    """Whether the only thing that KServe misses is that all of its pods are ready."""
+    return any(
+        _condition(status, name).get("reason") == _GROWS for name in ("PredictorReady", "Ready")
+    )
 
 
 def _failed(status: Mapping[str, Any]) -> str:

@@ -74,7 +74,7 @@ class KedaScaling:
         scaled = {each.arm: each for each in map(held, self._of(endpoint))}
         found = self.api.list(DEPLOYMENT, self.namespace, labels(PART, endpoint=endpoint))
         of = {said(each, "arm"): each for each in found if said(each, "endpoint") == endpoint}
-        short = {arm for arm, each in of.items() if _ready(each) < _wanted(each)}
+        short = {arm for arm, each in of.items() if len({*counted(each)}) > 1}
         pods = self._pods(endpoint) if short else []
         return {
             arm: _replicas(each, scaled.get(arm), pods if arm in short else [])
@@ -118,18 +118,14 @@ class KedaScaling:
                     continue  # its predictor has gone meanwhile
 
 
-def _wanted(deployment: Object) -> int:
-    count: int = deployment["spec"].get("replicas", 1)
-    return count
-
-
-def _ready(deployment: Object) -> int:
-    count: int = (deployment.get("status") or {}).get("readyReplicas", 0)
-    return count
+def counted(deployment: Object) -> tuple[int, int]:
+    """How many pods of a Deployment are ready, and how many are wanted."""
+    status = deployment.get("status") or {}
+    return status.get("readyReplicas", 0), deployment["spec"].get("replicas", 1)
 
 
 def _replicas(deployment: Object, scaled: Scaled | None, pods: Iterable[Object]) -> Replicas:
-    ready, wanted = _ready(deployment), _wanted(deployment)
+    ready, wanted = counted(deployment)
     own = [each for each in pods if said(each, "arm") == said(deployment, "arm")]
     why = missing(deployment, own) if ready < wanted else ""
     if scaled is None:
