@@ -20,12 +20,14 @@ from cluster.kinds import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     INTERCEPTOR_ROUTE,
+    REFERENCE_GRANT,
     SCALED_OBJECT,
     SECURITY_POLICY,
     Kind,
     Object,
 )
 from cluster.names import LONGEST_PREDICTOR
+from cluster.routes import INTERCEPTOR
 from cluster.settings import Settings, read
 from cluster.stores import Stores
 from cluster.teams import teams
@@ -68,6 +70,7 @@ def examine(access: Access, namespace: str) -> list[Finding]:
         found += [_kinds(api, name, kinds) for name, kinds in _scaled_by(settings)]
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)
+        found += _woken(api, settings, namespace)
         found += _team(api, namespace)
         found += _answers(api, reached(settings, Forwards(api)), namespace)
         return found + _servers(api)
@@ -79,6 +82,23 @@ def _scaled_by(settings: Settings) -> Iterator[tuple[str, tuple[Kind, ...]]]:
         yield "KEDA", (SCALED_OBJECT,)
         if settings.autoscaling.interceptor:
             yield "KEDA's HTTP add-on", (INTERCEPTOR_ROUTE,)
+
+
+def _woken(api: Api, settings: Settings, namespace: str) -> Iterator[Finding]:
+    """Whether the team's routes may lead to the interceptor: without, its users would get 500."""
+    of = settings.autoscaling.interceptor if settings.autoscaling else ""
+    if not of:
+        return
+    try:
+        found = api.get(REFERENCE_GRANT, of, INTERCEPTOR) or {"spec": {"from": []}}
+    except PlatformError:
+        return  # the account may not look
+    if namespace not in {each["namespace"] for each in found["spec"]["from"]}:
+        yield Finding(
+            "versions that sleep",
+            f"routes of {namespace} may not lead to the interceptor in {of}",
+            f"name {namespace} in ReferenceGrant {of}/{INTERCEPTOR}: manifests/components/keda",
+        )
 
 
 def _kinds(api: Api, name: str, kinds: Iterable[Kind]) -> Finding:

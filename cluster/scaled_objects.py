@@ -215,6 +215,12 @@ def _metadata(endpoint: str, arm: str, name: str, owner: Object, more: dict[str,
     }
 
 
+def is_of(found: Object, owner: Object) -> bool:
+    """Whether an object goes with this InferenceService, and not with one of the same name."""
+    owners: list[Object] = found["metadata"].get("ownerReferences") or []
+    return any(each["uid"] == owner["metadata"]["uid"] for each in owners)
+
+
 def held(found: Object) -> Scaled:
     """What a ScaledObject of ours says."""
     spec = found["spec"]

@@ -52,19 +52,19 @@ class KedaScaling:
         """
         if self.settings is None or not is_scaled(owner):
             return
-        before = self._kept(scaled_objects.object_named(endpoint.name, arm))
+        before = self._kept(scaled_objects.object_named(endpoint.name, arm), owner)
         floor = max(1, endpoint.serving.scaling.min, held(before).floor if before else 0)
         for each in scaled_objects.interceptor_routes(endpoint, arm, owner, PORT, GRPC_PORT):
             self.api.apply(INTERCEPTOR_ROUTE, self.namespace, each)
         wanted = scaled_objects.scaled_object(endpoint, arm, owner, self.settings, floor)
         self.api.apply(SCALED_OBJECT, self.namespace, wanted)
 
-    def _kept(self, name: str) -> Object | None:
-        """The ScaledObject of that name, unless it is going: then it is waited for."""
+    def _kept(self, name: str, owner: Object) -> Object | None:
+        """The predictor's ScaledObject; one of a former predictor that is going is waited for."""
         find = partial(self.api.get, SCALED_OBJECT, self.namespace, name)
         found = find()
         if found is None or not found["metadata"].get("deletionTimestamp"):
-            return found
+            return found if found and scaled_objects.is_of(found, owner) else None
         late = f"ScaledObject {name} is being deleted and does not go: does KEDA's operator run?"
         wait_for(lambda: find() is None, _GOES_S, _EVERY_S, lambda: late, self.clock)
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from components.errors import PlatformError, SluiceError, Unreachable
-from components.platform import Platform, Replicas
+from components.platform import Platform, Replicas, wait_for
 from components.record import Count, Scaled, Wait
 from components.release.context import Release
 from components.release.state import ReleaseState
@@ -20,16 +20,26 @@ SCHEMA = 5
 """Of the first records that can hold how many predictors there are."""
 ROOM_TIMEOUT_S = 180.0
 """How long predictors are waited for that a step needs."""
+_LOOK_S = 1.0
 
 
 def begin(release: Release, state: ReleaseState) -> None:
-    """Ask for the predictors that the first step needs, beside production's own.
+    """Ask for the predictors that the first share, or the shadow, needs, and wait for them.
 
     Raises:
-        PlatformError: the platform refuses.
+        PlatformError: the platform refuses, or they are not ready in time.
     """
-    if state.watched and state.schema >= SCHEMA:
-        _ask(release.platform, state, (*state.watched_steps, 100)[0])
+    if not state.watched or state.schema < SCHEMA:
+        return
+    room = Room(release, state, (*state.watched_steps, 100)[0])
+    late = f"after {ROOM_TIMEOUT_S:.0f} s "
+    wait_for(
+        lambda: not room.missing(),
+        ROOM_TIMEOUT_S,
+        _LOOK_S,
+        lambda: late + room.missing(),
+        release.clock,
+    )
 
 
 def whole(production: Replicas, share: int) -> int:
@@ -41,7 +51,10 @@ def whole(production: Replicas, share: int) -> int:
 
 
 def floors(state: ReleaseState, present: Mapping[str, Replicas], percent: int) -> dict[str, int]:
-    """How many predictors each arm is to keep when the candidate has ``percent`` of the traffic."""
+    """How many predictors each arm is to keep when the candidate has ``percent`` of the traffic.
+
+    Copies of production's requests, while they are to come, need as many as so many requests.
+    """
     production = present.get(str(state.champion))
     if production is None:
         return {}
@@ -54,11 +67,19 @@ def floors(state: ReleaseState, present: Mapping[str, Replicas], percent: int) -
         if arm != state.champion
     }
     asked[str(state.champion)] = enough
+    copied = math.ceil(enough * _copied(state) / 100)
+    asked[state.candidate] = max(asked[state.candidate], copied)
     return {
         arm: min(count, max(present[arm].most, present[arm].floor))
         for arm, count in asked.items()
         if arm in present
     }
+
+
+def _copied(state: ReleaseState) -> int:
+    """Of how many of production's requests the candidate is asked copies, in percent."""
+    shadow = state.endpoint.release.shadow
+    return shadow.percent if shadow and state.shadow_due else 0
 
 
 def _share(state: ReleaseState) -> int:
@@ -97,7 +118,7 @@ class Room:
         if not self._state.watched or self._state.schema < SCHEMA:
             return
         try:
-            missing = self._missing()
+            missing = self.missing()
         except Unreachable:
             yield Wait("room", "how many predictors there are cannot be read now")
             return
@@ -110,19 +131,25 @@ class Room:
             raise PlatformError(f"after {ROOM_TIMEOUT_S:.0f} s {missing}")
         yield Wait("room", missing)
 
-    def _missing(self) -> str:
+    def missing(self) -> str:
+        """What is still missing, for people; empty: nothing. Asks for it.
+
+        Raises:
+            Unreachable: nobody knows.
+        """
         state = self._state
         present = _ask(self._release.platform, state, self._percent)
         production, candidate = (present.get(str(arm)) for arm in (state.champion, state.candidate))
         if production is None or candidate is None:
             return ""
-        needed = math.ceil(whole(production, _share(state)) * self._percent / 100)
+        share = max(self._percent, _copied(state))
+        needed = math.ceil(whole(production, _share(state)) * share / 100)
         needed = min(needed, max(candidate.most, candidate.floor))
         if candidate.ready >= needed or needed == 1:
             return ""  # of a lone one others take care
         said = f"version {state.candidate} has {candidate.ready} of the {needed} predictors ready"
         why = f": {candidate.why}" if candidate.why else ""
-        return f"{said} that {self._percent}% of the traffic needs{why}"
+        return f"{said} that {share}% of the traffic needs{why}"
 
 
 class Counted:

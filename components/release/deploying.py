@@ -70,9 +70,9 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
         arm = baseline.decide(release, state) if state.watched else ""
         if arm:
             serving.create(state.endpoint, state.stored(str(state.champion)), arm)
-        capacity.begin(release, release.state())
         for version in wanted:
             _wait_ready(release, name, version)
+        capacity.begin(release, release.state())
         if arm:
             _wait_for_baseline(release, arm)
         if state.champion and not release.platform.traffic.weights(name):

@@ -30,6 +30,7 @@ class MemoryScaling:
         """So many predictors have room, of all arms together."""
         self.why = ""
         """What is said of those that have none."""
+        self._coming = 0
         self._clock = clock
         self._serving = serving
         self._settle = settle
@@ -96,14 +97,16 @@ class MemoryScaling:
             if found.wanted < found.up:
                 self._settle()
                 found.up = found.wanted
-        for found in self._more():
+        for found in list(self._more())[self._coming :]:
             if self.starts_s:
+                self._coming += 1
                 self._clock.after(self.starts_s, self._start)
             else:
                 self._settle()
                 found.up += 1
 
     def _start(self) -> None:
+        self._coming -= 1
         found = next(self._more(), None)
         if found is not None:
             self._settle()
