@@ -3,6 +3,7 @@
 import json
 from itertools import starmap
 
+from components.arms import in_words
 from components.evaluation import EvaluationResult
 from components.judge import Evidence, Verdict
 from components.record import (
@@ -85,10 +86,10 @@ def _action(line: Line) -> str:
         case Deployed(versions=versions):
             return f"served versions {', '.join(versions)}"
         case BaselineSet(arm=arm, reason=reason):
-            compared = f"also with {formatting.arm(arm)}" if arm else "with production alone"
+            compared = f"also with {in_words(arm)}" if arm else "with production alone"
             return f"the candidate is compared {compared}: {reason}"
         case Covered(arm=arm, reason=reason):
-            lent = f"{formatting.arm(arm)} has no ready predictor, the other one answers"
+            lent = f"{in_words(arm)} has no ready predictor, the other one answers"
             return f"{lent if arm else 'each version answers for itself again'}: {reason}"
         case MirrorSet() | WeightsSet() | Scaled():
             return _moved(line.body)
@@ -111,7 +112,7 @@ def _count(arm: str, found: Count) -> str:
     if found.ready < found.wanted:
         several += f" of {found.wanted}"
     held = f", held at {found.floor}" if found.floor > 1 else ""
-    return f"{formatting.arm(arm)} {several}{held}"
+    return f"{in_words(arm)} {several}{held}"
 
 
 def _moved(body: MirrorSet | WeightsSet | Scaled) -> str:
@@ -123,7 +124,7 @@ def _moved(body: MirrorSet | WeightsSet | Scaled) -> str:
         copied = "all" if body.percent == 100 else f"{body.percent}% of"
         to = f"version {body.version}, whose answers nobody gets"
         return f"copies {copied} requests to {to}; {after}"
-    shares = ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in body.weights.items())
+    shares = ", ".join(f"{in_words(arm)} {share}%" for arm, share in body.weights.items())
     return f"set traffic: {shares or 'no route'}; {after}"
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from components.arms import in_words
 from components.judge import Poll
 from components.record import Count, Line, Scaled
-from components.report import formatting
 
 AROUND = 2
 """Polls after the change: a predictor that has just come is asked in the second one."""
@@ -24,7 +24,7 @@ def effects(lines: Sequence[Line]) -> Iterator[tuple[Line, str]]:
 
 
 def _said(arm: str, before: int, now: int, counted: tuple[float, float] | None) -> str:
-    several = f"{formatting.arm(arm)} has {now} predictors ready instead of {before}"
+    several = f"{in_words(arm)} has {now} predictors ready instead of {before}"
     if counted is None:
         return several
     requests, errors = counted

@@ -26,7 +26,6 @@ def scaled(most: int = 4, least: int = 1, **release: Any) -> Scene:
     found.endpoint = sized(found, most, least)
     found.world.autoscale(NAME, EACH)
     found.world.clock.sleep(30)
-    found.errors = found.failed()
     return found
 
 
@@ -51,14 +50,14 @@ def lines(found: Scene, kind: type[Any]) -> list[Any]:
 def test_production_keeps_what_all_of_the_traffic_needs_until_the_release_is_over() -> None:
     found = scaled(steps=[50, 100])
     seen: list[tuple[int, int]] = []
-    found.world.behave("2", error_rate=0.5)
+    found.world.clock.after(40, lambda: found.world.behave("2", error_rate=0.5))
 
     def look() -> None:
         seen.append((counts(found, "1").ready, counts(found, "1").floor))
         if found.lease:
             found.world.clock.after(5, look)
 
-    found.world.clock.after(20, look)
+    found.world.clock.after(10, look)
     assert counts(found, "1").ready == 4
     assert found.walk("2", "r").outcome == "rolled_back"
     during = seen[1:-1]
@@ -144,7 +143,7 @@ def test_what_nobody_can_read_holds_a_step_and_ends_nothing() -> None:
     found.world.clock.after(20, lambda: found.world.faults.fail("scaling.replicas", for_s=240.0))
     assert found.walk("2", "r").outcome == "promoted"
     said = {wait.said for held in lines(found, Held) for wait in held.waits}
-    assert said == {"how many predictors there are cannot be read now"}
+    assert "how many predictors there are cannot be read now" in said
     assert found.one_version("r") == "promoted"
 
 
@@ -181,7 +180,7 @@ def test_a_lone_predictor_is_not_worth_a_line() -> None:
 
 def test_a_reaper_takes_the_floor_away_in_its_second_phase() -> None:
     found = scaled(steps=[50, 100])
-    found.world.clock.after(90, killed)
+    found.world.clock.after(40, killed)
     with pytest.raises(Killed):
         found.walk("2", "r")
     assert counts(found, "1").floor == 4
@@ -198,7 +197,7 @@ def killed() -> None:
 
 def test_a_release_whose_record_is_damaged_leaves_no_floor() -> None:
     found = scaled(steps=[50, 100])
-    found.world.clock.after(90, killed)
+    found.world.clock.after(40, killed)
     with pytest.raises(Killed):
         found.walk("2", "r")
     found.world.faults.fail("records.read", error=damaged, said="not a line of a record")
@@ -230,7 +229,7 @@ def test_a_version_that_sleeps_is_woken_before_it_is_compared_and_may_sleep_afte
     assert counts(found, "1").wanted == 0
     found.world.users(NAME, QUICK_RPS)
     floors: list[int] = []
-    found.world.clock.after(60, lambda: floors.append(counts(found, "2").floor))
+    found.world.clock.after(20, lambda: floors.append(counts(found, "2").floor))
     assert found.walk("2", "r").outcome == "promoted"
     assert floors == [1]
     assert counts(found, "2").floor == 0
