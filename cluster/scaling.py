@@ -81,6 +81,11 @@ class KedaScaling:
             for arm, each in of.items()
         }
 
+    def there(self) -> dict[tuple[str, str], int]:
+        """How many pods each arm of each endpoint is to have."""
+        found = self.api.list(DEPLOYMENT, self.namespace, labels(PART))
+        return {(said(each, "endpoint"), said(each, "arm")): counted(each)[1] for each in found}
+
     def _of(self, endpoint: str) -> list[Object]:
         """The ScaledObjects of an endpoint's arms."""
         if self.settings is None:

@@ -205,8 +205,8 @@ class KServing:
         return f"http://{service(endpoint, version)}.{self.namespace}.svc"
 
     def note(self) -> None:
-        """Write down which predictors are there, each at its newest price."""
-        self.log.note(self._present(), self.clock.time())
+        """Write down which predictors are there, and how many, each at its newest price."""
+        self.log.note(self._present(), self.clock.time(), self.scaling.there())
 
     def _present(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Which predictors are there when somebody asks for the first, with their prices."""

@@ -77,6 +77,7 @@ MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     | {
         "leases": "get list update",
         "inferenceservices": "get list delete",
+        "deployments": "list",
         "scaledobjects": "list patch",
         "backendtrafficpolicies": "delete",
     },

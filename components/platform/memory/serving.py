@@ -169,7 +169,8 @@ class MemoryServing:
         present = [
             (key, found.endpoint.serving.price or "") for key, found in self._predictors.items()
         ]
-        self._spans.note(present, self._clock.time())
+        replicas = {key: found.up for key, found in self._predictors.items()}
+        self._spans.note(present, self._clock.time(), replicas)
 
     def spans(self, endpoint: str = "") -> list[Span]:
         """When predictors were there, oldest first."""
