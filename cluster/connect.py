@@ -19,7 +19,8 @@ from cluster.events import Told
 from cluster.leases import KubernetesLeases
 from cluster.metrics import metrics
 from cluster.proxies import Proxies
-from cluster.serving import KServing, arms
+from cluster.scaling import KedaScaling
+from cluster.serving import KServing, arms, ways
 from cluster.settings import Settings, read
 from cluster.stores import Stores
 from cluster.traffic import RoutedTraffic
@@ -84,10 +85,14 @@ def platform(api: Api, namespace: str, settings: Settings) -> Platform:
         Proxies(api, settings.gateway, partial(gateway.key, PLATFORM_CLIENT)),
         served=partial(arms, api, namespace),
         lease=KubernetesLeases(api, namespace).read,
+        waking=partial(ways, api, namespace),
     )
+    scaling = KedaScaling(api, namespace, settings.autoscaling, clock)
+    log = ObjectSpans(own)
     told = Told(api, namespace, _messenger(settings.alertmanager))
     return Platform(
-        serving=KServing(api, namespace, settings.predictor, traffic, ObjectSpans(own), clock),
+        serving=KServing(api, namespace, settings.predictor, traffic, scaling, log, clock),
+        scaling=scaling,
         traffic=traffic,
         metrics=metrics(settings.prometheus, namespace),
         leases=KubernetesLeases(of_leases, namespace, traffic.mark),

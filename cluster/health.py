@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from cluster.access import Access
 from cluster.api import Api
 from cluster.endpoints import ConfiguredEndpoints
+from cluster.inference_services import PART as PREDICTOR
 from cluster.kinds import DEPLOYMENT, HTTP_ROUTE, STATEFUL_SET, Object
 from cluster.leases import KubernetesLeases
 from cluster.marks import CANDIDATE, CHAMPION, PHASE, SHARE
 from cluster.names import labels, said
 from cluster.routes import PART
+from cluster.scaling import counted
 from cluster.settings import SYSTEM
 from components.platform import Platform
 from components.printing import printable
@@ -33,6 +35,8 @@ class Shown:
     """Of the candidate, in percent; empty without one."""
     waits: str = ""
     """What the release's next step waits for."""
+    predictors: str = ""
+    """How many of each arm are ready, and of how many that are wanted: ``1: 4, 2: 1 of 2``."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,19 @@ def status(access: Access, namespace: str) -> Status:
         names = ConfiguredEndpoints(api, namespace).names()
         held = standing_leases(KubernetesLeases(api, namespace))
         waits = {lease.endpoint: printable(lease.waits) for lease in held}
-        return Status(namespace, list(_endpoints(names, routes, waits)), servers(api))
+        found = list(_endpoints(names, routes, waits, _predictors(api, namespace)))
+        return Status(namespace, found, servers(api))
+
+
+def _predictors(api: Api, namespace: str) -> dict[str, str]:
+    """What is there, and what is wanted, by endpoint."""
+    found: dict[str, list[str]] = {}
+    for each in api.list(DEPLOYMENT, namespace, labels(PREDICTOR)):
+        ready, wanted = counted(each)
+        short = f" of {wanted}" if ready < wanted else ""
+        several = f"{ready}{short}" if wanted else "asleep"
+        found.setdefault(said(each, "endpoint"), []).append(f"{said(each, 'arm')}: {several}")
+    return {endpoint: ", ".join(sorted(arms)) for endpoint, arms in found.items()}
 
 
 def warnings(platform: Platform) -> list[str]:
@@ -95,14 +111,18 @@ def warnings(platform: Platform) -> list[str]:
 
 
 def _endpoints(
-    names: Iterable[str], routes: Iterable[Object], waits: Mapping[str, str]
+    names: Iterable[str],
+    routes: Iterable[Object],
+    waits: Mapping[str, str],
+    predictors: Mapping[str, str],
 ) -> Iterable[Shown]:
     routed = {said(each, "endpoint"): each["metadata"].get("labels") or {} for each in routes}
     for name in sorted({*names, *routed}):
         its = routed.get(name, {})
         champion, candidate, share = (its.get(key, "") for key in (CHAMPION, CANDIDATE, SHARE))
         phase = its.get(PHASE, UNRELEASED)
-        yield Shown(name, phase, champion, candidate, share, waits.get(name, ""))
+        held, there = waits.get(name, ""), predictors.get(name, "")
+        yield Shown(name, phase, champion, candidate, share, held, there)
 
 
 def servers(api: Api) -> list[Server]:

@@ -4,6 +4,7 @@ One object a version, complete when it is made, and never changed: a label or an
 put on it later would roll its pods.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlparse
 
@@ -16,7 +17,7 @@ from cluster.names import (
     said,
 )
 from cluster.routes import GRPC_PORT
-from cluster.settings import Predictor
+from cluster.settings import Autoscaling, Predictor
 from components import gateway
 from components.arms import version_of
 from components.endpoint import Endpoint
@@ -24,6 +25,9 @@ from components.platform import StoredVersion
 from components.predictor.arguments import arguments
 
 PART = "predictor"
+WAKES = "wakes"
+"""Annotation: the namespace of the interceptor by which the arm is asked, since it may sleep."""
+_CLASS, _SCALED = "serving.kserve.io/autoscalerClass", "external"
 MODELS = "/mnt/models"
 """Where KServe has the initializer put the version's files."""
 SCHEME = "sluice"
@@ -39,7 +43,11 @@ _STARTS_S = 600
 
 
 def inference_service(
-    endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
+    endpoint: Endpoint,
+    stored: StoredVersion,
+    arm: str,
+    settings: Predictor,
+    autoscaling: Autoscaling | None = None,
 ) -> Object:
     """The predictor of an arm, from the version's verified files."""
     return INFERENCE_SERVICE.object(
@@ -51,12 +59,13 @@ def inference_service(
             },
             "annotations": {
                 "serving.kserve.io/deploymentMode": "Standard",
-                # Nobody scales yet: KServe itself has to see to the file's number of pods, which it
-                # does for this class alone. An "external" one begins with one, whatever is asked.
-                "serving.kserve.io/autoscalerClass": "none",
+                # Where nobody scales KServe itself has to see to the file's number of pods: it does
+                # so for this class alone. An "external" one begins with one, whatever is asked.
+                _CLASS: _SCALED if autoscaling else "none",
                 "serving.kserve.io/enable-prometheus-scraping": "false",
                 "serving.kserve.io/enable-metric-aggregation": "false",
                 **{annotation(key): value for key, value in _identity(endpoint, stored, arm)},
+                **_may_sleep(endpoint, autoscaling),
             },
         },
         spec={"predictor": _predictor(endpoint, stored, arm, settings)},
@@ -73,6 +82,19 @@ def _identity(endpoint: Endpoint, stored: StoredVersion, arm: str) -> list[tuple
         ("uri", stored.uri),
         ("price", endpoint.serving.price or ""),
     ]
+
+
+def _may_sleep(endpoint: Endpoint, autoscaling: Autoscaling | None) -> dict[str, str]:
+    """Where the interceptor is that wakes the version, if it may sleep."""
+    asleep = endpoint.serving.scaling.min == 0
+    wakes = autoscaling.interceptor if autoscaling and asleep else ""
+    return {annotation(WAKES): wakes} if wakes else {}
+
+
+def is_scaled(found: Object) -> bool:
+    """Whether KServe leaves the number of its pods to an autoscaler."""
+    annotations: Mapping[str, str] = found["metadata"].get("annotations") or {}
+    return annotations.get(_CLASS) == _SCALED
 
 
 def stored_in(found: Object) -> StoredVersion:
@@ -93,7 +115,7 @@ def _predictor(
     grace = int(serving.queue.deadline + _DRAIN_MARGIN_S) + _LEAVE_S + 5
     name = predictor_name(endpoint.name, arm)
     return {
-        # At 0 there would be nobody to answer: nothing wakes a version yet.
+        # A version begins awake, whether or not it may sleep later.
         "minReplicas": max(1, serving.scaling.min),
         "labels": {
             gateway.ENDPOINT_LABEL: label_value(endpoint.name),

@@ -1,7 +1,7 @@
 """What `sluice up` looks at: whether an installation has all that it needs. It changes nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import httpx
@@ -19,11 +19,15 @@ from cluster.kinds import (
     GATEWAY,
     HTTP_ROUTE,
     INFERENCE_SERVICE,
+    INTERCEPTOR_ROUTE,
+    REFERENCE_GRANT,
+    SCALED_OBJECT,
     SECURITY_POLICY,
     Kind,
     Object,
 )
 from cluster.names import LONGEST_PREDICTOR
+from cluster.routes import INTERCEPTOR
 from cluster.settings import Settings, read
 from cluster.stores import Stores
 from cluster.teams import teams
@@ -57,22 +61,49 @@ def examine(access: Access, namespace: str) -> list[Finding]:
     with closing(Api(access)) as api:
         version = api.version()
         found = [Finding("Kubernetes", f"{version} at {access.server}")]
-        found += [_kinds(api, name) for name in NEEDED]
+        found += [_kinds(api, name, kinds) for name, kinds in NEEDED.items()]
         try:
             settings = read(api)
         except InputError as error:
             return [*found, Finding("settings", "missing or wrong", str(error))]
         found.append(Finding("settings", "read"))
+        found += [_kinds(api, name, kinds) for name, kinds in _scaled_by(settings)]
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)
+        found += _woken(api, settings, namespace)
         found += _team(api, namespace)
         found += _answers(api, reached(settings, Forwards(api)), namespace)
         return found + _servers(api)
 
 
-def _kinds(api: Api, name: str) -> Finding:
+def _scaled_by(settings: Settings) -> Iterator[tuple[str, tuple[Kind, ...]]]:
+    """What scales versions, as the settings say, with its kinds of objects."""
+    if settings.autoscaling:
+        yield "KEDA", (SCALED_OBJECT,)
+        if settings.autoscaling.interceptor:
+            yield "KEDA's HTTP add-on", (INTERCEPTOR_ROUTE,)
+
+
+def _woken(api: Api, settings: Settings, namespace: str) -> Iterator[Finding]:
+    """Whether the team's routes may lead to the interceptor: without, its users would get 500."""
+    of = settings.autoscaling.interceptor if settings.autoscaling else ""
+    if not of:
+        return
+    try:
+        found = api.get(REFERENCE_GRANT, of, INTERCEPTOR) or {"spec": {"from": []}}
+    except PlatformError:
+        return  # the account may not look
+    if namespace not in {each["namespace"] for each in found["spec"]["from"]}:
+        yield Finding(
+            "versions that sleep",
+            f"routes of {namespace} may not lead to the interceptor in {of}",
+            f"name {namespace} in ReferenceGrant {of}/{INTERCEPTOR}: manifests/components/keda",
+        )
+
+
+def _kinds(api: Api, name: str, kinds: Iterable[Kind]) -> Finding:
     missing = []
-    for kind in NEEDED[name]:
+    for kind in kinds:
         try:
             api.list(kind, "default")
         except Missing:

@@ -11,9 +11,10 @@ from cluster.keys import SECRET_NAME, Clients
 from cluster.kinds import HTTP_ROUTE, HTTP_ROUTE_FILTER, SECURITY_POLICY, Object
 from cluster.names import annotation, labels, object_name
 from cluster.routes import PART as USERS
-from cluster.routes import backend, duration, for_us, header, parents, paths
+from cluster.routes import backend, for_us, header, longest, parents, paths
 from cluster.settings import Gateway
-from cluster.slots import WHOLE, Slot
+from cluster.slots import WHOLE, Slot, Waking
+from cluster.spelling import duration
 from components import arms, gateway
 from components.platform import RouteLimits
 
@@ -44,17 +45,19 @@ def pins_object(
     to: Gateway,
     *,
     hosts: Sequence[str] = (),
+    waking: Mapping[str, Waking] = {},
 ) -> Object:
     """The HTTPRoute of the pins of an endpoint whose ``served`` arms have predictors.
 
     Its ``hosts`` are those of the endpoint's route: a request is matched by its host first.
+    ``waking`` are the ways to arms that may sleep.
     """
     below = f"/v2/models/{endpoint}/versions/"
     # Who asks for a version gets the predictor of its own name, never its baseline's.
     known = sorted((arm for arm in served if arms.version_of(arm) == arm), key=_by_number)
     versions = known[-_MOST:]
     rules = [
-        _pin(endpoint, version, below, limits, grpc=grpc)
+        _pin(endpoint, Slot(version, WHOLE, waking.get(version)), below, limits, grpc=grpc)
         for version in versions
         for grpc in (False, True)
     ]
@@ -91,15 +94,16 @@ def _by_number(version: str) -> tuple[int, str]:
     return len(version), version
 
 
-def _pin(endpoint: str, version: str, below: str, limits: RouteLimits, *, grpc: bool) -> Object:
+def _pin(endpoint: str, slot: Slot, below: str, limits: RouteLimits, *, grpc: bool) -> Object:
+    version = slot.arm
     ends = () if grpc else ("", "/infer", "/ready")
     return {
         "matches": [
             *_named(endpoint, header(gateway.VERSION_HEADER, version), grpc=grpc),
             *({"path": {"type": "Exact", "value": f"{below}{version}{end}"}} for end in ends),
         ],
-        "backendRefs": [backend(endpoint, Slot(version, WHOLE), grpc=grpc, aside=True)],
-        "timeouts": {"request": duration(limits.timeout_s)},
+        "backendRefs": [backend(endpoint, slot, grpc=grpc, aside=True)],
+        "timeouts": {"request": duration(longest(limits, [slot]))},
     }
 
 

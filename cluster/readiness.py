@@ -10,6 +10,8 @@ _REFUSES = "sluice predictor: "
 """How a predictor begins its last line, which says why it does not serve."""
 _FAILED = {"FailedCreate", "ReconcileFailed"}
 """Reasons of a condition after which nothing gets better by waiting."""
+_GROWS = "MinimumReplicasUnavailable"
+"""What KServe says of a version that is to have more pods than are ready, were there any or not."""
 _NO_NAME = "invalid domain name"
 """What KServe says where name and namespace are too long together (`sluice up` says the mend)."""
 _NEVER = {"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
@@ -33,7 +35,7 @@ def readiness(
     ready = _condition(status, "Ready").get("status") == "True"
     model: Mapping[str, Any] = status.get("modelStatus") or {}
     transition = model.get("transitionStatus")
-    if ready and transition == "UpToDate" and answering(slices):
+    if answering(slices) and ((ready and transition == "UpToDate") or _grows(status)):
         return Readiness("ready")
     blocked = transition == "BlockedByFailedLoad"
     if why := _failed(status) or _stuck(pods) or _ended(pods, crashed=not blocked):
@@ -76,6 +78,13 @@ def answering(slices: Iterable[Object]) -> bool:
     """Whether a Service leads to a pod that is ready, from its endpoints."""
     endpoints = [each for one in slices for each in one.get("endpoints") or []]
     return any((each.get("conditions") or {}).get("ready") for each in endpoints)
+
+
+def _grows(status: Mapping[str, Any]) -> bool:
+    """Whether the only thing that KServe misses is that all of its pods are ready."""
+    return any(
+        _condition(status, name).get("reason") == _GROWS for name in ("PredictorReady", "Ready")
+    )
 
 
 def _failed(status: Mapping[str, Any]) -> str:
@@ -123,6 +132,16 @@ def _last(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     own = [line for line in lines if line.startswith(_REFUSES)]
     return (own or lines or [""])[-1].removeprefix(_REFUSES)
+
+
+def missing(deployment: Object, pods: Sequence[Object]) -> str:
+    """Why a Deployment has fewer pods ready than it is to have."""
+    status: Mapping[str, Any] = deployment.get("status") or {}
+    refused = _condition(status, "ReplicaFailure")
+    if refused.get("status") == "True":
+        return _line(f"{refused.get('reason')}: {refused.get('message', '')}")
+    late = [each for each in pods if not running(each).ready]
+    return _line(_stuck(late) or _ended(late, crashed=True) or _waits(late))
 
 
 def _waits(pods: Sequence[Object]) -> str:

@@ -10,9 +10,8 @@ The split, the limits and the number of the write are read from the object itsel
 it could say something else.
 """
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,7 +28,8 @@ from cluster.names import (
     said,
 )
 from cluster.settings import Gateway
-from cluster.slots import Slot
+from cluster.slots import WAKES_S, Slot, Waking
+from cluster.spelling import duration, seconds
 from components import arms, gateway
 from components.errors import InputError
 from components.platform import AT_ONCE, Mirror, RouteLimits
@@ -43,14 +43,16 @@ PROBE_HEADER = "x-sluice-probe"
 PORT, GRPC_PORT = 80, 8081
 """Of a predictor's Service, as KServe makes it: the pod's own but for the first."""
 
+INTERCEPTOR = "sluice-interceptor"
+"""The Service of the interceptors in the namespace of KEDA's HTTP add-on."""
+_INTERCEPTOR_PORT, _INTERCEPTOR_GRPC_PORT = 8080, 8081
+
 _LIMIT, _ENDPOINT, _SPLIT = "requests-per-second", "endpoint", "split"
 _AT_ONCE = "at-once"
 _WRITES = "/writes/"
 _ASKED = "has(upstream.address)"
 """Whether a version was asked, in Envoy's language (CEL): what the gateway answers by itself names
 none."""
-
-_PART_OF_DURATION = re.compile("([0-9]+)(h|ms|m|s)")
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,8 @@ def route_patch(route: Route, marks: Mapping[str, str | None], found: Object) ->
     What others have added to it stays (`cluster.foreign`).
     """
     version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-    rules = foreign.merged(
-        rules_in(found),
-        _rules(route),
-        partial(_is_ours, route.endpoint),
-        partial(_joined, route.endpoint),
-    )
+    ours, joined = (partial(each, route.endpoint) for each in (_is_ours, _joined))
+    rules = foreign.merged(rules_in(found), _rules(route), ours, joined)
     return {"metadata": {**version, **_metadata(route, marks)}, "spec": {"rules": rules}}
 
 
@@ -226,21 +224,33 @@ def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
         "backendRefs": [
             backend(route.endpoint, slot, grpc=grpc, aside=not users) for slot in route.slots
         ],
-        "timeouts": {"request": duration(route.limits.timeout_s)},
+        "timeouts": {"request": duration(longest(route.limits, route.slots))},
     }
+
+
+def longest(limits: RouteLimits, slots: Iterable[Slot]) -> float:
+    """Seconds that a request may take where it may have to wait for one that sleeps."""
+    return limits.timeout_s + (WAKES_S if any(slot.waking for slot in slots) else 0.0)
 
 
 def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = False) -> Object:
     """A place of a rule. Its own filters give it a cluster of its own."""
     name = gateway.backend(endpoint, slot.arm, grpc=grpc, aside=aside)
     version = f'%CEL({_ASKED} ? "{visible(arms.version_of(slot.arm))}" : "")%'
+    to: Object = {"name": service(endpoint, slot.arm), "port": GRPC_PORT if grpc else PORT}
+    rewritten: list[Object] = []
+    if slot.waking:
+        port = _INTERCEPTOR_GRPC_PORT if grpc else _INTERCEPTOR_PORT
+        to = {"name": INTERCEPTOR, "namespace": slot.waking.namespace, "port": port}
+        host = slot.waking.grpc_host if grpc else slot.waking.host
+        rewritten = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
     return {
         "group": "",
         "kind": "Service",
-        "name": service(endpoint, slot.arm),
-        "port": GRPC_PORT if grpc else PORT,
+        **to,
         "weight": slot.parts,
         "filters": [
+            *rewritten,
             _set_headers("Request", {ARM_HEADER: visible(name)}),
             _set_headers(
                 "Response",
@@ -264,24 +274,6 @@ def service(endpoint: str, arm: str) -> str:
     return f"{predictor_name(endpoint, arm)}-predictor"
 
 
-def duration(seconds: float) -> str:
-    """As the Gateway API writes it: at most four numbers of at most five digits."""
-    left = max(1, math.ceil(seconds * 1000))
-    parts = []
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, left = divmod(left, size)
-        parts += [f"{count}{unit}"] if count else []
-    return "".join(parts)
-
-
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-
-
-def _seconds(text: str) -> float:
-    """What `duration` wrote."""
-    return round(sum(int(n) * _UNITS[unit] for n, unit in _PART_OF_DURATION.findall(text)), 3)
-
-
 def read(found: Object) -> Route:
     """The split and the limits that an HTTPRoute stands for.
 
@@ -291,15 +283,14 @@ def read(found: Object) -> Route:
     endpoint = said(found, _ENDPOINT)
     try:
         users = _rule(found, _match(endpoint, users=True))
-        named = ((_arm(endpoint, each), each["weight"]) for each in users["backendRefs"])
-        slots = tuple(Slot(arm, parts) for arm, parts in named if arm is not None)
+        slots = tuple(_slots(endpoint, users["backendRefs"]))
         asked = _rule(found, _probe(endpoint))["filters"]
         redirect = next(
             each["requestRedirect"]["path"]["replaceFullPath"] for each in asked if _is_probe(each)
         )
         limits = RouteLimits(
             int(said(found, _LIMIT)),
-            _seconds(users["timeouts"]["request"]),
+            seconds(users["timeouts"]["request"]) - longest(RouteLimits(0, 0.0), slots),
             int(said(found, _AT_ONCE) or AT_ONCE),
         )
         write = int(redirect.rpartition("/")[2])
@@ -315,6 +306,15 @@ def read(found: Object) -> Route:
 def _rule(found: Object, match: Object) -> Object:
     rules: list[Object] = found["spec"]["rules"]
     return next(each for each in rules if each.get("matches") == [match])
+
+
+def _slots(endpoint: str, refs: Iterable[Object]) -> Iterator[Slot]:
+    for each in refs:
+        if (arm := _arm(endpoint, each)) is not None:
+            rewritten = (part.get("urlRewrite") for part in each["filters"])
+            host = next((part["hostname"] for part in rewritten if part), "")
+            way = Waking(each["namespace"], host) if each["name"] == INTERCEPTOR else None
+            yield Slot(arm, each["weight"], way)
 
 
 def hosts(found: Object | None) -> list[str]:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from cluster import adopted
 from cluster.adopted import predictor_in
 from cluster.api import Api, Conflict, Invalid
-from cluster.inference_services import PART, inference_service, stored_in
+from cluster.inference_services import PART, WAKES, inference_service, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, SERVICE, Object
 from cluster.names import labels, predictor_name, said
 from cluster.readiness import readiness, running
 from cluster.room import room
 from cluster.routes import service
+from cluster.scaled_objects import waking
+from cluster.scaling import KedaScaling
 from cluster.settings import Predictor
+from cluster.slots import Waking
 from cluster.traffic import RoutedTraffic
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
@@ -33,6 +36,12 @@ _EVERY_S = 0.2
 def arms(api: Api, namespace: str, endpoint: str) -> list[str]:
     """The arms of an endpoint that have a predictor now, ready or not."""
     return sorted(said(each, "arm") for each in _of(api, namespace, endpoint))
+
+
+def ways(api: Api, namespace: str, endpoint: str) -> dict[str, Waking]:
+    """The ways to those arms of an endpoint that may sleep."""
+    found = {said(each, "arm"): said(each, WAKES) for each in _of(api, namespace, endpoint)}
+    return {arm: waking(endpoint, arm, namespace, wakes) for arm, wakes in found.items() if wakes}
 
 
 def _of(api: Api, namespace: str, endpoint: str = "") -> list[Object]:
@@ -57,6 +66,7 @@ class KServing:
         namespace: the team's.
         settings: how predictors run.
         traffic: the endpoints' routes.
+        scaling: what scales them.
         log: of when predictors were there.
         clock: of waits, and of that log.
     """
@@ -65,6 +75,7 @@ class KServing:
     namespace: str
     settings: Predictor
     traffic: RoutedTraffic
+    scaling: KedaScaling
     log: ObjectSpans
     clock: Clock
 
@@ -78,7 +89,8 @@ class KServing:
                 refuses the predictor.
         """
         arm = name or stored.version
-        wanted = inference_service(endpoint, stored, arm, self.settings)
+        scaled = self.scaling.settings
+        wanted = inference_service(endpoint, stored, arm, self.settings, scaled)
         if (before := self._found(endpoint.name, arm)) is not None:
             if before["metadata"].get("deletionTimestamp"):
                 self._wait_gone(endpoint.name, arm)
@@ -89,6 +101,9 @@ class KServing:
                 before = None
         if before is None and not self._keeps_adopted(endpoint.name, arm, stored):
             self._make(wanted)
+            before = self._found(endpoint.name, arm)
+        if before is not None:
+            self.scaling.make(endpoint, arm, before)
         with _later():
             price = endpoint.serving.price or ""
             self.log.begin((endpoint.name, arm), price, self.clock.time())
@@ -240,8 +255,8 @@ class KServing:
         return f"http://{service(endpoint, version)}.{self.namespace}.svc"
 
     def note(self) -> None:
-        """Write down which predictors are there, each at its newest price."""
-        self.log.note(self._present(), self.clock.time())
+        """Write down which predictors are there, and how many, each at its newest price."""
+        self.log.note(self._present(), self.clock.time(), self.scaling.there())
 
     def _present(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Which predictors are there when somebody asks for the first, with their prices."""

@@ -55,6 +55,15 @@ class Predictor(Strict):
     """The ClusterStorageContainer that fetches and verifies a version's files."""
 
 
+class Autoscaling(Strict):
+    """How KEDA scales predictors."""
+
+    prometheus: str = Field(pattern=r"^https?://")
+    """As KEDA reaches it: it counts the requests that wait."""
+    interceptor: str = ""
+    """The namespace of KEDA's HTTP add-on; empty: there is none, and no version sleeps."""
+
+
 class Settings(Strict):
     """One installation."""
 
@@ -63,6 +72,8 @@ class Settings(Strict):
     predictor: Predictor
     prometheus: str = Field(pattern=r"^https?://")
     registry: str = Field(pattern=r"^https?://")
+    autoscaling: Autoscaling | None = None
+    """None: nobody scales; each version has its file's smallest number of predictors."""
     alertmanager: str = Field("", pattern=r"^(https?://.*)?$")
 
 

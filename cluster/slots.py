@@ -18,12 +18,33 @@ MOST = 16
 """Places of one rule, by the definition of HTTPRoute."""
 
 
+WAKES_S = 120.0
+"""How long a request waits for a version that sleeps."""
+
+
+@dataclass(frozen=True)
+class Waking:
+    """The way to an arm that may sleep: by an interceptor, which wakes it."""
+
+    namespace: str
+    """The interceptor's."""
+    host: str
+    """By which it knows the arm."""
+
+    @property
+    def grpc_host(self) -> str:
+        """The same, of what is asked by gRPC."""
+        return f"{self.host}.grpc"
+
+
 @dataclass(frozen=True)
 class Slot:
     """One place."""
 
     arm: str
     parts: int
+    waking: Waking | None = None
+    """None: the arm's own pods are asked."""
 
 
 def percent(slots: Sequence[Slot]) -> dict[str, int]:
@@ -35,11 +56,18 @@ def percent(slots: Sequence[Slot]) -> dict[str, int]:
     return {arm: round(100 * each / total) for arm, each in parts.items()}
 
 
-def fill(before: Sequence[Slot], weights: Mapping[str, int]) -> tuple[Slot, ...]:
+def fill(
+    before: Sequence[Slot], weights: Mapping[str, int], waking: Mapping[str, Waking] = {}
+) -> tuple[Slot, ...]:
     """The places for a split, given those that there are.
 
     An arm keeps its place, of several the busiest; a new one takes the first that is free, or one
     more. What is free then is another place of the busiest arm.
+
+    Args:
+        before: the places so far.
+        weights: the split.
+        waking: the ways to arms that may sleep.
 
     Raises:
         PlatformError: there are more arms than places.
@@ -63,4 +91,5 @@ def fill(before: Sequence[Slot], weights: Mapping[str, int]) -> tuple[Slot, ...]
     main = places.index(busiest)
     parts = [max(1, weights[arm] * _PERCENT) if arm else 1 for arm in places]
     parts[main] -= sum(parts) - WHOLE
-    return tuple(Slot(arm or busiest, each) for arm, each in zip(places, parts, strict=True))
+    whose = [arm or busiest for arm in places]
+    return tuple(Slot(arm, each, waking.get(arm)) for arm, each in zip(whose, parts, strict=True))

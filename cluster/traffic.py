@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ from cluster.names import ENDPOINT, label_value, labels, object_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
-from cluster.slots import fill, percent
+from cluster.slots import Waking, fill, percent
 from components.errors import PlatformError, SluiceError
 from components.platform import Lease, Mirror, RouteLimits, Weights, wait_for
 from components.platform.refusals import (
@@ -32,6 +32,10 @@ _ENTERS_S = 5.0
 """How long a version's place in a route is waited for before it gets its share."""
 
 
+def _all_awake(_endpoint: str) -> Mapping[str, Waking]:
+    return {}
+
+
 @dataclass(frozen=True)
 class RoutedTraffic:
     """The routes of one namespace.
@@ -43,6 +47,7 @@ class RoutedTraffic:
         proxies: its Envoys.
         served: the arms of an endpoint that have predictors.
         lease: who changes an endpoint's traffic, for people to see.
+        waking: the ways to those of them that may sleep.
         enters: seconds that a version's place is waited for before it gets its share.
     """
 
@@ -52,6 +57,7 @@ class RoutedTraffic:
     proxies: Proxies
     served: Callable[[str], Collection[str]]
     lease: Callable[[str], Lease | None]
+    waking: Callable[[str], Mapping[str, Waking]] = _all_awake
     enters: float = _ENTERS_S
 
     def set_weights(
@@ -158,7 +164,7 @@ class RoutedTraffic:
                 f"{endpoint} has no route whose limits could be kept: a new route needs limits"
             )
         refuse_impossible_limits(endpoint, held.requests_per_second, held.timeout_s, held.at_once)
-        slots = fill(before.slots if before else (), weights)
+        slots = fill(before.slots if before else (), weights, self.waking(endpoint))
         return routes.follows(before, Route(endpoint, slots, held))
 
     def _swap(
@@ -226,7 +232,13 @@ class RoutedTraffic:
 
     def _pin(self, route: Route, hosts: Sequence[str], served: Collection[str], who: str) -> None:
         wanted = pins.pins_object(
-            route.endpoint, sorted(served), route.limits, who, self.gateway, hosts=hosts
+            route.endpoint,
+            sorted(served),
+            route.limits,
+            who,
+            self.gateway,
+            hosts=hosts,
+            waking=self.waking(route.endpoint),
         )
         self.api.apply(HTTP_ROUTE, self.namespace, wanted)
 

@@ -29,3 +29,9 @@ def predictor_of(arm: str) -> str:
 def version_of(arm: str) -> str:
     """The version that an arm serves."""
     return predictor_of(arm).removesuffix(_BASELINE)
+
+
+def in_words(arm: str) -> str:
+    """For people: ``version 2``, or ``baseline of version 1``."""
+    version = version_of(arm)
+    return f"version {arm}" if version == arm else f"baseline of version {version}"

@@ -75,8 +75,15 @@ class Scaling(Strict):
     """How many predictors a version has. Kubernetes follows it; one machine always runs one."""
 
     min: int = Field(1, ge=0, le=10_000)
+    """With 0 a version that nobody asks has none: it sleeps, and the first request wakes it."""
     max: int = Field(1, ge=1, le=10_000)
     queue_depth: int = Field(4, ge=1, le=MOST)
+    """So many requests may wait at each predictor; where they are more, there are to be more of
+    them. With `min: 0` those that are being answered count as well."""
+    cooldown: Annotated[
+        Duration, _from("1s", "1h", "Kubernetes' autoscaler looks back no further")
+    ] = 300.0
+    """How long fewer would do before there are fewer, or none."""
 
     @model_validator(mode="after")
     def _min_below_max(self) -> Self:

@@ -46,11 +46,13 @@ def _show(found: "Status") -> None:
 
     console = Console(soft_wrap=False)
     endpoints = Table(box=None, pad_edge=False)
-    for title in ("endpoint", "phase", "champion", "candidate", "share", "waits"):
+    titles = ("endpoint", "phase", "champion", "candidate", "share", "predictors", "waits")
+    for title in titles:
         endpoints.add_column(title, overflow="fold")
     for each in found.endpoints:
         share = f"{each.share}%" if each.share else ""
-        endpoints.add_row(each.name, each.phase, each.champion, each.candidate, share, each.waits)
+        versions = (each.champion, each.candidate, share, each.predictors)
+        endpoints.add_row(each.name, each.phase, *versions, each.waits)
     servers = Table(box=None, pad_edge=False)
     servers.add_column("server", overflow="fold")
     servers.add_column("health", overflow="fold")

@@ -93,8 +93,23 @@ ARGO_EVENTS = Family(
         "nats-server": "github.com/nats-io/nats-server/v2",
     },
 )
-KEDA = Family("keda", "github.com/kedacore/keda/v2", {})
-"""Its definitions alone: KServe looks for them when it starts."""
+KEDA = Family(
+    "keda",
+    "github.com/kedacore/keda/v2",
+    {
+        "keda": "github.com/kedacore/keda/v2/cmd/operator",
+        "keda-adapter": "github.com/kedacore/keda/v2/cmd/adapter",
+    },
+)
+KEDA_HTTP_ADD_ON = Family(
+    "keda-http-add-on",
+    "github.com/kedacore/http-add-on",
+    {
+        "interceptor": "github.com/kedacore/http-add-on/interceptor",
+        "operator": "github.com/kedacore/http-add-on/operator",
+        "scaler": "github.com/kedacore/http-add-on/scaler",
+    },
+)
 
 FAMILIES = (
     KUBERNETES,
@@ -106,5 +121,7 @@ FAMILIES = (
     KSERVE,
     ARGO_WORKFLOWS,
     ARGO_EVENTS,
+    KEDA,
+    KEDA_HTTP_ADD_ON,
 )
 """Those that a cluster is made of."""

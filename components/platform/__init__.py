@@ -18,6 +18,7 @@ from components.platform.leases import Lease, Leases
 from components.platform.model_registry import ModelRegistry, ModelVersion
 from components.platform.moments import Moment, Moments
 from components.platform.running import Readiness, Running, Span
+from components.platform.scaling import FixedScaling, Replicas, Scaling
 from components.platform.traffic import AT_ONCE, Mirror, RouteLimits, Traffic, Weights
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
@@ -29,6 +30,7 @@ __all__ = [
     "Decisions",
     "Endpoints",
     "Files",
+    "FixedScaling",
     "Gateway",
     "Lease",
     "Leases",
@@ -42,10 +44,12 @@ __all__ = [
     "Readiness",
     "Reading",
     "Records",
+    "Replicas",
     "Room",
     "RouteLimits",
     "Running",
     "Says",
+    "Scaling",
     "Serving",
     "Span",
     "StoredVersion",

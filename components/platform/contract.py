@@ -23,6 +23,7 @@ from components.platform.leases import Leases
 from components.platform.model_registry import ModelRegistry
 from components.platform.moments import Moments
 from components.platform.running import Readiness, Running, Span
+from components.platform.scaling import Scaling
 from components.platform.traffic import Traffic
 
 
@@ -248,6 +249,7 @@ class Platform:
     """One place where models are served."""
 
     serving: Serving
+    scaling: Scaling
     traffic: Traffic
     metrics: Metrics
     leases: Leases

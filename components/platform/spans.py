@@ -11,7 +11,7 @@ true one: so nobody who writes late undoes what another wrote.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count, groupby, pairwise
@@ -52,23 +52,30 @@ class ObjectSpans:
 
     store: "ObjectStore"
 
-    def begin(self, predictor: Predictor, price: str, at: float) -> None:
+    def begin(
+        self, predictor: Predictor, price: str, at: float, replicas: int | None = None
+    ) -> None:
         """A predictor is there from now on, at this price; one that was there goes on.
+
+        Args:
+            predictor: which.
+            price: its price's id.
+            at: seconds since the epoch.
+            replicas: how many there are of it; None: one, or as many as there were.
 
         Raises:
             Unreachable: the store did not answer; `note` finds out later.
         """
         for old in self._open(predictor):
-            if old.span.price == price:
+            if old.span.price == price and replicas in {None, old.span.replicas}:
                 return
             self._end(old, at)
         folder = _folder(predictor)
         taken = {name.split("/")[3] for name in listing(self.store, f"{folder}/")}
         moments = (f"{moment:0{_DIGITS}d}" for moment in count(round(at * 1000)))
         place = f"{folder}/{next(each for each in moments if each not in taken)}"
-        put_first(
-            self.store, f"{place}/began", json.dumps({"price": price, "replicas": 1}).encode()
-        )
+        said = {"price": price, "replicas": 1 if replicas is None else replicas}
+        put_first(self.store, f"{place}/began", json.dumps(said).encode())
         put(self.store, f"{place}/seen", str(at).encode())
 
     def end(self, predictor: Predictor, at: float) -> None:
@@ -80,11 +87,21 @@ class ObjectSpans:
         for old in self._open(predictor):
             self._end(old, at)
 
-    def note(self, present: Iterable[tuple[Predictor, str]], at: float) -> None:
+    def note(
+        self,
+        present: Iterable[tuple[Predictor, str]],
+        at: float,
+        replicas: Mapping[Predictor, int] = {},
+    ) -> None:
         """Write down that these predictors, each with its price, are there, and no other.
 
         One whose beginning or end was not written has begun now, or ended when it was last seen.
         ``present`` is asked after the log was read: who began meanwhile has not ended.
+
+        Args:
+            present: who is there, each with its price.
+            at: seconds since the epoch.
+            replicas: how many there are of each; of whom it says nothing, one.
 
         Raises:
             Unreachable: the store did not answer.
@@ -93,13 +110,14 @@ class ObjectSpans:
         prices = dict(present)
         for old in known:
             predictor = (old.span.endpoint, old.span.version)
-            if prices.get(predictor) == old.span.price:
+            same = replicas.get(predictor, 1) == old.span.replicas
+            if prices.get(predictor) == old.span.price and same:
                 del prices[predictor]
                 put(self.store, f"{old.path}/seen", str(at).encode())
             elif predictor not in prices:
                 self._lost(old)
         for predictor, price in prices.items():
-            self.begin(predictor, price, at)
+            self.begin(predictor, price, at, replicas.get(predictor, 1))
 
     def interrupted(self) -> None:
         """Nothing that was there is any more: each ended when it was last seen.

@@ -56,9 +56,27 @@ class AliasSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_alias")
     version: str
 
 
-Cause = Literal["approval", "pause", "window", "alert", "unread"]
+class Count(msgspec.Struct, frozen=True):
+    """How many predictors an arm has (`components.platform.Replicas`)."""
+
+    ready: int
+    wanted: int
+    floor: int
+
+
+class Scaled(msgspec.Struct, frozen=True, tag_field="action", tag="scale"):
+    """From here on there are so many predictors of each arm, whoever has changed that."""
+
+    t: float
+    """Seconds since the release began, by its own clock, as polls have them."""
+    replicas: dict[str, Count]
+    """By arm; where no line says it, there is one."""
+
+
+Cause = Literal["approval", "pause", "window", "alert", "unread", "room"]
 """Why no step is taken: nobody has approved it; a person has paused the release; it is outside of
-the hours that the endpoint's file names; an alert fires; nobody knows one of these now."""
+the hours that the endpoint's file names; an alert fires; nobody knows one of these now; predictors
+that the candidate's next share needs are not ready."""
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -93,5 +111,14 @@ class Decided(msgspec.Struct, frozen=True, tag_field="action", tag="decide", omi
 
 
 Acted = (
-    Fetched | Deployed | BaselineSet | MirrorSet | WeightsSet | Covered | AliasSet | Held | Decided
+    Fetched
+    | Deployed
+    | Scaled
+    | BaselineSet
+    | MirrorSet
+    | WeightsSet
+    | Covered
+    | AliasSet
+    | Held
+    | Decided
 )

@@ -21,13 +21,14 @@ from components.judge import Forecast, Policy, Poll, Sample, Verdict
 from components.record.actions import Acted
 from components.record.shadow import Shadowed
 
-SCHEMA = 4
+SCHEMA = 5
 """Rises when a line gets a new kind or form. 1: the first. 2: the policy stands in the endpoint's
 settings alone, and what was fetched has its digest and address. 3: a poll tells requests that were
 refused, unanswered or sent once more, and when a source began; an end that a person asked for
 stands together with an event that says so; a release may have a baseline. 4: a step may be held,
 and people decide; a poll after a held promotion is judged; a version may answer for the other one;
 what predictors run is written down, and that a candidate is wanted no more; there may be a shadow.
+5: how many predictors there are is written down, and a step may be held until there are enough.
 """
 
 RISEN = "schema_risen"

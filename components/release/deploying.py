@@ -12,7 +12,7 @@ from components.judge import Forecast, Policy
 from components.platform import wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
-from components.release import baseline
+from components.release import baseline, capacity
 from components.release.context import Release, records_failure
 from components.release.restoring import stands
 from components.release.results import Deployed
@@ -72,6 +72,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             serving.create(state.endpoint, state.stored(str(state.champion)), arm)
         for version in wanted:
             _wait_ready(release, name, version)
+        capacity.begin(release, release.state())
         if arm:
             _wait_for_baseline(release, arm)
         if state.champion and not release.platform.traffic.weights(name):

@@ -224,6 +224,7 @@ def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
         traffic.set_weights(name, keeps)
         traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
     stop_losers(release.platform, name, keeps)
+    release.platform.scaling.let_go(name)
     # If the registry is away the record stays pending: the reaper tries again, and says so.
     with suppress(SluiceError):
         close(release, state)

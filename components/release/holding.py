@@ -13,6 +13,7 @@ from components.notify.moments import asked
 from components.record import Held, Noted, Wait
 from components.record import opened as head_of
 from components.release import standing, windows
+from components.release.capacity import Room
 from components.release.context import Release
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
@@ -57,6 +58,7 @@ class _Gate(Hearing):
         super().__init__(release, state)
         self._held, self._state, self._percent = held, state, percent
         self._stopwatch = Stopwatch(state, release.clock)
+        self._room = Room(release, state, percent)
         self.is_free = False
         """Nothing stood before the step when it was looked last."""
 
@@ -115,6 +117,7 @@ class _Gate(Hearing):
             said = f"{self.standing.paused}; 'sluice resume {self._state.endpoint.name}' ends it"
             yield Wait("pause", said)
         yield from windows.waits(self._release.platform, self._state.endpoint)
+        yield from self._room.waits()
 
     @property
     def _is_unapproved(self) -> bool:

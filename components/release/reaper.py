@@ -130,6 +130,7 @@ class Reaper:
             # A damaged record is never read again; its traffic is in order, so others may release.
             with suppress(SluiceError):
                 ending.stop_losers(self._platform, endpoint, held.lease.restore)
+                self._platform.scaling.let_go(endpoint)
             held.release()
             self._leave(taken)
             yield f"{release_id}: ended without its record: {error}"

@@ -48,6 +48,8 @@ class ReleaseState:
     deployed: bool = False
     codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The images that predictors of each arm ran when they were deployed."""
+    replicas: Mapping[str, record.Count] = field(default_factory=dict)
+    """The predictors of each arm, by the newest line that says it."""
     weights: dict[str, int] | None = None
     """The split that was last put in force by this release."""
     covered: str = ""
@@ -260,11 +262,8 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
             }
         case record.BaselineSet(arm=arm):
             changes = {"baseline": arm}
-        case record.Deployed(codes=codes):
-            changes = {"deployed": True, "codes": codes}
-        case record.Covered(arm=arm):
-            lost = state.losses + (arm == state.candidate)
-            changes = {"covered": arm, "losses": lost, "lent": state.percent}
+        case record.Deployed() | record.Scaled() | record.Covered():
+            changes = _served(state, line.body)
         case record.AliasSet(alias=names.CANDIDATE):
             changes = {"marked": True}
         case record.WeightsSet() | record.MirrorSet() | record.Shadowed():
@@ -276,6 +275,20 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
         case record.Ended(outcome=outcome, reason=reason):
             changes = {"outcome": outcome, "reason": reason}
     return replace(state, **changes)
+
+
+def _served(
+    state: ReleaseState, body: record.Deployed | record.Scaled | record.Covered
+) -> dict[str, Any]:
+    """What becomes of predictors."""
+    match body:
+        case record.Deployed(codes=codes):
+            return {"deployed": True, "codes": codes}
+        case record.Scaled(replicas=replicas):
+            return {"replicas": replicas}
+        case record.Covered(arm=arm):
+            lost = state.losses + (arm == state.candidate)
+            return {"covered": arm, "losses": lost, "lent": state.percent}
 
 
 def _moved(

@@ -1,25 +1,24 @@
 """Polling the counters and asking the judge, with every poll and verdict in the record."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-import msgspec
-
 from components import judge, record
 from components.errors import PlatformError, SluiceError, Unreachable
-from components.judge import Poll, Sample, Verdict
+from components.judge import Poll, Verdict
 from components.notify.moments import decided
 from components.platform import Clock, Reading
 from components.release import baseline
+from components.release.capacity import Counted
 from components.release.context import Release, records_failure
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
 from components.release.meanwhile import Meanwhile
 from components.release.overflow import Overflow
 from components.release.presence import Presence
+from components.release.readable import readable
 from components.release.restoring import give_back
 from components.release.results import Watched
 from components.release.splitting import put_in_force
@@ -143,7 +142,7 @@ def counters(
         release.record.note("metrics_unreachable", str(error))
         return Reading({arm: {} for arm in arms}, {})
     overflow.tell(release, reading)
-    return replace(reading, versions=_readable(release, state, reading.versions))
+    return replace(reading, versions=readable(release, state, reading.versions))
 
 
 class Watching(Protocol):
@@ -250,6 +249,7 @@ def keep(
     begin, share = begin or _Watch, percent if share is None else share
     watching, presence = begin(release), Presence(release, held, percent)
     meanwhile = Meanwhile(release, watching.state)
+    counted = Counted(release, watching.state)
     every = watching.state.endpoint.release.poll
     recorded, recorded_at = True, release.clock.monotonic()
     while True:
@@ -263,6 +263,7 @@ def keep(
             held.renew()
             if not presence.covered:
                 watching = _with_baseline(release, held, percent, watching)
+            counted.look(watching.stopwatch.read())
             verdict = watching.take()
             is_over = over(verdict)
             recorded, recorded_at = True, renewed_at
@@ -313,37 +314,3 @@ def replayed(state: ReleaseState) -> judge.JudgeState:
             judged = judge.go_on(judged)
         judged, _ = judge.observe(policy, judged, taken)
     return judge.go_on(judged) if len(state.polls) in state.held_after else judged
-
-
-def _readable(
-    release: Release,
-    state: ReleaseState,
-    versions: Mapping[str, Mapping[str, Sample | None]],
-) -> dict[str, dict[str, Sample | None]]:
-    """The counters as the record can hold them, in the release's own seconds.
-
-    JSON has no NaN and no infinity, so a source with such a counter counts as not read.
-    """
-    read: dict[str, dict[str, Sample | None]] = {}
-    for version, sources in versions.items():
-        read[version] = {}
-        for source, found in sources.items():
-            finite = found is None or _finite(found)
-            if not finite:
-                detail = f"version {version}, source {source}: a counter is NaN or infinite"
-                release.record.note("counter_not_finite", f"{detail}; the source is not read")
-            read[version][source] = _since(state.started_at, found) if found and finite else None
-    return read
-
-
-def _finite(found: Sample) -> bool:
-    counters = (found.requests, found.errors, found.refused, found.unanswered, found.retried)
-    born = () if found.born is None else (found.born,)
-    return all(map(math.isfinite, (*counters, *born, *found.buckets.values())))
-
-
-def _since(began: float, found: Sample) -> Sample:
-    """The sample with its source's start in seconds since ``began``."""
-    if found.born is None:
-        return found
-    return msgspec.structs.replace(found, born=round(found.born - began))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from components.record import Line, Noted
+from components.report.scaling import effects
 
 
 @dataclass(frozen=True)
@@ -28,4 +29,7 @@ def events_of(lines: Sequence[Line]) -> tuple[Event, ...]:
             events[-1] = replace(events[-1], last=t, times=events[-1].times + 1)
         else:
             events.append(Event(name, detail, t, t, 1))
-    return tuple(events)
+    for line, said in effects(lines):
+        t = line.at - lines[0].at
+        events.append(Event("scaled", said, t, t, 1))
+    return tuple(sorted(events, key=lambda event: event.first))

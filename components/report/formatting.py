@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from components.arms import version_of
 from components.evaluation.result import ClassResult
 from components.judge import Arm, Eta, Growth, Verdict
 from components.report.timeline import Timeline
@@ -50,12 +49,6 @@ def budget(shares: Mapping[str, float]) -> str:
     """The risk of rolling back a good version, and the tests between which it is split."""
     spent = ", ".join(f"{test} {100 * share:.3g}%" for test, share in shares.items())
     return f"false rollback: at most {100 * sum(shares.values()):.3g}% of releases ({spent})"
-
-
-def arm(name: str) -> str:
-    """An arm of a split: ``version 2``, or ``baseline of version 1``."""
-    version = version_of(name)
-    return f"version {name}" if version == name else f"baseline of version {version}"
 
 
 def count(value: float) -> str:

@@ -1,12 +1,15 @@
 """A record's line in words: the same where a release is followed and where it is reported."""
 
 import json
+from itertools import starmap
 
+from components.arms import in_words
 from components.evaluation import EvaluationResult
 from components.judge import Evidence, Verdict
 from components.record import (
     AliasSet,
     BaselineSet,
+    Count,
     Covered,
     Decided,
     Deployed,
@@ -19,6 +22,7 @@ from components.record import (
     MirrorSet,
     Noted,
     Opened,
+    Scaled,
     Shadowed,
     Unknown,
     WeightsSet,
@@ -82,12 +86,12 @@ def _action(line: Line) -> str:
         case Deployed(versions=versions):
             return f"served versions {', '.join(versions)}"
         case BaselineSet(arm=arm, reason=reason):
-            compared = f"also with {formatting.arm(arm)}" if arm else "with production alone"
+            compared = f"also with {in_words(arm)}" if arm else "with production alone"
             return f"the candidate is compared {compared}: {reason}"
         case Covered(arm=arm, reason=reason):
-            lent = f"{formatting.arm(arm)} has no ready predictor, the other one answers"
+            lent = f"{in_words(arm)} has no ready predictor, the other one answers"
             return f"{lent if arm else 'each version answers for itself again'}: {reason}"
-        case MirrorSet() | WeightsSet():
+        case MirrorSet() | WeightsSet() | Scaled():
             return _moved(line.body)
         case AliasSet(alias=alias, version=version):
             return f"moved alias {alias} to version {version}"
@@ -102,14 +106,25 @@ def _action(line: Line) -> str:
     return ""
 
 
-def _moved(body: MirrorSet | WeightsSet) -> str:
-    """Whom requests go to, or copies of them."""
+def _count(arm: str, found: Count) -> str:
+    """How many predictors an arm has."""
+    several = str(found.ready)
+    if found.ready < found.wanted:
+        several += f" of {found.wanted}"
+    held = f", held at {found.floor}" if found.floor > 1 else ""
+    return f"{in_words(arm)} {several}{held}"
+
+
+def _moved(body: MirrorSet | WeightsSet | Scaled) -> str:
+    """Whom requests go to, or copies of them, and how many answer."""
+    if isinstance(body, Scaled):
+        return f"predictors: {', '.join(starmap(_count, body.replicas.items()))}"
     after = f"in force after {1000 * body.applied_s:.0f} ms"
     if isinstance(body, MirrorSet):
         copied = "all" if body.percent == 100 else f"{body.percent}% of"
         to = f"version {body.version}, whose answers nobody gets"
         return f"copies {copied} requests to {to}; {after}"
-    shares = ", ".join(f"{formatting.arm(arm)} {share}%" for arm, share in body.weights.items())
+    shares = ", ".join(f"{in_words(arm)} {share}%" for arm, share in body.weights.items())
     return f"set traffic: {shares or 'no route'}; {after}"
 
 

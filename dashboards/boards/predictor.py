@@ -108,6 +108,17 @@ def time() -> Section:
             ),
             Query(mean("inference_padding_waste", BY_VERSION, OF), V),
         ),
+        lines(
+            About(
+                "Predictors",
+                "How many there are of each version: the autoscaler adds some where requests wait.",
+                units.Short,
+                "no predictor",
+                width=24,
+                height=6,
+            ),
+            Query(pick("version:sluice_replicas:count", *OF), V),
+        ),
         bars(
             About(
                 "Rows of a batch, whole time",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from components.errors import PlatformError
 from components.notify import Alertmanager
-from components.platform import Platform, SystemClock
+from components.platform import FixedScaling, Platform, SystemClock
 from components.platform.moments import Moment
 from components.platform.objects import ObjectFiles, ObjectMoments, ObjectRecords
 from components.platform.spans import ObjectSpans
@@ -47,8 +47,10 @@ def connect() -> Platform:
         f"s3://{seaweed.BUCKET}",
         buckets=lambda bucket: seaweed.store(home, kept["s3"], bucket),
     )
+    serving = LocalServing(home, files, Provisioned(home, ObjectSpans(store)))
     return Platform(
-        serving=LocalServing(home, files, Provisioned(home, ObjectSpans(store))),
+        serving=serving,
+        scaling=FixedScaling(serving.running),
         traffic=EnvoyTraffic(home),
         metrics=metrics(prometheus_server.url(kept)),
         leases=FileLeases(home),

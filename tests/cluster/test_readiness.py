@@ -40,6 +40,12 @@ def test_ready_is_who_says_so_and_has_a_pod_that_answers() -> None:
     assert readiness(loading, [], ANSWERING).state == "starting"
 
 
+def test_one_that_is_scaled_out_is_as_ready_as_before() -> None:
+    growing = service(reason="MinimumReplicasUnavailable", transitionStatus="InProgress")
+    assert readiness(growing, [], ANSWERING).state == "ready"
+    assert readiness(growing, [], NOBODY).state == "starting"
+
+
 def test_absent_is_who_was_not_created_or_leaves() -> None:
     assert readiness(None, [], []).state == "absent"
     leaving = READY | {"metadata": {"deletionTimestamp": "2026-11-27T00:00:00Z"}}

@@ -9,6 +9,7 @@ from cluster.adopted import standing_for
 from cluster.api import Api
 from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA, SERVICE
 from cluster.proxies import Proxies
+from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
 from cluster.settings import Gateway, Predictor
 from cluster.traffic import RoutedTraffic
@@ -39,7 +40,10 @@ def serving(kubernetes: Api, team: str) -> KServing:
         lambda _: None,
     )
     settings = Predictor(image="localhost/predictor:1")
-    return KServing(kubernetes, team, settings, traffic, ObjectSpans(MemoryStore()), SystemClock())
+    clock = SystemClock()
+    scaling = KedaScaling(kubernetes, team, None, clock)
+    log = ObjectSpans(MemoryStore())
+    return KServing(kubernetes, team, settings, traffic, scaling, log, clock)
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ def installed(kubernetes: Api) -> Iterator[Api]:
     """The accounts of the embedded overlay, and what they may; nothing else of it."""
     objects = rendered("embedded")
     namespaces = [each for each in objects if each["kind"] == NAMESPACE.name]
-    elsewhere = [NAMESPACE.object({"name": name}) for name in ("envoy-gateway-system", OTHER)]
+    elsewhere = [
+        NAMESPACE.object({"name": name}) for name in ("envoy-gateway-system", "keda", OTHER)
+    ]
     made = []
     for each in (*namespaces, *elsewhere):
         with suppress(Conflict):  # that of a cluster with an installation

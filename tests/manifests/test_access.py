@@ -23,8 +23,9 @@ from cluster.kinds import (
 )
 from cluster.leases import KubernetesLeases
 from cluster.proxies import Proxies
+from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
-from cluster.settings import SYSTEM, Gateway, Predictor
+from cluster.settings import SYSTEM, Autoscaling, Gateway, Predictor
 from cluster.teams import teams as listed
 from cluster.traffic import RoutedTraffic
 from components import gateway
@@ -40,6 +41,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 TEAM, RUNS, PROXIES = "demo", "demo-runs", "envoy-gateway-system"
 GATEWAY = Gateway(url="https://models.example")
 LIMITS = RouteLimits(50, 30.0)
+AUTOSCALING = Autoscaling(prometheus="http://prometheus.example", interceptor="keda")
 STORED = StoredVersion("demo", "2", "a" * 64, f"s3://sluice/versions/{'a' * 64}")
 
 STEP, REAPER, RELAY = (RUNS, "sluice-step"), (SYSTEM, "sluice-reaper"), (SYSTEM, "sluice-relay")
@@ -65,6 +67,9 @@ MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
         "endpointslices": "list",
         "leases": "get list create update",
         "inferenceservices": "get list create delete",
+        "deployments": "list",
+        "scaledobjects": "get list create patch",
+        "interceptorroutes": "create patch",
         "backendtrafficpolicies": "create patch delete",
     },
     (STEP, RUNS): {"workflowtaskresults": "create patch"},
@@ -73,6 +78,8 @@ MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     | {
         "leases": "get list update",
         "inferenceservices": "get list delete",
+        "deployments": "list",
+        "scaledobjects": "list patch",
         "backendtrafficpolicies": "delete",
     },
     (REAPER, PROXIES): {"pods": "list"},
@@ -142,7 +149,9 @@ def made_serving(api: Api) -> KServing:
         KubernetesLeases(api, TEAM).read,
     )
     settings = Predictor(image="localhost/predictor:1")
-    return KServing(api, TEAM, settings, traffic, ObjectSpans(MemoryStore()), SystemClock())
+    clock = SystemClock()
+    scaling = KedaScaling(api, TEAM, AUTOSCALING, clock)
+    return KServing(api, TEAM, settings, traffic, scaling, ObjectSpans(MemoryStore()), clock)
 
 
 def find_proxies(serving: KServing) -> None:
@@ -167,7 +176,8 @@ def test_the_installer_makes_a_team_s_keys_and_cannot_take_them_away(installed: 
 
 def test_a_step_releases(installed: Api, serving: KServing) -> None:
     name, api = "stepped", serving.api
-    ConfiguredEndpoints(installed, TEAM).apply(endpoint(name).model_dump_json(), "a test")
+    sleeps = endpoint(name, serving={"scaling": {"min": 0, "max": 4}})
+    ConfiguredEndpoints(installed, TEAM).apply(sleeps.model_dump_json(), "a test")
     made = ConfiguredEndpoints(api, TEAM).load(name)
     leases = KubernetesLeases(api, TEAM, serving.traffic.mark)
     lease = Lease(name, "r", "step", 60.0, {})
@@ -176,6 +186,10 @@ def test_a_step_releases(installed: Api, serving: KServing) -> None:
     assert serving.room(made).enough
     serving.create(made, STORED)
     assert serving.readiness(name, "2").state in {"starting", "failed"}
+    serving.scaling.hold(name, {"2": 3})
+    # Only a controller makes its Deployment.
+    assert set(serving.scaling.replicas(name)) <= {"2"}
+    serving.scaling.let_go(name)
     serving.traffic.set_weights(name, {"2": 100}, LIMITS)
     assert serving.traffic.weights(name) == {"2": 100}
     find_proxies(serving)
@@ -205,6 +219,7 @@ def test_the_reaper_gives_traffic_back_and_cleans_up(installed: Api, serving: KS
         own = made_serving(api)
         own.traffic.set_weights(name, {"1": 100})
         assert own.traffic.weights(name) == {"1": 100}
+        own.scaling.let_go(name)
         find_proxies(own)
         own.delete(name, "2")
         tell(api, name, 2.0)

@@ -35,6 +35,8 @@ INSTALLER = Pod("demo", {"app": "sluice-install"})
 STEP = Pod("demo-runs", {"app.kubernetes.io/name": "sluice-step"})
 OTHER_STEP, STRANGER = Pod("risk-runs"), Pod("default")
 PROXY, NATS, DNS = Pod("envoy-gateway-system"), Pod("argo-events"), Pod("kube-system")
+KEDA = Pod("keda", {"app": "keda-operator"})
+INTERCEPTOR = Pod("keda", {"app.kubernetes.io/instance": "interceptor"})
 API_SERVER = Pod("")
 OURS = (
     *(MLFLOW, POSTGRES, S3, PROMETHEUS, REAPER, RELAY, SOURCE, SENSOR),
@@ -63,6 +65,9 @@ MAY: tuple[tuple[Pod, Pod, int], ...] = (
     (PROMETHEUS, PREDICTOR, 8080),
     (PROXY, PREDICTOR, 8080),
     (PROXY, PREDICTOR, 8081),
+    (INTERCEPTOR, PREDICTOR, 8080),
+    (INTERCEPTOR, PREDICTOR, 8081),
+    (KEDA, PROMETHEUS, 9090),
     (PREDICTOR, S3, 8333),
     (STEP, MLFLOW, 5000),
     (STEP, S3, 8333),
@@ -142,7 +147,7 @@ def test_what_is_needed_is_allowed(source: Pod, to: Pod, port: int) -> None:
 
 def test_nothing_else_reaches_a_pod_of_ours() -> None:
     wanted = {(repr(source), repr(to), port) for source, to, port in MAY}
-    others = (OTHER_STEP, STRANGER, PROXY, NATS)
+    others = (OTHER_STEP, STRANGER, PROXY, NATS, KEDA, INTERCEPTOR)
     open_ones = [
         (source, to, port)
         for to in OURS

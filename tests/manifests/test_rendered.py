@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
 PODS = ("Deployment", "StatefulSet", "Job")
-ELSEWHERE = {"envoy-gateway-system"}
+ELSEWHERE = {"envoy-gateway-system", "keda"}
 """Namespaces that are another's."""
 
 

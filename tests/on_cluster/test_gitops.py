@@ -1,6 +1,5 @@
 """What is kept in git may be applied again at any time."""
 
-import json
 import os
 from pathlib import Path
 
@@ -9,10 +8,11 @@ import yaml
 
 from cluster.api import Api
 from cluster.embedded import lifecycle
-from cluster.embedded.home import REPOSITORY, find_home
-from cluster.embedded.kubectl import Kubectl, load
+from cluster.embedded.home import find_home
+from cluster.embedded.kubectl import Kubectl
 from cluster.kinds import HTTP_ROUTE, INFERENCE_SERVICE, Object
 from cluster.names import object_name, predictor_name
+from tests.support.accounts import manifests
 from tests.support.present import present
 from tests.support.rigs import KubernetesRig
 from tests.support.users import asking
@@ -26,12 +26,6 @@ RPS = 20
 @pytest.fixture
 def kubectl() -> Kubectl:
     return Kubectl(lifecycle.kubectl(find_home()).program, Path(os.environ["KUBECONFIG"]))
-
-
-def manifests(kubectl: Kubectl) -> list[Object]:
-    """All of the overlay but what names an image, which an installation has by another name."""
-    found = load(kubectl.run("kustomize", str(REPOSITORY / "manifests/overlays/embedded")))
-    return [each for each in found if "image" not in json.dumps(each)]
 
 
 def kept(rig: KubernetesRig, endpoint: str) -> Object:

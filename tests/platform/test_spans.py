@@ -62,6 +62,22 @@ def test_after_a_crash_a_span_ends_when_it_was_last_seen(spans: ObjectSpans) -> 
     ]
 
 
+def test_another_number_of_predictors_has_a_span_of_its_own(spans: ObjectSpans) -> None:
+    spans.begin(ONE, PRICE, 10.0)
+    spans.note([(ONE, PRICE)], 60.0, {ONE: 4})
+    spans.begin(ONE, PRICE, 90.0)
+    spans.note([(ONE, PRICE)], 120.0, {ONE: 4})
+    spans.note([(ONE, PRICE)], 180.0, {ONE: 0})
+    spans.note([(ONE, PRICE)], 240.0, {ONE: 1})
+    found = spans.read([ONE])
+    assert [(each.start, each.end, each.replicas) for each in found] == [
+        (10.0, 60.0, 1),
+        (60.0, 180.0, 4),
+        (180.0, 240.0, 0),
+        (240.0, None, 1),
+    ]
+
+
 def test_what_was_not_written_is_found_out_later(spans: ObjectSpans) -> None:
     spans.begin(ONE, PRICE, 10.0)
     spans.note([(ONE, PRICE)], 60.0)

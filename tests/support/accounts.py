@@ -1,5 +1,6 @@
 """An API server asked as one of an installation's accounts, and the objects that are rendered."""
 
+import json
 import os
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -29,6 +30,12 @@ def kubectl(kubeconfig: Path = Path(os.devnull)) -> Kubectl:
 def rendered(overlay: str) -> tuple[Object, ...]:
     """The objects of an overlay, as `kubectl apply -k` would have them."""
     return tuple(load(kubectl().run("kustomize", str(MANIFESTS / "overlays" / overlay))))
+
+
+def manifests(ask: Kubectl) -> list[Object]:
+    """All of the overlay but what names an image, which an installation has by another name."""
+    found = load(ask.run("kustomize", str(MANIFESTS / "overlays" / "embedded")))
+    return [each for each in found if "image" not in json.dumps(each)]
 
 
 @dataclass

@@ -19,6 +19,8 @@ from cluster.embedded.families import (
     ARGO_WORKFLOWS,
     ENVOY_GATEWAY,
     ETCD,
+    KEDA,
+    KEDA_HTTP_ADD_ON,
     KSERVE,
     KUBERNETES,
 )
@@ -33,7 +35,8 @@ DEFINITION = Kind(
     "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"
 )
 _NEEDED = {
-    f"{kind}.gateway.networking.k8s.io" for kind in ("httproutes", "gateways", "gatewayclasses")
+    f"{kind}.gateway.networking.k8s.io"
+    for kind in ("httproutes", "gateways", "gatewayclasses", "referencegrants")
 }
 _ENVOY = (
     *("securitypolicies", "backendtrafficpolicies", "httproutefilters"),
@@ -139,8 +142,10 @@ def _definitions() -> list[Object]:
         kserve / "full/clusterstoragecontainer/serving.kserve.io_clusterstoragecontainers.yaml",
         *(workflows / f"argoproj.io_{name}.yaml" for name in _WORKFLOWS),
         *sorted(events.glob("argoproj.io_*.yaml")),
+        build.upstream(KEDA) / "config/crd/bases/keda.sh_scaledobjects.yaml",
+        build.upstream(KEDA_HTTP_ADD_ON) / "config/crd/bases/http.keda.sh_interceptorroutes.yaml",
     ]
-    families = (ENVOY_GATEWAY, KSERVE, ARGO_WORKFLOWS, ARGO_EVENTS)
+    families = (ENVOY_GATEWAY, KSERVE, ARGO_WORKFLOWS, ARGO_EVENTS, KEDA, KEDA_HTTP_ADD_ON)
     told = repr([[each.key for each in families], [each.name for each in files], sorted(_NEEDED)])
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
     kept = built_for() / f"definitions-{digest}.json"

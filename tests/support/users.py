@@ -6,13 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
+
 from components import gateway
 from components.load.schedule import due_times
-from components.load.sender import Outcome, send
+from components.load.sender import NO_ANSWER, Outcome, send
 from components.platform import Platform
 from tests.support.rigs import BODY
 
 _LONGEST_S = 600.0
+_ANSWERED_S = 180.0
+"""Within which a version that sleeps has answered, too."""
 
 
 @contextmanager
@@ -39,3 +43,33 @@ def asking(platform: Platform, endpoint: str, key: str, rps: float) -> Iterator[
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+@contextmanager
+def crowding(platform: Platform, endpoint: str, key: str, clients: int) -> Iterator[list[int]]:
+    """So many clients, each of which asks again as soon as it is answered; the statuses they got.
+
+    However slow a version is, no more than these are under way: none is refused for a full queue.
+    """
+    url = f"{platform.gateway.url}/v2/models/{endpoint}/infer"
+    headers = {gateway.KEY_HEADER: key, "content-type": "application/json"}
+    over = threading.Event()
+    statuses: list[int] = []
+
+    def ask() -> None:
+        with httpx.Client(headers=headers, trust_env=False, timeout=_ANSWERED_S) as client:
+            while not over.is_set():
+                try:
+                    statuses.append(client.post(url, content=BODY).status_code)
+                except httpx.HTTPError:
+                    statuses.append(NO_ANSWER)
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for each in threads:
+        each.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        for each in threads:
+            each.join()

@@ -35,11 +35,23 @@ class Start:
 
 @dataclass
 class Predictor:
-    """One predictor."""
+    """The predictors of one arm, which get ready together."""
 
     endpoint: Endpoint
     stored: StoredVersion
     readiness: Readiness = field(default_factory=lambda: Readiness("starting", "it has just begun"))
+    floor: int = 1
+    """There are to be so many at least."""
+    demand: int = 0
+    """What an autoscaler wants."""
+    up: int = 1
+    """How many there are."""
+
+    @property
+    def wanted(self) -> int:
+        """How many there are to be."""
+        most = max(self.floor, self.endpoint.serving.scaling.max)
+        return min(most, max(self.floor, self.demand))
 
 
 class MemoryServing:
@@ -89,7 +101,8 @@ class MemoryServing:
         if old and old.stored.identity != stored.identity and self._share(*key):
             raise PlatformError(f"{key[0]} version {key[1]} serves users from other files")
         self._settle()
-        new = self._predictors[key] = Predictor(endpoint, stored)
+        least = max(1, endpoint.serving.scaling.min)
+        new = self._predictors[key] = Predictor(endpoint, stored, floor=least, up=least)
         self._spans.begin(key, price, self._clock.time())
         start = self.starts.get(key[1], Start())
 
@@ -156,7 +169,8 @@ class MemoryServing:
         present = [
             (key, found.endpoint.serving.price or "") for key, found in self._predictors.items()
         ]
-        self._spans.note(present, self._clock.time())
+        replicas = {key: found.up for key, found in self._predictors.items()}
+        self._spans.note(present, self._clock.time(), replicas)
 
     def spans(self, endpoint: str = "") -> list[Span]:
         """When predictors were there, oldest first."""
@@ -183,6 +197,10 @@ class MemoryServing:
         if (endpoint, version) not in self._predictors:
             raise PlatformError(f"{endpoint} version {version} is not served: release it first")
         return self._predictors[endpoint, version]
+
+    def predictors(self) -> list[Predictor]:
+        """All that there are."""
+        return list(self._predictors.values())
 
     def lose_model(self, endpoint: str, version: str) -> None:
         """Let the predictor run on without its model, until it is created again."""

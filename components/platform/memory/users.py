@@ -49,7 +49,7 @@ class Behaviour:
     cold: float = 0.0
     """How much longer an arm takes that is never asked: its caches are cold."""
     load: float = 0.0
-    """How much longer an arm takes for each request that it is asked a second."""
+    """How much longer an arm takes for each request that a predictor of it is asked a second."""
 
     def at(self, per_second: float) -> "Behaviour":
         """How an arm answers that is asked so often."""
@@ -157,6 +157,7 @@ class Users:
         proxies: who split their requests.
         ready: whether the predictor of an endpoint's version answers.
         gone: whether there is nobody to ask: the gateway answers then, and no version counts that.
+        count: how many predictors share an arm's requests.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class Users:
         proxies: Proxies,
         ready: Callable[[str, str], bool],
         gone: Callable[[str, str], bool],
+        count: Callable[[str, str], int],
     ) -> None:
         self.behaviours: dict[tuple[str, str], Behaviour] = {}
         """By version, or by arm where an arm of it differs, and client, or "" for all the others;
@@ -183,6 +185,7 @@ class Users:
         self._proxies = proxies
         self._ready = ready
         self._gone = gone
+        self._share = count
         self._settled = clock.monotonic()
         self._began = dict.fromkeys(proxies.names, clock.time())
 
@@ -202,7 +205,7 @@ class Users:
                 for arm, share in self._shares(route, whole):
                     if due := requests * share:
                         source = f"{proxy}/{protocol}"
-                        asked = whole * share
+                        asked = whole * share / self._share(endpoint, arm)
                         self.count(endpoint, arm, source, due, client=client, per_second=asked)
         self.scrape()
 

@@ -19,6 +19,7 @@ from components.platform.memory.faults import Faults
 from components.platform.memory.metrics import MemoryMetrics
 from components.platform.memory.proxies import MemoryTraffic, Proxies
 from components.platform.memory.registry import MemoryRegistry
+from components.platform.memory.scaling import MemoryScaling
 from components.platform.memory.serving import MemoryServing, Start
 from components.platform.memory.stores import MemoryDecisions, MemoryGateway, MemoryLeases
 from components.platform.memory.users import Behaviour, Users
@@ -57,7 +58,10 @@ class World:
         self.serving = MemoryServing(
             self.clock, self.proxies, self._settle, ObjectSpans(self.store)
         )
-        self._users = Users(self.clock, self.proxies, self._ready, self.serving.is_gone)
+        self.scaling = MemoryScaling(self.clock, self.serving, self._settle)
+        self._users = Users(
+            self.clock, self.proxies, self._ready, self.serving.is_gone, self.scaling.count
+        )
         self._metrics = MemoryMetrics(self.clock, self._users)
         self.told: list[Moment] = []
         """What people were told of."""
@@ -77,6 +81,7 @@ class World:
         traffic = MemoryTraffic(self.clock, self.proxies, self.serving.versions)
         return Platform(
             serving=guard("serving", self.serving),
+            scaling=guard("scaling", self.scaling),
             traffic=guard("traffic", traffic),
             metrics=guard("metrics", self._metrics),
             leases=guard("leases", self.leases),
@@ -152,6 +157,15 @@ class World:
     def room(self, why: str, *, enough: bool) -> None:
         """Let the platform say that one predictor more has room, or that it has not."""
         self.serving.has_room = Room(enough, why)
+
+    def autoscale(self, endpoint: str, each: float) -> None:
+        """Let there be one predictor for so many of an arm's requests a second, from now on."""
+
+        def asked(arm: str) -> float:
+            whole = sum(rate for (name, *_), rate in self._users.rates.items() if name == endpoint)
+            return whole * self.proxies.asked(endpoint).get(arm, 0) / 100
+
+        self.scaling.by(endpoint, asked, each)
 
     def crash(self, endpoint: str, version: str, why: str = "it has died") -> None:
         """Let a predictor fail now: its users get errors until it is created again."""

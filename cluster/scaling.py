@@ -1,0 +1,138 @@
+"""How many pods each arm has, and KEDA's floors of them (`components.platform.Scaling`)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from cluster import scaled_objects
+from cluster.api import Api, Missing
+from cluster.inference_services import PART, is_scaled
+from cluster.kinds import DEPLOYMENT, INTERCEPTOR_ROUTE, POD, SCALED_OBJECT, Object
+from cluster.names import labels, said
+from cluster.readiness import missing
+from cluster.routes import GRPC_PORT, PORT
+from cluster.scaled_objects import Scaled, held
+from cluster.settings import Autoscaling
+from components.endpoint import Endpoint
+from components.platform import Clock, Replicas, wait_for
+
+_GOES_S = 60.0
+"""KEDA's operator takes its own mark off a ScaledObject that goes with its predictor."""
+_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class KedaScaling:
+    """The autoscalers of one namespace.
+
+    Args:
+        api: the API server.
+        namespace: the team's.
+        settings: how KEDA scales; None: nobody does.
+        clock: of waits.
+    """
+
+    api: Api
+    namespace: str
+    settings: Autoscaling | None
+    clock: Clock
+
+    def make(self, endpoint: Endpoint, arm: str, owner: Object) -> None:
+        """Let an arm be scaled as its file says; a floor of it stays.
+
+        A new one is held awake until `let_go`.
+
+        Args:
+            endpoint: its file.
+            arm: whose.
+            owner: its InferenceService, as the API server has it.
+
+        Raises:
+            PlatformError: KEDA is not installed, or the scaler of its former life does not go.
+        """
+        if self.settings is None or not is_scaled(owner):
+            return
+        before = self._kept(scaled_objects.object_named(endpoint.name, arm), owner)
+        floor = max(1, endpoint.serving.scaling.min, held(before).floor if before else 0)
+        for each in scaled_objects.interceptor_routes(endpoint, arm, owner, PORT, GRPC_PORT):
+            self.api.apply(INTERCEPTOR_ROUTE, self.namespace, each)
+        wanted = scaled_objects.scaled_object(endpoint, arm, owner, self.settings, floor)
+        self.api.apply(SCALED_OBJECT, self.namespace, wanted)
+
+    def _kept(self, name: str, owner: Object) -> Object | None:
+        """The predictor's ScaledObject; one of a former predictor that is going is waited for."""
+        find = partial(self.api.get, SCALED_OBJECT, self.namespace, name)
+        found = find()
+        if found is None or not found["metadata"].get("deletionTimestamp"):
+            return found if found and scaled_objects.is_of(found, owner) else None
+        late = f"ScaledObject {name} is being deleted and does not go: does KEDA's operator run?"
+        wait_for(lambda: find() is None, _GOES_S, _EVERY_S, lambda: late, self.clock)
+        return None
+
+    def replicas(self, endpoint: str) -> dict[str, Replicas]:
+        """What each arm has now, by its Deployment and its ScaledObject."""
+        scaled = {each.arm: each for each in map(held, self._of(endpoint))}
+        found = self.api.list(DEPLOYMENT, self.namespace, labels(PART, endpoint=endpoint))
+        of = {said(each, "arm"): each for each in found if said(each, "endpoint") == endpoint}
+        short = {arm for arm, each in of.items() if len({*counted(each)}) > 1}
+        pods = self._pods(endpoint) if short else []
+        return {
+            arm: _replicas(each, scaled.get(arm), pods if arm in short else [])
+            for arm, each in of.items()
+        }
+
+    def there(self) -> dict[tuple[str, str], int]:
+        """How many pods each arm of each endpoint is to have."""
+        found = self.api.list(DEPLOYMENT, self.namespace, labels(PART))
+        return {(said(each, "endpoint"), said(each, "arm")): counted(each)[1] for each in found}
+
+    def _of(self, endpoint: str) -> list[Object]:
+        """The ScaledObjects of an endpoint's arms."""
+        if self.settings is None:
+            return []
+        wanted = labels(scaled_objects.PART, endpoint=endpoint)
+        found = self.api.list(SCALED_OBJECT, self.namespace, wanted)
+        return [
+            each
+            for each in found
+            if said(each, "endpoint") == endpoint and not each["metadata"].get("deletionTimestamp")
+        ]
+
+    def _pods(self, endpoint: str) -> list[Object]:
+        return self.api.list(POD, self.namespace, labels(PART, endpoint=endpoint))
+
+    def hold(self, endpoint: str, floors: Mapping[str, int]) -> None:
+        """Let no arm that is named want fewer predictors than this; a higher floor stays."""
+        self._patch(
+            (each, scaled_objects.hold_patch(each, floors[said(each, "arm")]))
+            for each in self._of(endpoint)
+            if said(each, "arm") in floors
+        )
+
+    def let_go(self, endpoint: str) -> None:
+        """Leave every arm of the endpoint to its file."""
+        self._patch((each, scaled_objects.let_go_patch(each)) for each in self._of(endpoint))
+
+    def _patch(self, changes: Iterable[tuple[Object, Object | None]]) -> None:
+        for found, patch in changes:
+            if patch is not None:
+                try:
+                    name = found["metadata"]["name"]
+                    self.api.merge(SCALED_OBJECT, self.namespace, name, patch)
+                except Missing:
+                    continue  # its predictor has gone meanwhile
+
+
+def counted(deployment: Object) -> tuple[int, int]:
+    """How many pods of a Deployment are ready, and how many are wanted."""
+    status = deployment.get("status") or {}
+    return status.get("readyReplicas", 0), deployment["spec"].get("replicas", 1)
+
+
+def _replicas(deployment: Object, scaled: Scaled | None, pods: Iterable[Object]) -> Replicas:
+    ready, wanted = counted(deployment)
+    own = [each for each in pods if said(each, "arm") == said(deployment, "arm")]
+    why = missing(deployment, own) if ready < wanted else ""
+    if scaled is None:
+        return Replicas(ready, wanted, wanted, wanted, why)
+    return Replicas(ready, wanted, scaled.floor, scaled.most, why)
