@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cluster.kinds import Object
+from cluster.names import said
 from components.platform import Readiness, Running
 
 _REFUSES = "sluice predictor: "
@@ -140,7 +141,7 @@ def missing(deployment: Object, pods: Sequence[Object]) -> str:
     refused = _condition(status, "ReplicaFailure")
     if refused.get("status") == "True":
         return _line(f"{refused.get('reason')}: {refused.get('message', '')}")
-    late = [each for each in pods if not running(each).ready]
+    late = [each for each in pods if not running(each, said(each, "arm")).ready]
     return _line(_stuck(late) or _ended(late, crashed=True) or _waits(late))
 
 

@@ -20,13 +20,7 @@ from urllib.parse import unquote
 from cluster import foreign, mirrors
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.mirrors import visible
-from cluster.names import (
-    annotation,
-    labels,
-    object_name,
-    predictor_name,
-    said,
-)
+from cluster.names import annotation, labels, object_name, predictor_name, said
 from cluster.settings import Gateway
 from cluster.slots import WAKES_S, Slot, Waking
 from cluster.spelling import duration, seconds
@@ -95,7 +89,7 @@ def route_patch(route: Route, marks: Mapping[str, str | None], found: Object) ->
     What others have added to it stays (`cluster.foreign`).
     """
     version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-    ours, joined = (partial(each, route.endpoint) for each in (_is_ours, _joined))
+    ours, joined = partial(_is_ours, route.endpoint), partial(_joined, route.endpoint)
     rules = foreign.merged(rules_in(found), _rules(route), ours, joined)
     return {"metadata": {**version, **_metadata(route, marks)}, "spec": {"rules": rules}}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from components import arms
 from components.cost import wording
 from components.cost.bill import Charge, Line, Total
 from components.cost.measured import RUNTIME, Point
@@ -88,7 +89,7 @@ def _rows(total: Total, whole: int) -> list[Row]:
 
 def _row(line: Line, whole: int, largest: int) -> Row:
     parts = (("worked", line.worked), ("idle", line.idle), ("undivided", line.undivided))
-    shown = _summed(formatting.arm(line.version), Total((line,)), whole)
+    shown = _summed(arms.in_words(line.version), Total((line,)), whole)
     return replace(shown, parts=tuple((n, 100 * amount / largest) for n, amount in parts if amount))
 
 
@@ -113,7 +114,7 @@ def _lane(line: Line, statement: Statement) -> Lane:
         left = 100 * (charge.start - statement.start) / whole
         return left, 100 * (charge.end - charge.start) / whole, said
 
-    return Lane(formatting.arm(line.version), tuple(map(band, line.charges)))
+    return Lane(arms.in_words(line.version), tuple(map(band, line.charges)))
 
 
 def _trade_off(statement: Statement) -> TradeOff | None:

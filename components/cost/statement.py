@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from components import arms
 from components.cost import formulas
 from components.cost.bill import Charge, Line, Total, charges, lines
 from components.cost.formulas import ScaleToZero
@@ -13,7 +14,7 @@ from components.endpoint import Endpoint
 from components.errors import InputError
 from components.metrics import Metered
 from components.platform import Platform
-from components.report.formatting import arm, duration
+from components.report.formatting import duration
 
 LIMIT_MS = 200.0
 """The p95 within which capacity is counted, where no endpoint's file says another."""
@@ -208,7 +209,7 @@ def _notes(found: Iterable[EndpointCost], end: float) -> Iterable[str]:
 
 
 def _notes_of(endpoint: str, line: Line) -> Iterable[str]:
-    who = f"{endpoint} {arm(line.version)}"
+    who = f"{endpoint} {arms.in_words(line.version)}"
     if line.unpriced_s:
         named = sorted({c.named for c in line.charges if c.price is None})
         why = f"no price {named[0]} held" if named[0] else "its file names no serving.price"

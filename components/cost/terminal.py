@@ -5,12 +5,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from components import arms
 from components.cost import wording
 from components.cost.bill import Total
 from components.cost.measured import RUNTIME
 from components.cost.statement import EndpointCost, Statement
 from components.printing import printable
-from components.report.formatting import arm, count, duration, ms
+from components.report.formatting import count, duration, ms
 
 
 def show(console: Console, statement: Statement) -> None:
@@ -57,7 +58,7 @@ def _lines(total: Total, whole: int, *, only_sum: bool = False) -> Table:
     table = _table("", "there for", "served", "failed", "USD", "per 1,000")
     if not only_sum:
         for line in total.lines:
-            table.add_row(_plain(arm(line.version)), *_figures(Total((line,)), whole))
+            table.add_row(_plain(arms.in_words(line.version)), *_figures(Total((line,)), whole))
     for name, amount in (
         ("of it: worked", total.worked),
         ("idle", total.idle),

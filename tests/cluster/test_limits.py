@@ -7,6 +7,7 @@ from cluster.limits import limits, limits_object
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Slot
+from cluster.spelling import duration
 from components import gateway
 from components.durations import seconds
 from components.platform import AT_ONCE, RouteLimits
@@ -47,7 +48,7 @@ def test_the_deadline_holds_in_each_rule_and_no_timer_of_the_listener_is_shorter
     asked = [rule for rule in made["spec"]["rules"] if "backendRefs" in rule]
     assert len(asked) == 4
     for rule in asked:
-        assert rule["timeouts"] == {"request": routes.duration(timeout_s)}
+        assert rule["timeouts"] == {"request": duration(timeout_s)}
     assert routes.read(made).limits.timeout_s == timeout_s
     _, clients = evidence.policies(TO, "http")
     assert "timeout" not in clients["spec"]

@@ -33,6 +33,7 @@ from cluster.leases import KubernetesLeases
 from cluster.limits import limits_object
 from cluster.proxies import Proxies
 from cluster.routes import Route
+from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
 from cluster.settings import Gateway, Predictor
 from cluster.teams import teams
@@ -81,7 +82,9 @@ class Scene:
             enters=0,
         )
         settings = Predictor(image="localhost/predictor:1")
-        return KServing(api, TEAM, settings, traffic, ObjectSpans(MemoryStore()), SystemClock())
+        clock = SystemClock()
+        scaling = KedaScaling(api, TEAM, None, clock)
+        return KServing(api, TEAM, settings, traffic, scaling, ObjectSpans(MemoryStore()), clock)
 
     @cached_property
     def own(self) -> KServing:
