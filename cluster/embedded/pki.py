@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster import passwords
 from cluster.embedded import network
 from components.disk import replace
 
@@ -71,9 +72,6 @@ HOLDERS = (
 CLIENTS = ("kubelet", "controller-manager", "scheduler", "proxy")
 """Whose kubeconfig lies beside their certificates."""
 
-PASSWORDS = ("nats", "postgres", "store", "mlflow", "relay", "events")
-"""Who is let in by a password, which is made anew at each start, too."""
-
 
 @dataclass(frozen=True)
 class Authority:
@@ -115,7 +113,7 @@ def authority() -> Authority:
 
 
 def write(folder: Path, inside: Path) -> None:
-    """Make a new authority, every certificate and the components' kubeconfigs in ``folder``.
+    """Make a new authority, certificates, passwords and the components' kubeconfigs in ``folder``.
 
     Args:
         folder: of mode 0700.
@@ -137,7 +135,7 @@ def write(folder: Path, inside: Path) -> None:
         replace(folder / f"{name}.conf", kubeconfig(network.API, authority_file, files))
     _write(folder / "service-accounts.key", _key_pem(service_accounts := _key()))
     _write(folder / "service-accounts.pub", _public_pem(service_accounts))
-    for name in PASSWORDS:
+    for name in passwords.NAMES:
         replace(folder / f"{name}.password", secrets.token_urlsafe(32))
 
 
