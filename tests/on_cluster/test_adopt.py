@@ -188,8 +188,8 @@ def test_an_adoption_that_is_cut_off_after_each_step_is_gone_on_with(theirs: The
 
 def next_of(theirs: Theirs) -> list[str]:
     """Do the next step alone; none is left if nothing was done."""
-    file, keys = str(theirs.file), {"keys_are_sent": True}
-    with adoption(file, theirs.predictor, theirs.version, **keys) as wanted:
+    file = str(theirs.file)
+    with adoption(file, theirs.predictor, theirs.version, keys_are_sent=True) as wanted:
         return [each.does for each in wanted.perform(wanted.plan().steps[:1])]
 
 
