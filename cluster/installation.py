@@ -28,7 +28,7 @@ from cluster.kinds import (
 )
 from cluster.names import LONGEST_PREDICTOR
 from cluster.routes import INTERCEPTOR
-from cluster.settings import Settings, read
+from cluster.settings import Settings, read, unknown
 from cluster.stores import Stores
 from cluster.teams import teams
 from components.errors import InputError, PlatformError
@@ -66,7 +66,9 @@ def examine(access: Access, namespace: str) -> list[Finding]:
             settings = read(api)
         except InputError as error:
             return [*found, Finding("settings", "missing or wrong", str(error))]
-        found.append(Finding("settings", "read"))
+        others = ", ".join(unknown(api))
+        mend = f"are they a later Sluice's, or misspelt? This one does nothing with {others}"
+        found.append(Finding("settings", "read", mend if others else ""))
         found += [_kinds(api, name, kinds) for name, kinds in _scaled_by(settings)]
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)

@@ -1,12 +1,17 @@
 """What an installation says of itself: one ConfigMap that everybody who uses it may read."""
 
-from pydantic import Field
+import logging
+
+import yaml
+from pydantic import BaseModel, Field
 
 from cluster.api import Api
 from cluster.kinds import CONFIG_MAP
 from components import yaml_text
 from components.errors import InputError
 from components.models import Strict
+
+log = logging.getLogger("sluice.settings")
 
 SYSTEM = "sluice-system"
 """The namespace of what all teams share."""
@@ -80,15 +85,53 @@ class Settings(Strict):
 def read(api: Api, namespace: str = SYSTEM) -> Settings:
     """The settings of the installation.
 
+    Keys that this version does not know are left out: another one is being installed, or was taken
+    back, while steps of this one run (`unknown`).
+
     Raises:
         InputError: there is none, or they are wrong.
     """
+    text, source = _text(api, namespace)
+    content, unknown = _known(yaml_text.parse(text, source).content, Settings)
+    if unknown:
+        log.info("%s: not known here: %s", source, ", ".join(unknown))
+        text = yaml.safe_dump(content)
+    return yaml_text.read(Settings, text, source, "the settings are a mapping with 'store:'")
+
+
+def unknown(api: Api, namespace: str = SYSTEM) -> list[str]:
+    """The keys of the settings that this version does not know: a later one's, or misspelt.
+
+    Raises:
+        InputError: see `read`.
+    """
+    return _known(yaml_text.parse(*_text(api, namespace)).content, Settings)[1]
+
+
+def _text(api: Api, namespace: str) -> tuple[str, str]:
+    """The settings as they are written, and where."""
     found = api.get(CONFIG_MAP, namespace, NAME)
     if found is None:
         raise InputError(
             f"this cluster has no Sluice: namespace {namespace} has no ConfigMap {NAME}:"
             " 'kubectl apply -k manifests/overlays/...' installs it"
         )
-    text = (found.get("data") or {}).get(KEY, "")
-    source = f"ConfigMap {namespace}/{NAME}, {KEY}"
-    return yaml_text.read(Settings, text, source, "the settings are a mapping with 'store:'")
+    return (found.get("data") or {}).get(KEY, ""), f"ConfigMap {namespace}/{NAME}, {KEY}"
+
+
+def _known(content: object, model: type[BaseModel], below: str = "") -> tuple[object, list[str]]:
+    """What a model knows of a mapping, at every depth, and the keys that it does not."""
+    if not isinstance(content, dict):
+        return content, []
+    kept, unknown = {}, []
+    for key, value in content.items():
+        field = model.model_fields.get(str(key))
+        if field is None:
+            unknown.append(f"{below}{key}")
+            continue
+        inner = field.annotation
+        kept[key] = value
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            kept[key], more = _known(value, inner, f"{below}{key}.")
+            unknown += more
+    return kept, unknown

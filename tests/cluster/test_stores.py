@@ -16,7 +16,6 @@ from cluster.api import Api
 from cluster.kinds import SECRET
 from cluster.settings import Store
 from cluster.stores import Stores
-from components.errors import PlatformError
 from components.platform import wait_for
 from components.platform.objects import ObjectRecords
 from local.servers import seaweed
@@ -48,12 +47,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         **{f"-{name}.port": str(ports[name]) for name in ("master", "volume", "filer")},
         **{f"-{name}.port.grpc": str(free_port()) for name in ("s3", "master", "volume", "filer")},
     }
-    given = dict(each.split("=") for each in pod["containers"][0]["args"] if "=" in each)
-    flags = [f"{name}={value}" for name, value in {**given, **own}.items()]
+    given = [each.partition("=")[0] for each in pod["containers"][0]["args"]]
+    kept = [each for each in pod["containers"][0]["args"] if each.partition("=")[0] not in own]
+    assert "-s3.config" in given
+    flags = [*kept, *(f"{name}={value}" for name, value in own.items())]
     environment = {"HOME": str(folder), "PATH": "/usr/bin", **made["sluice-store"]["stringData"]}
     url = f"http://127.0.0.1:{ports['s3']}"
     with (folder / "log").open("wb") as log:
-        command = [str(seaweed.binary()), "server", *flags]
+        command = [str(seaweed.binary()), *flags]
         running = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
         try:
             wait_for(lambda: _answers(url), 60, 0.2, (folder / "log").read_text)
@@ -102,7 +103,7 @@ def test_who_may_have_the_reader_s_key_alone_reads_records_and_writes_none(
                 change()
         assert ObjectRecords(writer).read("r", 0) == [b"{}\n"]
         without = settings.model_copy(update={"reader": ""})
-        with pytest.raises(PlatformError, match="ask for the role"):
+        with pytest.raises(BaseError, match="ask for the role"):
             Stores(without, api, team).open("sluice").list_with_delimiter()
 
 
