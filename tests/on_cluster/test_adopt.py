@@ -19,6 +19,7 @@ from components.endpoint import Endpoint
 from components.platform import Platform
 from components.registry import names
 from tests.support.bundles import write_bundle
+from tests.support.present import present
 from tests.support.releases import sluice
 from tests.support.rigs import KubernetesRig
 from tests.support.users import asking
@@ -121,13 +122,20 @@ def theirs(
     parents = [{"name": "sluice", "namespace": "sluice-system"}]
     spec = {"parentRefs": parents, "rules": [rule] if own else [rule, BETA]}
     kubernetes.create(HTTP_ROUTE, rig.namespace, HTTP_ROUTE.object({"name": route}, spec=spec))
+
+    def serves() -> bool:
+        found = present(kubernetes.get(INFERENCE_SERVICE, rig.namespace, made.predictor))
+        conditions = (found.get("status") or {}).get("conditions") or []
+        said = any((each["type"], each["status"]) == ("Ready", "True") for each in conditions)
+        return said and rig.ask(endpoint.name).status == 200
+
     try:
-        wait_until(lambda: rig.ask(endpoint.name).status == 200, 300, "an answer past Sluice")
+        wait_until(serves, 300, "an answer past Sluice")
         yield made
     finally:
+        kubernetes.delete(HTTP_ROUTE, rig.namespace, route)
         rig.remove(endpoint.name)
         for kind, name in (
-            (HTTP_ROUTE, route),
             (INFERENCE_SERVICE, made.predictor),
             (CONFIG_MAP, object_name(f"endpoint-{endpoint.name}")),
         ):
