@@ -51,7 +51,7 @@ def asked(
 
 def step(tree: Tree, name: str, release_id: str, **flags: str) -> dict[str, str]:
     """Run a step of a tree; what it puts out, or how it failed."""
-    given = [f"--{key}={value}" for key, value in {"release_id": release_id, **flags}.items()]
+    given = [f"--{key}={value}" for key, value in {"release-id": release_id, **flags}.items()]
     done = tree.run("components", name, *given, SLUICE_ENGINE=ENGINE)
     if done.returncode:
         return {"failed": done.stderr}

@@ -62,6 +62,8 @@ MAY: dict[str, dict[str, str]] = {
         "inferenceservices": "get list",
         "httproutes": "get list",
         "securitypolicies": "get",
+        "deployments": "list",
+        "scaledobjects": "get list",
     },
     RUNS: {"workflows": "get list create patch", "pods": "get list", "pods/log": "get"},
     SYSTEM: {

@@ -35,7 +35,7 @@ from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
-from cluster.settings import Gateway, Predictor
+from cluster.settings import Autoscaling, Gateway, Predictor
 from cluster.teams import teams
 from cluster.traffic import RoutedTraffic
 from cluster.workflows import workflow
@@ -55,6 +55,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 TEAM, RUNS, PROXIES = "demo", "demo-runs", "envoy-gateway-system"
 TO = Gateway(url="https://models.example")
+AUTOSCALING = Autoscaling(prometheus="http://prometheus.example", interceptor="keda")
 LIMITS = RouteLimits(50, 30.0)
 STORED = StoredVersion("demo", "2", "a" * 64, f"s3://sluice/versions/{'a' * 64}")
 
@@ -69,7 +70,7 @@ class Scene:
 
     @cached_property
     def endpoint(self) -> Endpoint:
-        return endpoint(self.name)
+        return endpoint(self.name, serving={"scaling": {"min": 0, "max": 4}})
 
     def serving(self, api: Api) -> KServing:
         traffic = RoutedTraffic(
@@ -83,7 +84,7 @@ class Scene:
         )
         settings = Predictor(image="localhost/predictor:1")
         clock = SystemClock()
-        scaling = KedaScaling(api, TEAM, None, clock)
+        scaling = KedaScaling(api, TEAM, AUTOSCALING, clock)
         return KServing(api, TEAM, settings, traffic, scaling, ObjectSpans(MemoryStore()), clock)
 
     @cached_property
@@ -161,6 +162,23 @@ def serves_a_version(scene: Scene) -> None:
     scene.own.create(scene.endpoint, STORED)
     scene.own.readiness(scene.name, "2")
     scene.own.running(scene.name)
+
+
+def holds_floors(scene: Scene) -> None:
+    scene.served("1")
+    scene.own.scaling.replicas(scene.name)
+    scene.own.scaling.hold(scene.name, {"1": 3})
+
+
+def leaves_scalers_to_the_file(scene: Scene) -> None:
+    scene.served("1")
+    scene.before.scaling.hold(scene.name, {"1": 3})
+    scene.own.scaling.let_go(scene.name)
+
+
+def notes_what_is_there(scene: Scene) -> None:
+    scene.served("1")
+    scene.own.note()
 
 
 def splits_traffic(scene: Scene) -> None:
@@ -271,6 +289,8 @@ OF_CODE: dict[str, tuple[str, tuple[Duty, ...]]] = {
             takes_a_lease,
             looks_who_is_held,
             serves_a_version,
+            holds_floors,
+            leaves_scalers_to_the_file,
             splits_traffic,
             removes_the_route_of_a_first_release,
             deletes_who_has_lost,
@@ -285,6 +305,8 @@ OF_CODE: dict[str, tuple[str, tuple[Duty, ...]]] = {
         (
             takes_a_lease_over,
             looks_who_is_held,
+            notes_what_is_there,
+            leaves_scalers_to_the_file,
             gives_traffic_back,
             mends_pins_that_somebody_took_away,
             removes_the_route_of_a_first_release,
@@ -308,6 +330,7 @@ OF_PEOPLE: dict[str, tuple[str, tuple[Duty, ...]]] = {
         (
             applies_endpoints,
             takes_a_lease_over,
+            leaves_scalers_to_the_file,
             gives_traffic_back,
             mends_pins_that_somebody_took_away,
             removes_the_route_of_a_first_release,

@@ -5,6 +5,7 @@ its process was killed while version 2 had its share: ``quick().walk("2", "begun
 """
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +25,8 @@ from tests.support.worlds import MODEL, NAME, Scene, quick
 OLD = Path(__file__).parent / "golden" / "schema-3.jsonl"
 OLD_ID, NEW_ID = "begun-before", "begun-after"
 CANARY = {"1": 90, "2": 10}
+TELEPORTED = ("action", {"action": "teleport", "to": "2"})
+"""A line that no Sluice of today knows."""
 
 
 def stands(content: bytes) -> Scene:
@@ -64,23 +67,31 @@ def begun_today() -> bytes:
     return Record(world.platform.records, NEW_ID, world.clock).content()
 
 
-def of_tomorrow(content: bytes) -> bytes:
-    """The record as a later Sluice might write it: other kinds, other fields, other actions."""
-    written = b""
-    last = None
-    bodies = [
-        (line.kind, msgspec.json.decode(line.content)) for line in record.parse(content, "today's")
-    ]
-    bodies[0][1]["schema"] = SCHEMA + 1
-    bodies.append(("mood", {"of": "the canary", "is": ["well"]}))
-    bodies.append(("action", {"action": "teleport", "to": "2"}))
-    for _, body in bodies:
-        body["added"] = {"later": 1}
+Bodies = list[tuple[str, dict[str, Any]]]
+
+
+def bodies_of(content: bytes) -> Bodies:
+    """The kinds and bodies of a record's lines."""
+    found = record.parse(content, "today's")
+    return [(line.kind, msgspec.json.decode(line.content)) for line in found]
+
+
+def chained(bodies: Bodies) -> bytes:
+    """The record of these lines."""
+    written, last = b"", None
     for kind, body in bodies:
         seq, prev = (last.seq + 1, last.hash) if last else (0, chain.FIRST)
         last, line = chain.link(seq, kind, 1_700_000_000.0 + seq, body, prev)
         written += line
     return written
+
+
+def of_tomorrow(content: bytes) -> bytes:
+    """The record as a later Sluice might write it: other kinds, other fields, other actions."""
+    bodies = bodies_of(content)
+    bodies[0][1]["schema"] = SCHEMA + 1
+    bodies += [("mood", {"is": ["well"]}), TELEPORTED]
+    return chained([(kind, {**body, "added": {"later": 1}}) for kind, body in bodies])
 
 
 def test_a_release_that_an_earlier_sluice_began_is_gone_on_with_and_promoted() -> None:
@@ -151,3 +162,17 @@ def test_what_a_later_sluice_wrote_stays_and_is_shown(tmp_path: Path) -> None:
     replayed = CliRunner().invoke(sluice, ["replay", str(path)])
     assert replayed.exit_code == 1
     assert f"recorded in schema {SCHEMA + 1}" in str(replayed.exception or replayed.output)
+
+
+def test_a_record_of_today_s_that_a_later_sluice_went_on_with_is_read_and_not_resumed() -> None:
+    bodies = bodies_of(begun_today())
+    with pytest.raises(InputError, match="this is not an action line"):
+        record.parse(chained([*bodies, TELEPORTED]), "damaged")
+    risen = ("event", {"event": RISEN, "detail": str(SCHEMA + 1)})
+    found = stands(chained([*bodies, risen, TELEPORTED]))
+    assert [each.kind for each in of(found.record(NEW_ID), Unknown)] == ["action"]
+    with pytest.raises(InputError, match=rf"in schema {SCHEMA + 1}, .* resume it with"):
+        found.walk("2", NEW_ID)
+    found.recover()
+    assert found.weights == {"1": 100}
+    assert found.lease is None
