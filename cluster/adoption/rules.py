@@ -9,6 +9,7 @@ nobody sends (retired), and go when every proxy has heard of that.
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import filterfalse
 
 from cluster import foreign, mirrors
 from cluster.kinds import Object
@@ -260,6 +261,8 @@ def clash(
 ) -> str:
     """Which other route has the model's paths at one of the hosts, as namespace/name; or empty.
 
+    A rule that nobody's request meets any more has none.
+
     Args:
         endpoint: whose paths.
         hosts: at which hosts; none: whatever the listener takes.
@@ -271,7 +274,7 @@ def clash(
         theirs = (found.get("spec") or {}).get("hostnames") or []
         if known(found) or not attached(found, to) or not _meet(hosts, theirs):
             continue
-        for rule in _rules(found):
+        for rule in filterfalse(is_retired, _rules(found)):
             for kind, value in map(_path, _matches(rule)):
                 if _precedes(kind, value, endpoint) or _is_within(kind, value, endpoint):
                     return f"{found['metadata']['namespace']}/{found['metadata']['name']}"

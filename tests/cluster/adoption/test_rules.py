@@ -147,3 +147,10 @@ def test_a_route_with_the_model_s_paths_at_the_same_host_clashes(
     named = {"hostnames": ["a.example"]}
     assert bool(clash(given, hosts=("a.example", "b.example"), **named)) is clashes
     assert clash(given, parentRefs=[{"name": "another"}]) == ""
+
+
+def test_what_is_left_of_a_route_that_was_taken_over_clashes_with_nobody() -> None:
+    given = route(rule("PathPrefix", "/v2/models/fraud"))
+    left = rules.emptied(route(*rules.retired(given, (0,), "fraud")))
+    assert clash(given["spec"]["rules"][0])
+    assert clash(*left) == ""
