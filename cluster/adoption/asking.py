@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cluster.settings import read
 from components import endpoint as endpoints
 from components import plugins
 from components.gateway import PLATFORM_CLIENT
+from components.registry import Registry
 
 
 @contextmanager
@@ -44,11 +46,7 @@ def adoption(
         namespace = connect.namespace_of(access)
         settings = connect.reached(read(api), Forwards(api))
         key = partial(team.keys(api, namespace, "").key, PLATFORM_CLIENT)
-        yield Adoption(
-            api,
-            namespace,
-            connect.platform(api, namespace, settings),
-            settings.gateway,
-            Proxies(api, settings.gateway, key),
-            wanted,
-        )
+        proxies = Proxies(api, settings.gateway, key)
+        with closing(Registry(settings.registry)) as registry:
+            platform = replace(connect.platform(api, namespace, settings), registry=registry)
+            yield Adoption(api, namespace, platform, settings.gateway, proxies, wanted)
