@@ -4,10 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from cluster import scaled_objects
+from cluster import adopted, scaled_objects
 from cluster.api import Api, Missing
 from cluster.inference_services import PART, is_scaled
-from cluster.kinds import DEPLOYMENT, INTERCEPTOR_ROUTE, POD, SCALED_OBJECT, Object
+from cluster.kinds import (
+    DEPLOYMENT,
+    INTERCEPTOR_ROUTE,
+    POD,
+    SCALED_OBJECT,
+    SERVICE,
+    Object,
+)
 from cluster.names import labels, said
 from cluster.readiness import missing
 from cluster.routes import GRPC_PORT, PORT
@@ -74,12 +81,24 @@ class KedaScaling:
         scaled = {each.arm: each for each in map(held, self._of(endpoint))}
         found = self.api.list(DEPLOYMENT, self.namespace, labels(PART, endpoint=endpoint))
         of = {said(each, "arm"): each for each in found if said(each, "endpoint") == endpoint}
+        of |= self._adopted(endpoint)
         short = {arm for arm, each in of.items() if len({*counted(each)}) > 1}
         pods = self._pods(endpoint) if short else []
         return {
             arm: _replicas(each, scaled.get(arm), pods if arm in short else [])
             for arm, each in of.items()
         }
+
+    def _adopted(self, endpoint: str) -> dict[str, Object]:
+        """The Deployments of adopted arms: how many pods these have is their team's to say."""
+        found = {}
+        for each in self.api.list(SERVICE, self.namespace, labels(adopted.PART, endpoint=endpoint)):
+            name = adopted.predictor_in(each)
+            own = {"serving.kserve.io/inferenceservice": name}
+            for deployment in self.api.list(DEPLOYMENT, self.namespace, own):
+                if deployment["metadata"]["name"] == f"{name}-predictor":
+                    found[said(each, "arm")] = deployment
+        return found
 
     def there(self) -> dict[tuple[str, str], int]:
         """How many pods each arm of each endpoint is to have."""

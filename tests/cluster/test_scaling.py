@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 
+from cluster.adopted import standing_for
 from cluster.api import Api
-from cluster.kinds import DEPLOYMENT, INTERCEPTOR_ROUTE, SCALED_OBJECT, Object
-from cluster.names import annotation, labels
+from cluster.kinds import (
+    DEPLOYMENT,
+    INFERENCE_SERVICE,
+    INTERCEPTOR_ROUTE,
+    SCALED_OBJECT,
+    SERVICE,
+    Object,
+)
+from cluster.names import PART, annotation, labels
 from cluster.proxies import Proxies
 from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms, ways
@@ -66,9 +74,11 @@ def endpoint(serving: KServing, request: pytest.FixtureRequest) -> Iterator[Endp
             serving.api.delete(kind, serving.namespace, each["metadata"]["name"])
 
 
-def deployed(serving: KServing, endpoint: Endpoint, arm: str, wanted: int, ready: int) -> None:
+def deployed(
+    serving: KServing, endpoint: Endpoint, arm: str, wanted: int, ready: int, *, name: str = ""
+) -> None:
     """A Deployment as KServe makes it, as far as anybody looks at it."""
-    name = f"{endpoint.name}-{arm}"
+    name = name or f"{endpoint.name}-{arm}"
     template: Object = {
         "metadata": {"labels": {"app": name}},
         "spec": {"containers": [{"name": "kserve-container", "image": "none"}]},
@@ -135,6 +145,26 @@ def test_why_fewer_are_ready_is_said_in_the_cluster_s_words(
     found = serving.scaling.replicas(endpoint.name)["1"]
     assert (found.ready, found.wanted) == (1, 3)
     assert found.why == "FailedCreate: exceeded quota: compute"
+
+
+def test_an_adopted_predictor_has_as_many_pods_as_its_team_lets_it(
+    serving: KServing, endpoint: Endpoint
+) -> None:
+    """A candidate that gets a share of its users needs a share of so many."""
+    model = {"modelFormat": {"name": "onnx"}}
+    theirs = INFERENCE_SERVICE.object({"name": "theirs"}, spec={"predictor": {"model": model}})
+    like = SERVICE.object(
+        {"name": "theirs-predictor"},
+        spec={"selector": {"app": "theirs"}, "ports": [{"name": "http", "port": 80}]},
+    )
+    made = standing_for(endpoint, "7", stored("7"), theirs, like)
+    serving.api.create(SERVICE, serving.namespace, made)
+    deployed(serving, endpoint, "7", 3, 3, name="theirs-predictor")
+    own = {"labels": {"serving.kserve.io/inferenceservice": "theirs", PART: None}}
+    serving.api.merge(DEPLOYMENT, serving.namespace, "theirs-predictor", {"metadata": own})
+    assert serving.scaling.replicas(endpoint.name) == {"7": Replicas(3, 3, 3, 3)}
+    serving.scaling.hold(endpoint.name, {"7": 9})
+    assert serving.scaling.replicas(endpoint.name) == {"7": Replicas(3, 3, 3, 3)}
 
 
 def test_where_nobody_scales_the_number_is_what_there_is(
