@@ -8,7 +8,7 @@ from components.endpoint import Scaling
 from components.errors import PlatformError, Unreachable
 from components.platform import Replicas
 from components.platform.memory.faults import Killed
-from components.record import Held, Scaled, of
+from components.record import Held, MirrorSet, Scaled, of
 from components.release import capacity
 from components.release.state import ReleaseState
 from components.report.events import events_of
@@ -278,3 +278,22 @@ def test_an_autoscaler_that_is_away_at_a_poll_stops_no_watch() -> None:
         25, lambda: found.world.faults.fail("scaling.replicas", times=2, error=Unreachable)
     )
     assert found.walk("2", "r").outcome == "promoted"
+
+
+def test_a_shadow_has_as_many_predictors_as_its_copies_need() -> None:
+    found = scaled(steps=[10, 100], shadow={"watch": "60s", "percent": 100})
+    at: list[Replicas] = []
+    found.world.clock.after(20, lambda: at.append(counts(found, "2")))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert [each.ready for each in at] == [4]
+    assert found.one_version("r") == "promoted"
+
+
+def test_no_copy_is_sent_before_the_predictors_for_them_are_there() -> None:
+    found = scaled(steps=[10, 100], shadow="60s")
+    found.world.scaling.room = 6
+    found.world.scaling.why = "no node has room"
+    with pytest.raises(PlatformError, match="2 of the 4 predictors ready that 100% of the traffic"):
+        found.walk("2", "r")
+    assert not of(found.record("r"), MirrorSet)
+    assert found.one_version("r") == "error"
