@@ -1,9 +1,9 @@
-"""Releases that wait for a person, who has an account of the cluster's own and nobody else's name."""
+"""Releases that wait for a person, who has an account of the cluster's own and no other name."""
 
 import json
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +95,7 @@ def first(team: Road, alice: Person, kubernetes: Api) -> Recorded:
     with team.begun("1", watched=0) as release:
         waits(team, release)
         assert team.platform.traffic.weights(team.endpoint) == {}
-        assert "own name" in refused(kubernetes, release)
+        assert "own name" in refused(kubernetes, team, release)
         approved = alice.says("approve", release.release_id, "--reason", "seen", "--json")
         assert approved.returncode == 0, approved.stdout + approved.stderr
         assert json.loads(approved.stdout)["by"] == alice.name
@@ -115,12 +115,12 @@ def waits(team: Road, release: Recorded) -> None:
     assert lease.waits.startswith("it waits for approval")
 
 
-def refused(api: Api, release: Recorded) -> str:
+def refused(api: Api, team: Road, release: Recorded) -> str:
     """Why the API server does not take an approval in another one's name, of its administrator."""
     spec = {"release": release.release_id, "number": 1, "says": "approve", "by": "alice"}
     made = DECISION.object({"name": f"forged-{uuid.uuid4().hex[:8]}"}, spec=spec)
     try:
-        api.create(DECISION, "demo", made)
+        api.create(DECISION, team.team, made)
     except PlatformError as error:
         return str(error)
     return ""
