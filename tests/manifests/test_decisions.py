@@ -3,15 +3,18 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
+from cluster.access import find_access
 from cluster.api import Api, Invalid
 from cluster.decisions import KubernetesDecisions
 from cluster.kinds import DECISION, LEASE, Kind, Object
 from components.errors import PlatformError
 from components.platform import Says
 from tests.support.accounts import as_account, as_user, rendered
+from tests.support.people import person
 from tests.support.present import present
 from tests.support.waiting import wait_until
 
@@ -90,6 +93,22 @@ def test_who_has_the_role_approves_in_the_name_that_the_api_server_knows(
         assert own.read("approved") == [made]
         own.clear("approved")
         assert own.read("approved") == []
+
+
+def test_an_account_with_a_token_of_its_own_decides_as_what_it_is(
+    as_person: As, installed: Api, tmp_path: Path
+) -> None:
+    """By a kubeconfig, as `sluice approve` finds it; no way leads past the own name."""
+    roles = {TEAM: ("sluice:viewer", "sluice:approver")}
+    with person(installed, TEAM, "carol", roles, tmp_path) as carol:
+        found = find_access({"KUBECONFIG": str(carol.kubeconfig)})
+        with closing(Api(found)) as own:
+            made = present(KubernetesDecisions(own, TEAM).add("by-token", 1, "reject", ""))
+            assert made.by == carol.name == "system:serviceaccount:demo:carol"
+            assert "own name" in refused(own, by=ALICE)
+            with pytest.raises(PlatformError, match="forbidden"):
+                own.delete(DECISION, TEAM, "by-token-1")
+    KubernetesDecisions(installed, TEAM).clear("by-token")
 
 
 @pytest.mark.parametrize("name", ["bob", "system:serviceaccount:demo-runs:sluice-step", "Alice"])

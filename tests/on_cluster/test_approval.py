@@ -5,7 +5,6 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from components.errors import PlatformError
 from components.platform import Platform
 from components.record import Decided, of
 from tests.support.accounts import as_user
-from tests.support.people import person
+from tests.support.people import Person, person
 from tests.support.releases import Recorded, sluice, users
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
@@ -42,19 +41,11 @@ RELEASE: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Person:
-    """Somebody who may approve."""
-
-    name: str
-    """As the API server has it."""
-    kubeconfig: Path
-
-    def says(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run `sluice` as they would."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("KUBECONFIG", str(self.kubeconfig))
-            return sluice(*arguments)
+def says(who: Person, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `sluice` as they would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(who.kubeconfig))
+        return sluice(*arguments)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +64,8 @@ def alice(kubernetes: Api, on_cluster: KubernetesRig, folder: Path) -> Iterator[
         SYSTEM: ("sluice-viewer",),
         runs(team): ("sluice:releaser",),
     }
-    with person(kubernetes, team, f"alice-{folder.name}", roles, folder) as (name, kubeconfig):
-        yield Person(name, kubeconfig)
+    with person(kubernetes, team, f"alice-{folder.name}", roles, folder) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +87,7 @@ def first(team: Road, alice: Person, kubernetes: Api) -> Recorded:
         waits(team, release)
         assert team.platform.traffic.weights(team.endpoint) == {}
         assert "own name" in refused(kubernetes, team, release)
-        approved = alice.says("approve", release.release_id, "--reason", "seen", "--json")
+        approved = says(alice, "approve", release.release_id, "--reason", "seen", "--json")
         assert approved.returncode == 0, approved.stdout + approved.stderr
         assert json.loads(approved.stdout)["by"] == alice.name
         assert team.ended(release) == "promoted", release.state().reason
@@ -168,7 +159,7 @@ def test_a_rejection_ends_a_release_whether_its_workflow_is_there_or_not(
     with held(team, tmp_path) as release:
         if not is_there:
             team.api.delete(WORKFLOW, team.runs, release.release_id)
-        done = alice.says("reject", release.release_id, "--reason", "wrong labels")
+        done = says(alice, "reject", release.release_id, "--reason", "wrong labels")
         assert done.returncode == 0, done.stdout + done.stderr
         # Hers is the word, not the traffic: the run's next poll has it, or the reaper.
         assert "gives the traffic back" in done.stdout
@@ -217,7 +208,7 @@ def test_an_approval_goes_on_in_a_new_run_when_the_workflow_was_deleted(
 ) -> None:
     with held(team, tmp_path) as release:
         team.api.delete(WORKFLOW, team.runs, release.release_id)
-        done = alice.says("approve", release.release_id, "--reason", "all the same")
+        done = says(alice, "approve", release.release_id, "--reason", "all the same")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "its new run" in done.stdout
         assert team.ended(release) == "promoted", release.state().reason

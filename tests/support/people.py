@@ -1,8 +1,10 @@
 """People who have an account of their own, with the roles that the installation has for them."""
 
-import os
+import base64
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -15,11 +17,20 @@ BINDING = Kind(f"{GROUP}/v1", "RoleBinding", "rolebindings")
 ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 
 
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account."""
+
+    name: str
+    """As the API server has it."""
+    kubeconfig: Path
+
+
 @contextmanager
 def person(
     api: Api, team: str, name: str, roles: Mapping[str, Sequence[str]], folder: Path
-) -> Iterator[tuple[str, Path]]:
-    """Somebody, while the block runs: as whom the API server knows them, and their kubeconfig.
+) -> Iterator[Person]:
+    """Somebody, while the block runs.
 
     Args:
         api: the API server, asked as its administrator.
@@ -41,7 +52,7 @@ def person(
                 )
                 api.create(BINDING, namespace, binding)
                 made.append((namespace, f"{name}-{number}"))
-        yield f"system:serviceaccount:{team}:{name}", _kubeconfig(api, team, name, folder)
+        yield Person(f"system:serviceaccount:{team}:{name}", _kubeconfig(api, team, name, folder))
     finally:
         for namespace, binding_name in made:
             api.delete(BINDING, namespace, binding_name)
@@ -49,14 +60,26 @@ def person(
 
 
 def _kubeconfig(api: Api, team: str, name: str, folder: Path) -> Path:
-    """That of ``$KUBECONFIG``, with a token of the account."""
+    """Of the same API server, with a token of the account."""
     tokens = Kind("v1", "TokenRequest", f"serviceaccounts/{name}/token")
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = api.create(tokens, team, asked)["status"]["token"]
-    content = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    content["users"] = [
-        {"name": each["name"], "user": {"token": token}} for each in content["users"]
-    ]
+    known = api.access.trust.get_ca_certs(binary_form=True)
+    authority = "".join(map(ssl.DER_cert_to_PEM_cert, known))
+    cluster = {
+        "server": api.access.server,
+        "certificate-authority-data": base64.b64encode(authority.encode()).decode(),
+        "tls-server-name": api.access.server_name,
+        "proxy-url": api.access.proxy,
+    }
+    content = {
+        "clusters": [{"name": "there", "cluster": cluster}],
+        "users": [{"name": name, "user": {"token": token}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": "there", "user": name, "namespace": team}}
+        ],
+        "current-context": name,
+    }
     path = folder / f"{name}.kubeconfig"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(content))
