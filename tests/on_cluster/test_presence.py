@@ -90,7 +90,7 @@ def left(team: Road, version: str) -> list[str]:
         f"{kind.plural}/{each['metadata']['name']}"
         for kind in OF_PREDICTORS
         for each in team.api.list(kind, team.team)
-        if each["metadata"]["name"] == name or each["metadata"]["name"].startswith(f"{name}-")
+        if name in each["metadata"]["name"]
     ]
 
 
