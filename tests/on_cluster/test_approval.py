@@ -4,7 +4,7 @@ import json
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +135,11 @@ def test_who_has_no_role_cannot_approve(
 ) -> None:
     spec = {"release": first.release_id, "number": 9, "says": "approve", "by": "eve"}
     made = DECISION.object({"name": f"eve-{uuid.uuid4().hex[:8]}"}, spec=spec)
-    with pytest.raises(PlatformError, match="forbidden"):
-        as_user(kubernetes, "eve").create(DECISION, on_cluster.namespace, made)
+    with (
+        closing(as_user(kubernetes, "eve")) as eve,
+        pytest.raises(PlatformError, match="forbidden"),
+    ):
+        eve.create(DECISION, on_cluster.namespace, made)
 
 
 @contextmanager
