@@ -157,11 +157,14 @@ def waiting(as_person: As, installed: Api, tmp_path: Path) -> Iterator[Waiting]:
 
 
 def test_an_approver_s_own_rights_begin_the_run_that_goes_on(
-    waiting: Waiting, installed: Api
+    waiting: Waiting, installed: Api, as_person: As
 ) -> None:
     assert deciding.approve(waiting.platform, "r", "seen").by == waiting.who.name
     with pytest.raises(InputError, match=f"was approved by {waiting.who.name}"):
         deciding.approve(waiting.platform, "r", "")
+    nobody = ArgoEngine(as_person(ALICE), TEAM, waiting.platform)  # approves, and begins no runs
+    with pytest.raises(PlatformError, match=r"workflows.*forbidden"):
+        deciding.carry_on(waiting.platform, nobody, "r")
     said = deciding.carry_on(waiting.platform, waiting.engine, "r")
     assert said == "nobody went on with it: its new run r does"
     assert release_of(present(installed.get(WORKFLOW, RUNS, "r"))) == "r"
