@@ -62,6 +62,17 @@ def approve(platform: Platform, release_id: str, reason: str) -> Decision:
     return _decide(platform, release_id, "approve", reason, refuse, approval=True)
 
 
+def approved_by(platform: Platform, release_id: str) -> str:
+    """Who has approved a release that is to go on; empty: nobody.
+
+    Raises:
+        InputError: it is over, or is being ended.
+        PlatformError: the platform does not answer.
+    """
+    found, _ = _standing(platform, release_id, _under_way(platform, release_id))
+    return "" if found.refused else found.approved_by
+
+
 def reject(platform: Platform, release_id: str, reason: str) -> Rejected:
     """End a release whose endpoint asks for approval, whether it waits for it yet or not.
 
@@ -133,17 +144,23 @@ def _decide(
                 f"release {release_id} asks for no approval, for the file of {name} says nothing of"
                 f" release.approval: 'sluice rollback {name}' ends it, 'sluice pause' holds it"
             )
-        found, number = state.standing, max(state.standing.heard, default=0)
-        for each in platform.decisions.read(release_id):
-            number = max(number, each.number)
-            if each.number not in found.heard:
-                found = standing.after(found, hearing.line(each))
+        found, number = _standing(platform, release_id, state)
         said = f"is to end: {found.refused[1]}" if found.refused else refuse(state, found)
         if said:
             raise InputError(f"release {release_id} {said}")
         if decision := platform.decisions.add(release_id, number + 1, says, reason):
             return decision
     raise PlatformError(f"others decide of {release_id} all the time: try again")
+
+
+def _standing(platform: Platform, release_id: str, state: ReleaseState) -> tuple[Standing, int]:
+    """Where people have left a release, heard yet or not, and the number of their last decision."""
+    found, number = state.standing, max(state.standing.heard, default=0)
+    for each in platform.decisions.read(release_id):
+        number = max(number, each.number)
+        if each.number not in found.heard:
+            found = standing.after(found, hearing.line(each))
+    return found, number
 
 
 def _under_way(platform: Platform, release_id: str) -> ReleaseState:

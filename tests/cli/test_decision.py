@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from cli import sluice
 from components.engine import Run
-from components.errors import LeaseHeld
+from components.errors import InputError, LeaseHeld
+from components.platform.memory import Killed
 from tests.support.engines import Engine
 from tests.support.worlds import Scene, quick
 
@@ -64,6 +65,35 @@ def test_an_endpoint_means_its_release_and_programs_read_json(during: Callable[.
     wanted = {"release": "r", "says": "pause", "by": "alice", "reason": "sale"}
     assert json.loads(first) == wanted
     assert second == "r: resumed by alice"
+
+
+def test_who_approves_after_another_one_sees_that_a_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first one's rights, or an engine that was away, did not suffice to begin one."""
+    found: Scene = quick(approval="required")
+    engine = Engine(away="no workflow may be listed")
+    monkeypatch.setattr("components.platform.connect", lambda: found.world.platform)
+    monkeypatch.setattr("components.plugins.engine_of", lambda: lambda: engine)
+
+    def die() -> None:
+        raise Killed("the workflow was deleted")
+
+    found.world.clock.after(300, die)
+    with pytest.raises(Killed):
+        found.walk("2", "r")
+    found.world.decisions.caller = "alice"
+    code, said = run("approve", "r")
+    assert code == 0
+    assert "not known (no workflow may be listed): 'sluice approve r' by who may" in said
+    engine.away, engine.do = "", lambda: found.walk("2", "r", "engine 2")
+    refused = CliRunner().invoke(sluice, ("approve", "r")).exception
+    assert isinstance(refused, InputError)
+    assert str(refused) == (
+        "release r was approved by alice: nobody went on with it: its new run run 2 does"
+    )
+    assert engine.submitted == ["r"]
+    assert found.one_version("r") == "promoted"
 
 
 def test_a_rejection_says_what_is_in_force(during: Callable[..., str]) -> None:

@@ -3,21 +3,31 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from cluster.access import find_access
 from cluster.api import Api, Invalid
+from cluster.argo import ArgoEngine
 from cluster.decisions import KubernetesDecisions
-from cluster.kinds import DECISION, LEASE, Kind, Object
-from components.errors import PlatformError
-from components.platform import Says
+from cluster.kinds import DECISION, LEASE, WORKFLOW, Kind, Object
+from cluster.leases import KubernetesLeases
+from cluster.workflows import release_of
+from components.errors import InputError, PlatformError
+from components.platform import Platform, Says
+from components.platform.memory import Killed
+from components.release import deciding
 from tests.support.accounts import as_account, as_user, rendered
+from tests.support.people import Person, person
 from tests.support.present import present
 from tests.support.waiting import wait_until
+from tests.support.worlds import NAME, Scene, quick
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-TEAM = "demo"
+TEAM, RUNS = "demo", "demo-runs"
 GROUP = "rbac.authorization.k8s.io"
 BINDING = Kind(f"{GROUP}/v1", "RoleBinding", "rolebindings")
 ADMISSION = "admissionregistration.k8s.io/v1"
@@ -90,6 +100,88 @@ def test_who_has_the_role_approves_in_the_name_that_the_api_server_knows(
         assert own.read("approved") == [made]
         own.clear("approved")
         assert own.read("approved") == []
+
+
+def test_an_account_with_a_token_of_its_own_decides_as_what_it_is(
+    as_person: As, installed: Api, tmp_path: Path
+) -> None:
+    """By a kubeconfig, as `sluice approve` finds it; no way leads past the own name."""
+    roles = {TEAM: ("sluice:viewer", "sluice:approver")}
+    with person(installed, TEAM, "carol", roles, tmp_path) as carol:
+        found = find_access({"KUBECONFIG": str(carol.kubeconfig)})
+        with closing(Api(found)) as own:
+            made = present(KubernetesDecisions(own, TEAM).add("by-token", 1, "reject", ""))
+            assert made.by == carol.name == "system:serviceaccount:demo:carol"
+            assert "own name" in refused(own, by=ALICE)
+            with pytest.raises(PlatformError, match="forbidden"):
+                own.delete(DECISION, TEAM, "by-token-1")
+    KubernetesDecisions(installed, TEAM).clear("by-token")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A release that waits for approval, whose run is gone, as its approver sees it.
+
+    Its lease, its decisions and its runs are the API server's, all else is a memory platform's.
+    """
+
+    found: Scene
+    who: Person
+    platform: Platform
+    engine: ArgoEngine
+
+
+@pytest.fixture
+def waiting(as_person: As, installed: Api, tmp_path: Path) -> Iterator[Waiting]:
+    found = quick(approval="required", approval_within="10m")
+
+    def die() -> None:
+        raise Killed("the workflow was deleted")
+
+    found.world.clock.after(300.0, die)
+    with pytest.raises(Killed):
+        found.walk("2", "r")
+    KubernetesLeases(installed, TEAM).swap(NAME, None, present(found.lease))
+    roles = {TEAM: ("sluice:viewer", "sluice:approver"), RUNS: ("sluice:releaser",)}
+    with person(installed, TEAM, "dora", roles, tmp_path) as dora:
+        seen = find_access({"KUBECONFIG": str(dora.kubeconfig)})
+        with closing(Api(seen)) as own:
+            platform = replace(
+                found.world.platform,
+                leases=KubernetesLeases(own, TEAM),
+                decisions=KubernetesDecisions(own, TEAM),
+            )
+            yield Waiting(found, dora, platform, ArgoEngine(own, TEAM, platform))
+    KubernetesDecisions(installed, TEAM).clear("r")
+    installed.delete(LEASE, TEAM, NAME)
+
+
+def test_an_approver_s_own_rights_begin_the_run_that_goes_on(
+    waiting: Waiting, installed: Api, as_person: As
+) -> None:
+    assert deciding.approve(waiting.platform, "r", "seen").by == waiting.who.name
+    with pytest.raises(InputError, match=f"was approved by {waiting.who.name}"):
+        deciding.approve(waiting.platform, "r", "")
+    nobody = ArgoEngine(as_person(ALICE), TEAM, waiting.platform)  # approves, and begins no runs
+    with pytest.raises(PlatformError, match=r"workflows.*forbidden"):
+        deciding.carry_on(waiting.platform, nobody, "r")
+    said = deciding.carry_on(waiting.platform, waiting.engine, "r")
+    assert said == "nobody went on with it: its new run r does"
+    assert release_of(present(installed.get(WORKFLOW, RUNS, "r"))) == "r"
+    installed.delete(WORKFLOW, RUNS, "r")
+
+
+def test_an_approver_rejects_and_moves_nothing(waiting: Waiting, installed: Api) -> None:
+    before = waiting.found.weights
+    done = deciding.reject(waiting.platform, "r", "wrong labels")
+    assert (done.decision.by, done.done) == (waiting.who.name, None)
+    assert "leases" in done.why
+    assert "forbidden" in done.why
+    assert waiting.found.weights == before
+    # Whoever runs it, or the reaper, hears of it.
+    with closing(as_account(installed, "sluice-system", "sluice-reaper")) as reaper:
+        (heard,) = KubernetesDecisions(reaper, TEAM).read("r")
+    assert heard == done.decision
 
 
 @pytest.mark.parametrize("name", ["bob", "system:serviceaccount:demo-runs:sluice-step", "Alice"])

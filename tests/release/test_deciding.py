@@ -3,6 +3,7 @@
 import pytest
 
 from components.engine import Run
+from components.errors import InputError
 from components.platform.memory import Killed
 from components.release import deciding
 from tests.support.engines import Engine
@@ -40,6 +41,18 @@ def test_an_approved_release_whose_run_is_gone_goes_on_in_a_new_one(run: Run | N
     assert said == "nobody went on with it: its new run run 2 does"
     assert (engine.submitted, outcomes) == (["r"], ["promoted"])
     assert found.one_version("r") == "promoted"
+
+
+def test_an_approved_release_that_somebody_rejects_is_to_go_on_no_more() -> None:
+    found = killed()
+    platform = found.world.platform
+    assert deciding.approved_by(platform, "r") == ""
+    deciding.approve(platform, "r", "")
+    assert deciding.approved_by(platform, "r") == "somebody"
+    platform.decisions.add("r", 2, "reject", "")
+    assert deciding.approved_by(platform, "r") == ""
+    with pytest.raises(InputError, match="is to end: rejected by somebody"):
+        deciding.approve(platform, "r", "")
 
 
 def test_a_run_that_lives_needs_no_other() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from components.engine import Result, Run
+from components.errors import PlatformError
 
 
 @dataclass
@@ -14,6 +15,8 @@ class Engine:
     run: Run | None = None
     lives: bool = False
     do: Callable[[], object] = lambda: None
+    away: str = ""
+    """Why it cannot be asked; empty: it can."""
     submitted: list[str] = field(default_factory=list)
 
     def release_id(self, endpoint: str, version: str) -> str:
@@ -25,6 +28,8 @@ class Engine:
         return Run(release_id, "run 2", "")
 
     def newest(self, _release_id: str) -> Run | None:
+        if self.away:
+            raise PlatformError(self.away)
         return self.run
 
     def running(self) -> list[Run]:

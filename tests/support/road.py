@@ -1,6 +1,7 @@
 """An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cluster.teams import runs
 from components.platform import Platform
 from components.registry import names
 from components.release.wanted import next_id
+from tests.support import directly
 from tests.support.copied import copied
 from tests.support.present import present
 from tests.support.releases import MODEL, Recorded, released_file
@@ -41,6 +43,22 @@ class Road:
         begun = self.platform.records.releases()
         self.platform.registry.set_alias(self.endpoint, names.CANDIDATE, version)
         return Recorded(self.platform, next_id(begun, self.endpoint, version))
+
+    @contextmanager
+    def begun(self, version: str, watched: int = 1) -> Iterator[Recorded]:
+        """The release of a version that no engine runs, but a process of its own.
+
+        Args:
+            version: to be released.
+            watched: how many steps the endpoint's file has below 100%.
+        """
+        name = next_id(self.platform.records.releases(), self.endpoint, version)
+        process = directly.begin(self.endpoint, version, name, watched)
+        try:
+            yield Recorded(self.platform, name)
+        finally:
+            process.kill()
+            process.join()
 
     def ended(self, release: Recorded) -> str:
         """Its outcome, once all of it is over."""
