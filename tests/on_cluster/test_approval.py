@@ -24,7 +24,7 @@ from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
 
 RPS = 10
 NEXT = "2"
@@ -154,7 +154,6 @@ def held(team: Road, tmp_path: Path) -> Iterator[Recorded]:
     assert {each.status for each in answers} == {200}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("is_there", [True, False], ids=["suspended", "deleted"])
 def test_a_rejection_ends_a_release_whether_its_workflow_is_there_or_not(
     first: Recorded, alice: Person, team: Road, tmp_path: Path, is_there: bool
@@ -172,7 +171,6 @@ def test_a_rejection_ends_a_release_whether_its_workflow_is_there_or_not(
     assert alice.name in release.state().reason
 
 
-@pytest.mark.long
 def test_a_rejection_of_who_may_move_traffic_gives_it_back_before_anything_else(
     first: Recorded, team: Road, tmp_path: Path
 ) -> None:
@@ -186,7 +184,6 @@ def test_a_rejection_of_who_may_move_traffic_gives_it_back_before_anything_else(
         assert team.ended(release) == "rolled_back", release.state().reason
 
 
-@pytest.mark.long
 def test_who_approves_in_time_is_waited_for_no_longer_than_that(
     first: Recorded, prepared: Platform, kubernetes: Api, on_cluster: KubernetesRig, tmp_path: Path
 ) -> None:
@@ -205,7 +202,6 @@ def test_who_approves_in_time_is_waited_for_no_longer_than_that(
         made.remove()
 
 
-@pytest.mark.long
 def test_an_approval_goes_on_in_a_new_run_when_the_workflow_was_deleted(
     first: Recorded, alice: Person, team: Road, tmp_path: Path
 ) -> None:

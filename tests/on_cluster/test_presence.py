@@ -25,7 +25,7 @@ from tests.support.road import LONGEST_S, Road, road
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 20
 SEEN_S = 0.2
@@ -110,7 +110,6 @@ def test_the_record_has_the_images_that_the_pods_run(team: Road) -> None:
     assert left(team, "1")
 
 
-@pytest.mark.long
 def test_a_candidate_that_becomes_another_program_ends_its_release(team: Road) -> None:
     with (
         asking(team.platform, team.endpoint, key(team), RPS) as asked,
@@ -154,7 +153,6 @@ class Loss:
     """The next one was, by the kubelet: to the second, and no later than that."""
 
 
-@pytest.mark.long
 def test_the_other_version_answers_for_one_whose_only_pod_is_gone(team: Road) -> None:
     """First the candidate's, then the champion's; neither is there again at once."""
     with (

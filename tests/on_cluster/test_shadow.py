@@ -32,7 +32,7 @@ from tests.support.road import LONGEST_S, Road, road
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 20
 TENANT = {"x-tenant": "blue"}
@@ -188,7 +188,6 @@ def team(
         made.remove()
 
 
-@pytest.mark.long
 def test_what_the_proxy_refuses_by_itself_is_told(team: Road, on_cluster: KubernetesRig) -> None:
     key, limits = on_cluster.key, (BACKEND_TRAFFIC_POLICY, team.team, object_name(team.endpoint))
 
@@ -215,7 +214,6 @@ def test_what_the_proxy_refuses_by_itself_is_told(team: Road, on_cluster: Kubern
     assert team.platform.traffic.weights(team.endpoint) == {"1": 100}
 
 
-@pytest.mark.long
 def test_a_shadow_comes_before_the_first_share_and_counts_for_no_user(
     team: Road, on_cluster: KubernetesRig
 ) -> None:
@@ -294,7 +292,6 @@ def sleeper(on_cluster: KubernetesRig, tmp_path: Path) -> Iterator[Endpoint]:
         rig.remove(endpoint.name)
 
 
-@pytest.mark.long
 def test_an_answer_takes_as_long_as_the_endpoint_s_file_says_and_no_longer(
     on_cluster: KubernetesRig, sleeper: Endpoint
 ) -> None:
