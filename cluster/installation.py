@@ -72,7 +72,7 @@ def examine(access: Access, namespace: str) -> list[Finding]:
         found += [_kinds(api, name, kinds) for name, kinds in _scaled_by(settings)]
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)
-        found += _woken(api, settings, namespace)
+        found += woken(api, settings, namespace)
         found += _team(api, namespace)
         found += _answers(api, reached(settings, Forwards(api)), namespace)
         return found + _servers(api)
@@ -86,7 +86,7 @@ def _scaled_by(settings: Settings) -> Iterator[tuple[str, tuple[Kind, ...]]]:
             yield "KEDA's HTTP add-on", (INTERCEPTOR_ROUTE,)
 
 
-def _woken(api: Api, settings: Settings, namespace: str) -> Iterator[Finding]:
+def woken(api: Api, settings: Settings, namespace: str) -> Iterator[Finding]:
     """Whether the team's routes may lead to the interceptor: without, its users would get 500."""
     of = settings.autoscaling.interceptor if settings.autoscaling else ""
     if not of:

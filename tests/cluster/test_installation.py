@@ -8,7 +8,9 @@ import pytest
 from cluster import installation
 from cluster.api import Api
 from cluster.installation import unprogrammed
-from cluster.kinds import CONFIG_MAP, Kind
+from cluster.kinds import CONFIG_MAP, REFERENCE_GRANT, Kind
+from cluster.routes import INTERCEPTOR
+from cluster.settings import Settings
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -68,3 +70,28 @@ def test_a_gateway_or_its_policy_is_in_force_or_says_why_not(
     status: dict[str, Any], why: str
 ) -> None:
     assert unprogrammed({"status": status}) == why
+
+
+def test_a_team_whose_routes_may_not_lead_to_the_interceptor_is_told(
+    kubernetes: Api, team: str
+) -> None:
+    settings = Settings.model_validate(
+        {
+            "store": {"uri": "s3://sluice"},
+            "gateway": {"url": "https://models.example"},
+            "predictor": {"image": "localhost/none:1"},
+            "prometheus": "http://prometheus.example",
+            "registry": "http://registry.example",
+            "autoscaling": {"prometheus": "http://prometheus.example", "interceptor": team},
+        }
+    )
+    (found,) = installation.woken(kubernetes, settings, "shop")
+    assert found.what == "versions that sleep"
+    assert "shop" in found.fix
+    granted = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "shop"}
+    spec = {"from": [granted], "to": [{"group": "", "kind": "Service"}]}
+    made = REFERENCE_GRANT.object({"name": INTERCEPTOR}, spec=spec)
+    kubernetes.apply(REFERENCE_GRANT, team, made)
+    assert list(installation.woken(kubernetes, settings, "shop")) == []
+    alone = settings.model_copy(update={"autoscaling": None})
+    assert list(installation.woken(kubernetes, alone, "another")) == []
