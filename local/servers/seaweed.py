@@ -3,6 +3,7 @@
 import os
 import shutil
 import sysconfig
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,11 +167,12 @@ def wait_until_read(home: Home, port: int, patience_s: float) -> None:
     def given() -> bool:
         nonlocal said
         try:
+            with suppress(FileNotFoundError):  # the first start
+                return fetch(kept, _READ_BACK) == _CONTENT
             put_first(kept, _READ_BACK, _CONTENT)
-            return fetch(kept, _READ_BACK) == _CONTENT
         except Unreachable as error:
             said = str(error)
-            return False
+        return False
 
     wait_for(given, patience_s, 0.1, lambda: said)
 
