@@ -1,6 +1,6 @@
 """Endpoints of a cluster in mid-canary, with users of their own, for parts to be struck."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -10,7 +10,7 @@ from cluster.manifests import ENVOY_PROXY
 from cluster.proxies import owned_by
 from cluster.settings import Gateway, read
 from components.load.sender import Outcome
-from components.record import Noted, of
+from components.record import Covered, Line, Noted, WeightsSet, of
 from components.release.state import ReleaseState
 from components.release.wanted import next_id
 from tests.support import directly
@@ -67,6 +67,16 @@ class Scene:
 def under_way(request: Outcome, begin: float, end: float) -> bool:
     """Whether a request was due or unanswered at some time between two (epoch seconds)."""
     return request.due <= end and request.due + request.ms / 1000 >= begin
+
+
+def lent_at(lines: Sequence[Line], version: str) -> float:
+    """When the other one's answers for the version were in force, by the record."""
+    begun = next(
+        number
+        for number, line in enumerate(lines)
+        if isinstance(line.body, Covered) and line.body.arm == version
+    )
+    return next(line.at for line in lines[begun:] if isinstance(line.body, WeightsSet))
 
 
 def scale_proxies(api: Api, to: Gateway, count: int) -> int:

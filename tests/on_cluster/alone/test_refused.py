@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from cluster.embedded import pki
 from cluster.kinds import CONFIG_MAP, POD, RESOURCE_QUOTA, Kind, Object
 from cluster.settings import KEY, NAME, SYSTEM
 from components.platform import Platform
+from components.quantity import amount
 from tests.support.present import present
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
@@ -41,6 +41,7 @@ WEBHOOKS = tuple(
     Kind("admissionregistration.k8s.io/v1", name, f"{name.lower()}s")
     for name in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 )
+NODE = Kind("v1", "Node", "nodes")
 KSERVE = "inferenceservice.serving.kserve.io"
 NOWHERE = "127.0.0.1:1/nothing:none"
 """An image that nobody has."""
@@ -89,8 +90,9 @@ def unsplit(release: Recorded) -> bool:
 def test_a_node_without_room_is_told_in_the_scheduler_s_words(team: Road) -> None:
     text = team.file.read_text()
     content = yaml.safe_load(text)
-    # Whatever else is there, nobody gets all processors of the node.
-    content["serving"]["resources"]["cpu"] = str(min(os.cpu_count() or 1, 12))
+    # The cluster's own parts ask for some of it, so nobody gets all of a node.
+    nodes = [each["status"]["allocatable"]["cpu"] for each in team.api.list(NODE, "")]
+    content["serving"]["resources"]["cpu"] = max(nodes, key=amount)
     team.platform.endpoints.apply(yaml.safe_dump(content), str(team.file))
     try:
         with served(team, "Insufficient cpu") as release:
@@ -131,6 +133,7 @@ def test_an_image_that_nobody_has_is_told_by_its_name(team: Road) -> None:
             def made() -> bool:
                 return "2" in team.platform.serving.versions(team.endpoint)
 
+            # From here on nobody else may meet it.
             wait_until(made, LONGEST_S, "the candidate's predictor")
             _set(team.api, before)
     finally:
