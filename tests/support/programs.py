@@ -2,8 +2,6 @@
 
 import time
 import xmlrpc.client
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from cluster.api import Api
 from cluster.embedded import node
@@ -17,22 +15,20 @@ API_SERVER, KUBELET = "kube-apiserver", "kubelet"
 
 def away(program: str, seconds: float) -> None:
     """End a program, and start it again so many seconds later."""
-    with _supervisor() as asked:
-        asked.supervisor.stopProcess(program)
-        try:
-            time.sleep(seconds)
-        finally:
-            asked.supervisor.startProcess(program)
+    _ask("stopProcess", program)
+    try:
+        time.sleep(seconds)
+    finally:
+        _ask("startProcess", program)
 
 
 def hung(program: str, seconds: float) -> None:
     """Hold a program for so many seconds: it takes connections, and answers nobody."""
-    with _supervisor() as asked:
-        asked.supervisor.signalProcess(program, "STOP")
-        try:
-            time.sleep(seconds)
-        finally:
-            asked.supervisor.signalProcess(program, "CONT")
+    _ask("signalProcess", program, "STOP")
+    try:
+        time.sleep(seconds)
+    finally:
+        _ask("signalProcess", program, "CONT")
 
 
 def answers(api: Api) -> None:
@@ -47,11 +43,11 @@ def answers(api: Api) -> None:
     wait_until(version, 60, "an API server that answers")
 
 
-@contextmanager
-def _supervisor() -> Iterator[xmlrpc.client.ServerProxy]:
+def _ask(method: str, *arguments: str) -> None:
+    """Ask the supervisor, by a connection of its own."""
     from supervisor.xmlrpc import SupervisorTransport
 
     pid = present(node.first_process(find_home()))
     transport = SupervisorTransport(serverurl=f"unix://{node.supervisor_socket(pid)}")
     with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as asked:
-        yield asked
+        getattr(asked.supervisor, method)(*arguments)
