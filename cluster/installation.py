@@ -20,6 +20,7 @@ from cluster.kinds import (
     HTTP_ROUTE,
     INFERENCE_SERVICE,
     INTERCEPTOR_ROUTE,
+    NAMESPACE,
     REFERENCE_GRANT,
     SCALED_OBJECT,
     SECURITY_POLICY,
@@ -51,6 +52,18 @@ NEEDED: dict[str, tuple[Kind, ...]] = {
 }
 """Whose kinds of objects a release is made of."""
 
+_KEEPS = {
+    "NamespaceFinalizersRemaining": "start again whoever is to take these finalizers away (KServe's"
+    " manager, KEDA), and only then remove it",
+    "NamespaceDeletionDiscoveryFailure": "'kubectl get apiservices' names the API that is away:"
+    " start its server, or delete that APIService",
+    "NamespaceDeletionGroupVersionParsingFailure": "'kubectl get apiservices' names it",
+    "NamespaceDeletionContentFailure": "the message says what refuses: a webhook whose server is"
+    " away is started again, or its configuration deleted",
+    "NamespaceContentRemaining": "its objects are going: ask again in a minute",
+}
+"""By which conditions Kubernetes says what keeps a namespace, with the mends; causes first."""
+
 
 def examine(access: Access, namespace: str) -> list[Finding]:
     """Look at a cluster, and at a team's namespace in it.
@@ -73,6 +86,7 @@ def examine(access: Access, namespace: str) -> list[Finding]:
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)
         found += woken(api, settings, namespace)
+        found += ending(api, namespace)
         found += _team(api, namespace)
         found += _answers(api, reached(settings, Forwards(api)), namespace)
         return found + _servers(api)
@@ -164,6 +178,25 @@ def unprogrammed(found: Object) -> str:
     if its is None:
         return "not programmed yet"
     return "" if its["status"] == "True" else f"{its.get('reason')}: {its.get('message')}"
+
+
+def ending(api: Api, namespace: str) -> Iterator[Finding]:
+    """Whether the namespace is being deleted, and what keeps it."""
+    try:
+        found = api.get(NAMESPACE, "", namespace)
+    except PlatformError:
+        return  # the account may not look
+    if not found or not found["metadata"].get("deletionTimestamp"):
+        return
+    what = f"namespace {namespace}"
+    conditions = (found.get("status") or {}).get("conditions") or []
+    said = {e["type"]: e.get("message", "") for e in conditions if e["status"] == "True"}
+    kept = [kind for kind in _KEEPS if kind in said]
+    if not kept:
+        yield Finding(what, "is being deleted", "ask again in a minute, or name another namespace")
+    for kind in kept:
+        message = " ".join(said[kind].split())
+        yield Finding(what, f"is being deleted, and kept: {message}", _KEEPS[kind])
 
 
 def _team(api: Api, namespace: str) -> Iterator[Finding]:

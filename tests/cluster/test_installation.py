@@ -1,14 +1,17 @@
 """What an installation lacks is found one by one, each with its mend."""
 
 import json
+import uuid
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from cluster import installation
+from cluster.access import Access
 from cluster.api import Api
 from cluster.installation import unprogrammed
-from cluster.kinds import CONFIG_MAP, REFERENCE_GRANT, Kind
+from cluster.kinds import CONFIG_MAP, NAMESPACE, REFERENCE_GRANT, Kind, Object
 from cluster.routes import INTERCEPTOR
 from cluster.settings import Settings
 
@@ -95,3 +98,70 @@ def test_a_team_whose_routes_may_not_lead_to_the_interceptor_is_told(
     assert list(installation.woken(kubernetes, settings, "shop")) == []
     alone = settings.model_copy(update={"autoscaling": None})
     assert list(installation.woken(kubernetes, alone, "another")) == []
+
+
+CONTENT = (
+    "Some resources are remaining: inferenceservices.serving.kserve.io has 1 resource instances"
+)
+FINALIZERS = (
+    "Some content in the namespace has finalizers remaining: inferenceservice.finalizers in 1"
+    " resource instances"
+)
+DISCOVERY = (
+    "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server"
+    " APIs: external.metrics.k8s.io/v1beta1: stale GroupVersion discovery"
+)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ({}, [("is being deleted", "ask again")]),
+        ({"NamespaceContentRemaining": CONTENT}, [("1 resource instances", "ask again")]),
+        (
+            {"NamespaceContentRemaining": CONTENT, "NamespaceFinalizersRemaining": FINALIZERS},
+            [("inferenceservice.finalizers", "KServe's manager"), ("serving.kserve.io", "again")],
+        ),
+        (
+            {"NamespaceDeletionDiscoveryFailure": DISCOVERY},
+            [("external.metrics.k8s.io", "kubectl get apiservices")],
+        ),
+    ],
+)
+def test_what_keeps_a_namespace_that_is_being_deleted_is_named(
+    kubernetes: Api, conditions: dict[str, str], said: list[tuple[str, str]]
+) -> None:
+    """Conditions as Kubernetes' own controller writes them."""
+    name = f"kept-{uuid.uuid4().hex[:6]}"
+    kubernetes.create(NAMESPACE, "", NAMESPACE.object({"name": name}))
+    assert list(installation.ending(kubernetes, name)) == []
+    kept = CONFIG_MAP.object({"name": "kept", "finalizers": ["example.com/nobody"]})
+    kubernetes.create(CONFIG_MAP, name, kept)
+    kubernetes.delete(NAMESPACE, "", name)
+    try:
+        with closing(Told(kubernetes.access, conditions)) as api:
+            found = list(installation.ending(api, name))
+    finally:
+        kubernetes.merge(CONFIG_MAP, name, "kept", {"metadata": {"finalizers": None}})
+    assert len(found) == len(said)
+    for each, (why, mend) in zip(found, said, strict=True):
+        assert each.what == f"namespace {name}"
+        assert why in each.found
+        assert mend in each.fix
+
+
+class Told(Api):
+    """Of a namespace it says what its controller may have found last."""
+
+    def __init__(self, access: Access, conditions: dict[str, str]) -> None:
+        super().__init__(access)
+        self._conditions = [
+            {"type": kind, "status": "True", "message": message}
+            for kind, message in conditions.items()
+        ]
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        found = super().get(kind, namespace, name)
+        if found and kind == NAMESPACE:
+            found["status"]["conditions"] = self._conditions
+        return found

@@ -29,7 +29,9 @@ SLUICE = str(Path(sysconfig.get_path("scripts"), "sluice"))
 NODE, SERVER = "tests/cluster", "tests/manifests"
 """What starts and looks at the node itself, and what needs an API server alone and starts it; all
 else is asked from inside of the node's network."""
-INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER)), "-n3", "tests")
+ALONE = "tests/on_cluster/alone"
+"""What takes the cluster's own parts away from all who are on it: nothing else is run beside it."""
+INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER, ALONE)), "-n3", "tests")
 """Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
@@ -106,6 +108,7 @@ def main() -> int:
         if named := os.environ.get("KUBECONFIG"):
             say(f"cluster-test: the cluster of {named}")
             run.tests("tests", (), INSIDE)
+            say(f"cluster-test: not run on a cluster that others may use: {ALONE}")
             for each in (NODE, SERVER):
                 own = (f"--ignore={NODE}/embedded", each)
                 run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
@@ -140,7 +143,8 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
             with run.phase("an earlier Sluice's steps"):
                 run.call([sys.executable, "-m", "tests.support.earlier"], own)
         inside = (SLUICE, "cluster", "run")
-        run.tests("tests in the cluster", inside, INSIDE, **own, **{NAMESPACE: TEAM})
+        for name, which in (("tests in the cluster", INSIDE), ("tests alone", ("-n0", ALONE))):
+            run.tests(name, inside, which, **own, **{NAMESPACE: TEAM})
     finally:
         if not stays:
             with run.phase("cluster down"):

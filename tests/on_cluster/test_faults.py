@@ -10,32 +10,26 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pytest
 
 from cluster.api import Api
 from cluster.kinds import WORKFLOW
-from cluster.manifests import ENVOY_PROXY
 from cluster.names import predictor_name
 from cluster.proxies import owned_by
-from cluster.settings import SYSTEM, Gateway, read
+from cluster.settings import SYSTEM, Gateway
 from components.load.sender import NO_ANSWER, Outcome
 from components.platform import Platform
 from components.printing import say
-from components.record import Noted, of
 from components.release.reaper import GRACE_S as TAKEN_S
-from components.release.state import ReleaseState
-from components.release.wanted import next_id
-from tests.support import directly
-from tests.support.killing import Killed, is_ready, kill, pods, strike
+from tests.support.killing import Killed, kill, pods, strike
 from tests.support.present import present
-from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, road_with
+from tests.support.road import Road, road_with
+from tests.support.scenes import Scene, proxies_of, under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -71,49 +65,6 @@ SHARED = {
 
 
 @dataclass
-class Scene:
-    """One endpoint whose version 1 is in production, its users, and the release of version 2."""
-
-    road: Road
-    asked: list[Outcome] = field(default_factory=list)
-    process: BaseProcess | None = None
-    release: Recorded | None = None
-
-    def begin(self, version: str) -> None:
-        """Release a version without an engine."""
-        platform = self.road.platform
-        name = next_id(platform.records.releases(), self.road.endpoint, version)
-        self.release = Recorded(platform, name)
-        self.process = directly.begin(self.road.endpoint, version, name, watched=1)
-
-    @property
-    def state(self) -> ReleaseState:
-        """Where the release stands."""
-        return present(self.release).state()
-
-    def watched(self) -> None:
-        """Wait until users are on the candidate, and are counted."""
-        release = present(self.release)
-
-        def polled() -> bool:
-            if not release.exists():
-                return False
-            state = release.state()
-            return any(poll.weights.get(state.candidate) for poll in state.polls)
-
-        wait_until(polled, LONGEST_S, "a poll of the watch")
-
-    def reaped(self) -> list[str]:
-        """What its record has of reapers."""
-        noted = of(present(self.release).lines(), Noted)
-        return [each.detail for each in noted if each.event == "reaped"]
-
-    def lost(self) -> list[Outcome]:
-        """The requests that failed."""
-        return [each for each in self.asked if each.status != 200]
-
-
-@dataclass
 class Story:
     """Four endpoints, and what was killed."""
 
@@ -128,7 +79,7 @@ class Story:
             each
             for each in lost
             if each.status == 503
-            and any(_under_way(each, kill.began, kill.gone + HEARD_S) for kill in dead)
+            and any(under_way(each, kill.began, kill.gone + HEARD_S) for kill in dead)
         ]
 
     def unconnected(self, lost: Sequence[Outcome]) -> list[Outcome]:
@@ -138,34 +89,8 @@ class Story:
         return [
             each
             for each in lost
-            if each.status == NO_ANSWER and _under_way(each, proxy.began, proxy.back)
+            if each.status == NO_ANSWER and under_way(each, proxy.began, proxy.back)
         ]
-
-
-def _under_way(request: Outcome, begin: float, end: float) -> bool:
-    return request.due <= end and request.due + request.ms / 1000 >= begin
-
-
-@contextmanager
-def two_proxies(api: Api) -> Iterator[Gateway]:
-    """The Gateway with two proxies that are ready; afterwards as it was."""
-    to = read(api).gateway
-    spec = present(api.get(ENVOY_PROXY, to.namespace, to.name))["spec"]
-    before = spec["provider"]["kubernetes"]["envoyDeployment"]["replicas"]
-
-    def scale(count: int) -> None:
-        patch = {"spec": {"provider": {"kubernetes": {"envoyDeployment": {"replicas": count}}}}}
-        api.merge(ENVOY_PROXY, to.namespace, to.name, patch)
-
-    def ready() -> bool:
-        return sum(map(is_ready, pods(api, to.proxies, owned_by(to)))) == 2
-
-    scale(2)
-    try:
-        wait_until(ready, 120, "two proxies")
-        yield to
-    finally:
-        scale(before)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +118,7 @@ def story(
     told = Story(scenes)
     try:
         with ExitStack() as stack:
-            to = stack.enter_context(two_proxies(kubernetes))
+            to = stack.enter_context(proxies_of(kubernetes, 2))
             _first(scenes)
             for scene in scenes.values():
                 users = asking(on_cluster.platform, scene.road.endpoint, on_cluster.key, RPS)

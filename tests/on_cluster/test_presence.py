@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,13 @@ from cluster.names import predictor_name
 from cluster.settings import SYSTEM
 from components.platform import Platform
 from components.printing import say
-from components.record import Covered, Line, WeightsSet, of
+from components.record import Covered, of
 from tests.support.killing import kill, pods
 from tests.support.present import present
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
+from tests.support.scenes import lent_at
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -213,13 +214,3 @@ def ready_since(pod: Object) -> float:
     [found] = [each for each in pod["status"]["conditions"] if each["type"] == "Ready"]
     assert found["status"] == "True"
     return datetime.fromisoformat(found["lastTransitionTime"]).timestamp()
-
-
-def lent_at(lines: Sequence[Line], version: str) -> float:
-    """When the other one's answers for the version were in force, by the record."""
-    begun = next(
-        number
-        for number, line in enumerate(lines)
-        if isinstance(line.body, Covered) and line.body.arm == version
-    )
-    return next(line.at for line in lines[begun:] if isinstance(line.body, WeightsSet))

@@ -55,9 +55,11 @@ def test_files_that_add_up_are_there_and_what_an_earlier_attempt_left_is_not(
 ) -> None:
     (target / "data" / "half").mkdir(parents=True)
     (target / "old").touch()
+    (target / "model.bin").write_bytes(b"x" * 50)  # it was ended half-way
     initializer.main(address(digest), target)
     found = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
     assert found == {"model.bin", "data/a b.bin", bundle.MANIFEST}
+    assert (target / "model.bin").read_bytes() == b"x" * 100
 
 
 def test_a_changed_byte_is_refused_by_the_file_s_name(

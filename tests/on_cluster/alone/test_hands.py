@@ -1,0 +1,187 @@
+"""What people, and those who keep a cluster, do to a release that is under way."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from cluster.api import Api
+from cluster.kinds import CONFIG_MAP, HTTP_ROUTE, POD, Kind
+from cluster.manifests import ENVOY_PROXY
+from cluster.names import object_name, predictor_name
+from components.load.sender import NO_ANSWER, Outcome
+from components.platform import Platform
+from components.printing import say
+from components.record import Covered, of
+from tests.support import directly
+from tests.support.killing import pods
+from tests.support.present import present
+from tests.support.releases import Recorded
+from tests.support.rigs import KubernetesRig
+from tests.support.road import LONGEST_S, Road, road
+from tests.support.scenes import lent_at, proxies_of, scale_proxies, under_way
+from tests.support.users import asking
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+RPS = 10
+SEEN_S = 0.2
+"""Until a user's request that was under way is over, and the proxies' threads have the split."""
+RELEASE: dict[str, Any] = {
+    "steps": [50, 100],
+    "watch": "40s",
+    "poll": "2s",
+    "lease": "60s",
+    # Predictors share two cores: no latency decides here.
+    "judge": {"method": "threshold", "min_requests": 100, "p95_ratio": 10, "error_rate": 0.1},
+}
+
+
+@pytest.fixture
+def team(
+    prepared: Platform,
+    kubernetes: Api,
+    on_cluster: KubernetesRig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Road]:
+    """An endpoint whose version 1 was released."""
+    folder = tmp_path_factory.getbasetemp() / f"hands-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    made = road(
+        prepared, kubernetes, on_cluster.namespace, folder, versions=("1", "2", "3"), **RELEASE
+    )
+    try:
+        with made.begun("1", watched=0) as first:
+            assert made.ended(first) == "promoted", first.state().reason
+        yield made
+    finally:
+        made.remove()
+
+
+@contextmanager
+def users(team: Road) -> Iterator[list[Outcome]]:
+    """Users while the block runs."""
+    key = team.platform.gateway.key("demo")
+    with asking(team.platform, team.endpoint, key, RPS) as asked:
+        yield asked
+    assert asked
+
+
+@contextmanager
+def watched(team: Road) -> Iterator[Recorded]:
+    """A release of version 2 that has users on it."""
+    with team.begun("2") as release:
+
+        def polled() -> bool:
+            return release.exists() and any(p.weights.get("2") for p in release.state().polls)
+
+        wait_until(polled, LONGEST_S, "a poll of the watch")
+        yield release
+
+
+def lost(asked: list[Outcome]) -> list[Outcome]:
+    """The requests that failed."""
+    return [each for each in asked if each.status != 200]
+
+
+def in_order(team: Road, release: Recorded) -> None:
+    """All users are on one version, and everybody names the same."""
+    version = "2" if team.ended(release) == "promoted" else "1"
+    assert release.state().reason
+    assert team.platform.traffic.weights(team.endpoint) == {version: 100}
+    assert team.platform.registry.alias(team.endpoint, "champion") == version
+
+
+@pytest.mark.long
+def test_a_second_release_is_refused_while_one_is_under_way(team: Road) -> None:
+    with users(team) as asked, watched(team) as release:
+        name = f"{release.release_id}-beside"
+        second = directly.begin(team.endpoint, "3", name, watched=1)
+        second.join(120)
+        assert second.exitcode not in {0, None}
+        assert not Recorded(team.platform, name).exists()
+        assert "3" not in team.platform.serving.versions(team.endpoint)
+        assert release.state().outcome is None
+        assert team.ended(release) == "promoted", release.state().reason
+        in_order(team, release)
+    assert lost(asked) == []
+
+
+@pytest.mark.long
+def test_a_release_keeps_the_file_that_it_began_with(team: Road) -> None:
+    name = object_name(f"endpoint-{team.endpoint}")
+    with users(team) as asked, watched(team) as release:
+        present(team.api.get(CONFIG_MAP, team.team, name))
+        team.api.delete(CONFIG_MAP, team.team, name)
+        assert team.ended(release) == "promoted", release.state().reason
+        in_order(team, release)
+    assert lost(asked) == []
+
+
+@pytest.mark.long
+def test_a_route_that_is_edited_by_hand_ends_in_order_all_the_same(team: Road) -> None:
+    """Nearly all users are sent to the candidate, past the release."""
+    with users(team) as asked, watched(team) as release:
+        found = present(team.api.get(HTTP_ROUTE, team.team, object_name(team.endpoint)))
+        rules = found["spec"]["rules"]
+        for rule in rules:
+            for each in rule.get("backendRefs") or []:
+                if each["name"].startswith(predictor_name(team.endpoint, "1")):
+                    each["weight"] = 1
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        patch = {"metadata": version, "spec": {"rules": rules}}
+        team.api.merge(HTTP_ROUTE, team.team, found["metadata"]["name"], patch)
+        in_order(team, release)
+    say(f"a route edited by hand: {release.state().outcome}: {release.state().reason}")
+    assert lost(asked) == []
+
+
+@pytest.mark.parametrize("version", ["2", pytest.param("1", marks=pytest.mark.long)])
+def test_a_predictor_that_is_evicted_goes_at_once_and_the_other_version_answers(
+    team: Road, version: str
+) -> None:
+    label = {"serving.kserve.io/inferenceservice": predictor_name(team.endpoint, version)}
+    with users(team) as asked, watched(team) as release:
+        [pod] = pods(team.api, team.team, label)
+        name, began = pod["metadata"]["name"], time.time()
+        # Nothing that we make keeps a node from being drained: who may not evict gets 429.
+        evictions = Kind("v1", "Eviction", f"pods/{name}/eviction")
+        asks = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+        team.api.create(evictions, team.team, asks)
+        wait_until(lambda: team.api.get(POD, team.team, name) is None, 120, "its end")
+        assert team.ended(release) == "promoted", release.state().reason
+        in_order(team, release)
+    assert [each.arm for each in of(release.lines(), Covered)] == [version, ""]
+    moved, failed = lent_at(release.lines(), version), lost(asked)
+    say(
+        f"version {version} evicted: another one had its share {moved - began:.1f} s later;"
+        f" {len(failed)} of {len(asked)} requests failed"
+    )
+    assert [each for each in failed if not began <= each.due <= moved + SEEN_S] == []
+    assert {each.status for each in failed} <= {503}
+
+
+@pytest.mark.long
+def test_proxies_may_become_more_and_fewer_while_a_step_is_watched(
+    team: Road, kubernetes: Api
+) -> None:
+    with proxies_of(kubernetes, 1) as to, users(team) as asked, watched(team) as release:
+        scale_proxies(kubernetes, to, 3)
+        seen = len(release.state().polls)
+        wait_until(lambda: len(release.state().polls) > seen + 2, 60, "polls of three proxies")
+        began = time.time()
+        scale_proxies(kubernetes, to, 1)
+        fewer = time.time()
+        assert team.ended(release) == "promoted", release.state().reason
+        in_order(team, release)
+        proxy = present(kubernetes.get(ENVOY_PROXY, to.namespace, to.name))
+    assert proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]["replicas"] == 1
+    # Those whose connection was to a proxy that ended.
+    explained = [e for e in lost(asked) if e.status == NO_ANSWER and under_way(e, began, fewer)]
+    say(f"proxies 1, 3, 1: {Counter(each.status for each in asked)}")
+    assert [each for each in lost(asked) if each not in explained] == []

@@ -1,0 +1,53 @@
+"""The node's own programs, stopped or held for a while; the embedded cluster's alone."""
+
+import time
+import xmlrpc.client
+
+from cluster.api import Api
+from cluster.embedded import node
+from cluster.embedded.home import find_home
+from components.errors import PlatformError
+from tests.support.present import present
+from tests.support.waiting import wait_until
+
+API_SERVER, KUBELET = "kube-apiserver", "kubelet"
+
+
+def away(program: str, seconds: float) -> None:
+    """End a program, and start it again so many seconds later."""
+    _ask("stopProcess", program)
+    try:
+        time.sleep(seconds)
+    finally:
+        _ask("startProcess", program)
+
+
+def hung(program: str, seconds: float) -> None:
+    """Hold a program for so many seconds: it takes connections, and answers nobody."""
+    _ask("signalProcess", program, "STOP")
+    try:
+        time.sleep(seconds)
+    finally:
+        _ask("signalProcess", program, "CONT")
+
+
+def answers(api: Api) -> None:
+    """Wait until the API server answers."""
+
+    def version() -> bool:
+        try:
+            return bool(api.version())
+        except PlatformError:
+            return False
+
+    wait_until(version, 60, "an API server that answers")
+
+
+def _ask(method: str, *arguments: str) -> None:
+    """Ask the supervisor, by a connection of its own."""
+    from supervisor.xmlrpc import SupervisorTransport
+
+    pid = present(node.first_process(find_home()))
+    transport = SupervisorTransport(serverurl=f"unix://{node.supervisor_socket(pid)}")
+    with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as asked:
+        getattr(asked.supervisor, method)(*arguments)
