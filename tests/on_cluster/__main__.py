@@ -30,7 +30,8 @@ NODE, SERVER = "tests/cluster", "tests/manifests"
 """What starts and looks at the node itself, and what needs an API server alone and starts it; all
 else is asked from inside of the node's network."""
 ALONE = "tests/on_cluster/alone"
-"""What takes the cluster's own parts away from all who are on it: nothing else is run beside it."""
+"""What takes the cluster's own parts away from all who are on it: nothing is run beside it, and all
+of it is long."""
 INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER, ALONE)), "-n3", "tests")
 """Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
 TESTS_S = 600.0
@@ -139,12 +140,14 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
                 return
         run.tests("tests of the node", (), (NODE,), SLUICE_TEST_CLUSTER=str(home.path))
         run.tests("tests of an API server", (), (SERVER,))
-        if "not long" not in run.marked:
+        every = "not long" not in run.marked
+        if every:
             with run.phase("an earlier Sluice's steps"):
                 run.call([sys.executable, "-m", "tests.support.earlier"], own)
         inside = (SLUICE, "cluster", "run")
-        for name, which in (("tests in the cluster", INSIDE), ("tests alone", ("-n0", ALONE))):
-            run.tests(name, inside, which, **own, **{NAMESPACE: TEAM})
+        run.tests("tests in the cluster", inside, INSIDE, **own, **{NAMESPACE: TEAM})
+        if every:
+            run.tests("tests alone", inside, ("-n0", ALONE), **own, **{NAMESPACE: TEAM})
     finally:
         if not stays:
             with run.phase("cluster down"):

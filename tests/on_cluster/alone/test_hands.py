@@ -27,7 +27,7 @@ from tests.support.scenes import lent_at, proxies_of, scale_proxies, under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 RPS = 10
 SEEN_S = 0.2
@@ -97,7 +97,6 @@ def in_order(team: Road, release: Recorded) -> None:
     assert team.platform.registry.alias(team.endpoint, "champion") == version
 
 
-@pytest.mark.long
 def test_a_second_release_is_refused_while_one_is_under_way(team: Road) -> None:
     with users(team) as asked, watched(team) as release:
         name = f"{release.release_id}-beside"
@@ -112,7 +111,6 @@ def test_a_second_release_is_refused_while_one_is_under_way(team: Road) -> None:
     assert lost(asked) == []
 
 
-@pytest.mark.long
 def test_a_release_keeps_the_file_that_it_began_with(team: Road) -> None:
     name = object_name(f"endpoint-{team.endpoint}")
     with users(team) as asked, watched(team) as release:
@@ -123,7 +121,6 @@ def test_a_release_keeps_the_file_that_it_began_with(team: Road) -> None:
     assert lost(asked) == []
 
 
-@pytest.mark.long
 def test_a_route_that_is_edited_by_hand_ends_in_order_all_the_same(team: Road) -> None:
     """Nearly all users are sent to the candidate, past the release."""
     with users(team) as asked, watched(team) as release:
@@ -141,7 +138,7 @@ def test_a_route_that_is_edited_by_hand_ends_in_order_all_the_same(team: Road) -
     assert lost(asked) == []
 
 
-@pytest.mark.parametrize("version", ["2", pytest.param("1", marks=pytest.mark.long)])
+@pytest.mark.parametrize("version", ["2", "1"])
 def test_a_predictor_that_is_evicted_goes_at_once_and_the_other_version_answers(
     team: Road, version: str
 ) -> None:
@@ -166,7 +163,6 @@ def test_a_predictor_that_is_evicted_goes_at_once_and_the_other_version_answers(
     assert {each.status for each in failed} <= {503}
 
 
-@pytest.mark.long
 def test_proxies_may_become_more_and_fewer_while_a_step_is_watched(
     team: Road, kubernetes: Api
 ) -> None:

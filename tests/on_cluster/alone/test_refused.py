@@ -25,7 +25,7 @@ from tests.support.road import LONGEST_S, Road, road
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 RPS = 10
 RESTORED_S = 30.0
@@ -86,7 +86,6 @@ def unsplit(release: Recorded) -> bool:
     return not any(poll.weights.get("2") for poll in release.state().polls)
 
 
-@pytest.mark.long
 def test_a_node_without_room_is_told_in_the_scheduler_s_words(team: Road) -> None:
     text = team.file.read_text()
     content = yaml.safe_load(text)
@@ -120,7 +119,6 @@ def test_a_quota_that_refuses_the_candidate_ends_it_before_any_share(team: Road)
     assert unsplit(release)
 
 
-@pytest.mark.long
 def test_an_image_that_nobody_has_is_told_by_its_name(team: Road) -> None:
     found = present(team.api.get(CONFIG_MAP, SYSTEM, NAME))
     before = found["data"][KEY]
@@ -166,14 +164,12 @@ def another_authority(api: Api) -> Iterator[None]:
             trust(kind, found["webhooks"])
 
 
-@pytest.mark.long
 def test_webhooks_that_nobody_trusts_end_a_release_before_its_first_share(team: Road) -> None:
     with another_authority(team.api), served(team, "failed calling webhook") as release:
         pass
     assert unsplit(release)
 
 
-@pytest.mark.long
 def test_the_way_back_waits_for_no_webhook(team: Road) -> None:
     """The loser is cleared away once KServe can be asked again."""
     with ThreadPoolExecutor() as beside, served(team, "webhooks are broken") as release:
