@@ -12,6 +12,7 @@ import yaml
 from cluster import sizes
 from cluster.api import Api
 from cluster.kinds import Object
+from cluster.passwords import NAMES
 from cluster.passwords import objects as secrets
 from cluster.settings import KEY, Settings
 from components.quantity import amount
@@ -129,9 +130,7 @@ def test_every_secret_that_is_named_is_one_that_the_password_maker_or_the_docs_m
 ) -> None:
     made = {
         (e["metadata"]["namespace"], e["metadata"]["name"])
-        for e in secrets(
-            dict.fromkeys(("postgres", "store", "mlflow", "relay", "events", "nats"), "x"), ["demo"]
-        )
+        for e in secrets(dict.fromkeys(NAMES, "x"), ["demo"])
     }
     for each in rendered(overlay):
         if each["kind"] not in PODS:

@@ -377,6 +377,10 @@ CASES = [
 ]
 
 
+SAMPLE = 5
+"""One in so many is tried each time, all of them with the long tests."""
+
+
 def test_every_role_is_of_somebody() -> None:
     kinds = {"ClusterRole", "Role"}
     own = {
@@ -416,7 +420,14 @@ def holds(api: Api, right: Right, place: str) -> bool:
     return wanted <= {(v, r.partition("/sluice-")[0]) for v, r in may(api, place or TEAM)}
 
 
-@pytest.mark.parametrize("right", CASES, ids=str)
+@pytest.mark.parametrize(
+    "right",
+    [
+        pytest.param(right, marks=[pytest.mark.long] if number % SAMPLE else [])
+        for number, right in enumerate(CASES)
+    ],
+    ids=str,
+)
 def test_a_right_is_missed_by_who_has_it_not(fewer: Api, right: Right) -> None:
     _, duties = (OF_CODE | OF_PEOPLE)[right.role]
     said = []
