@@ -125,7 +125,8 @@ def _predictor(
                 "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": name}},
             }
         ],
-        "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}],
+        # The model is loaded from a copy in it, and no larger than what it is loaded into.
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": serving.resources.memory}}],
         "containers": [_container(endpoint, stored, arm, settings)],
     }
 

@@ -66,8 +66,16 @@ def fill(room: Path, bundle: Path) -> Path:
     try:
         shutil.copytree(bundle, folder, copy_function=copy)
     except OSError as error:
-        raise PlatformError(f"{bundle}: cannot be copied to {room}: {error}") from error
+        raise PlatformError(f"{bundle}: cannot be copied to {room}: {_first(error)}") from error
     return folder
+
+
+def _first(error: OSError) -> str:
+    """Why the first of the files could not be copied; the others rarely have another reason."""
+    if isinstance(error, shutil.Error):
+        source, _, why = error.args[0][0]
+        return f"{source}: {why}"
+    return str(error)
 
 
 def _link(source: str, target: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sysconfig
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from obstore.store import S3Store
 
 from components.disk import replace, replace_json
 from components.errors import PlatformError, Unreachable
-from components.platform.object_store import fetch, put
+from components.platform.object_store import fetch, put_first
 from components.platform.waiting import wait_for
 from local import credentials
 from local.home import Home
@@ -26,7 +27,7 @@ BUCKET = "sluice"
 """Of records, versions and endpoints' files."""
 BUCKETS = (BUCKET, "mlflow", "datasets")
 REGION = "us-east-1"
-_READ_BACK = "read-back"
+_READ_BACK, _CONTENT = "read-back", b"It is in a volume: an empty object is in none.\n"
 """The object that tells whether the store can be read."""
 
 
@@ -155,8 +156,8 @@ def make_buckets(home: Home, port: int) -> None:
 def wait_until_read(home: Home, port: int, patience_s: float) -> None:
     """Wait until the store gives back what it holds.
 
-    One that has just started takes writes before its filer has heard where the volumes of older
-    objects are.
+    One that has just started takes writes, into new volumes, before its master has heard of the
+    older ones. It hears of all of them at once, so one object of an earlier start tells.
 
     Raises:
         PlatformError: it does not within ``patience_s``; with the store's own words.
@@ -166,12 +167,12 @@ def wait_until_read(home: Home, port: int, patience_s: float) -> None:
     def given() -> bool:
         nonlocal said
         try:
-            put(kept, _READ_BACK, b"")
-            fetch(kept, _READ_BACK)
+            with suppress(FileNotFoundError):  # the first start
+                return fetch(kept, _READ_BACK) == _CONTENT
+            put_first(kept, _READ_BACK, _CONTENT)
         except Unreachable as error:
             said = str(error)
-            return False
-        return True
+        return False
 
     wait_for(given, patience_s, 0.1, lambda: said)
 

@@ -64,6 +64,12 @@ def test_a_pod_that_ends_leaves_the_proxies_first_and_then_finishes(deadline: st
     assert found["terminationGracePeriodSeconds"] > leaves + grace
 
 
+def test_a_copy_of_any_model_that_can_be_loaded_has_room() -> None:
+    """Its memory would be the model's own, and its files may be larger than a few megabytes."""
+    (tmp,) = predictor(resources={"cpu": "1", "memory": "6Gi"})["volumes"]
+    assert tmp == {"name": "tmp", "emptyDir": {"sizeLimit": "6Gi"}}
+
+
 def test_the_file_s_resources_are_request_and_limit() -> None:
     resources = {"cpu": "500m", "memory": "3Gi"}
     assert container(resources=resources)["resources"] == {
