@@ -153,8 +153,8 @@ def make_buckets(home: Home, port: int) -> None:
             store.create_bucket(Bucket=name)
 
 
-def wait_until_read(home: Home, port: int, patience_s: float) -> None:
-    """Wait until the store gives back what it holds.
+def wait_until_read(kept: S3Store, patience_s: float) -> None:
+    """Wait until a bucket gives back what it holds.
 
     One that has just started takes writes, into new volumes, before its master has heard of the
     older ones. It hears of all of them at once, so one object of an earlier start tells.
@@ -162,7 +162,7 @@ def wait_until_read(home: Home, port: int, patience_s: float) -> None:
     Raises:
         PlatformError: it does not within ``patience_s``; with the store's own words.
     """
-    kept, said = store(home, port, BUCKET), ""
+    said = ""
 
     def given() -> bool:
         nonlocal said
