@@ -9,8 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 # What `make test` runs side by side. On two cores, releases and servers mostly wait; models and
-# the rest compute. Those of the first four have one platform of the laptop each. The road judges
-# latencies, so it waits for those four; the two that compute take what the others leave.
+# the rest compute, and take what the others leave. Those of the first four have one platform of
+# the laptop each. The road judges latencies: nothing runs beside it.
 ROOMS := room-cut-off room-e2e room-laptop room-platform room-models room-rest room-road
 TESTS_cut-off := tests/e2e/test_cut_off.py tests/e2e/test_killed.py
 TESTS_e2e := tests/e2e $(TESTS_cut-off:%=--ignore=%)
@@ -43,7 +43,7 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh local/get_alert
 demo: $(READY) ## release one good and two bad versions, on real servers, in about 4 minutes
 	$(BIN)/python -m examples.demo
 
-unit: $(READY) ## run the tests that start no server: the fast loop, a minute and a half
+unit: $(READY) ## run the tests that start no server: the fast loop, two and a half minutes
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not servers and not slow and not undisturbed"
 
 test: $(READY) ## run the tests, the end-to-end ones included
@@ -56,7 +56,7 @@ $(ROOMS): room-%:
 	@nice -n $(if $(filter rest models,$*),15,0) $(BIN)/python -m pytest -q \
 		-m "$(if $(filter road,$*),undisturbed,not undisturbed and not long)" $(TESTS_$*)
 
-room-road: room-cut-off room-e2e room-laptop room-platform
+room-road: $(filter-out room-road,$(ROOMS))
 
 test-long: $(READY) ## run the tests of which `make test` has a sample
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long

@@ -1,6 +1,8 @@
 """Envoy's own interface: what is in force, and what is on its way."""
 
 import re
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -10,30 +12,39 @@ from components.errors import Unreachable
 from components.platform import wait_for
 from local.gateway import routes
 from local.home import Home
-from local.loopback import local_client, probe
+from local.loopback import local_client
 from local.servers import envoy_server
 from local.servers.envoy_bootstrap import ROUTES
 
-
-def answers(home: Home) -> bool:
-    """True when Envoy's admin interface answers."""
-    return probe("http://admin/ready", uds=envoy_server.admin_socket(home)) is None
-
-
 _ANSWER_S = 10.0
 """Envoy's main thread answers, after the configuration that it is taking just then."""
+_READY_S = 2.0
+
+
+@cache
+def _client(socket: Path) -> httpx.Client:
+    # Kept: a traffic step asks six times, and to connect takes longer than to be answered.
+    return local_client(timeout=_ANSWER_S, uds=socket)
 
 
 def _ask(home: Home, path: str) -> Any:
     try:
-        with local_client(timeout=_ANSWER_S, uds=envoy_server.admin_socket(home)) as client:
-            answer = client.get(f"http://admin{path}")
-            answer.raise_for_status()
-            return answer.json()
+        answer = _client(envoy_server.admin_socket(home)).get(f"http://admin{path}")
+        answer.raise_for_status()
+        return answer.json()
     except httpx.HTTPError as error:
         raise Unreachable(
             f"the gateway does not answer ({type(error).__name__}): run 'sluice up'"
         ) from error
+
+
+def answers(home: Home) -> bool:
+    """True when Envoy's admin interface answers."""
+    try:
+        ready = _client(envoy_server.admin_socket(home)).get("http://admin/ready", timeout=_READY_S)
+    except httpx.HTTPError:
+        return False
+    return ready.is_success
 
 
 def dump_routes(home: Home) -> dict[str, Any]:
@@ -85,19 +96,20 @@ def offer_routes(home: Home, rendered: str, timeout: float = 5.0) -> bool:
         replace(file, rendered)
 
     def decided() -> Literal["taken", "refused"] | None:
-        # In this order: Envoy counts a refusal after it has left the routes as they were.
-        refused = _refused(home) > refused_before
         if _carries(home, version):
             return "taken"
-        return "refused" if refused else None
+        if _refused(home) == refused_before:
+            return None
+        # What was counted may be of an earlier text that Envoy read late.
+        return "taken" if _carries(home, version) else "refused"
 
     said = "the gateway does not follow its files: run 'sluice up'"
     return wait_for(decided, timeout, 0.005, lambda: said) == "taken"
 
 
 def _carries(home: Home, version: str) -> bool:
-    configs = dump_routes(home).get("configs", [])
-    return any(config.get("version_info") == version for config in configs)
+    dumped = _ask(home, "/config_dump?resource=dynamic_route_configs&mask=version_info")
+    return any(config.get("version_info") == version for config in dumped.get("configs", []))
 
 
 def _refused(home: Home) -> int:

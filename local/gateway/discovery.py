@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from components.disk import file_name, locked, read_json, replace, replace_json
-from components.errors import InputError, PlatformError
+from components.errors import InputError, PlatformError, Unreachable
 from components.platform import refusals, wait_for
 from local import credentials
 from local.gateway import access, admin, routes
@@ -117,16 +117,35 @@ def publish(home: Home) -> set[str]:
             return routes.render_routes(wanted.values(), present, clients)
 
         wanted = _wanted(home)
-        if not admin.answers(home):
+        try:
+            _wait_for_clusters(home, present)
+            taken = admin.offer_routes(home, rendered(wanted))
+        except Unreachable:
             _replace_changed(envoy_server.routes_file(home), rendered(wanted))
             return set()
-        # Routes that name a cluster which Envoy does not have yet are refused, for good.
-        admin.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
         refused: set[str] = set()
-        if not admin.offer_routes(home, rendered(wanted)):
+        if not taken:
             wanted, refused = _offer_apart(home, wanted, rendered)
         _replace_changed(_good_file(home), _as_json(wanted))
         return refused
+
+
+def _wait_for_clusters(home: Home, present: Iterable[Backend]) -> None:
+    """Block until Envoy has the clusters of ``present``: routes that name others are refused.
+
+    Raises:
+        PlatformError: it does not take them, or does not answer.
+    """
+    # An Envoy that starts reads its clusters first: what it has once taken it has.
+    taken = _taken_file(home)
+    if not taken.exists():
+        admin.wait_for_clusters(home, {name for b in present for name in routes.clusters(b)})
+        replace(taken, "")
+
+
+def _taken_file(home: Home) -> Path:
+    """There while Envoy is known to have the clusters as they are written."""
+    return envoy_server.folder(home) / "clusters.taken"
 
 
 def _listed(home: Home) -> list[Backend]:
@@ -178,15 +197,22 @@ def prune(home: Home) -> None:
 
 
 def _write_clusters(home: Home, wanted: dict[tuple[str, str], Backend]) -> None:
-    folder = envoy_server.folder(home)
-    replace_json(folder / "backends.json", [asdict(backend) for backend in wanted.values()])
+    folder, file = envoy_server.folder(home), envoy_server.clusters_file(home)
+    listed = [asdict(backend) for backend in wanted.values()]
+    _replace_changed(folder / "backends.json", json.dumps(listed, indent=1))
     at_once = {name: route.at_once for name, route in _wanted(home).items()}
     rendered = routes.render_clusters(wanted.values(), at_once)
-    _replace_changed(envoy_server.clusters_file(home), rendered)
+    if _differs(file, rendered):
+        _taken_file(home).unlink(missing_ok=True)
+        replace(file, rendered)
+
+
+def _differs(path: Path, text: str) -> bool:
+    return not path.exists() or path.read_text(encoding="utf-8") != text
 
 
 def _replace_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if _differs(path, text):
         replace(path, text)
 
 

@@ -25,7 +25,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         time.sleep(float(self.headers.get("x-test-sleep", 0)))
         if heard := self.headers.get("x-test-heard"):
-            Path(heard, f"{sys.argv[3]}.json").write_text(json.dumps(dict(self.headers)))
+            written = Path(heard, f"{sys.argv[3]}.part")
+            written.write_text(json.dumps(dict(self.headers)))
+            written.rename(written.with_suffix(".json"))
         body = json.dumps({"version": sys.argv[3], "headers": dict(self.headers)}).encode()
         body = body.ljust(int(self.headers.get("x-test-size", 0)))
         self.send_response(int(self.headers.get("x-test-status", 200)))
