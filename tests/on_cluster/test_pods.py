@@ -3,8 +3,8 @@
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import INFERENCE_SERVICE
-from cluster.names import predictor_name
+from cluster.kinds import SCALED_OBJECT
+from cluster.scaled_objects import object_named
 from components import gateway
 from tests.support.rigs import KubernetesRig
 
@@ -17,9 +17,10 @@ def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
     rig, endpoint = on_cluster, on_cluster.endpoint("gone")
     name = endpoint.name
 
-    def scale(replicas: int) -> None:
-        patch = {"spec": {"predictor": {"minReplicas": replicas}}}
-        kubernetes.merge(INFERENCE_SERVICE, rig.namespace, predictor_name(name, "2"), patch)
+    def hold_at(replicas: str | None) -> None:
+        """As people hold a version at a number of pods; None lets its file say it again."""
+        patch = {"metadata": {"annotations": {"autoscaling.keda.sh/paused-replicas": replicas}}}
+        kubernetes.merge(SCALED_OBJECT, rig.namespace, object_named(name, "2"), patch)
 
     def nobody() -> float:
         return rig.platform.metrics.sample(name, ["1"], 30.0).unattributed.get("no_backend", 0)
@@ -29,7 +30,7 @@ def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
             rig.create(endpoint, version)
         rig.split(name, {"1": 50, "2": 50})
         before = nobody()
-        scale(0)
+        hold_at("0")
 
         def nobody_left() -> bool:
             # A pod that ends is asked to its last moment.
@@ -43,7 +44,7 @@ def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
             assert each.json() == {"error": gateway.NO_PREDICTOR}
             assert gateway.VERSION_HEADER not in each.headers
         rig.wait(lambda: nobody() >= before + len(told), "them in the counters", 30)
-        scale(1)
+        hold_at(None)
         rig.wait(lambda: rig.ask(name).version == "2", "version 2", 120)
     finally:
         rig.remove(name)
