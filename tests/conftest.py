@@ -6,7 +6,7 @@ import sysconfig
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -55,6 +55,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("servers")
 
 
+_GROUPS = {"test_road.py": "road", "test_adopt.py": "slow", "test_scaling.py": "slow"}
+"""Of the tests on a cluster."""
+
+
 class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     """A worker takes all tests of a group, one after the other.
 
@@ -67,7 +71,7 @@ class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
         file = nodeid.partition("::")[0]
         if not file.startswith("tests/on_cluster/"):
             return "contract"
-        return "road" if file.endswith("/test_road.py") else "others"
+        return _GROUPS.get(PurePath(file).name, "others")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:

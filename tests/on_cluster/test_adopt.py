@@ -98,6 +98,8 @@ def theirs(
     endpoint = rig.endpoint("adopted")
     own = request.param == "the endpoint's route"
     folder = write_bundle(tmp_path / "bundle")
+    # Files that an earlier test had kept would not be kept again.
+    (folder / "OWNER").write_text(endpoint.name)
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     version = rig.register(endpoint.model, files)
     file = tmp_path / f"{endpoint.name}.yaml"
