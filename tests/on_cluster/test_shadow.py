@@ -29,16 +29,19 @@ from tests.support.killing import pods
 from tests.support.present import present
 from tests.support.rigs import BODY, KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
-from tests.support.users import asking
+from tests.support.users import asking, crowding
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 20
+CROWD = 16
+"""Clients at once, for a gateway that lets a version have one request, and one more wait."""
 TENANT = {"x-tenant": "blue"}
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
-    "watch": "10s",
+    # A narrower limit may take ten seconds to every proxy.
+    "watch": "40s",
     "poll": "2s",
     "lease": "60s",
     "shadow": {"watch": "10s", "percent": 100},
@@ -203,7 +206,7 @@ def test_what_the_proxy_refuses_by_itself_is_told(team: Road, on_cluster: Kubern
         wait_until(watched, LONGEST_S, "a poll of the watch")
         team.api.merge(*limits, {"spec": {"circuitBreaker": narrow}})
         try:
-            with asking(team.platform, team.endpoint, key, 8 * RPS):
+            with crowding(team.platform, team.endpoint, key, CROWD):
                 wait_until(lambda: bool(told()), 60, "what the proxy refused")
         finally:
             team.api.merge(*limits, {"spec": {"circuitBreaker": before}})
