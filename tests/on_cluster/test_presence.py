@@ -33,7 +33,8 @@ SEEN_S = 0.2
 """Until a user's request that was under way is over, and the proxies' threads have the split."""
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
-    "watch": "10s",
+    # Long enough to lose both versions' pods in it.
+    "watch": "120s",
     "poll": "2s",
     "lease": "60s",
     # Two predictors share two cores: no latency decides here.
