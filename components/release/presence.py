@@ -35,7 +35,7 @@ class Presence:
     def __init__(self, release: Release, held: HeldLease, percent: int) -> None:
         self._release, self._held, self._percent = release, held, percent
         self._state = release.state()
-        self._since = release.clock.monotonic()
+        self._since = self._looked = release.clock.monotonic()
 
     @property
     def covered(self) -> str:
@@ -54,8 +54,10 @@ class Presence:
         end = clock.monotonic() + seconds
         while (left := end - clock.monotonic()) > 0:
             clock.sleep(min(LOOK_S, left))
-            if clock.monotonic() < end:
+            # Polls may follow each other faster than looks.
+            if clock.monotonic() - self._looked >= LOOK_S:
                 self._look()
+                self._looked = clock.monotonic()
 
     def _look(self) -> None:
         state, serving = self._state, self._release.platform.serving

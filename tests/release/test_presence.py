@@ -46,6 +46,15 @@ def test_the_other_version_answers_until_it_is_back(arm: str, lent: dict[str, in
     assert found.one_version("r") == "promoted"
 
 
+@pytest.mark.parametrize("poll", ["2s", "3s", "5s"])
+def test_it_is_seen_however_often_the_counters_are_read(poll: str) -> None:
+    found = quick(steps=[50, 100], poll=poll)
+    goes(found, "2", 120.0)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert covered(found) == ["2", ""]
+    assert 0 < found.failed() <= QUICK_RPS * 0.5 * (2 * LOOK_S)
+
+
 def test_its_step_is_watched_anew_once_it_is_back() -> None:
     found = quick(steps=[50, 100], watch="60s")
     began = found.world.clock.monotonic()
