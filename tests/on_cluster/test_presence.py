@@ -195,9 +195,9 @@ def lose(team: Road, release: Recorded, version: str) -> Loss:
     deleted = time.time()
     team.api.delete(POD, team.team, pod["metadata"]["name"])
     wait_until(lambda: release.state().covered == version, 30, f"another one for version {version}")
-    lease = team.platform.leases.read(team.endpoint)
-    assert lease is not None
-    assert f"version {version} has no ready predictor" in lease.waits
+    # The record is first, the lease follows.
+    said = f"version {version} has no ready predictor"
+    wait_until(lambda: said in present(team.platform.leases.read(team.endpoint)).waits, 30, said)
 
     def following() -> list[Object]:
         uid = pod["metadata"]["uid"]

@@ -21,7 +21,7 @@ from components import record
 from components.platform import Platform
 from components.record import SCHEMA, Noted, Unknown, of
 from pipelines.pods import IMAGE
-from tests.support.earlier import SCHEMA_3, TODAY, Tree, unpacked
+from tests.support.earlier import SCHEMA_4, TODAY, Tree, unpacked
 from tests.support.present import present
 from tests.support.releases import Recorded, users
 from tests.support.rigs import KubernetesRig
@@ -68,7 +68,7 @@ def with_image(found: Any, image: str) -> Any:
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Earlier:
-    tree = unpacked(SCHEMA_3, tmp_path_factory.mktemp("earlier"))
+    tree = unpacked(SCHEMA_4, tmp_path_factory.mktemp("earlier"))
     return Earlier(tree, tree.image())
 
 
@@ -121,7 +121,7 @@ def test_today_s_sluice_ends_a_canary_that_an_earlier_one_began(
             release = team.candidate("2")
             team.watches(release)
         # Here the upgrade was done; the run that knew nothing of it is lost.
-        assert record.opened(release.lines()).schema == 3
+        assert record.opened(release.lines()).schema == 4
         team.api.delete(WORKFLOW, team.runs, release.release_id)
         assert resumed(release)["outcome"] == "promoted", release.state().reason
         assert team.ended(release) == "promoted"

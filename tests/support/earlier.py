@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SCHEMA_3 = "df1c8bb"
 """The last commit whose records are of schema 3."""
+SCHEMA_4 = "1d4fb8e"
+"""The last commit whose records are of schema 4, and the first whose steps pass over what they do not
+know in a cluster's settings."""
 
 
 _NAMES = "from cluster.embedded import containers; print(containers.name('steps'))"
@@ -79,6 +82,6 @@ def unpacked(commit: str, folder: Path) -> Tree:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="sluice-earlier-") as temporary:
-        built = unpacked(SCHEMA_3, Path(temporary)).python("-c", _BUILDS, timeout=1200)
+        built = unpacked(SCHEMA_4, Path(temporary)).python("-c", _BUILDS, timeout=1200)
         sys.stderr.write(built.stderr)
         sys.exit(built.returncode)
