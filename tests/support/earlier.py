@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 SCHEMA_3 = "df1c8bb"
 """The last commit whose records are of schema 3."""
 SCHEMA_4 = "1d4fb8e"
-"""The last commit whose records are of schema 4, and the first whose steps pass over what they do not
-know in a cluster's settings."""
+"""The last commit whose records are of schema 4, and the first whose steps pass over what they do
+not know in a cluster's settings."""
 
 
 _NAMES = "from cluster.embedded import containers; print(containers.name('steps'))"
