@@ -27,7 +27,9 @@ def begin(
     """
     started = multiprocessing.get_context("forkserver")
     started.set_forkserver_preload(list(_ROOMS))
-    process = started.Process(target=_run, args=(endpoint, version, release_id, watched, environment))
+    process = started.Process(
+        target=_run, args=(endpoint, version, release_id, watched, environment)
+    )
     process.start()
     return process
 

@@ -1,5 +1,6 @@
 """What is promised of a release that is struck, by the moments that its record has."""
 
+import itertools
 from collections.abc import Sequence
 
 from components.record import Ended, Line, WeightsSet
@@ -24,7 +25,7 @@ def longest_silence(lines: Sequence[Line]) -> float:
         for number, line in enumerate(lines[: ends[0] + 1])
         if any(_shares(each, candidate) for each in lines[: number + 1])
     ]
-    return max((after - before for before, after in zip(told, told[1:], strict=False)), default=0.0)
+    return max((after - before for before, after in itertools.pairwise(told)), default=0.0)
 
 
 def _shares(line: Line, candidate: str) -> bool:

@@ -26,9 +26,7 @@ HELD = Lease("demo", "r", "step", 60.0, {"1": 100})
 
 
 @pytest.fixture(scope="module")
-def shown(
-    kubernetes: Api, team: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Token]:
+def shown(kubernetes: Api, team: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Token]:
     """The token of an account that may take leases."""
     kubernetes.create(ACCOUNT, team, ACCOUNT.object({"name": NAME}))
     verbs = ["get", "list", "create", "update"]
@@ -95,9 +93,7 @@ class Ending:
         return getattr(self.leases, name)
 
 
-def test_a_watch_whose_token_ends_goes_on_and_promotes(
-    shown: Token, asked: Api, team: str
-) -> None:
+def test_a_watch_whose_token_ends_goes_on_and_promotes(shown: Token, asked: Api, team: str) -> None:
     found = quick(lease="10m")
 
     def watched() -> bool:

@@ -99,13 +99,13 @@ def as_a_pod(api: Api, shown: Token) -> dict[str, str]:
     return {"KUBECONFIG": str(shown.kubeconfig), **store_keys(api, shown.namespace)}
 
 
-def polled(release: Recorded, more_than: int = 0) -> None:
+def polled(release: Recorded, version: str, more_than: int = 0) -> None:
     """Wait until users on the candidate are counted, by more polls than that."""
 
     def counted() -> bool:
         if not release.exists():
             return False
-        return sum(bool(poll.weights.get("2")) for poll in release.state().polls) > more_than
+        return sum(bool(poll.weights.get(version)) for poll in release.state().polls) > more_than
 
     wait_until(counted, LONGEST_S, "a poll of the watch")
 
@@ -122,21 +122,18 @@ def test_a_token_that_ends_is_read_again_and_no_verdict(
     ):
         environment = as_a_pod(kubernetes, step)
         with team.begun("2", environment=environment) as release:
-            polled(release)
+            polled(release, "2")
             for each in (step, watcher):
                 each.end()
-            seen = len(release.state().polls)
+            seen = len(release.state().polls)  # the one before any share among them
             for each in (step, watcher):
                 each.renew()
-            polled(release, seen)
+            polled(release, "2", seen)
             assert team.ended(release) == "promoted", release.state().reason
         in_time(release.lines(), LEASE_S)
         # The reaper, whose first token has ended, is the only one that can end this.
         with team.begun("3", environment=environment) as silent:
-            wait_until(
-                lambda: silent.exists() and bool(silent.state().polls), LONGEST_S, "a poll"
-            )
-            wait_until(lambda: silent.state().weights == {"2": 50, "3": 50}, LONGEST_S, "a share")
+            polled(silent, "3")
         assert team.ended(silent) == "error"
         in_time(silent.lines(), LEASE_S)
         assert process.poll() is None
