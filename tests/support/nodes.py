@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -53,10 +53,8 @@ class Far:
     def _live(self) -> None:
         of_status = Kind(NODE.version, NODE.name, f"nodes/{self.name}/status")
         while not self._dead.is_set():
-            try:
+            with suppress(SluiceError):  # the next one is heard, then
                 self.api.merge(of_status, "", "", {"status": self._told()})
-            except SluiceError:  # heard of all the same by the next one
-                pass
             self._dead.wait(_HEARD_EVERY_S)
 
     def die(self) -> None:
