@@ -3,6 +3,7 @@ endpoint."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from cluster import settings, team
@@ -59,9 +60,11 @@ def gone(api: Api, namespaces: Sequence[str]) -> None:
     for each in namespaces:
         api.delete(NAMESPACE, "", each)
     for each in namespaces:
-        wait_until(
-            lambda each=each: api.get(NAMESPACE, "", each) is None, _GONE_S, f"the end of {each}"
-        )
+        wait_until(partial(_is_gone, api, each), _GONE_S, f"the end of {each}")
+
+
+def _is_gone(api: Api, namespace: str) -> bool:
+    return api.get(NAMESPACE, "", namespace) is None
 
 
 def _head(kind: Kind) -> Object:
