@@ -34,7 +34,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
 
 RPS = 10
-LEASE_S = 60.0
+LEASE_S = 120.0
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "40s",
