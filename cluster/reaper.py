@@ -22,7 +22,7 @@ from cluster.teams import teams
 from components.errors import SluiceError
 from components.platform import Platform
 from components.printing import say
-from components.release.reaper import Reaper
+from components.release.reaper import Reaper, abandon
 
 log = logging.getLogger("sluice.reaper")
 
@@ -48,14 +48,20 @@ class Watches:
     _ends: dict[str, threading.Event] = field(default_factory=dict, init=False)
     """By team: set when it is to be watched no longer."""
 
-    def watch(self, wanted: Collection[str]) -> None:
-        """Watch these teams, and no other."""
-        for team in set(self._ends) - set(wanted):
+    def watch(self, wanted: Collection[str]) -> list[str]:
+        """Watch these teams, and no other; those that are watched no longer."""
+        gone = sorted(set(self._ends) - set(wanted))
+        for team in gone:
             self._ends.pop(team).set()
         for team in set(wanted) - set(self._ends):
             end = self._ends[team] = threading.Event()
             name = f"reaper of {team}"
             threading.Thread(target=self._run, args=(team, end), name=name, daemon=True).start()
+        return gone
+
+    def abandon(self, team: str) -> None:
+        """End what a team that has gone had under way, unless it comes back meanwhile."""
+        threading.Thread(target=self._abandon, args=(team,), daemon=True).start()
 
     def _run(self, team: str, end: threading.Event) -> None:
         made: list[Reaper] = []
@@ -69,6 +75,16 @@ class Watches:
             second = (team, reaper.finish, end.is_set)
             threading.Thread(target=self._repeat, args=second, daemon=True).start()
             self._repeat(team, reaper.restore, end.is_set)
+
+    def _abandon(self, team: str) -> None:
+        done = threading.Event()
+
+        def act() -> list[str]:
+            said = abandon(self.connect(team), f"the namespace {team} was deleted")
+            done.set()
+            return said
+
+        self._repeat(team, act, lambda: done.is_set() or team in self._ends)
 
     def _repeat(self, team: str, act: Callable[[], list[str]], over: Callable[[], bool]) -> None:
         """Act until it is over; a fault that lasts is told once."""
@@ -104,7 +120,8 @@ def main() -> None:
     watches = Watches(connect, EVERY_S, say)
     while True:
         try:
-            watches.watch(teams(api))
+            for team in watches.watch(teams(api)):
+                watches.abandon(team)
         except SluiceError as error:
             say(f"teams are asked for again: {error}")
         time.sleep(TEAMS_EVERY_S)

@@ -241,17 +241,39 @@ def stop_losers(platform: Platform, endpoint: str, keeps: Mapping[str, int]) -> 
             platform.serving.delete(endpoint, arm)
 
 
+def abandon(release: Release, why: str) -> Ended:
+    """End a release whose place is gone: no traffic, lease or predictor of it is left.
+
+    Args:
+        release: the release.
+        why: what became of the place.
+
+    Raises:
+        SluiceError: the registry, or the store, did not take it; may be repeated.
+    """
+    state = release.state()
+    if state.outcome is None:
+        release.end("error", f"{why} ({state.failure})" if state.failure else why)
+        state = release.state()
+    _report(release, state)
+    release.platform.records.close(state.release_id)
+    return Ended(outcome=str(state.outcome), reason=state.reason)
+
+
 def close(release: Release, state: ReleaseState) -> None:
     """Report the end, let people be told of it, and close the record; may be repeated.
 
     Raises:
         SluiceError: the registry, or the store, did not take it: the record is still pending.
     """
+    _report(release, state)
+    release.platform.decisions.clear(state.release_id)
+    release.platform.records.close(state.release_id)
+
+
+def _report(release: Release, state: ReleaseState) -> None:
     report_end(release, state)
-    platform, name = release.platform, state.release_id
-    platform.moments.keep(name, ended(release.record.lines()))
-    platform.decisions.clear(name)
-    platform.records.close(name)
+    release.platform.moments.keep(state.release_id, ended(release.record.lines()))
 
 
 def report_end(release: Release, state: ReleaseState) -> None:

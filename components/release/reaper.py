@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from components.errors import InputError, LeaseHeld, SluiceError
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform import Lease, Platform
+from components.record import opened as head_of
 from components.release import ending
 from components.release.context import opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
@@ -204,3 +205,34 @@ class Reaper:
                 if lease := self._platform.leases.read(endpoint):
                     found.add(lease.release_id)
         return found
+
+
+def abandon(platform: Platform, why: str) -> list[str]:
+    """End what is left open of a place that is gone, with its leases and all else; what was ended.
+
+    Raises:
+        SluiceError: one could not be ended yet; may be repeated.
+    """
+    said = []
+    for release_id in platform.records.pending():
+        with opened(release_id, platform, patience_s=0) as release:
+            lines = release.record.lines()
+            # Of whom a record does not say whose it is, others may be under way.
+            if not lines or head_of(lines).place != (platform.place or None):
+                continue
+            if not _is_held(platform, release.state().endpoint.name):
+                ended = ending.abandon(release, why)
+                said.append(f"{release_id}: {ended.outcome}: {ended.reason}")
+    with suppress(SluiceError):  # nobody waits for it
+        said += platform.moments.tell()
+    return said
+
+
+def _is_held(platform: Platform, endpoint: str) -> bool:
+    """Whether there is a lease, in a place that may be there again."""
+    try:
+        return platform.leases.read(endpoint) is not None
+    except Unreachable:
+        raise
+    except PlatformError:  # who may look there is gone with it
+        return False

@@ -8,9 +8,11 @@ from typing import cast
 from cluster.reaper import Watches
 from components.errors import PlatformError
 from components.platform import Platform, Records
+from components.release import opening
+from components.release.context import opened
 from tests.release.test_reaper import LEASE_S, dead
 from tests.support.waiting import wait_until
-from tests.support.worlds import Scene
+from tests.support.worlds import NAME, Scene
 
 __all__ = ["dead"]
 
@@ -93,6 +95,22 @@ def test_a_team_that_has_gone_is_watched_no_longer() -> None:
     watches.watch(["gone"])
     assert asked.wait(10)
     (thread,) = (each for each in threading.enumerate() if each.name == "reaper of gone")
-    watches.watch([])
+    assert watches.watch([]) == ["gone"]
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_what_a_team_that_has_gone_had_under_way_is_ended(dead: Scene) -> None:
+    """Its lease, its route and the reaper's rights there went with its namespace."""
+    told: queue.Queue[str] = queue.Queue()
+    platform = replace(dead.world.platform, place="gone")
+    dead.world.leases.remove(NAME)
+    with opened("theirs", platform) as release:
+        opening.fetch(release, NAME, "2")
+    dead.world.leases.remove(NAME)
+    watches = Watches(lambda _: platform, 0.01, told.put)
+    watches.abandon("gone")
+    said = "error: the namespace gone was deleted"
+    wait_until(lambda: dead.state("theirs").outcome is not None, 30, "its end")
+    wait_until(lambda: "theirs" not in platform.records.pending(), 30, "its last word")
+    assert f"{dead.state('theirs').outcome}: {dead.state('theirs').reason}" == said

@@ -32,7 +32,9 @@ else is asked from inside of the node's network."""
 ALONE = "tests/on_cluster/alone"
 """What takes the cluster's own parts away from all who are on it: nothing is run beside it, and all
 of it is long."""
-INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER, ALONE)), "-n3", "tests")
+LAST = "tests/on_cluster/last"
+"""What leaves no installation to be tried: the end of all, where the cluster ends with it."""
+INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER, ALONE, LAST)), "-n3", "tests")
 """Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
@@ -109,7 +111,7 @@ def main() -> int:
         if named := os.environ.get("KUBECONFIG"):
             say(f"cluster-test: the cluster of {named}")
             run.tests("tests", (), INSIDE)
-            say(f"cluster-test: not run on a cluster that others may use: {ALONE}")
+            say(f"cluster-test: not run on a cluster that others may use: {ALONE}, {LAST}")
             for each in (NODE, SERVER):
                 own = (f"--ignore={NODE}/embedded", each)
                 run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
@@ -148,6 +150,10 @@ def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
         run.tests("tests in the cluster", inside, INSIDE, **own, **{NAMESPACE: TEAM})
         if every:
             run.tests("tests alone", inside, ("-n0", ALONE), **own, **{NAMESPACE: TEAM})
+        if every and stays:
+            say(f"cluster-test: not run on a cluster that stays: {LAST}")
+        elif every:
+            run.tests("tests of the removal", inside, ("-n0", LAST), **own, **{NAMESPACE: TEAM})
     finally:
         if not stays:
             with run.phase("cluster down"):

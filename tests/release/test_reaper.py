@@ -1,16 +1,19 @@
 """The dead-man's switch: two phases, of which the first needs leases and traffic only."""
 
+from dataclasses import dataclass, replace
+from typing import cast
+
 import msgspec
 import obstore
 import pytest
 
-from components.errors import InputError, LeaseHeld, Unreachable
-from components.platform import Lease
+from components.errors import InputError, LeaseHeld, PlatformError, Unreachable
+from components.platform import Lease, Leases, Platform
 from components.platform.memory import Killed
 from components.platform.spans import ObjectSpans
 from components.record import Noted, of, parse
 from components.release import deploying, evaluating, opening, operating, shifting
-from components.release.reaper import GRACE_S, Reaper
+from components.release.reaper import GRACE_S, Reaper, abandon
 from components.release.state import fold
 from tests.support.present import present
 from tests.support.records import chained
@@ -394,3 +397,82 @@ def test_a_reaper_that_begins_leaves_a_live_lease_alone(wall: float) -> None:
 
     found.world.clock.after(100.0, begin)
     assert found.walk("2", "r").outcome == "promoted"
+
+
+WHY = "the namespace team was deleted"
+
+
+@dataclass(frozen=True)
+class Without:
+    """Leases that nobody may read."""
+
+    leases: Leases
+    error: PlatformError
+
+    def read(self, endpoint: str) -> Lease | None:
+        raise self.error
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.leases, name)
+
+
+def in_a_place(error: PlatformError | None) -> tuple[Scene, Platform]:
+    """A release of a team of its own, at 10%; its platform, whose leases say this by now."""
+    found = quick()
+    found.world.platform = replace(found.world.platform, place="team")
+    with found.opened("r") as release:
+        opening.fetch(release, NAME, "2")
+    with found.opened("r") as release:
+        evaluating.evaluate(release)
+    with found.opened("r") as release:
+        deploying.deploy(release)
+    with found.opened("r") as release:
+        shifting.shift(release, 1)
+    platform = found.world.platform
+    if error:
+        platform = replace(platform, leases=cast(Leases, Without(platform.leases, error)))
+    return found, platform
+
+
+def test_a_release_whose_place_is_gone_ends_with_what_became_of_it() -> None:
+    found, platform = in_a_place(PlatformError("leases is forbidden"))
+    found.world.registry.set_alias(MODEL, "candidate", "2")
+    with found.opened("r") as release:
+        release.record.note("step_failed", "watch: leases is forbidden")
+    reason = f"{WHY} (watch: leases is forbidden)"
+    assert abandon(platform, WHY) == [f"r: error: {reason}"]
+    assert (found.state("r").outcome, found.state("r").reason) == ("error", reason)
+    assert "r" not in platform.records.pending()
+    assert found.world.registry.alias(MODEL, "candidate") is None
+    assert abandon(platform, WHY) == []
+    assert outcomes(found) == ["error"]
+
+
+def test_a_registry_that_is_away_is_told_later_that_a_place_is_gone() -> None:
+    found, platform = in_a_place(PlatformError("leases is forbidden"))
+    found.world.away("registry")
+    with pytest.raises(Unreachable):
+        abandon(platform, WHY)
+    found.world.faults.clear()
+    assert abandon(platform, WHY) == [f"r: error: {WHY}"]
+    assert [line.kind for line in found.record("r")].count("end") == 1
+
+
+def test_a_place_that_is_there_again_keeps_its_releases() -> None:
+    found, platform = in_a_place(None)
+    assert abandon(platform, WHY) == []
+    assert found.state("r").outcome is None
+
+
+def test_whether_a_place_is_gone_is_not_guessed() -> None:
+    found, platform = in_a_place(Unreachable("no answer"))
+    with pytest.raises(Unreachable):
+        abandon(platform, WHY)
+    assert found.state("r").outcome is None
+
+
+@pytest.mark.parametrize("place", ["other", ""])
+def test_others_releases_are_left_alone_when_a_place_is_gone(place: str) -> None:
+    found, platform = in_a_place(PlatformError("leases is forbidden"))
+    assert abandon(replace(platform, place=place), WHY) == []
+    assert found.state("r").outcome is None

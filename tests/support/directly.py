@@ -2,13 +2,20 @@
 
 import multiprocessing
 import os
+from collections.abc import Mapping
 from multiprocessing.process import BaseProcess
 
 _ROOMS = ("components.release.steps", "components.evaluation", "cluster.connect")
 """What takes seconds to import: once, for all releases."""
 
 
-def begin(endpoint: str, version: str, release_id: str, watched: int) -> BaseProcess:
+def begin(
+    endpoint: str,
+    version: str,
+    release_id: str,
+    watched: int,
+    environment: Mapping[str, str] = {},
+) -> BaseProcess:
     """Begin a release; the process's exit code is 0 if every step did its part.
 
     Args:
@@ -16,19 +23,25 @@ def begin(endpoint: str, version: str, release_id: str, watched: int) -> BasePro
         version: to be released.
         release_id: of the new release.
         watched: how many steps the endpoint's file has below 100%.
+        environment: variables of the process, beside or instead of this one's.
     """
     started = multiprocessing.get_context("forkserver")
     started.set_forkserver_preload(list(_ROOMS))
-    process = started.Process(target=_run, args=(endpoint, version, release_id, watched))
+    process = started.Process(
+        target=_run, args=(endpoint, version, release_id, watched, environment)
+    )
     process.start()
     return process
 
 
-def _run(endpoint: str, version: str, release_id: str, watched: int) -> None:
+def _run(
+    endpoint: str, version: str, release_id: str, watched: int, environment: Mapping[str, str]
+) -> None:
     from components.release import steps
     from components.release.context import ENGINE
     from components.release.lease import this_process
 
+    os.environ.update(environment)
     # All steps are of one run, which holds the lease under one name.
     os.environ[ENGINE] = this_process()
     try:

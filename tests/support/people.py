@@ -64,6 +64,20 @@ def _kubeconfig(api: Api, team: str, name: str, folder: Path) -> Path:
     tokens = Kind("v1", "TokenRequest", f"serviceaccounts/{name}/token")
     asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     token = api.create(tokens, team, asked)["status"]["token"]
+    path = folder / f"{name}.kubeconfig"
+    kubeconfig(api, team, {"token": token}, path)
+    return path
+
+
+def kubeconfig(api: Api, namespace: str, user: Mapping[str, str], path: Path) -> None:
+    """Write a kubeconfig of the same API server for somebody else.
+
+    Args:
+        api: the API server.
+        namespace: the one in use.
+        user: how they show who they are, as a kubeconfig has it.
+        path: where to.
+    """
     known = api.access.trust.get_ca_certs(binary_form=True)
     authority = "".join(map(ssl.DER_cert_to_PEM_cert, known))
     cluster = {
@@ -72,15 +86,12 @@ def _kubeconfig(api: Api, team: str, name: str, folder: Path) -> Path:
         "tls-server-name": api.access.server_name,
         "proxy-url": api.access.proxy,
     }
+    context = {"cluster": "there", "user": "somebody", "namespace": namespace}
     content = {
         "clusters": [{"name": "there", "cluster": cluster}],
-        "users": [{"name": name, "user": {"token": token}}],
-        "contexts": [
-            {"name": name, "context": {"cluster": "there", "user": name, "namespace": team}}
-        ],
-        "current-context": name,
+        "users": [{"name": "somebody", "user": dict(user)}],
+        "contexts": [{"name": "there", "context": context}],
+        "current-context": "there",
     }
-    path = folder / f"{name}.kubeconfig"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(content))
-    return path

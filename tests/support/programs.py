@@ -2,6 +2,8 @@
 
 import time
 import xmlrpc.client
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cluster.api import Api
 from cluster.embedded import node
@@ -13,13 +15,20 @@ from tests.support.waiting import wait_until
 API_SERVER, KUBELET = "kube-apiserver", "kubelet"
 
 
-def away(program: str, seconds: float) -> None:
-    """End a program, and start it again so many seconds later."""
+@contextmanager
+def stopped(program: str) -> Iterator[None]:
+    """End a program, and start it again after the block."""
     _ask("stopProcess", program)
     try:
-        time.sleep(seconds)
+        yield
     finally:
         _ask("startProcess", program)
+
+
+def away(program: str, seconds: float) -> None:
+    """End a program, and start it again so many seconds later."""
+    with stopped(program):
+        time.sleep(seconds)
 
 
 def hung(program: str, seconds: float) -> None:

@@ -45,15 +45,18 @@ class Road:
         return Recorded(self.platform, next_id(begun, self.endpoint, version))
 
     @contextmanager
-    def begun(self, version: str, watched: int = 1) -> Iterator[Recorded]:
+    def begun(
+        self, version: str, watched: int = 1, environment: Mapping[str, str] = {}
+    ) -> Iterator[Recorded]:
         """The release of a version that no engine runs, but a process of its own.
 
         Args:
             version: to be released.
             watched: how many steps the endpoint's file has below 100%.
+            environment: variables of the process, beside or instead of this one's.
         """
         name = next_id(self.platform.records.releases(), self.endpoint, version)
-        process = directly.begin(self.endpoint, version, name, watched)
+        process = directly.begin(self.endpoint, version, name, watched, environment)
         try:
             yield Recorded(self.platform, name)
         finally:

@@ -19,6 +19,7 @@ from components.printing import say
 from tests.support import programs
 from tests.support.killing import strike
 from tests.support.present import present
+from tests.support.promised import in_time
 from tests.support.rigs import KubernetesRig
 from tests.support.road import road_with
 from tests.support.scenes import Scene
@@ -30,11 +31,12 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 RPS = 10
 AWAY_S = 30.0
 NAMES = ("engine", "process")
+LEASE_S = 90.0
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "200s",
     "poll": "2s",
-    "lease": "90s",
+    "lease": f"{LEASE_S:g}s",
     # That parts are killed on a busy node decides nothing of the candidate.
     "judge": {"method": "threshold", "min_requests": 100, "p95_ratio": 10, "error_rate": 0.1},
 }
@@ -128,3 +130,10 @@ def test_all_users_are_on_the_new_champion_afterwards(scenes: dict[str, Scene], 
     road = scenes[name].road
     assert road.platform.traffic.weights(road.endpoint) == {"2": 100}
     assert road.platform.registry.alias(road.endpoint, "champion") == "2"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_never_silent_for_its_lease_and_thirty_seconds(
+    scenes: dict[str, Scene], name: str
+) -> None:
+    in_time(present(scenes[name].release).lines(), LEASE_S)

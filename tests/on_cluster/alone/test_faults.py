@@ -27,6 +27,7 @@ from components.printing import say
 from components.release.reaper import GRACE_S as TAKEN_S
 from tests.support.killing import Killed, kill, pods, strike
 from tests.support.present import present
+from tests.support.promised import ENDS_S, in_time
 from tests.support.rigs import KubernetesRig
 from tests.support.road import Road, road_with
 from tests.support.scenes import Scene, proxies_of, under_way
@@ -39,8 +40,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 RPS = 10
 HEARD_S = 0.1
 """Until whoever is at the other end of a connection has heard of its end."""
-ENDS_S = 30.0
-"""So long after its lease a release is over."""
 LEASES = {"predictors": 30.0, "steps": 20.0, "argo": 60.0, "workflow": 60.0}
 """By endpoint, each called by what is killed of it."""
 SMALL = {"resources": {"cpu": "120m", "memory": "768Mi"}}
@@ -248,3 +247,12 @@ def test_all_users_are_on_one_version_afterwards(story: Story, name: str) -> Non
     version = "2" if scene.state.outcome == "promoted" else "1"
     assert scene.road.platform.traffic.weights(scene.road.endpoint) == {version: 100}
     assert scene.road.platform.registry.alias(scene.road.endpoint, "champion") == version
+
+
+@pytest.mark.parametrize("name", LEASES)
+def test_each_goes_on_or_is_over_within_its_lease_and_thirty_seconds(
+    story: Story, name: str
+) -> None:
+    # The reaper that took this one over was killed, too: its own lease had to be silent as well.
+    again = TAKEN_S if name == "steps" else 0.0
+    in_time(present(story.scenes[name].release).lines(), LEASES[name] + again)

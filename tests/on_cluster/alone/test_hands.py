@@ -20,6 +20,7 @@ from components.record import Covered, of
 from tests.support import directly
 from tests.support.killing import pods
 from tests.support.present import present
+from tests.support.promised import in_time
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
@@ -30,13 +31,14 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 RPS = 10
+LEASE_S = 60.0
 SEEN_S = 0.2
 """Until a user's request that was under way is over, and the proxies' threads have the split."""
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "40s",
     "poll": "2s",
-    "lease": "60s",
+    "lease": f"{LEASE_S:g}s",
     # Predictors share two cores: no latency decides here.
     "judge": {"method": "threshold", "min_requests": 100, "p95_ratio": 10, "error_rate": 0.1},
 }
@@ -90,8 +92,9 @@ def lost(asked: list[Outcome]) -> list[Outcome]:
 
 
 def in_order(team: Road, release: Recorded) -> None:
-    """All users are on one version, and everybody names the same."""
+    """All users are on one version in time, and everybody names the same."""
     version = "2" if team.ended(release) == "promoted" else "1"
+    in_time(release.lines(), LEASE_S)
     assert release.state().reason
     assert team.platform.traffic.weights(team.endpoint) == {version: 100}
     assert team.platform.registry.alias(team.endpoint, "champion") == version

@@ -19,6 +19,7 @@ from cluster.settings import KEY, NAME, SYSTEM
 from components.platform import Platform
 from components.quantity import amount
 from tests.support.present import present
+from tests.support.promised import in_time
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, road
@@ -29,11 +30,12 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 RPS = 10
 RESTORED_S = 30.0
+LEASE_S = 60.0
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "120s",
     "poll": "2s",
-    "lease": "60s",
+    "lease": f"{LEASE_S:g}s",
     # Two predictors share two cores: no latency decides here.
     "judge": {"method": "threshold", "min_requests": 100, "p95_ratio": 10},
 }
@@ -74,6 +76,7 @@ def served(team: Road, said: str) -> Iterator[Recorded]:
         yield release
         assert team.ended(release) in {"error", "rolled_back"}, release.state().reason
     assert said in release.state().reason
+    in_time(release.lines(), LEASE_S)
     assert Counter((each.status, each.version) for each in asked if each.status != 200) == {}
     assert asked
     assert team.platform.traffic.weights(team.endpoint) == {"1": 100}

@@ -1,0 +1,93 @@
+"""A team's namespace is deleted in mid-canary: its release ends, and nobody else notices."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cluster import connect, settings
+from cluster.api import Api
+from cluster.argo import ArgoEngine
+from cluster.teams import teams
+from components.platform import Platform
+from components.printing import say
+from components.registry import names
+from tests.support.releases import Recorded
+from tests.support.rigs import KubernetesRig
+from tests.support.road import Road, road
+from tests.support.teams import gone, like
+from tests.support.users import asking
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
+
+RPS = 10
+SEEN_S = 120.0
+"""Until a reaper has seen that a team is gone, and has written so."""
+RELEASE: dict[str, Any] = {
+    "steps": [50, 100],
+    "watch": "300s",
+    "poll": "2s",
+    "lease": "60s",
+    # Predictors share two cores: no latency decides here.
+    "judge": {"method": "threshold", "min_requests": 100, "p95_ratio": 10, "error_rate": 0.1},
+}
+
+
+@pytest.fixture
+def neighbour(
+    prepared: Platform,
+    kubernetes: Api,
+    on_cluster: KubernetesRig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Road]:
+    """An endpoint of another team, whose version 1 was released."""
+    folder = tmp_path_factory.getbasetemp() / f"stays-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    made = road(prepared, kubernetes, on_cluster.namespace, folder, **RELEASE)
+    try:
+        with made.begun("1", watched=0) as first:
+            assert made.ended(first) == "promoted", first.state().reason
+        yield made
+    finally:
+        made.remove()
+
+
+def test_what_a_deleted_namespace_had_under_way_ends_and_nobody_else_is_harmed(
+    neighbour: Road,
+    kubernetes: Api,
+    on_cluster: KubernetesRig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / f"goes-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    with like(kubernetes, on_cluster.namespace, f"team-{uuid.uuid4().hex[:6]}") as team:
+        own = connect.platform(kubernetes, team, settings.read(kubernetes))
+        own.gateway.add("user")
+        theirs = road(own, kubernetes, team, folder, **RELEASE)
+        environment = {connect.NAMESPACE: team}
+        with theirs.begun("1", watched=0, environment=environment) as first:
+            assert theirs.ended(first) == "promoted", first.state().reason
+        engine = ArgoEngine(kubernetes, team, own)
+        release = Recorded(own, engine.release_id(theirs.endpoint, "2"))
+        key = neighbour.platform.gateway.key("demo")
+        with asking(neighbour.platform, neighbour.endpoint, key, RPS) as asked:
+            with asking(own, theirs.endpoint, own.gateway.key("user"), RPS):
+                run = engine.submit(theirs.endpoint, "2", release.release_id)
+                theirs.watches(release)
+                gone(kubernetes, [team])
+            wait_until(lambda: bool(release.state().outcome), SEEN_S, "the end in its record")
+            pending = own.records.pending
+            wait_until(lambda: release.release_id not in pending(), SEEN_S, "its last word")
+            wait_until(lambda: not engine.alive(run), SEEN_S, "the end of its run")
+        state = release.state()
+        say(f"a namespace that was deleted: {state.outcome}: {state.reason}")
+        assert state.outcome == "error"
+        assert state.reason
+        assert own.registry.alias(theirs.endpoint, names.CHAMPION) == "1"
+        assert own.registry.alias(theirs.endpoint, names.CANDIDATE) is None
+        assert team not in teams(kubernetes)
+    assert [each for each in asked if each.status != 200] == []
+    assert asked
+    assert neighbour.platform.traffic.weights(neighbour.endpoint) == {"1": 100}

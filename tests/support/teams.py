@@ -1,0 +1,91 @@
+"""A team of a test's own in an installation, with all that one that is there has before its first
+endpoint."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from cluster import settings, team
+from cluster.api import Api
+from cluster.kinds import NAMESPACE, RESOURCE_QUOTA, SECRET, Kind, Object
+from cluster.names import object_name
+from cluster.teams import runs
+from tests.support.present import present
+from tests.support.waiting import wait_until
+
+_RBAC = "rbac.authorization.k8s.io/v1"
+_BINDING = Kind(_RBAC, "RoleBinding", "rolebindings")
+_KINDS = (
+    Kind("v1", "ServiceAccount", "serviceaccounts"),
+    Kind("v1", "LimitRange", "limitranges"),
+    RESOURCE_QUOTA,
+    Kind(_RBAC, "Role", "roles"),
+    _BINDING,
+    Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+)
+_TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
+_GONE_S = 180.0
+"""In which a namespace goes with all that is in it."""
+
+
+@contextmanager
+def like(api: Api, known: str, name: str) -> Iterator[str]:
+    """A team called ``name`` like the team ``known``, while the block runs; its name."""
+    names = {known: name, runs(known): runs(name)}
+    proxies = settings.read(api).gateway.proxies
+    bound = object_name(f"sluice-proxies-{name}")
+    try:
+        for of, to in names.items():
+            found = present(api.get(NAMESPACE, "", of))
+            api.create(NAMESPACE, "", _copy(found, names) | {"spec": {}})
+            for kind in (*_KINDS, *([_TEMPLATE] if of == runs(known) else [])):
+                for each in api.list(kind, of):
+                    api.apply(kind, to, _copy({**each, **_head(kind)}, names))
+            for secret in ("sluice-store", "sluice-store-reader"):
+                if copied := api.get(SECRET, of, secret):
+                    api.create(SECRET, to, _copy(copied, names))
+        binding = present(api.get(_BINDING, proxies, f"sluice-proxies-{known}"))
+        binding["metadata"]["name"] = bound
+        api.create(_BINDING, proxies, _copy(binding, names))
+        team.install(api, name)
+        yield name
+    finally:
+        api.delete(_BINDING, proxies, bound)
+        gone(api, list(names.values()))
+
+
+def gone(api: Api, namespaces: Sequence[str]) -> None:
+    """Delete namespaces that may be gone already, and wait until they are."""
+    for each in namespaces:
+        api.delete(NAMESPACE, "", each)
+    for each in namespaces:
+        wait_until(partial(_is_gone, api, each), _GONE_S, f"the end of {each}")
+
+
+def _is_gone(api: Api, namespace: str) -> bool:
+    return api.get(NAMESPACE, "", namespace) is None
+
+
+def _head(kind: Kind) -> Object:
+    """What an object of a list does not say of itself."""
+    return {"apiVersion": kind.version, "kind": kind.name}
+
+
+def _copy(found: Object, names: dict[str, str]) -> Object:
+    """An object as somebody would make it who calls these so."""
+    metadata = {
+        key: found["metadata"][key] for key in ("name", "labels") if key in found["metadata"]
+    }
+    left_out = ("metadata", "status", "secrets")
+    content = {key: value for key, value in found.items() if key not in left_out}
+    copied: Object = _renamed({**content, "metadata": metadata}, names)
+    return copied
+
+
+def _renamed(found: Any, names: dict[str, str]) -> Any:
+    if isinstance(found, dict):
+        return {key: _renamed(value, names) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_renamed(each, names) for each in found]
+    return names.get(found, found) if isinstance(found, str) else found
