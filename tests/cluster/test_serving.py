@@ -1,13 +1,16 @@
 """What is written for predictors, on a real API server. Nobody starts them there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from obstore.store import MemoryStore
 
 from cluster.adopted import standing_for
-from cluster.api import Api
-from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA, SERVICE
+from cluster.api import Api, Missing
+from cluster.inference_services import inference_service
+from cluster.kinds import INFERENCE_SERVICE, POD, RESOURCE_QUOTA, SERVICE, Object
 from cluster.proxies import Proxies
 from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
@@ -97,6 +100,82 @@ def test_predictors_of_odd_names_are_told_apart(serving: KServing, endpoint: End
     for arm in ("1-v2", "Größe 2/b", "v" * 200):
         serving.create(endpoint, stored("1"), arm)
     assert serving.versions(endpoint.name) == ["1-v2", "Größe 2/b", "v" * 200]
+
+
+@pytest.mark.parametrize(
+    ("hard", "said"),
+    [
+        ({"requests.memory": "1Gi"}, "grants 1Gi requests.memory"),
+        ({"limits.ephemeral-storage": "4Gi"}, "grants 4Gi limits.ephemeral-storage"),
+        ({"ephemeral-storage": "2Gi"}, "grants 2Gi ephemeral-storage"),
+        ({"requests.ephemeral-storage": "64Gi", "limits.memory": "2Gi", "pods": "1"}, ""),
+    ],
+)
+def test_what_no_quota_can_ever_grant_is_told_before_a_pod_is_made(
+    serving: KServing, endpoint: Endpoint, hard: dict[str, str], said: str
+) -> None:
+    sized = replace(stored("1"), size=2**30)
+    made = RESOURCE_QUOTA.object({"name": QUOTA}, spec={"hard": hard})
+    serving.api.create(RESOURCE_QUOTA, serving.namespace, made)
+    why = serving.unfit(endpoint, sized)
+    serving.api.delete(RESOURCE_QUOTA, serving.namespace, QUOTA)
+    assert said in why
+    assert bool(why) == bool(said)
+    # One that counts some pods only may count none of ours.
+    scoped = RESOURCE_QUOTA.object(
+        {"name": QUOTA}, spec={"hard": {"requests.memory": "1"}, "scopes": ["NotTerminating"]}
+    )
+    serving.api.create(RESOURCE_QUOTA, serving.namespace, scoped)
+    assert serving.unfit(endpoint, sized) == ""
+    serving.api.delete(RESOURCE_QUOTA, serving.namespace, QUOTA)
+
+
+@pytest.fixture
+def pod(serving: KServing, endpoint: Endpoint) -> Iterator[Callable[[str, Object], None]]:
+    """Makes a pod of version 1 with this status, as a kubelet reports it."""
+    names = []
+
+    def make(name: str, status: Object) -> None:
+        own = inference_service(endpoint, stored("1"), "1", serving.settings)
+        annotations = own["metadata"]["annotations"]
+        labels = own["spec"]["predictor"]["labels"] | {
+            "serving.kserve.io/inferenceservice": own["metadata"]["name"]
+        }
+        container = {"name": "kserve-container", "image": "localhost/predictor:1"}
+        metadata = {"name": name, "labels": labels, "annotations": annotations}
+        made = POD.object(metadata, spec={"containers": [container], "nodeName": "nobody"})
+        serving.api.create(POD, serving.namespace, made)
+        names.append(name)
+        path = f"{POD.path(serving.namespace, name)}/status"
+        media = "application/merge-patch+json"
+        serving.api._ask("PATCH", path, content={"status": status}, media=media)
+
+    yield make
+    for name in names:
+        path = POD.path(serving.namespace, name)
+        with suppress(Missing):
+            serving.api._ask("DELETE", path, content={"gracePeriodSeconds": 0})
+
+
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
+
+
+def test_evicted_pods_are_no_predictors_and_are_cleared_away_once_another_one_serves(
+    serving: KServing, endpoint: Endpoint, pod: Callable[[str, Object], None]
+) -> None:
+    serving.create(endpoint, stored("1"))
+    pod("evicted-1", EVICTED)
+    assert serving.running(endpoint.name) == []
+    serving.note()
+    assert "Evicted: The node was low on memory." in serving.readiness(endpoint.name, "1").why
+    pod("evicted-2", EVICTED)
+    found = serving.readiness(endpoint.name, "1")
+    assert (found.state, found.why[:30]) == ("failed", "2 of its pods have ended: Evic")
+    pod("serves", {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"})
+    serving.note()
+    left = serving.api.list(POD, serving.namespace, {})
+    assert [each["metadata"]["name"] for each in left] == ["serves"]
+    assert [each.ready for each in serving.running(endpoint.name)] == [True]
 
 
 @pytest.fixture

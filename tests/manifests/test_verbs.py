@@ -18,12 +18,14 @@ from cluster.argo import ArgoEngine
 from cluster.decisions import KubernetesDecisions
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.events import Told
+from cluster.inference_services import PART as PREDICTOR
 from cluster.keys import SECRET_NAME, SecretGateway
 from cluster.kinds import (
     BACKEND_TRAFFIC_POLICY,
     HTTP_ROUTE,
     HTTP_ROUTE_FILTER,
     INFERENCE_SERVICE,
+    POD,
     SECRET,
     SECURITY_POLICY,
     SERVICE,
@@ -31,6 +33,7 @@ from cluster.kinds import (
 )
 from cluster.leases import KubernetesLeases
 from cluster.limits import limits_object
+from cluster.names import annotation, labels
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.scaling import KedaScaling
@@ -178,7 +181,24 @@ def leaves_scalers_to_the_file(scene: Scene) -> None:
 
 def notes_what_is_there(scene: Scene) -> None:
     scene.served("1")
+    own, name = {"arm": "1", "endpoint": scene.name}, f"evicted-{scene.name}"
+    for pod, status in (
+        (name, {"phase": "Failed", "reason": "Evicted"}),
+        (f"serves-{scene.name}", {"conditions": [{"type": "Ready", "status": "True"}]}),
+    ):
+        metadata = {
+            "name": pod,
+            "labels": labels(PREDICTOR, **own),
+            "annotations": {annotation(key): value for key, value in own.items()},
+        }
+        spec = {"containers": [{"name": "kserve-container", "image": "localhost/none:1"}]}
+        scene.administrator.create(POD, TEAM, POD.object(metadata, spec=spec))
+        path = f"{POD.path(TEAM, pod)}/status"
+        content, media = {"status": status}, "application/merge-patch+json"
+        scene.administrator._ask("PATCH", path, content=content, media=media)
     scene.own.note()
+    scene.administrator.delete(POD, TEAM, f"serves-{scene.name}")
+    assert scene.administrator.get(POD, TEAM, name) is None
 
 
 def splits_traffic(scene: Scene) -> None:
