@@ -1,15 +1,13 @@
 """What is written for predictors, on a real API server. Nobody starts them there."""
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from obstore.store import MemoryStore
 
 from cluster.adopted import standing_for
-from cluster.api import Api, Missing
-from cluster.inference_services import inference_service
+from cluster.api import Api
 from cluster.kinds import INFERENCE_SERVICE, POD, RESOURCE_QUOTA, SERVICE, Object
 from cluster.proxies import Proxies
 from cluster.scaling import KedaScaling
@@ -21,6 +19,7 @@ from components.errors import PlatformError
 from components.platform import RouteLimits, StoredVersion, SystemClock
 from components.platform.spans import ObjectSpans
 from tests.support.endpoints import endpoint as make_endpoint
+from tests.support.kubelet import EVICTED, SERVES, report
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -130,52 +129,31 @@ def test_what_no_quota_can_ever_grant_is_told_before_a_pod_is_made(
     serving.api.delete(RESOURCE_QUOTA, serving.namespace, QUOTA)
 
 
-@pytest.fixture
-def pod(serving: KServing, endpoint: Endpoint) -> Iterator[Callable[[str, Object], None]]:
-    """Makes a pod of version 1 with this status, as a kubelet reports it."""
-    names = []
-
-    def make(name: str, status: Object) -> None:
-        own = inference_service(endpoint, stored("1"), "1", serving.settings)
-        annotations = own["metadata"]["annotations"]
-        labels = own["spec"]["predictor"]["labels"] | {
-            "serving.kserve.io/inferenceservice": own["metadata"]["name"]
-        }
-        container = {"name": "kserve-container", "image": "localhost/predictor:1"}
-        metadata = {"name": name, "labels": labels, "annotations": annotations}
-        made = POD.object(metadata, spec={"containers": [container], "nodeName": "nobody"})
-        serving.api.create(POD, serving.namespace, made)
-        names.append(name)
-        path = f"{POD.path(serving.namespace, name)}/status"
-        media = "application/merge-patch+json"
-        serving.api._ask("PATCH", path, content={"status": status}, media=media)
-
-    yield make
-    for name in names:
-        path = POD.path(serving.namespace, name)
-        with suppress(Missing):
-            serving.api._ask("DELETE", path, content={"gracePeriodSeconds": 0})
-
-
-EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}
-
-
 def test_evicted_pods_are_no_predictors_and_are_cleared_away_once_another_one_serves(
-    serving: KServing, endpoint: Endpoint, pod: Callable[[str, Object], None]
+    serving: KServing, endpoint: Endpoint
 ) -> None:
+    def pod(name: str, status: Object) -> None:
+        report(serving.api, serving.namespace, name, status, endpoint=endpoint, stored=stored("1"))
+
+    said = f"Evicted: {EVICTED['message']}"
     serving.create(endpoint, stored("1"))
     pod("evicted-1", EVICTED)
     assert serving.running(endpoint.name) == []
     serving.note()
-    assert "Evicted: The node was low on memory." in serving.readiness(endpoint.name, "1").why
+    found = serving.readiness(endpoint.name, "1")
+    assert (found.state, found.why) == (
+        "starting",
+        f"its pod is being made, after 1 that ended: {said}",
+    )
     pod("evicted-2", EVICTED)
     found = serving.readiness(endpoint.name, "1")
-    assert (found.state, found.why[:30]) == ("failed", "2 of its pods have ended: Evic")
-    pod("serves", {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"})
+    assert (found.state, found.why) == ("failed", f"2 of its pods have ended: {said}")
+    pod("serves", SERVES)
     serving.note()
     left = serving.api.list(POD, serving.namespace, {})
     assert [each["metadata"]["name"] for each in left] == ["serves"]
     assert [each.ready for each in serving.running(endpoint.name)] == [True]
+    serving.api.delete(POD, serving.namespace, "serves")
 
 
 @pytest.fixture

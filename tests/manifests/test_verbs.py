@@ -18,7 +18,6 @@ from cluster.argo import ArgoEngine
 from cluster.decisions import KubernetesDecisions
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.events import Told
-from cluster.inference_services import PART as PREDICTOR
 from cluster.keys import SECRET_NAME, SecretGateway
 from cluster.kinds import (
     BACKEND_TRAFFIC_POLICY,
@@ -33,7 +32,6 @@ from cluster.kinds import (
 )
 from cluster.leases import KubernetesLeases
 from cluster.limits import limits_object
-from cluster.names import annotation, labels
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.scaling import KedaScaling
@@ -51,6 +49,7 @@ from components.platform.spans import ObjectSpans
 from tests.support.accounts import as_user, rendered
 from tests.support.accounts import rights as may
 from tests.support.endpoints import endpoint
+from tests.support.kubelet import EVICTED, SERVES, report
 from tests.support.roles import Right, bind, rights, without
 from tests.support.waiting import wait_until
 
@@ -181,24 +180,16 @@ def leaves_scalers_to_the_file(scene: Scene) -> None:
 
 def notes_what_is_there(scene: Scene) -> None:
     scene.served("1")
-    own, name = {"arm": "1", "endpoint": scene.name}, f"evicted-{scene.name}"
-    for pod, status in (
-        (name, {"phase": "Failed", "reason": "Evicted"}),
-        (f"serves-{scene.name}", {"conditions": [{"type": "Ready", "status": "True"}]}),
-    ):
-        metadata = {
-            "name": pod,
-            "labels": labels(PREDICTOR, **own),
-            "annotations": {annotation(key): value for key, value in own.items()},
-        }
-        spec = {"containers": [{"name": "kserve-container", "image": "localhost/none:1"}]}
-        scene.administrator.create(POD, TEAM, POD.object(metadata, spec=spec))
-        path = f"{POD.path(TEAM, pod)}/status"
-        content, media = {"status": status}, "application/merge-patch+json"
-        scene.administrator._ask("PATCH", path, content=content, media=media)
-    scene.own.note()
-    scene.administrator.delete(POD, TEAM, f"serves-{scene.name}")
-    assert scene.administrator.get(POD, TEAM, name) is None
+    evicted, serves = (f"{what}-{scene.name}" for what in ("evicted", "serves"))
+    stored = replace(STORED, version="1")
+    for name, status in ((evicted, EVICTED), (serves, SERVES)):
+        report(scene.administrator, TEAM, name, status, endpoint=scene.endpoint, stored=stored)
+    try:
+        scene.own.note()
+        assert scene.administrator.get(POD, TEAM, evicted) is None
+    finally:
+        for name in (evicted, serves):
+            scene.administrator.delete(POD, TEAM, name)
 
 
 def splits_traffic(scene: Scene) -> None:
