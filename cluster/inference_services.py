@@ -42,6 +42,7 @@ _LEAVE_S = 5
 """Proxies hear of a pod that ends within 0.3 s; until then it serves on."""
 _NOBODY = 65532
 _DISK = "ephemeral-storage"
+_STORED = ("model", "version", "digest", "uri")
 _STARTS_S = 600
 """A model may load for so long."""
 
@@ -103,7 +104,8 @@ def is_scaled(found: Object) -> bool:
 
 def stored_in(found: Object) -> StoredVersion:
     """What the predictor was created from."""
-    return StoredVersion(*(said(found, key) for key in ("model", "version", "digest", "uri")))
+    model, version, digest, uri = (said(found, key) for key in _STORED)
+    return StoredVersion(model, version, digest, uri)
 
 
 def storage_uri(stored: StoredVersion) -> str:
