@@ -40,6 +40,9 @@ _DRAIN_MARGIN_S = 5.0
 """How much longer than its queue's deadline a predictor may take for its last answers."""
 _LEAVE_S = 5
 """Proxies hear of a pod that ends within 0.3 s; until then it serves on."""
+_STAYS_S = 180
+"""So long a pod that is to end serves on while somebody asks it. Proxies ask one that ends where no
+other is ready: so the next pod of a lone one has the time to start."""
 _NOBODY = 65532
 _DISK = "ephemeral-storage"
 _STORED = ("model", "version", "digest", "uri")
@@ -118,7 +121,7 @@ def _predictor(
     endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
 ) -> dict[str, Any]:
     serving = endpoint.serving
-    grace = int(serving.queue.deadline + _DRAIN_MARGIN_S) + _LEAVE_S + 5
+    grace = _LEAVE_S + _STAYS_S + int(serving.queue.deadline + _DRAIN_MARGIN_S) + 5
     name = predictor_name(endpoint.name, arm)
     given = disk(stored.size, serving.resources.memory)
     return {
@@ -192,6 +195,7 @@ def _container(
             "--host=0.0.0.0",
             f"--http-port={_PORT}",
             f"--grpc-port={GRPC_PORT}",
+            f"--stay={_STAYS_S}",
             f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
             *arguments(serving),
         ],

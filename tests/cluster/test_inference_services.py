@@ -63,8 +63,9 @@ def test_a_baseline_says_that_it_is_its_version() -> None:
 def test_a_pod_that_ends_leaves_the_proxies_first_and_then_finishes(deadline: str) -> None:
     found = predictor(queue={"deadline": deadline})
     leaves = found["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    grace = parse(found["containers"][0]["args"]).grace
-    assert found["terminationGracePeriodSeconds"] > leaves + grace
+    told = parse(found["containers"][0]["args"])
+    assert told.stay > 60  # until the next pod of a lone one is there
+    assert found["terminationGracePeriodSeconds"] > leaves + told.stay + told.leave + told.grace
 
 
 def test_a_copy_of_any_model_that_can_be_loaded_has_room() -> None:
