@@ -28,7 +28,7 @@ class Settings:
     receive_timeout: float = 10.0
     """Seconds that a client may take to send one request."""
     stay: float = 0.0
-    """Seconds after SIGTERM in which it serves on as if nothing were, at most: while somebody asks."""
+    """Seconds after SIGTERM in which it serves on, at most: while somebody asks."""
     leave: float = 1.0
     """Seconds after that in which clients are told to leave and still served."""
     grace: float = 30.0
