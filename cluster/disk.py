@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from components.quantity import bytes_of
 
 _MIB = 2**20
-_BLOCKS = 64 * _MIB
+_BLOCKS = 32 * _MIB
 """What a file system needs for a version's files beside their bytes."""
 _REST = 1024 * _MIB
 """Logs, and whatever else a pod writes that is in no volume, at most."""
