@@ -122,8 +122,9 @@ def up(home: Home, say: Say, patience_s: float = 120.0) -> dict[str, int]:
         for name in lost.restart_lost(home):
             say(f"{name} did not answer any more: it is started again")
         seaweed.make_buckets(home, kept["s3"])
+        for bucket in seaweed.BUCKETS:
+            seaweed.wait_until_kept(seaweed.store(home, kept["s3"], bucket), patience_s)
         store = seaweed.store(home, kept["s3"], seaweed.BUCKET)
-        seaweed.wait_until_read(store, patience_s)
         endpoints = ObjectEndpoints(store)
         rules.write_all(home, endpoints, say)
         with suppress(PlatformError):

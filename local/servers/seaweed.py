@@ -12,7 +12,7 @@ from obstore.store import S3Store
 
 from components.disk import replace, replace_json
 from components.errors import PlatformError, Unreachable
-from components.platform.object_store import fetch, put_first
+from components.platform.object_store import fetch, put
 from components.platform.waiting import wait_for
 from local import credentials
 from local.home import Home
@@ -28,7 +28,7 @@ BUCKET = "sluice"
 BUCKETS = (BUCKET, "mlflow", "datasets")
 REGION = "us-east-1"
 _READ_BACK, _CONTENT = "read-back", b"It is in a volume: an empty object is in none.\n"
-"""The object that tells whether the store can be read."""
+"""The object that tells whether a bucket can be read and written."""
 
 
 def binary() -> Path:
@@ -153,28 +153,31 @@ def make_buckets(home: Home, port: int) -> None:
             store.create_bucket(Bucket=name)
 
 
-def wait_until_read(kept: S3Store, patience_s: float) -> None:
-    """Wait until a bucket gives back what it holds.
+def wait_until_kept(kept: S3Store, patience_s: float) -> None:
+    """Wait until a bucket gives back what it holds, and takes what is new.
 
-    One that has just started takes writes, into new volumes, before its master has heard of the
-    older ones. It hears of all of them at once, so one object of an earlier start tells.
+    One that has just started may take writes, into new volumes, before its master has heard of the
+    older ones. It hears of all of them at once, so one object of an earlier start tells. Or it may
+    leave its first writes without an answer, until it has made a volume.
 
     Raises:
         PlatformError: it does not within ``patience_s``; with the store's own words.
     """
     said = ""
 
-    def given() -> bool:
+    def does() -> bool:
         nonlocal said
         try:
             with suppress(FileNotFoundError):  # the first start
-                return fetch(kept, _READ_BACK) == _CONTENT
-            put_first(kept, _READ_BACK, _CONTENT)
+                if fetch(kept, _READ_BACK) != _CONTENT:
+                    return False
+            put(kept, _READ_BACK, _CONTENT)
         except Unreachable as error:
             said = str(error)
-        return False
+            return False
+        return True
 
-    wait_for(given, patience_s, 0.1, lambda: said)
+    wait_for(does, patience_s, 0.1, lambda: said)
 
 
 def remove_sockets(ports: dict[str, int]) -> None:

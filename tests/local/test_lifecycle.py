@@ -178,8 +178,11 @@ def test_predictors_are_billed_until_a_crash_or_down_and_again_from_up_on(
         for process in supervision.survivors(up):
             process.kill()
         wait_until(lambda: supervision.survivors(up) == [])
-        assert sluice("up").returncode == 0
-        first, second = connect().serving.spans("billed")
+        again = sluice("up")
+        assert again.returncode == 0
+        found = connect().serving.spans("billed")
+        assert len(found) == 2, (found, crashed, again.stderr)
+        first, second = found
         assert first.end is not None
         assert first.start <= first.end <= crashed <= second.start
         assert second.end is None
