@@ -85,13 +85,16 @@ def approve(found: Scene) -> None:
     deciding.approve(found.world.platform, "r", "seen")
 
 
-SHADOWS = {"after its shadow": "action", "rolled back in its shadow": "shadow"}
+PART = {
+    "approved": "action",
+    "after its shadow": "action",
+    "rolled back in its shadow": "shadow",
+}
 """Of which lines each forges: the others are as on the other roads."""
 BAD = ("rolled back", "rolled back in its shadow")
 ROADS = (
     *("promoted", "rolled back", "refused", "by hand", "failed", "first", "unchanged"),
-    "approved",
-    *SHADOWS,
+    *PART,
 )
 
 
@@ -150,7 +153,7 @@ def missed(road: str) -> frozenset[str]:
         key = (kind, number > 7) if kind in {"poll", "verdict", "shadow"} else number
         if key in tried or (kind in {"poll", "release"} and road != ROADS[0]):
             continue
-        if road in SHADOWS and kind != SHADOWS[road]:
+        if kind != PART.get(road, kind):
             continue
         tried.add(key)
         for place, forged in forgeries(body, kind):
