@@ -24,7 +24,6 @@ from cluster.kinds import (
     HTTP_ROUTE,
     HTTP_ROUTE_FILTER,
     INFERENCE_SERVICE,
-    POD,
     SECRET,
     SECURITY_POLICY,
     SERVICE,
@@ -49,7 +48,6 @@ from components.platform.spans import ObjectSpans
 from tests.support.accounts import as_user, rendered
 from tests.support.accounts import rights as may
 from tests.support.endpoints import endpoint
-from tests.support.kubelet import EVICTED, SERVES, report
 from tests.support.roles import Right, bind, rights, without
 from tests.support.waiting import wait_until
 
@@ -180,16 +178,7 @@ def leaves_scalers_to_the_file(scene: Scene) -> None:
 
 def notes_what_is_there(scene: Scene) -> None:
     scene.served("1")
-    evicted, serves = (f"{what}-{scene.name}" for what in ("evicted", "serves"))
-    stored = replace(STORED, version="1")
-    for name, status in ((evicted, EVICTED), (serves, SERVES)):
-        report(scene.administrator, TEAM, name, status, endpoint=scene.endpoint, stored=stored)
-    try:
-        scene.own.note()
-        assert scene.administrator.get(POD, TEAM, evicted) is None
-    finally:
-        for name in (evicted, serves):
-            scene.administrator.delete(POD, TEAM, name)
+    scene.own.note()
 
 
 def splits_traffic(scene: Scene) -> None:
