@@ -66,7 +66,8 @@ def story(
         "road",
         steps=[10, 50, 100],
         watch="15s",
-        judge={"false_rollback": 0.05, "max_extension": 16},
+        # Who is asked ten times less is slower where two cores are shared: by 1.6 times at worst.
+        judge={"false_rollback": 0.05, "max_extension": 16, "p95_ratio": 2.5},
     )
     codes = {"1": first_release(registry, endpoint, "1")}
     records = {"1": newest(prepared, "road").lines()}
