@@ -1,5 +1,6 @@
 """Envoy's own interface: what is in force, and what is on its way."""
 
+import atexit
 import re
 from functools import cache
 from pathlib import Path
@@ -23,8 +24,10 @@ _READY_S = 2.0
 
 @cache
 def _client(socket: Path) -> httpx.Client:
-    # Kept: a traffic step asks six times, and to connect takes longer than to be answered.
-    return local_client(timeout=_ANSWER_S, uds=socket)
+    # Kept: a traffic step asks four times, and to connect takes longer than to be answered.
+    client = local_client(timeout=_ANSWER_S, uds=socket)
+    atexit.register(client.close)
+    return client
 
 
 def _ask(home: Home, path: str) -> Any:
