@@ -1,7 +1,6 @@
 """Copies of users' requests, and what others have in an endpoint's route, on a cluster."""
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,7 +27,7 @@ from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.killing import pods
 from tests.support.present import present
 from tests.support.rigs import BODY, KubernetesRig
-from tests.support.road import LONGEST_S, Road, road
+from tests.support.road import LONGEST_S, Road, released
 from tests.support.users import asking, crowding
 from tests.support.waiting import wait_until
 
@@ -180,15 +179,9 @@ def team(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    folder = tmp_path_factory.getbasetemp() / f"shades-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(prepared, kubernetes, on_cluster.namespace, folder, **RELEASE)
-    try:
-        with made.begun("1", watched=0) as first:
-            assert made.ended(first) == "promoted", first.state().reason
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "shades", **RELEASE) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_what_the_proxy_refuses_by_itself_is_told(team: Road, on_cluster: KubernetesRig) -> None:

@@ -1,10 +1,13 @@
 """An endpoint of a cluster, of a model of its own, that is released by an alias alone."""
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from cluster.api import Api
 from cluster.kinds import CONFIG_MAP, POD, WORKFLOW, Object
@@ -142,6 +145,32 @@ def road(
         serving=small | dict(serving),
         release=release,
     )
+
+
+@contextmanager
+def released(
+    platform: Platform,
+    api: Api,
+    team: str,
+    factory: pytest.TempPathFactory,
+    what: str,
+    *,
+    versions: Sequence[str] = ("1", "2"),
+    **release: Any,
+) -> Iterator[Road]:
+    """A `road` of a new name that begins with ``what``, whose version 1 was released.
+
+    Nothing of it is left after the block.
+    """
+    folder = factory.getbasetemp() / f"{what}-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    made = road(platform, api, team, folder, versions=versions, **release)
+    try:
+        with made.begun("1", watched=0) as first:
+            assert made.ended(first) == "promoted", first.state().reason
+        yield made
+    finally:
+        made.remove()
 
 
 def road_with(

@@ -7,7 +7,6 @@ server has heard, takes the pod of one step and dies.
 """
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from tests.support.killing import is_ready, pods
 from tests.support.promised import ENDS_S, in_time
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, road
+from tests.support.road import LONGEST_S, Road, released
 from tests.support.scenes import under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -55,17 +54,9 @@ def team(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    folder = tmp_path_factory.getbasetemp() / f"node-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(
-        prepared, kubernetes, on_cluster.namespace, folder, versions=("1", "2", "3"), **RELEASE
-    )
-    try:
-        with made.begun("1", watched=0) as first:
-            assert made.ended(first) == "promoted", first.state().reason
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "node", versions=("1", "2", "3"), **RELEASE) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def in_order(team: Road, release: Recorded) -> None:

@@ -1,7 +1,6 @@
 """What people, and those who keep a cluster, do to a release that is under way."""
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from tests.support.present import present
 from tests.support.promised import in_time
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, road
+from tests.support.road import LONGEST_S, Road, released
 from tests.support.scenes import lent_at, proxies_of, scale_proxies, under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -52,17 +51,9 @@ def team(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    folder = tmp_path_factory.getbasetemp() / f"hands-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(
-        prepared, kubernetes, on_cluster.namespace, folder, versions=("1", "2", "3"), **RELEASE
-    )
-    try:
-        with made.begun("1", watched=0) as first:
-            assert made.ended(first) == "promoted", first.state().reason
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "hands", versions=("1", "2", "3"), **RELEASE) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from components.printing import say
 from components.registry import names
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, road
+from tests.support.road import Road, released, road
 from tests.support.teams import gone, like
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -43,15 +43,9 @@ def neighbour(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Road]:
     """An endpoint of another team, whose version 1 was released."""
-    folder = tmp_path_factory.getbasetemp() / f"stays-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(prepared, kubernetes, on_cluster.namespace, folder, **RELEASE)
-    try:
-        with made.begun("1", watched=0) as first:
-            assert made.ended(first) == "promoted", first.state().reason
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "stays", **RELEASE) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_what_a_deleted_namespace_had_under_way_ends_and_nobody_else_is_harmed(

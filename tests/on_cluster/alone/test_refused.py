@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from tests.support.present import present
 from tests.support.promised import in_time
 from tests.support.releases import Recorded, sluice
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, road
+from tests.support.road import LONGEST_S, Road, released
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -57,15 +56,9 @@ def team(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Road]:
     """An endpoint whose version 1 was released, and stays the champion."""
-    folder = tmp_path_factory.getbasetemp() / f"refused-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(prepared, kubernetes, on_cluster.namespace, folder, **RELEASE)
-    try:
-        with made.begun("1", watched=0) as first:
-            assert made.ended(first) == "promoted", first.state().reason
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "refused", **RELEASE) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @contextmanager

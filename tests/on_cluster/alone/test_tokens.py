@@ -8,7 +8,6 @@ No other reaper is there meanwhile.
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from tests.support.present import present
 from tests.support.promised import in_time
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, road
+from tests.support.road import LONGEST_S, Road, released
 from tests.support.tokens import Token, store_keys, token
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -53,17 +52,9 @@ def team(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    folder = tmp_path_factory.getbasetemp() / f"tokens-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(
-        prepared, kubernetes, on_cluster.namespace, folder, versions=("1", "2", "3"), **RELEASE
-    )
-    try:
-        with made.begun("1", watched=0) as first:
-            assert made.ended(first) == "promoted", first.state().reason
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "tokens", versions=("1", "2", "3"), **RELEASE) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def scale(api: Api, replicas: int) -> None:
