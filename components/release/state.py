@@ -163,6 +163,11 @@ class ReleaseState:
         return {self.champion: 100} if self.champion else {}
 
     @property
+    def production(self) -> dict[str, int]:
+        """The split that an ended release has left."""
+        return {self.candidate: 100} if self.outcome == "promoted" else self.way_back
+
+    @property
     def waits(self) -> str:
         """What keeps it from its next step, for people; empty: nothing."""
         lent = f"version {self.covered} has no ready predictor: the other one answers for it"
