@@ -64,6 +64,11 @@ class Reaper:
         """Seconds after which a first pass can have found every silent lease."""
         return self._watch.longest()
 
+    @property
+    def leaves(self) -> bool:
+        """Whether something that it was to stop has not gone yet."""
+        return bool(self._left)
+
     def run(self) -> list[str]:
         """One pass: traffic first, then records; one line for each thing that was done or failed.
 
@@ -174,6 +179,7 @@ class Reaper:
         except SluiceError:
             return  # nothing to tell: who needs the store now says so
         self._cleaned &= set(pending)
+        self._left = {each: why for each, why in self._left.items() if each in pending}
         # A record that grows is not read at each pass.
         for release_id in set(pending) - under_way - self._others:
             try:
