@@ -146,7 +146,7 @@ def is_left(found: Scene, release_id: str = "r") -> bool:
 def stopped(found: Scene, release_id: str = "r") -> str | None:
     """The outcome, once the platform takes orders again and a reaper has looked."""
     mended(found)
-    assert "r: cleaned up" in found.reap(2 * AGAIN_S)
+    found.reap(2 * AGAIN_S)
     return found.one_version(release_id)
 
 
