@@ -18,8 +18,9 @@ LOSERS_GO_S = 30.0
 
 def left(platform: Platform, endpoint: str, keeps: Weights) -> list[str]:
     """The arms that have a predictor, which may be leaving, and no share of the split it keeps."""
-    serving = platform.serving
-    there = {*serving.versions(endpoint), *(each.arm for each in serving.running(endpoint))}
+    there = {*platform.serving.versions(endpoint)}
+    with suppress(Unreachable):  # who is leaving is not known now
+        there |= {each.arm for each in platform.serving.running(endpoint)}
     return sorted(arm for arm in there if not keeps.get(arm))
 
 
