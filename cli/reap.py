@@ -24,6 +24,7 @@ def command(every: float | None, log_file: Path | None) -> None:
     Example: sluice reap --every 5
     """
     from components.platform import connect
+    from components.release.losers import LOSERS_GO_S
     from components.release.reaper import Reaper
 
     if every is not None:
@@ -32,6 +33,10 @@ def command(every: float | None, log_file: Path | None) -> None:
     _say(reaper.run())
     time.sleep(reaper.longest_lease())
     _say(reaper.run())
+    end = time.monotonic() + LOSERS_GO_S
+    while reaper.leaves and time.monotonic() < end:
+        time.sleep(1)
+        _say(reaper.run())
 
 
 def _say(lines: list[str]) -> None:

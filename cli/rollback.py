@@ -33,5 +33,7 @@ def command(endpoint: str, reason: str, as_json: bool) -> None:
     say(f"in force: {shares}")
     if done.outcome:
         say(f"{done.release_id}: {done.outcome}: {printable(done.reason)}")
+        if done.left:
+            say(f"{done.release_id}: not cleaned up yet: {printable(done.left)}", err=True)
     else:
         say(f"{done.release_id}: its record follows: {printable(done.reason)}", err=True)

@@ -18,6 +18,7 @@ from cluster.settings import SYSTEM
 from components.platform import Platform
 from components.printing import printable
 from components.release.lease import standing_leases
+from components.release.losers import remaining
 
 UNRELEASED = "Unreleased"
 """The phase of an endpoint that has no route yet."""
@@ -92,12 +93,12 @@ def _predictors(api: Api, namespace: str) -> dict[str, str]:
 
 
 def warnings(platform: Platform) -> list[str]:
-    """Of which versions that serve no further pod can start, since the store has not their files.
+    """What has not gone yet, and which pods could not start any more, as the store has no files.
 
     Raises:
         PlatformError: a server does not answer, or the account may not look.
     """
-    serving, found = platform.serving, []
+    serving, found = platform.serving, list(remaining(platform))
     for endpoint in platform.endpoints.names():
         for arm in serving.versions(endpoint):
             stored = serving.stored(endpoint, arm)

@@ -195,7 +195,7 @@ class KServing:
                 found += [running(pod, said(each, "arm")) for pod in pods]
         return found
 
-    def delete(self, endpoint: str, version: str) -> None:
+    def delete(self, endpoint: str, version: str, patience: float | None = None) -> None:
         """Take the version off the gateway, let it finish, and wait until it is gone.
 
         An adopted predictor is left to its team.
@@ -221,19 +221,20 @@ class KServing:
         if own is None:
             self.api.delete(SERVICE, self.namespace, service(endpoint, version))
         else:
-            self.api.delete(INFERENCE_SERVICE, self.namespace, own["metadata"]["name"])
-            self._wait_gone(endpoint, version)
+            if not own["metadata"].get("deletionTimestamp"):
+                self.api.delete(INFERENCE_SERVICE, self.namespace, own["metadata"]["name"])
+            self._wait_gone(endpoint, version, _GOES_S if patience is None else patience)
         with _later():
             self.log.end((endpoint, version), self.clock.time())
 
-    def _wait_gone(self, endpoint: str, arm: str) -> None:
+    def _wait_gone(self, endpoint: str, arm: str, patience: float = _GOES_S) -> None:
         late = f"{endpoint} version {arm} is being deleted and does not go: see 'kubectl describe'"
 
         def gone() -> bool:
             own = predictor_name(endpoint, arm)
             return self._found(endpoint, arm) is None and not self._pods(own)
 
-        wait_for(gone, _GOES_S, _EVERY_S, lambda: late, self.clock)
+        wait_for(gone, patience, _EVERY_S, lambda: late, self.clock)
 
     def _pods(self, predictor: str) -> list[Object]:
         """The pods of an InferenceService."""

@@ -90,11 +90,18 @@ class Serving(Protocol):
             Unreachable: nobody knows.
         """
 
-    def delete(self, endpoint: str, version: str) -> None:
-        """Drain and stop the predictor; harmless when there is none.
+    def delete(self, endpoint: str, version: str, patience: float | None = None) -> None:
+        """Drain and stop the predictor, and wait until it has gone; harmless when there is none.
+
+        Args:
+            endpoint: whose.
+            version: the arm.
+            patience: seconds that it is waited for at most; default: as long as its longest request
+                may take, and more. The same call goes on where it was given up.
 
         Raises:
-            PlatformError: the version still has a share of the traffic, or is mirrored to.
+            PlatformError: the version still has a share of the traffic, is mirrored to, or has not
+                gone in time.
         """
 
     def versions(self, endpoint: str) -> list[str]:
@@ -191,8 +198,14 @@ class Records(Protocol):
     def pending(self) -> list[str]:
         """The releases whose record has not been closed."""
 
+    def join(self, release_id: str) -> None:
+        """Join the segments: the release has ended, and its end was reported. May be repeated."""
+
+    def is_joined(self, release_id: str) -> bool:
+        """Whether that was done."""
+
     def close(self, release_id: str) -> None:
-        """Join the segments: the release has ended, and its record was copied. May be repeated."""
+        """Join the segments; nothing of the release is left to do. May be repeated."""
 
 
 class Files(Protocol):

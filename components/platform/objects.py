@@ -111,7 +111,12 @@ class ObjectRecords:
         """The releases whose record has not been closed."""
         return [unquote(path.partition("/")[2]) for path in listing(self.store, "pending")]
 
-    def close(self, release_id: str) -> None:
+    def is_joined(self, release_id: str) -> bool:
+        """Whether the segments are one object."""
+        folder = _folder(release_id)
+        return f"{folder}/{_JOINED}" in listing(self.store, folder)
+
+    def join(self, release_id: str) -> None:
         """Join the segments into one object; the old ones go when it stands."""
         folder = _folder(release_id)
         names = listing(self.store, folder)
@@ -122,11 +127,15 @@ class ObjectRecords:
                 obstore.put(self.store, target, b"".join(self.read(release_id, 0)), mode="create")
             names.append(target)
         covered = self._covered(folder)
-        with answering("the mark of a closed record"):
-            if old := [path for path in names if 0 <= _seq(path) < covered]:
+        if old := [path for path in names if 0 <= _seq(path) < covered]:
+            with answering(f"the record of {release_id}"):
                 obstore.delete(self.store, old)
-            with suppress(FileNotFoundError):
-                obstore.delete(self.store, f"pending/{key_of(release_id)}")
+
+    def close(self, release_id: str) -> None:
+        """Join the segments, and take the mark away."""
+        self.join(release_id)
+        with suppress(FileNotFoundError), answering("the mark of a closed record"):
+            obstore.delete(self.store, f"pending/{key_of(release_id)}")
 
 
 def _seq(path: str) -> int:

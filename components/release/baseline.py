@@ -80,7 +80,9 @@ def end(release: Release, state: ReleaseState, why: str) -> None:
     """
     release.record.append(BaselineSet("", why))
     try:
-        release.platform.serving.delete(state.endpoint.name, str(state.baseline))
+        # The release goes on meanwhile, and its lease is to be renewed.
+        patience = state.endpoint.release.lease / 3
+        release.platform.serving.delete(state.endpoint.name, str(state.baseline), patience)
     except SluiceError as error:
         release.record.note("baseline_not_stopped", str(error))
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import msgspec
 
 from components import judge
-from components.errors import InputError, PlatformError, Unreachable
+from components.errors import InputError, PlatformError, SluiceError, Unreachable
 from components.judge import Forecast, Policy
 from components.platform import wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
 from components.release import baseline, capacity
 from components.release.context import Release, records_failure
+from components.release.losers import LOSERS_GO_S
 from components.release.restoring import stands
 from components.release.results import Deployed
 from components.release.splitting import put_in_force
@@ -59,7 +60,10 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             # A split that nobody watches any more: its versions are in the way.
             put_in_force(release, state, held, state.way_back)
         for version in set(serving.versions(name)) - {*wanted, state.baseline}:
-            serving.delete(name, version)
+            try:
+                serving.delete(name, version, LOSERS_GO_S)
+            except SluiceError as error:  # it has no share: the end stops it, or the reaper
+                release.record.note("loser_not_stopped", str(error))
         for version in dict.fromkeys(wanted):
             # A champion that serves is left alone: its file may have changed since it was
             # deployed, and to apply that is to restart it under all of the traffic.

@@ -1,20 +1,22 @@
 """Ending a release: promote, roll back, finalize."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.judge import Decision, Verdict
 from components.notify.moments import ended
-from components.platform import Lease, Platform
+from components.platform import Lease
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
-from components.release import anchor
+from components.release import anchor, losers
 from components.release.context import Release, records_failure
 from components.release.hearing import Hearing
 from components.release.holding import until_free
 from components.release.lease import HeldLease
+from components.release.losers import LOSERS_GO_S
 from components.release.marking import mark_promotion, mark_return, withdrawn
 from components.release.meanwhile import Meanwhile
 from components.release.patience import REGISTRY_TIMEOUT_S, Patience
@@ -22,6 +24,8 @@ from components.release.restoring import IN_FORCE_TIMEOUT_S, stands
 from components.release.results import Ended
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
+
+log = logging.getLogger("sluice.release")
 
 BY_HAND = "rollback_asked"
 """Event before an end that a person asked for; its detail is the end's reason."""
@@ -185,25 +189,46 @@ def finalize(release: Release) -> Ended:
     A release that had given the candidate all of the traffic is completed; any other that has no
     end yet is rolled back. A candidate that lost is drained, the lease given back. An engine that
     another one has overtaken (a resumed run, the reaper) leaves the release to that one.
+
+    What does not go in time, the reaper stops.
+    """
+    return finish(release).ended
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A release that is over."""
+
+    ended: Ended
+    left: str = ""
+    """What is left to do, and why; empty: nothing that is known."""
+
+
+def finish(release: Release, *, stops: bool = True) -> Finished:
+    """The same, with what is left to do.
+
+    Args:
+        release: the release.
+        stops: whether its losers are stopped, and waited for; else the reaper stops them.
     """
     if not release.record.exists():
-        return Ended(outcome="none", reason="the release never began")
+        return Finished(Ended(outcome="none", reason="the release never began"))
     state = release.state()
     leases, name = release.platform.leases, state.endpoint.name
     if other := overtaken_by(release, leases.read(name)):
-        return Ended(outcome="none", reason=f"{other} has taken the release over")
+        return Finished(Ended(outcome="none", reason=f"{other} has taken the release over"))
     if state.outcome is None:
         promoted = release.platform.traffic.weights(name) == {state.candidate: 100}
         # A split that was taken back since the record was written is not forced upon users again.
         promote(release) if state.promoting and promoted else rollback(release)
         state = release.state()
-    lease = leases.read(name)
+    lease, said = leases.read(name), ""
     if lease and lease.release_id == state.release_id:
         held = release.take_lease(state.endpoint, lease.restore)
         with held.kept():
-            _clean_up(release, held, state)
+            said = _clean_up(release, held, state, stops=stops)
         held.release()
-    return Ended(outcome=str(state.outcome), reason=state.reason)
+    return Finished(Ended(outcome=str(state.outcome), reason=state.reason), said)
 
 
 def overtaken_by(release: Release, lease: Lease | None) -> str | None:
@@ -216,29 +241,43 @@ def overtaken_by(release: Release, lease: Lease | None) -> str | None:
     return lease.holder if lease.holder != release.holder else None
 
 
-def _clean_up(release: Release, held: HeldLease, state: ReleaseState) -> None:
-    traffic, name = release.platform.traffic, state.endpoint.name
-    asked, keeps = traffic.weights(name), dict(held.lease.restore)
-    if asked and not stands(traffic, name, keeps):
+def _clean_up(release: Release, held: HeldLease, state: ReleaseState, *, stops: bool) -> str:
+    """What is left to do, and why."""
+    platform, name = release.platform, state.endpoint.name
+    asked, keeps = platform.traffic.weights(name), dict(held.lease.restore)
+    if asked and not stands(platform.traffic, name, keeps):
         # A process that was suspended in the middle of a shift has woken after the end.
-        traffic.set_weights(name, keeps)
-        traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
-    stop_losers(release.platform, name, keeps)
-    release.platform.scaling.let_go(name)
+        platform.traffic.set_weights(name, keeps)
+        platform.traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
+    said = "" if stops else "its predictors are still to be stopped"
+    if stops:
+        try:
+            losers.clean(platform, name, keeps, LOSERS_GO_S)
+        except SluiceError as error:
+            said = f"{error}: the reaper tries again"
+            log.warning("%s: %s", state.release_id, said)
     # If the registry is away the record stays pending: the reaper tries again, and says so.
     with suppress(SluiceError):
-        close(release, state)
+        settle(release, state) if said else close(release, state)
+    return said
 
 
-def stop_losers(platform: Platform, endpoint: str, keeps: Mapping[str, int]) -> None:
-    """Drain and stop every predictor of the endpoint that has no share of the split it keeps.
+def clean(release: Release, state: ReleaseState) -> None:
+    """Stop what an ended release has left, under the endpoint's lease, and wait for nobody.
 
     Raises:
-        PlatformError: one does not go.
+        LeaseHeld: another release is under way, whose end does it.
+        PlatformError: something has not gone; may be tried again.
     """
-    for arm in sorted(platform.serving.versions(endpoint)):
-        if not keeps.get(arm):
-            platform.serving.delete(endpoint, arm)
+    platform, name = release.platform, state.endpoint.name
+    asked = platform.traffic.weights(name)
+    held = release.take_lease(state.endpoint, asked)
+    try:
+        # An endpoint without a route may get one again.
+        asked = platform.traffic.weights(name)
+        losers.clean(platform, name, asked or state.production, patience_s=0.0)
+    finally:
+        held.release()
 
 
 def abandon(release: Release, why: str) -> Ended:
@@ -266,9 +305,23 @@ def close(release: Release, state: ReleaseState) -> None:
     Raises:
         SluiceError: the registry, or the store, did not take it: the record is still pending.
     """
-    _report(release, state)
-    release.platform.decisions.clear(state.release_id)
+    settle(release, state)
     release.platform.records.close(state.release_id)
+
+
+def settle(release: Release, state: ReleaseState) -> None:
+    """The same, but that the record stays pending: something is left to be stopped.
+
+    What is told is told once: a record that is joined has been reported.
+
+    Raises:
+        SluiceError: see `close`.
+    """
+    records, name = release.platform.records, state.release_id
+    if not records.is_joined(name):
+        _report(release, state)
+        release.platform.decisions.clear(name)
+        records.join(name)
 
 
 def _report(release: Release, state: ReleaseState) -> None:

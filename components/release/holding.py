@@ -17,6 +17,7 @@ from components.release.capacity import Room
 from components.release.context import Release
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
+from components.release.moved import refuse_moved_since
 from components.release.state import ReleaseState
 from components.release.watching import Stopwatch, blocks_promotion, keep, poll
 
@@ -36,9 +37,12 @@ def until_free(release: Release, held: HeldLease, percent: int) -> bool:
         LeaseHeld: the release was taken over.
         PlatformError: see `components.release.watching.keep`.
     """
-    watched = release.state().watched
-    if watched and blocks_promotion(poll(release)):
-        return False
+    state = release.state()
+    watched = state.watched
+    if watched:
+        refuse_moved_since(release, held, state, percent)
+        if blocks_promotion(poll(release)):
+            return False
     state = release.state()
     gate = _Gate(release, held, state, percent)
     if not gate.is_over():

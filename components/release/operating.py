@@ -20,6 +20,8 @@ class RolledBack:
     outcome: str
     """How the record ends; empty if it could not be written yet."""
     reason: str
+    left: str = ""
+    """What the reaper is still to stop, and why; empty: nothing."""
 
 
 def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = "") -> RolledBack:
@@ -51,7 +53,8 @@ def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = 
     weights = platform.traffic.weights(endpoint)
     try:
         with opened(lease.release_id, platform, patience_s=0) as release:
-            ended = ending.finalize(release)
+            done = ending.finish(release)
     except SluiceError as error:
         return RolledBack(lease.release_id, weights, "", str(error))
-    return RolledBack(lease.release_id, weights, ended.outcome, ended.reason)
+    ended = done.ended
+    return RolledBack(lease.release_id, weights, ended.outcome, ended.reason, done.left)

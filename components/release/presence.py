@@ -12,6 +12,7 @@ from components.platform import Running
 from components.record import Covered
 from components.release.context import Release
 from components.release.lease import HeldLease
+from components.release.moved import refuse_moved
 from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 
@@ -41,6 +42,16 @@ class Presence:
     def covered(self) -> str:
         """The version for which the other one answers now; empty: each for itself."""
         return self._state.covered
+
+    def refuse_moved(self) -> None:
+        """Check that users are split as the step, or whoever answers for a version, has set it.
+
+        Raises:
+            LeaseHeld: the release was taken over.
+            PlatformError: somebody else has moved them.
+        """
+        if not self._state.covered:
+            self._state = refuse_moved(self._release, self._held, self._state, self._percent)
 
     def pause(self, seconds: float) -> None:
         """Let so much time pass, and look at the predictors every few seconds of it.

@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform import Lease, Platform
 from components.record import opened as head_of
-from components.release import ending
-from components.release.context import opened, other_place
+from components.release import ending, losers
+from components.release.context import Release, opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
 from components.release.restoring import give_back, take_over, written
+from components.release.state import ReleaseState
 
 GRACE_S = 60.0
 """How long the reaper's own lease holds while it ends a release."""
 NOTED_EVERY_S = 60.0
 """How often it is written down which predictors are there: as much is lost of a bill in a crash."""
+AGAIN_S = 15.0
+"""Until predictors are stopped again after nobody could be asked to: each try may take as long as
+its answer, and holds the endpoint's lease meanwhile."""
 
 
 @dataclass
@@ -49,10 +53,21 @@ class Reaper:
         self._noted = -math.inf
         self._others: set[str] = set()
         """Releases of others, who have reapers of their own."""
+        self._cleaned: set[str] = set()
+        """Ended releases that have left nothing to be stopped."""
+        self._left: dict[str, str] = {}
+        """By ended release: why something of it has not been stopped yet."""
+        self._again = -math.inf
+        """When predictors are to be stopped again."""
 
     def longest_lease(self) -> float:
         """Seconds after which a first pass can have found every silent lease."""
         return self._watch.longest()
+
+    @property
+    def leaves(self) -> bool:
+        """Whether something that it was to stop has not gone yet."""
+        return bool(self._left)
 
     def run(self) -> list[str]:
         """One pass: traffic first, then records; one line for each thing that was done or failed.
@@ -72,7 +87,10 @@ class Reaper:
         return self._news("restore", said)
 
     def finish(self) -> list[str]:
-        """The second phase, which may wait for long; it may run beside the first one."""
+        """The second phase, which may wait for long; it may run beside the first one.
+
+        It waits for no predictor that is to go: it looks again in a later pass.
+        """
         said = [line for endpoint in list(self._taken) for line in self._finish(endpoint)]
         said += self._close()
         said += self._tell()
@@ -123,18 +141,20 @@ class Reaper:
                 else:
                     if release.state().outcome is None:
                         release.record.note("reaped", held.lease.returned)
-                    ended = ending.finalize(release)
+                    ended = ending.finish(release, stops=False).ended
                     said = f"{ended.outcome}: {ended.reason}"
         except LeaseHeld:
             self._leave(taken)
         except InputError as error:
             # A damaged record is never read again; its traffic is in order, so others may release.
-            with suppress(SluiceError):
-                ending.stop_losers(self._platform, endpoint, held.lease.restore)
-                self._platform.scaling.let_go(endpoint)
+            left = ""
+            try:
+                losers.clean(self._platform, endpoint, held.lease.restore, patience_s=0.0)
+            except SluiceError as fault:
+                left = f"; the endpoint's next release stops what is left: {fault}"
             held.release()
             self._leave(taken)
-            yield f"{release_id}: ended without its record: {error}"
+            yield f"{release_id}: ended without its record: {error}{left}"
         except SluiceError as error:
             yield f"{release_id}: not ended yet: {error}"
         else:
@@ -148,7 +168,7 @@ class Reaper:
             del self._taken[endpoint]
 
     def _close(self) -> Iterator[str]:
-        """What is left to do for releases that no lease stands for: copy and join their records.
+        """What is left to do for releases that no lease stands for.
 
         A release without a lease and without an end began when the store's answer was lost, or
         its lease was damaged and removed: it is ended here.
@@ -158,26 +178,59 @@ class Reaper:
             pending = self._platform.records.pending()
         except SluiceError:
             return  # nothing to tell: who needs the store now says so
+        self._cleaned &= set(pending)
+        self._left = {each: why for each, why in self._left.items() if each in pending}
         # A record that grows is not read at each pass.
         for release_id in set(pending) - under_way - self._others:
             try:
                 with opened(release_id, self._platform, patience_s=0) as release:
-                    if not release.record.exists():
-                        continue  # its first line is being written
-                    if other_place(self._platform, release.record.lines()) is not None:
-                        self._others.add(release_id)
-                        continue
-                    state = release.state()
-                    if self._platform.leases.read(state.endpoint.name) is not None:
-                        continue
-                    if state.outcome is None:
-                        ended = ending.finalize(release)
-                        yield f"{release_id}: had no lease: {ended.outcome}: {ended.reason}"
-                    else:
-                        ending.close(release, state)
-                        yield f"{release_id}: record copied to MLflow"
+                    yield from self._close_one(release)
             except SluiceError as error:
                 yield f"{release_id}: record not copied: {error}"
+
+    def _close_one(self, release: Release) -> Iterator[str]:
+        """End it, stop its predictors, report its end, close its record: what is not done yet."""
+        release_id, records = release.record.release_id, self._platform.records
+        if not release.record.exists():
+            return  # its first line is being written
+        if other_place(self._platform, release.record.lines()) is not None:
+            self._others.add(release_id)
+            return
+        state = release.state()
+        if self._platform.leases.read(state.endpoint.name) is not None:
+            return
+        if state.outcome is None:
+            ended = ending.finish(release, stops=False).ended
+            yield f"{release_id}: had no lease: {ended.outcome}: {ended.reason}"
+            state = release.state()
+        yield from self._clean(release, state)
+        if not records.is_joined(release_id):
+            ending.settle(release, state)
+            yield f"{release_id}: record copied to MLflow"
+        if release_id in self._cleaned:
+            records.close(release_id)
+
+    def _clean(self, release: Release, state: ReleaseState) -> Iterator[str]:
+        """Stop what an ended release has left."""
+        release_id, now = state.release_id, self._platform.clock.monotonic()
+        if release_id in self._cleaned:
+            return
+        if release_id in self._left and now < self._again:
+            yield f"{release_id}: not cleaned up yet: {self._left[release_id]}"
+            return
+        try:
+            ending.clean(release, state)
+        except LeaseHeld:
+            return  # the end of the release that has it does this
+        except SluiceError as error:
+            if isinstance(error, Unreachable):
+                self._again = self._platform.clock.monotonic() + AGAIN_S
+            self._left[release_id] = str(error)
+            yield f"{release_id}: not cleaned up yet: {error}"
+            return
+        self._cleaned.add(release_id)
+        if self._left.pop(release_id, None):
+            yield f"{release_id}: cleaned up"
 
     def _tell(self) -> Iterator[str]:
         """Tell people of what happened: last, for nothing waits for it."""

@@ -127,4 +127,4 @@ def _split_of_others(release: Release, endpoint: str) -> dict[str, int]:
     state = release.state()
     if state.outcome is None:
         return {}  # whoever has the lease looks at the route itself
-    return {state.candidate: 100} if state.outcome == "promoted" else state.way_back
+    return state.production

@@ -163,6 +163,16 @@ class ReleaseState:
         return {self.champion: 100} if self.champion else {}
 
     @property
+    def own(self) -> dict[str, int]:
+        """The split that stands where nobody else has moved it."""
+        return self.way_back if self.weights is None else self.weights
+
+    @property
+    def production(self) -> dict[str, int]:
+        """The split that an ended release has left."""
+        return {self.candidate: 100} if self.outcome == "promoted" else self.way_back
+
+    @property
     def waits(self) -> str:
         """What keeps it from its next step, for people; empty: nothing."""
         lent = f"version {self.covered} has no ready predictor: the other one answers for it"
@@ -243,6 +253,9 @@ def fold(lines: Sequence[Line]) -> ReleaseState:
     return replace(state, polls=tuple(polls), held_after=held, shadowed=shadowed)
 
 
+_ROUNDING = 1e-6
+"""Of a share in percent."""
+
 _NOTED = {"step_failed": "failure", "withdrawn": "withdrawn"}
 """Events whose words are a part of where a release stands."""
 
@@ -254,7 +267,9 @@ def _apply(state: ReleaseState, line: Line) -> ReleaseState:
             changes = {"evaluation": evaluation}
         case Verdict() as verdict:
             changes = {"verdict": verdict}
-            if verdict.decision == "PROMOTE" and state.percent not in state.passed:
+            # Of a share that this release has not set nothing is passed.
+            own = verdict.decision == "PROMOTE" and abs(verdict.step - state.percent) < _ROUNDING
+            if own and state.percent not in state.passed:
                 changes["passed"] = (*state.passed, state.percent)
         case record.Fetched(files=files):
             changes = {

@@ -68,6 +68,9 @@ def standing(platform: Platform) -> Standing:
             damaged[name] = error
     ending = set()
     for release_id in set(platform.records.pending()).difference(leases.values()):
+        # One that was reported has given its alias up: that it has predictors left holds nobody.
+        if platform.records.is_joined(release_id):
+            continue
         with suppress(InputError):
             lines = Record(platform.records, release_id, platform.clock).lines()
             if lines and other_place(platform, lines) is None:

@@ -261,6 +261,7 @@ def keep(
                 watching = begin(release)
             renewed_at = release.clock.monotonic()
             held.renew()
+            presence.refuse_moved()
             if not presence.covered:
                 watching = _with_baseline(release, held, percent, watching)
             counted.look(watching.stopwatch.read())
@@ -273,14 +274,15 @@ def keep(
             if away_s > UNRECORDED_SHARE * held.lease.seconds:
                 _turn_back_unrecorded(release, held, f"{away_s:.0f} s ({error})")
             continue
-        # No step is taken while a version has no predictor; the way back waits for nothing.
-        if verdict.final or (is_over and not presence.covered) or meanwhile.withdrawn():
-            return verdict
-        if abs(verdict.step - share) > _ROUNDING and not presence.covered:
+        moved = abs(verdict.step - share) > _ROUNDING and not presence.covered
+        if moved and not blocks_promotion(verdict):
             raise PlatformError(
                 f"the candidate has {verdict.step:g}% of the traffic instead of {share:g}%:"
                 " somebody else moved it, so nothing can be watched"
             )
+        # No step is taken while a version has no predictor; the way back waits for nothing.
+        if verdict.final or (is_over and not presence.covered) or meanwhile.withdrawn():
+            return verdict
 
 
 def _with_baseline(release: Release, held: HeldLease, percent: int, watching: Watching) -> Watching:

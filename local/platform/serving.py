@@ -247,7 +247,7 @@ class LocalServing:
             return Readiness("absent", "it was not started: create it again")
         return _state(kept, found[0], unwell)
 
-    def delete(self, endpoint: str, version: str) -> None:
+    def delete(self, endpoint: str, version: str, patience: float | None = None) -> None:
         """Take the version off the gateway, wait for its last answers, stop it.
 
         Its file says that it is leaving until all is done, so that a delete that was killed half
@@ -270,7 +270,9 @@ class LocalServing:
         try:
             discovery.publish(self.home)
             admin.wait_for_routes(self.home)
-            discovery.drain(self.home, kept.backend, timeout=kept.deadline + _DRAIN_MARGIN_S)
+            longest = kept.deadline + _DRAIN_MARGIN_S
+            timeout = longest if patience is None else min(patience, longest)
+            discovery.drain(self.home, kept.backend, timeout)
         except Unreachable:
             pass  # a gateway that is down sends nobody there
         discovery.prune(self.home)

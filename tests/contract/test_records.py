@@ -122,6 +122,22 @@ def test_a_record_is_pending_from_its_first_line_until_it_is_closed(
     assert release in records.releases()
 
 
+def test_a_record_that_is_joined_is_pending_until_it_is_closed(
+    records: Records, release: str
+) -> None:
+    content = fill(records, release, 1, 2, 1)
+    assert not records.is_joined(release)
+    for _ in range(2):
+        records.join(release)
+        assert records.is_joined(release)
+        assert release in records.pending()
+        assert b"".join(records.read(release, 0)) == content
+    records.close(release)
+    assert records.is_joined(release)
+    assert release not in records.pending()
+    assert b"".join(records.read(release, 0)) == content
+
+
 def test_closing_changes_nothing_of_what_is_read(records: Records, release: str) -> None:
     content = fill(records, release, 1, 2, 1)
     for _ in range(2):

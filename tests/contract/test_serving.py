@@ -1,5 +1,6 @@
 """Model versions as running predictors."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_version_is_known_as_soon_as_it_was_created_and_gone_when_it_was_delet
         serving.delete(fresh.name, "7")
         assert serving.versions(fresh.name) == []
         assert serving.readiness(fresh.name, "7").state == "absent"
+
+
+def test_a_version_that_is_told_to_go_is_told_again_where_nobody_waited(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    serving.create(fresh, rig.stored(fresh, "7"))
+    rig.wait_ready(fresh.name, "7")
+    with suppress(PlatformError):
+        serving.delete(fresh.name, "7", 0.0)
+    serving.delete(fresh.name, "7")
+    assert serving.versions(fresh.name) == []
+    assert serving.running(fresh.name) == []
 
 
 def test_a_version_that_cannot_be_loaded_says_why_at_once(

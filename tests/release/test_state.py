@@ -92,7 +92,12 @@ def test_a_step_is_passed_by_a_verdict_under_the_step_s_own_split() -> None:
     assert found.passed == (10,)
     assert found.verdict == verdict("PROMOTE")
     half = WeightsSet(weights={"1": 50, "2": 50}, applied_s=0.1)
-    assert state(split, verdict("PROMOTE"), half, verdict("PROMOTE")).passed == (10, 50)
+    assert state(split, verdict("PROMOTE"), half, verdict("PROMOTE", 50.0)).passed == (10, 50)
+
+
+def test_nothing_is_passed_by_a_verdict_of_a_share_that_the_release_has_not_set() -> None:
+    split = WeightsSet(weights={"1": 90, "2": 10}, applied_s=0.1)
+    assert state(split, verdict("PROMOTE", 90.0)).passed == ()
 
 
 def test_a_release_is_promoting_as_long_as_its_candidate_has_everything() -> None:

@@ -226,13 +226,77 @@ def test_a_restarted_proxy_s_counters_begin_again_and_the_watch_goes_on() -> Non
     assert watch(found).verdict == "PROMOTE"
 
 
-def test_traffic_that_somebody_moved_ends_the_watch_instead_of_holding_it_for_ever() -> None:
+MOVED = "somebody else moved it, so nothing can be watched"
+
+
+@pytest.mark.parametrize(
+    "split",
+    [{"1": 100}, {"1": 1, "2": 99}, {"2": 100}, {"1": 50, "2": 50}, {"1": 85, "2": 10, "3": 5}],
+    ids=str,
+)
+def test_traffic_that_somebody_moved_ends_the_watch_and_shows_nothing(
+    split: dict[str, int],
+) -> None:
     found = shifted(quick())
+    world = found.world
+    world.register("demo")
+    world.serving.create(found.endpoint, world.store_version("demo", "3"))
+    world.clock.after(20, lambda: world.platform.traffic.set_weights(NAME, split))
+    with pytest.raises(PlatformError, match=MOVED):
+        watch(found)
+    assert times(found) == [0, 15], "what was counted since is not judged"
+    assert found.finalize("r").outcome == "error"
+    shown = ", ".join(f"{arm}: {share}%" for arm, share in split.items())
+    said = f"the traffic is split {shown} instead of 1: 90%, 2: 10%: {MOVED}"
+    assert said in found.state("r").reason
+    assert found.one_version("r") == "error"
+
+
+def test_a_split_that_is_edited_shows_nothing_even_where_one_poll_is_a_whole_watch() -> None:
+    found = shifted(quick(watch="15s", judge={"method": "threshold", "min_requests": 10}))
     traffic = found.world.platform.traffic
-    found.world.clock.after(20, lambda: traffic.set_weights(NAME, {"1": 100}))
-    with pytest.raises(PlatformError, match="has 0% of the traffic instead of 10%"):
+    found.world.clock.after(10, lambda: traffic.set_weights(NAME, {"1": 1, "2": 99}))
+    with pytest.raises(PlatformError, match=MOVED):
+        watch(found)
+    assert found.state("r").passed == ()
+    assert found.finalize("r").outcome == "error"
+    assert found.one_version("r") == "error"
+
+
+def test_a_baseline_s_share_that_somebody_moved_is_found() -> None:
+    found = shifted(quick(baseline=True))
+    assert found.weights == {"1": 80, "1-baseline": 10, "2": 10}
+    traffic = found.world.platform.traffic
+    split = {"1": 85, "1-baseline": 5, "2": 10}
+    found.world.clock.after(20, lambda: traffic.set_weights(NAME, split))
+    with pytest.raises(PlatformError, match=MOVED):
         watch(found)
     assert found.finalize("r").outcome == "error"
+    assert found.one_version("r") == "error"
+
+
+@pytest.mark.parametrize("split", [{"1": 100}, {"1": 50, "2": 50}, {"1": 1, "2": 99}], ids=str)
+@pytest.mark.parametrize("steps", [[10, 100], [10, 60, 100]], ids=str)
+def test_no_step_is_taken_past_somebody_who_moved_the_traffic_after_the_watch(
+    steps: list[int], split: dict[str, int]
+) -> None:
+    """They may be saving the users from the candidate."""
+    found = shifted(quick(steps=steps))
+    assert watch(found).verdict == "PROMOTE"
+    found.world.platform.traffic.set_weights(NAME, split)
+    with pytest.raises(PlatformError, match=MOVED):
+        found.walk("2", "r")
+    assert f"instead of 1: 90%, 2: 10%: {MOVED}" in found.state("r").reason
+    assert found.one_version("r") == "error"
+    assert found.champion == "1"
+
+
+def test_a_held_release_whose_traffic_somebody_moved_ends_at_its_next_poll() -> None:
+    found = quick(approval="required")
+    traffic = found.world.platform.traffic
+    found.world.clock.after(200, lambda: traffic.set_weights(NAME, {"1": 100}))
+    with pytest.raises(PlatformError, match=MOVED):
+        found.walk("2", "r")
     assert found.one_version("r") == "error"
 
 

@@ -74,6 +74,8 @@ class MemoryServing:
         self.starts: dict[str, Start] = {}
         """By arm; what is not named is ready at once."""
         self.has_room = Room(False, "a memory platform has room where a test says so")
+        self.stay: set[str] = set()
+        """Arms whose predictors do not go, though they were told to."""
         self.said: dict[str, Running] = {}
         """By arm: what is told of its predictor besides its readiness."""
         self._clock = clock
@@ -138,7 +140,7 @@ class MemoryServing:
             if name == endpoint
         ]
 
-    def delete(self, endpoint: str, version: str) -> None:
+    def delete(self, endpoint: str, version: str, patience: float | None = None) -> None:
         """Stop the predictor when no proxy sends anybody there any more."""
         if (endpoint, version) not in self._predictors:
             return
@@ -150,14 +152,15 @@ class MemoryServing:
         refuse_mirrored(endpoint, version, (self._proxies.route(endpoint) or Route()).mirror)
         wait_for(
             lambda: (
-                not (
+                version not in self.stay
+                and not (
                     any(shown.get(version) for shown in self._proxies.shown(endpoint).values())
                     or self._proxies.mirrors(endpoint, version)
                 )
             ),
-            timeout=DRAIN_S,
+            timeout=DRAIN_S if patience is None else min(patience, DRAIN_S),
             every=0.05,
-            late=lambda: f"a proxy still sends requests to {endpoint} version {version}",
+            late=lambda: f"{endpoint} version {version} is being deleted and does not go",
             clock=self._clock,
         )
         self._settle()

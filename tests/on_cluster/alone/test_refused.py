@@ -17,6 +17,7 @@ from cluster.kinds import CONFIG_MAP, POD, RESOURCE_QUOTA, Kind, Object
 from cluster.settings import KEY, NAME, SYSTEM
 from components.platform import Platform
 from components.quantity import amount
+from components.release.losers import LOSERS_GO_S
 from tests.support.present import present
 from tests.support.promised import in_time
 from tests.support.releases import Recorded, sluice
@@ -183,5 +184,9 @@ def test_the_way_back_waits_for_no_webhook(team: Road) -> None:
                 lambda: traffic.weights(team.endpoint) == {"1": 100}, RESTORED_S, "the champion"
             )
             wait_until(lambda: bool(release.state().outcome), RESTORED_S, "the record's word")
+            leases = team.platform.leases
+            wait_until(
+                lambda: leases.read(team.endpoint) is None, RESTORED_S + LOSERS_GO_S, "its lease"
+            )
         done = back.result()
         assert done.returncode == 0, done.stdout + done.stderr
