@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlparse
 
+from cluster.disk import Disk, disk
 from cluster.kinds import INFERENCE_SERVICE, Object
 from cluster.names import (
     annotation,
@@ -30,6 +31,8 @@ WAKES = "wakes"
 _CLASS, _SCALED = "serving.kserve.io/autoscalerClass", "external"
 MODELS = "/mnt/models"
 """Where KServe has the initializer put the version's files."""
+FILES = "kserve-provision-location"
+"""The volume that it mounts there; one of this name that a predictor brings is taken."""
 SCHEME = "sluice"
 """Of the addresses that our own initializer takes, and no other on the cluster."""
 _PORT = 8080
@@ -37,7 +40,12 @@ _DRAIN_MARGIN_S = 5.0
 """How much longer than its queue's deadline a predictor may take for its last answers."""
 _LEAVE_S = 5
 """Proxies hear of a pod that ends within 0.3 s; until then it serves on."""
+_STAYS_S = 180
+"""So long a pod that is to end serves on while somebody asks it. Proxies ask one that ends where no
+other is ready: so the next pod of a lone one has the time to start."""
 _NOBODY = 65532
+_DISK = "ephemeral-storage"
+_STORED = ("model", "version", "digest", "uri")
 _STARTS_S = 600
 """A model may load for so long."""
 
@@ -99,7 +107,8 @@ def is_scaled(found: Object) -> bool:
 
 def stored_in(found: Object) -> StoredVersion:
     """What the predictor was created from."""
-    return StoredVersion(*(said(found, key) for key in ("model", "version", "digest", "uri")))
+    model, version, digest, uri = (said(found, key) for key in _STORED)
+    return StoredVersion(model, version, digest, uri)
 
 
 def storage_uri(stored: StoredVersion) -> str:
@@ -112,8 +121,9 @@ def _predictor(
     endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
 ) -> dict[str, Any]:
     serving = endpoint.serving
-    grace = int(serving.queue.deadline + _DRAIN_MARGIN_S) + _LEAVE_S + 5
+    grace = _LEAVE_S + _STAYS_S + int(serving.queue.deadline + _DRAIN_MARGIN_S) + 5
     name = predictor_name(endpoint.name, arm)
+    given = disk(stored.size, serving.resources.memory)
     return {
         # A version begins awake, whether or not it may sleep later.
         "minReplicas": max(1, serving.scaling.min),
@@ -147,14 +157,27 @@ def _predictor(
                 "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": name}},
             }
         ],
-        # The model is loaded from a copy in it, and no larger than what it is loaded into.
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": serving.resources.memory}}],
-        "containers": [_container(endpoint, stored, arm, settings)],
+        "volumes": _volumes(given, serving.resources.memory),
+        "containers": [_container(endpoint, stored, arm, settings, given)],
     }
 
 
+def _volumes(given: Disk | None, memory: str) -> list[dict[str, Any]]:
+    """Where the model is loaded from a copy, and where the files are that it is a copy of."""
+    if given is None:
+        return [{"name": "tmp", "emptyDir": {"sizeLimit": memory}}]
+    return [
+        {"name": "tmp", "emptyDir": {"sizeLimit": given.scratch}},
+        {"name": FILES, "emptyDir": {"sizeLimit": given.files}},
+    ]
+
+
 def _container(
-    endpoint: Endpoint, stored: StoredVersion, arm: str, settings: Predictor
+    endpoint: Endpoint,
+    stored: StoredVersion,
+    arm: str,
+    settings: Predictor,
+    given: Disk | None,
 ) -> dict[str, Any]:
     serving = endpoint.serving
     ready = {"httpGet": {"path": f"/v2/models/{endpoint.name}/ready", "port": _PORT}}
@@ -172,6 +195,7 @@ def _container(
             "--host=0.0.0.0",
             f"--http-port={_PORT}",
             f"--grpc-port={GRPC_PORT}",
+            f"--stay={_STAYS_S}",
             f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
             *arguments(serving),
         ],
@@ -184,7 +208,10 @@ def _container(
         "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": _STARTS_S},
         "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 3},
         "livenessProbe": {**live, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
-        "resources": {"requests": resources, "limits": resources},
+        "resources": {
+            "requests": resources | ({_DISK: given.request} if given else {}),
+            "limits": resources | ({_DISK: given.limit} if given else {}),
+        },
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -1,6 +1,7 @@
 """Whether a predictor can answer, and why not, from what the cluster says of it: pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from cluster.kinds import Object
@@ -17,16 +18,31 @@ _NO_NAME = "invalid domain name"
 """What KServe says where name and namespace are too long together (`sluice up` says the mend)."""
 _NEVER = {"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 """Reasons why a container waits, likewise."""
+_PULLS = {"ErrImagePull", "ImagePullBackOff"}
+"""Reasons of one whose image the kubelet could not pull, and tries again and again..."""
+_PULLS_S = 60.0
+"""...for so long before it is told: four times, or nearly."""
+_ENDED = {"Failed", "Succeeded"}
+"""Phases of a pod that does not run again: what wants it makes another one, and leaves it there."""
+_LOST = 2
+"""So many such pods, and none that answers: the next one ends likewise. One may have had bad luck
+with its node."""
 _UNSURE = {"", "CrashLoopBackOff", "ContainerCreating", "PodInitializing"}
 """Those that say nothing of the cause."""
 
 
 def readiness(
-    service: Object | None, pods: Sequence[Object], slices: Sequence[Object]
+    service: Object | None, pods: Sequence[Object], slices: Sequence[Object], now: float
 ) -> Readiness:
     """What is known of a predictor from its InferenceService, its pods and its Service's endpoints.
 
     That it says Ready is not enough: it does so of one that has no pod, too.
+
+    Args:
+        service: it; None if there is none.
+        pods: all of its pods, those that have ended included.
+        slices: its Service's EndpointSlices.
+        now: seconds since the epoch, about as the cluster has them.
     """
     if service is None:
         return Readiness("absent", "it was not created")
@@ -38,14 +54,50 @@ def readiness(
     transition = model.get("transitionStatus")
     if answering(slices) and ((ready and transition == "UpToDate") or _grows(status)):
         return Readiness("ready")
-    blocked = transition == "BlockedByFailedLoad"
-    if why := _failed(status) or _stuck(pods) or _ended(pods, crashed=not blocked):
+    there, lost = _there(pods), [each for each in pods if has_ended(each)]
+    # What is said of a pod that was evicted while it fetched its files is not said of the next one.
+    blocked = transition == "BlockedByFailedLoad" and not lost
+    if why := _failed(status) or _stuck(there, now) or _ended(there, crashed=not blocked):
         return Readiness("failed", _line(why))
+    if len(lost) >= _LOST and not answering(slices):
+        return Readiness("failed", _line(f"{len(lost)} of its pods have ended: {_last_of(lost)}"))
     if blocked:
         # What failed once stays there after it was mended: only now it is the cause.
         failure = model.get("lastFailureInfo") or {}
         return Readiness("failed", _line(str(failure.get("message") or failure.get("reason"))))
     return Readiness("starting", _line(_waits(pods)))
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether a pod is left over: evicted, say, or refused by its node."""
+    return (pod.get("status") or {}).get("phase") in _ENDED
+
+
+def left_over(pods: Sequence[Object]) -> list[str]:
+    """The pods that have ended of predictors that answer again: they say nothing of them any more.
+
+    Those of one that does not answer say why.
+    """
+    arms = {_own(each) for each in pods if running(each, "").ready}
+    return [
+        str(each["metadata"]["name"]) for each in pods if has_ended(each) and _own(each) in arms
+    ]
+
+
+def _own(pod: Object) -> tuple[str, str]:
+    return said(pod, "endpoint"), said(pod, "arm")
+
+
+def _there(pods: Iterable[Object]) -> list[Object]:
+    return [each for each in pods if not has_ended(each)]
+
+
+def _last_of(lost: Sequence[Object]) -> str:
+    """Why the newest of the pods that have ended did, in the API's words."""
+    newest = max(lost, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))
+    status = newest["status"]
+    said = f"{status.get('reason') or status['phase']}: {status.get('message') or ''}"
+    return said.strip(" :")
 
 
 def running(pod: Object, arm: str) -> Running:
@@ -106,12 +158,24 @@ def _containers(pods: Iterable[Object]) -> Iterable[Mapping[str, Any]]:
         yield from status.get("containerStatuses") or []
 
 
-def _stuck(pods: Iterable[Object]) -> str:
-    for each in _containers(pods):
-        waiting = (each.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in _NEVER:
-            return f"{waiting['reason']}: {waiting.get('message', '')}"
+def _stuck(pods: Iterable[Object], now: float) -> str:
+    for pod in pods:
+        for each in _containers([pod]):
+            waiting = (each.get("state") or {}).get("waiting") or {}
+            reason = waiting.get("reason")
+            if reason in _NEVER or (reason in _PULLS and now - _since(pod, now) >= _PULLS_S):
+                return f"{reason}: {waiting.get('message', '')}"
     return ""
+
+
+def _since(pod: Object, now: float) -> float:
+    """Since when a pod's containers could be started that are to be; ``now`` if it is not said."""
+    status = pod.get("status") or {}
+    for name in ("Initialized", "PodScheduled"):
+        condition = _condition(status, name)
+        if condition.get("status") == "True" and condition.get("lastTransitionTime"):
+            return datetime.fromisoformat(condition["lastTransitionTime"]).timestamp()
+    return now
 
 
 def _ended(pods: Iterable[Object], *, crashed: bool) -> str:
@@ -142,10 +206,18 @@ def missing(deployment: Object, pods: Sequence[Object]) -> str:
     if refused.get("status") == "True":
         return _line(f"{refused.get('reason')}: {refused.get('message', '')}")
     late = [each for each in pods if not running(each, said(each, "arm")).ready]
-    return _line(_stuck(late) or _ended(late, crashed=True) or _waits(late))
+    there = _there(late)
+    return _line(_stuck(there, 0.0) or _ended(there, crashed=True) or _waits(late))
 
 
 def _waits(pods: Sequence[Object]) -> str:
+    """What the pods that are there wait for, and why there are not others in their place."""
+    there, lost = _there(pods), [each for each in pods if has_ended(each)]
+    before = f", after {len(lost)} that ended: {_last_of(lost)}" if lost else ""
+    return _waiting(there) + before
+
+
+def _waiting(pods: Sequence[Object]) -> str:
     for pod in pods:
         scheduled = _condition(pod.get("status") or {}, "PodScheduled")
         if scheduled.get("status") == "False":

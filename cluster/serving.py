@@ -11,8 +11,8 @@ from cluster.api import Api, Conflict, Invalid
 from cluster.inference_services import PART, WAKES, inference_service, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, SERVICE, Object
 from cluster.names import labels, predictor_name, said
-from cluster.readiness import readiness, running
-from cluster.room import room
+from cluster.readiness import has_ended, left_over, readiness, running
+from cluster.room import never, room
 from cluster.routes import service
 from cluster.scaled_objects import waking
 from cluster.scaling import KedaScaling
@@ -22,7 +22,7 @@ from cluster.traffic import RoutedTraffic
 from components.endpoint import Endpoint
 from components.errors import PlatformError, Unreachable
 from components.platform import Clock, Readiness, Room, Running, Span, StoredVersion, wait_for
-from components.platform.refusals import refuse_mirrored
+from components.platform.refusals import larger_than_memory, refuse_mirrored
 from components.platform.spans import ObjectSpans
 
 log = logging.getLogger("sluice.serving")
@@ -162,6 +162,11 @@ class KServing:
             return Room(False, f"{why}: Sluice makes no second one of it")
         return room(self.api, self.namespace, endpoint)
 
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+        """Why no predictor of these files can run there: by its memory, and by the quotas."""
+        memory = larger_than_memory(endpoint, stored)
+        return memory or never(self.api, self.namespace, endpoint, stored)
+
     def _adopted_by(self, endpoint: str) -> dict[str, str]:
         return labels(adopted.PART, endpoint=endpoint)
 
@@ -173,25 +178,27 @@ class KServing:
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it."""
         found, name = self._found(endpoint, version), predictor_name(endpoint, version)
+        now = self.clock.time()
         if found is None and (held := self._adopted(endpoint, version)):
             name = predictor_in(held)
             found = self.api.get(INFERENCE_SERVICE, self.namespace, name)
         if found is None:
-            return readiness(None, [], [])
+            return readiness(None, [], [], now)
         named = {"kubernetes.io/service-name": service(endpoint, version)}
-        return readiness(
-            found, self._pods(name), self.api.list(ENDPOINT_SLICE, self.namespace, named)
-        )
+        slices = self.api.list(ENDPOINT_SLICE, self.namespace, named)
+        return readiness(found, self._pods(name), slices, now)
 
     def running(self, endpoint: str) -> list[Running]:
-        """Each pod that is there now; one that is leaving is not ready any more."""
+        """Each pod that runs now; one that is leaving is not ready any more."""
         pods = self.api.list(POD, self.namespace, labels(PART, endpoint=endpoint))
         found = [
-            running(each, said(each, "arm")) for each in pods if said(each, "endpoint") == endpoint
+            running(each, said(each, "arm"))
+            for each in pods
+            if said(each, "endpoint") == endpoint and not has_ended(each)
         ]
         for each in self.api.list(SERVICE, self.namespace, self._adopted_by(endpoint)):
             if said(each, "endpoint") == endpoint:
-                pods = self._pods(predictor_in(each))
+                pods = [pod for pod in self._pods(predictor_in(each)) if not has_ended(pod)]
                 found += [running(pod, said(each, "arm")) for pod in pods]
         return found
 
@@ -256,8 +263,13 @@ class KServing:
         return f"http://{service(endpoint, version)}.{self.namespace}.svc"
 
     def note(self) -> None:
-        """Write down which predictors are there, and how many, each at its newest price."""
+        """Write down which predictors are there, and how many, each at its newest price.
+
+        Pods that have ended, evicted ones above all, are cleared away where another one serves.
+        """
         self.log.note(self._present(), self.clock.time(), self.scaling.there())
+        for pod in left_over(self.api.list(POD, self.namespace, labels(PART))):
+            self.api.delete(POD, self.namespace, pod)
 
     def _present(self) -> Iterator[tuple[tuple[str, str], str]]:
         """Which predictors are there when somebody asks for the first, with their prices."""

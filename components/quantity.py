@@ -2,6 +2,7 @@
 
 import re
 
+_WORDS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _UNITS = {"Mi": 2**20, "Gi": 2**30}
 _SUFFIXES = {
     **{name: 10.0**power for name, power in zip("num", (-9, -6, -3), strict=True)},
@@ -27,6 +28,12 @@ def amount(quantity: str) -> float:
 def cores_of(cpu: str) -> float:
     """Cores in a quantity such as ``1``, ``0.5`` or ``500m``."""
     return float(cpu[:-1]) / 1000 if cpu.endswith("m") else float(cpu)
+
+
+def in_words(size: int) -> str:
+    """Bytes for people, in the unit that has few digits of them."""
+    exponent = min(max(size.bit_length() - 1, 0) // 10, len(_WORDS) - 1)
+    return f"{size / 1024**exponent:.1f}".removesuffix(".0") + f" {_WORDS[exponent]}"
 
 
 def bytes_of(memory: str) -> int:

@@ -7,9 +7,9 @@ cores by the files of all predictors that are there, memory as the machine has i
 from collections.abc import Iterable
 from pathlib import Path
 
-from components.endpoint import Resources
-from components.platform import Room
-from components.quantity import bytes_of, cores_of
+from components.endpoint import Endpoint, Resources
+from components.platform import Room, StoredVersion
+from components.quantity import bytes_of, cores_of, in_words
 
 _GIB = 2**30
 
@@ -46,3 +46,20 @@ def room(there: Iterable[str], wanted: Resources, cores: int, free: int) -> Room
     if bytes_of(wanted.memory) > free:
         return Room(False, f"one predictor may use {wanted.memory}, {memory}")
     return Room(True, f"{asked} of {cores}, and {memory}")
+
+
+def no_disk(endpoint: Endpoint, stored: StoredVersion, free: int) -> str:
+    """Why a version's files cannot be copied to this machine's disk; empty: they can.
+
+    Args:
+        endpoint: whose.
+        stored: the version.
+        free: bytes of the disk.
+    """
+    if stored.size <= free:
+        return ""
+    return (
+        f"{stored.model} version {stored.version} has {in_words(stored.size)} of files, and a"
+        f" predictor of {endpoint.name} loads a copy: this machine's disk has {in_words(free)}"
+        " free: make room"
+    )

@@ -3,7 +3,7 @@
 import pytest
 
 from components.endpoint import Resources
-from components.quantity import amount, bytes_of, cores_of
+from components.quantity import amount, bytes_of, cores_of, in_words
 
 GIB = 2**30
 
@@ -30,3 +30,18 @@ def test_any_quantity_of_kubernetes(written: str, found: float) -> None:
 def test_what_is_no_quantity(written: str) -> None:
     with pytest.raises(ValueError, match="no quantity"):
         amount(written)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1010 * 2**20, "1010 MiB"),
+        (5 * GIB // 2, "2.5 GiB"),
+        (2**75, "32768 EiB"),
+    ],
+)
+def test_bytes_for_people(size: int, said: str) -> None:
+    assert in_words(size) == said

@@ -137,6 +137,25 @@ def verify(folder: Path, expected: str | None, allow_pickle: bool) -> None:
             formats.opened(folder, description)
 
 
+def size_in(content: bytes, expected: str) -> int:
+    """Bytes of a version by its manifest: of every file that it names, and of itself.
+
+    Args:
+        content: of the manifest.
+        expected: its SHA-256 as the registry has it.
+
+    Returns:
+        0 if it is not that manifest: what it says of sizes is nobody's word.
+    """
+    if hashlib.sha256(content).hexdigest() != expected:
+        return 0
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError:
+        return 0
+    return len(content) + sum(entry.bytes for entry in manifest.files.values())
+
+
 def files(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every regular file below ``folder`` but the manifest, by its name in the manifest.
 

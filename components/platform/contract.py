@@ -9,7 +9,7 @@ been done: each write here may be repeated, or read back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,9 @@ class StoredVersion:
     digest: str
     """SHA-256 of the manifest, in hexadecimal: with model and number it names what is served."""
     uri: str
+    size: int = field(default=0, compare=False)
+    """Bytes of all its files by its manifest; 0: nobody has said. Who knows it has no other version
+    than who does not."""
 
     @property
     def identity(self) -> Identity:
@@ -75,6 +78,15 @@ class Serving(Protocol):
         """Whether one predictor more of the endpoint has room now; nothing is reserved by asking.
 
         What does not fit may be created all the same.
+        """
+
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+        """Why no predictor of these files can run there, in one line with the mend.
+
+        By what the endpoint's file and the platform grant, and certain: empty where it may run.
+
+        Raises:
+            Unreachable: nobody knows what the platform grants.
         """
 
     def stored(self, endpoint: str, version: str) -> StoredVersion | None:

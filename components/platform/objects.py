@@ -189,10 +189,16 @@ class ObjectFiles:
         """The version's files, if they were put."""
         try:
             with answering("a manifest"):
-                obstore.head(self.store, f"versions/{digest}/{bundle.MANIFEST}")
+                found = obstore.get(self.store, f"versions/{digest}/{bundle.MANIFEST}")
+                small = found.meta["size"] <= bundle.MAX_MANIFEST_BYTES
+                content = bytes(found.bytes()) if small else b""
         except FileNotFoundError:
             return None
-        return StoredVersion(model, version, digest, f"{self.uri}/versions/{digest}")
+        return self._version(model, version, digest, content)
+
+    def _version(self, model: str, version: str, digest: str, manifest: bytes) -> StoredVersion:
+        size = bundle.size_in(manifest, digest)
+        return StoredVersion(model, version, digest, f"{self.uri}/versions/{digest}", size)
 
     def put(self, model: str, version: str, digest: str, folder: Path) -> StoredVersion:
         """Keep the files in ``folder``; the manifest, which makes them known, is written last."""
@@ -200,7 +206,7 @@ class ObjectFiles:
         for name in sorted(names, key=lambda name: (name == bundle.MANIFEST, name)):
             with answering(f"{name} of {model} version {version}"):
                 obstore.put(self.store, f"versions/{digest}/{_path(name)}", folder / name)
-        return StoredVersion(model, version, digest, f"{self.uri}/versions/{digest}")
+        return self._version(model, version, digest, (folder / bundle.MANIFEST).read_bytes())
 
     def get(self, stored: StoredVersion, folder: Path) -> None:
         """Copy the files into the new folder ``folder``, and hold them against the digest."""

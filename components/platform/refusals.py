@@ -1,9 +1,12 @@
-"""What every platform refuses before it asks its gateway: splits and limits that cannot be."""
+"""What every platform refuses before it asks a server: what cannot be there."""
 
 from collections.abc import Collection, Mapping
 
+from components.endpoint import Endpoint
 from components.errors import PlatformError
+from components.platform.contract import StoredVersion
 from components.platform.traffic import AT_ONCE, Mirror
+from components.quantity import bytes_of, in_words
 
 HIGHEST_RATE = 2**31 - 1
 MOST_AT_ONCE = 1_000_000
@@ -61,6 +64,21 @@ def refuse_mirrored(endpoint: str, version: str, mirror: Mirror | None) -> None:
             f"{endpoint} version {version} is still asked copies of {mirror.percent}% of the"
             " requests: end the mirror before deleting it"
         )
+
+
+def larger_than_memory(endpoint: Endpoint, stored: StoredVersion) -> str:
+    """Why a predictor that is held to its file's memory cannot load the version; empty: it may.
+
+    The model is loaded from a copy of all of its files, which is never to be larger than that.
+    """
+    memory = endpoint.serving.resources.memory
+    if stored.size <= bytes_of(memory):
+        return ""
+    return (
+        f"{stored.model} version {stored.version} has {in_words(stored.size)} of files, and"
+        f" endpoint {endpoint.name} grants a predictor {memory} of memory: raise"
+        " serving.resources.memory, or save the model without what it does not need"
+    )
 
 
 def refuse_impossible_limits(

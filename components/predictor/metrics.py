@@ -4,6 +4,7 @@ Counting costs a fraction of a microsecond, where `prometheus_client`'s own obje
 the scrape reads the scheduler itself, so a gauge is never older than the scrape.
 """
 
+import math
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -45,6 +46,8 @@ class Metrics:
     def __init__(self, endpoint: str, version: str) -> None:
         self.labels = {ENDPOINT_LABEL: endpoint, VERSION_LABEL: version}
         self.in_flight = 0
+        self.asked = -math.inf
+        """When the newest inference request came in, by the monotonic clock."""
         self.requests: Counter[int] = Counter()
         """Finished inference requests by HTTP status; gRPC's codes by their HTTP counterpart."""
         self.latency = Histogram(LATENCY_EDGES)
@@ -65,7 +68,8 @@ class Metrics:
     def began(self) -> float:
         """An inference request came in; returns the time for `finished`."""
         self.in_flight += 1
-        return time.monotonic()
+        self.asked = time.monotonic()
+        return self.asked
 
     def withdrawn(self) -> None:
         """What `began` announced is counted by somebody else."""

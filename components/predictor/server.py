@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,9 @@ from components.predictor.service import Service
 from components.predictor.settings import Settings
 
 log = logging.getLogger("sluice.predictor")
+
+_QUIET_S = 5.0
+"""Nobody asks who has not asked for so long."""
 
 
 class _Uvicorn(uvicorn.Server):
@@ -135,6 +139,7 @@ async def _serve_from(process: _Process, room: Path, stop: asyncio.Event) -> Non
             loading.result()
             log.info("ready: %s version %s", settings.model_name, settings.model_version)
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await _stay(settings, service)
             await _drain(settings, service, rpc)
     finally:
         http.should_exit = True
@@ -142,6 +147,16 @@ async def _serve_from(process: _Process, room: Path, stop: asyncio.Event) -> Non
         await rpc.stop(grace=None)
         loading.cancel()
         stopping.cancel()
+
+
+async def _stay(settings: Settings, service: Service) -> None:
+    """Serve on while somebody asks, as long as it may take until another predictor is there.
+
+    A gateway sends nobody to one that is to end, but where there is no other.
+    """
+    end = time.monotonic() + settings.stay
+    while (left := min(end, service.metrics.asked + _QUIET_S) - time.monotonic()) > 0:
+        await asyncio.sleep(left)
 
 
 async def _drain(settings: Settings, service: Service, rpc: Any) -> None:

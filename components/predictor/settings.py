@@ -27,7 +27,9 @@ class Settings:
     max_body: int = 2 * 1024 * 1024
     receive_timeout: float = 10.0
     """Seconds that a client may take to send one request."""
+    stay: float = 0.0
+    """Seconds after SIGTERM in which it serves on, at most: while somebody asks."""
     leave: float = 1.0
-    """Seconds after SIGTERM in which clients are told to leave and still served."""
+    """Seconds after that in which clients are told to leave and still served."""
     grace: float = 30.0
     """Seconds that what was accepted may take after that."""

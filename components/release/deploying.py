@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from components import judge
 from components.errors import InputError, PlatformError, SluiceError, Unreachable
 from components.judge import Forecast, Policy
-from components.platform import wait_for
+from components.platform import StoredVersion, wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
 from components.release import baseline, capacity
@@ -69,11 +69,12 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             # deployed, and to apply that is to restart it under all of the traffic.
             ready = serving.readiness(name, version).state == "ready"
             if version != state.champion or not ready:
-                serving.create(state.endpoint, state.stored(version), version)
+                serving.create(state.endpoint, _sized(release, state, version), version)
         # As late as the candidate, so that neither is warmer.
         arm = baseline.decide(release, state) if state.watched else ""
         if arm:
-            serving.create(state.endpoint, state.stored(str(state.champion)), arm)
+            champion = str(state.champion)
+            serving.create(state.endpoint, _sized(release, state, champion), arm)
         for version in wanted:
             _wait_ready(release, name, version)
         capacity.begin(release, release.state())
@@ -82,6 +83,13 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
         if state.champion and not release.platform.traffic.weights(name):
             put_in_force(release, state, held, state.way_back)
             held.renew(restore=state.way_back)
+
+
+def _sized(release: Release, state: ReleaseState, version: str) -> StoredVersion:
+    """What a predictor is created from, with its size, which the record has not."""
+    stored = state.stored(version)
+    found = release.platform.files.find(stored.model, stored.version, stored.digest)
+    return replace(stored, size=found.size) if found else stored
 
 
 def _wait_ready(release: Release, endpoint: str, version: str) -> None:

@@ -49,6 +49,7 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
     if state.files is None:
         with ends_release_on_input_error(release), held.kept():
             stored = _store_all(release, state)
+            _refuse_unfit(release, state, stored[state.candidate])
         files = {name: {"digest": its.digest, "uri": its.uri} for name, its in stored.items()}
         release.record.append(FetchedLine(version=state.candidate, files=files))
     return Fetched(candidate=state.candidate, champion=state.champion or "", kind=state.kind)
@@ -206,6 +207,20 @@ def _store_all(release: Release, state: ReleaseState) -> dict[str, StoredVersion
                 raise
             release.record.note("champion_not_compared", str(error))
     return stored
+
+
+def _refuse_unfit(release: Release, state: ReleaseState, stored: StoredVersion) -> None:
+    """Check, before anything is made for it, that the candidate can run at all.
+
+    Raises:
+        InputError: it cannot, by what the endpoint's file and the platform grant.
+    """
+    serving, name = release.platform.serving, state.endpoint.name
+    served = serving.stored(name, state.candidate)
+    if served and served.identity == stored.identity:
+        return
+    if why := serving.unfit(state.endpoint, stored):
+        raise InputError(why)
 
 
 def _store(release: Release, state: ReleaseState, name: str) -> StoredVersion:

@@ -1,7 +1,6 @@
 """Model versions as one KServe process each (`components.platform.Serving`)."""
 
 import shutil
-import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,51 +8,24 @@ from pathlib import Path
 import msgspec
 
 from components import bundle
-from components.arms import version_of
 from components.disk import last_lines, locked, read_json, replace_json
 from components.endpoint import Endpoint, Resources
 from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform import Files, Readiness, Room, Running, Span, StoredVersion
-from components.predictor.arguments import arguments
 from components.predictor.scheduling.cores import available_cores
 from local import predictors, room
 from local.gateway import admin, discovery
 from local.home import Home
 from local.platform import lost
+from local.platform.command import DRAIN_MARGIN_S, program
 from local.platform.provisioned import Provisioned
 from local.predictors import Backend, program_name
 from local.servers import ports, prometheus_server, supervision
-from local.servers.program import Program
 
-_DRAIN_MARGIN_S = 5.0
-"""How much longer than its queue's deadline a predictor may take for its last answers."""
 _DEADLINE_S = 5.0
 """The queue's deadline of a predictor whose file does not say one."""
 _REFUSES = "sluice predictor: "
 """How a predictor begins its last line, which says why it does not serve."""
-
-
-def program(endpoint: Endpoint, backend: Backend, folder: Path) -> Program:
-    """The process that serves the files in ``folder``."""
-    serving = endpoint.serving
-    command = [
-        sys.executable,
-        "-m",
-        "components.predictor",
-        f"--bundle={folder}",
-        f"--model-name={endpoint.name}",
-        f"--model-version={version_of(backend.version)}",
-        "--host=127.0.0.1",
-        f"--http-port={backend.http_port}",
-        f"--grpc-port={backend.grpc_port}",
-        f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
-        *arguments(serving),
-    ]
-    return Program(
-        program_name(backend.endpoint, backend.version),
-        tuple(command),
-        stop_wait_s=int(serving.queue.deadline) + 15,
-    )
 
 
 @dataclass(frozen=True)
@@ -217,6 +189,12 @@ class LocalServing:
             room.free_memory(),
         )
 
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+        """Why this machine cannot have its copy of the files; it holds nobody to a memory."""
+        if (self.home.bundles / stored.digest).exists():
+            return ""
+        return room.no_disk(endpoint, stored, shutil.disk_usage(self.home.path).free)
+
     def _all(self) -> list[_Kept]:
         contents = [read_json(path) for path in self.home.serving.glob("*.json")]
         return [msgspec.convert(each, _Kept) for each in contents if each is not None]
@@ -270,7 +248,7 @@ class LocalServing:
         try:
             discovery.publish(self.home)
             admin.wait_for_routes(self.home)
-            longest = kept.deadline + _DRAIN_MARGIN_S
+            longest = kept.deadline + DRAIN_MARGIN_S
             timeout = longest if patience is None else min(patience, longest)
             discovery.drain(self.home, kept.backend, timeout)
         except Unreachable:

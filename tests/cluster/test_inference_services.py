@@ -1,15 +1,18 @@
 """A predictor as an InferenceService."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cluster.inference_services import SCHEME, inference_service, stored_in
+from cluster.disk import disk
+from cluster.inference_services import FILES, SCHEME, inference_service, stored_in
 from cluster.settings import Predictor
 from components import gateway
 from components.platform import StoredVersion
 from components.predictor.arguments import parse
 from tests.support.endpoints import endpoint as make_endpoint
+from tests.support.present import present
 
 STORED = StoredVersion("banking", "8", "ab" * 32, f"s3://sluice/versions/{'ab' * 32}")
 SETTINGS = Predictor(image="registry.example/predictor@sha256:0", pull="Never")
@@ -60,14 +63,29 @@ def test_a_baseline_says_that_it_is_its_version() -> None:
 def test_a_pod_that_ends_leaves_the_proxies_first_and_then_finishes(deadline: str) -> None:
     found = predictor(queue={"deadline": deadline})
     leaves = found["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    grace = parse(found["containers"][0]["args"]).grace
-    assert found["terminationGracePeriodSeconds"] > leaves + grace
+    told = parse(found["containers"][0]["args"])
+    assert told.stay > 60  # until the next pod of a lone one is there
+    assert found["terminationGracePeriodSeconds"] > leaves + told.stay + told.leave + told.grace
 
 
 def test_a_copy_of_any_model_that_can_be_loaded_has_room() -> None:
     """Its memory would be the model's own, and its files may be larger than a few megabytes."""
     (tmp,) = predictor(resources={"cpu": "1", "memory": "6Gi"})["volumes"]
     assert tmp == {"name": "tmp", "emptyDir": {"sizeLimit": "6Gi"}}
+
+
+def test_a_version_whose_size_is_known_has_room_for_both_of_its_copies() -> None:
+    memory = {"cpu": "1", "memory": "6Gi"}
+    endpoint = make_endpoint("demo", serving={"resources": memory})
+    sized = replace(STORED, size=5 * 2**30)
+    made = inference_service(endpoint, sized, "8", SETTINGS)["spec"]["predictor"]
+    given = present(disk(sized.size, "6Gi"))
+    limits = {each["name"]: each["emptyDir"]["sizeLimit"] for each in made["volumes"]}
+    assert limits == {"tmp": given.scratch, FILES: given.files}
+    (container,) = made["containers"]
+    resources = container["resources"]
+    assert resources["requests"] == memory | {"ephemeral-storage": given.request}
+    assert resources["limits"] == memory | {"ephemeral-storage": given.limit}
 
 
 def test_the_file_s_resources_are_request_and_limit() -> None:

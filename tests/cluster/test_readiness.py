@@ -1,16 +1,25 @@
 """Whether a predictor can answer, by what KServe, the kubelet and the Service say."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from cluster.kinds import Object
 from cluster.names import annotation
-from cluster.readiness import readiness, running
-from components.platform import Running
+from cluster.readiness import left_over, missing, running
+from cluster.readiness import readiness as readiness_at
+from components.platform import Readiness, Running
 
+NOW = 1_800_000_000.0
 ANSWERING: list[Object] = [{"endpoints": [{"conditions": {"ready": True}}]}]
 NOBODY: list[Object] = [{"endpoints": [{"conditions": {"ready": False}}]}, {"endpoints": None}]
+
+
+def readiness(
+    service: Object | None, pods: list[Object], slices: list[Object], now: float = NOW
+) -> Readiness:
+    return readiness_at(service, pods, slices, now)
 
 
 def service(ready: bool = False, reason: str = "", **model: Any) -> dict[str, Any]:
@@ -97,6 +106,102 @@ def test_an_image_that_cannot_be_had_is_told() -> None:
     later = {"waiting": {"reason": "ErrImagePull", "message": "timeout"}}
     found = readiness(service(), [pod(state=later)], [])
     assert (found.state, found.why) == ("starting", "ErrImagePull: timeout")
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_an_image_that_could_not_be_had_for_a_minute_will_not_be(reason: str) -> None:
+    """From when this image was wanted: the files before it may have taken long."""
+
+    def began(**seconds: float) -> list[Object]:
+        waits = {"waiting": {"reason": reason, "message": "x: not found"}}
+        conditions = [
+            {
+                "type": name,
+                "status": "True",
+                "lastTransitionTime": datetime.fromtimestamp(NOW - ago, UTC).isoformat(),
+            }
+            for name, ago in seconds.items()
+        ]
+        return [
+            {
+                "status": {"initContainerStatuses": [{"name": "i", "state": waits}]}
+                | {"conditions": conditions}
+            }
+        ]
+
+    found = readiness(service(), began(PodScheduled=60), [])
+    assert (found.state, found.why) == ("failed", f"{reason}: x: not found")
+    assert readiness(service(), began(PodScheduled=59), []).state == "starting"
+    assert readiness(service(), began(PodScheduled=600, Initialized=59), []).state == "starting"
+    assert readiness(service(), began(PodScheduled=600, Initialized=60), []).state == "failed"
+    assert readiness(service(), began(), []).state == "starting"
+
+
+FULL = 'Usage of EmptyDir volume "tmp" exceeds the limit "10Mi".'
+
+
+def evicted(message: str = FULL, created: str = "2026-11-27T10:00:00Z", arm: str = "8") -> Object:
+    """A pod as the kubelet leaves it."""
+    killed = {"name": "kserve-container", "ready": False, "state": ended(code=137)}
+    return {
+        "metadata": {
+            "name": f"gone-{created}",
+            "creationTimestamp": created,
+            "annotations": {annotation("endpoint"): "demo", annotation("arm"): arm},
+        },
+        "spec": {"containers": [{"name": "kserve-container"}]},
+        "status": {
+            "phase": "Failed",
+            "reason": "Evicted",
+            "message": message,
+            "containerStatuses": [killed],
+        },
+    }
+
+
+def test_a_pod_that_was_evicted_says_nothing_of_the_next_one() -> None:
+    assert readiness(READY, [evicted()], ANSWERING).state == "ready"
+    loading = pod(ready=False, state={"running": {}})
+    found = readiness(service(), [evicted(), loading], [])
+    after = f"after 1 that ended: Evicted: {FULL}"
+    assert (found.state, found.why) == ("starting", f"the model is loading, {after}")
+    blocked = service(transitionStatus="BlockedByFailedLoad", lastFailureInfo={"message": "killed"})
+    assert readiness(blocked, [evicted(), loading], []).state == "starting"
+    wrong = pod(ready=False, state=ended("model.onnx: altered"))
+    assert readiness(blocked, [evicted(), wrong], []).why == "model.onnx: altered"
+
+
+def test_who_is_evicted_again_before_it_answers_has_failed_with_the_last_reason() -> None:
+    last = "The node was low on resource: ephemeral-storage."
+    pods = [evicted(last, "2026-11-27T10:01:00Z"), evicted(), pod(ready=False)]
+    found = readiness(service(), pods, [])
+    assert (found.state, found.why) == (
+        "failed",
+        f"2 of its pods have ended: Evicted: {last}",
+    )
+    assert readiness(service(), pods, ANSWERING).state == "starting"
+    assert readiness(READY, pods, ANSWERING).state == "ready"
+
+
+def test_a_pod_that_its_node_refused_is_told_by_the_node_s_word() -> None:
+    refused = {"metadata": {}, "status": {"phase": "Failed", "reason": "OutOfcpu"}}
+    found = readiness(service(), [refused, refused], [])
+    assert found.why == "2 of its pods have ended: OutOfcpu"
+
+
+def test_what_is_missing_of_several_is_told_past_those_that_have_ended() -> None:
+    growing = running_pod(ready="False")
+    growing["status"]["containerStatuses"][1]["state"] = {"running": {}}
+    said = missing({"status": {}}, [evicted(), growing])
+    assert said == f"the model is loading, after 1 that ended: Evicted: {FULL}"
+
+
+def test_what_has_ended_is_left_over_where_another_one_serves() -> None:
+    serves = running_pod()
+    serves["metadata"]["annotations"][annotation("endpoint")] = "demo"
+    old = evicted()
+    assert left_over([serves, old, evicted(arm="9")]) == [old["metadata"]["name"]]
+    assert left_over([old, running_pod(ready="False")]) == []
 
 
 def test_what_it_waits_for_is_said() -> None:

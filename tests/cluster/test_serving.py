@@ -1,13 +1,14 @@
 """What is written for predictors, on a real API server. Nobody starts them there."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from obstore.store import MemoryStore
 
 from cluster.adopted import standing_for
 from cluster.api import Api
-from cluster.kinds import INFERENCE_SERVICE, RESOURCE_QUOTA, SERVICE
+from cluster.kinds import INFERENCE_SERVICE, POD, RESOURCE_QUOTA, SERVICE, Object
 from cluster.proxies import Proxies
 from cluster.scaling import KedaScaling
 from cluster.serving import KServing, arms
@@ -18,6 +19,7 @@ from components.errors import PlatformError
 from components.platform import RouteLimits, StoredVersion, SystemClock
 from components.platform.spans import ObjectSpans
 from tests.support.endpoints import endpoint as make_endpoint
+from tests.support.kubelet import EVICTED, SERVES, report
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -97,6 +99,61 @@ def test_predictors_of_odd_names_are_told_apart(serving: KServing, endpoint: End
     for arm in ("1-v2", "Größe 2/b", "v" * 200):
         serving.create(endpoint, stored("1"), arm)
     assert serving.versions(endpoint.name) == ["1-v2", "Größe 2/b", "v" * 200]
+
+
+@pytest.mark.parametrize(
+    ("hard", "said"),
+    [
+        ({"requests.memory": "1Gi"}, "grants 1Gi requests.memory"),
+        ({"limits.ephemeral-storage": "4Gi"}, "grants 4Gi limits.ephemeral-storage"),
+        ({"ephemeral-storage": "2Gi"}, "grants 2Gi ephemeral-storage"),
+        ({"requests.ephemeral-storage": "64Gi", "limits.memory": "2Gi", "pods": "1"}, ""),
+    ],
+)
+def test_what_no_quota_can_ever_grant_is_told_before_a_pod_is_made(
+    serving: KServing, endpoint: Endpoint, hard: dict[str, str], said: str
+) -> None:
+    sized = replace(stored("1"), size=2**30)
+    made = RESOURCE_QUOTA.object({"name": QUOTA}, spec={"hard": hard})
+    serving.api.create(RESOURCE_QUOTA, serving.namespace, made)
+    why = serving.unfit(endpoint, sized)
+    serving.api.delete(RESOURCE_QUOTA, serving.namespace, QUOTA)
+    assert said in why
+    assert bool(why) == bool(said)
+    # One that counts some pods only may count none of ours.
+    scoped = RESOURCE_QUOTA.object(
+        {"name": QUOTA}, spec={"hard": {"requests.memory": "1"}, "scopes": ["NotTerminating"]}
+    )
+    serving.api.create(RESOURCE_QUOTA, serving.namespace, scoped)
+    assert serving.unfit(endpoint, sized) == ""
+    serving.api.delete(RESOURCE_QUOTA, serving.namespace, QUOTA)
+
+
+def test_evicted_pods_are_no_predictors_and_are_cleared_away_once_another_one_serves(
+    serving: KServing, endpoint: Endpoint
+) -> None:
+    def pod(name: str, status: Object) -> None:
+        report(serving.api, serving.namespace, name, status, endpoint=endpoint, stored=stored("1"))
+
+    said = f"Evicted: {EVICTED['message']}"
+    serving.create(endpoint, stored("1"))
+    pod("evicted-1", EVICTED)
+    assert serving.running(endpoint.name) == []
+    serving.note()
+    found = serving.readiness(endpoint.name, "1")
+    assert (found.state, found.why) == (
+        "starting",
+        f"its pod is being made, after 1 that ended: {said}",
+    )
+    pod("evicted-2", EVICTED)
+    found = serving.readiness(endpoint.name, "1")
+    assert (found.state, found.why) == ("failed", f"2 of its pods have ended: {said}")
+    pod("serves", SERVES)
+    serving.note()
+    left = serving.api.list(POD, serving.namespace, {})
+    assert [each["metadata"]["name"] for each in left] == ["serves"]
+    assert [each.ready for each in serving.running(endpoint.name)] == [True]
+    serving.api.delete(POD, serving.namespace, "serves")
 
 
 @pytest.fixture

@@ -57,6 +57,22 @@ def test_a_version_is_found_once_its_files_were_put(rig: Rig, files: Files, fold
     assert files.put("model", "1", digest, folder) == put
 
 
+def test_how_large_a_version_is_is_known_by_its_manifest(
+    files: Files, folder: Path, stored: StoredVersion
+) -> None:
+    size = sum(len(each) for each in content(folder).values())
+    found = files.find(stored.model, stored.version, stored.digest)
+    assert (stored.size, found and found.size) == (size, size)
+
+
+def test_of_a_manifest_that_was_altered_no_size_is_believed(
+    files: Files, stored: StoredVersion
+) -> None:
+    files.write(f"{stored.uri}/{bundle.MANIFEST}", b'{"schema": 1, "files": {}}')
+    found = files.find(stored.model, stored.version, stored.digest)
+    assert (found, found and found.size) == (stored, 0)
+
+
 def test_another_digest_is_another_version(files: Files, stored: StoredVersion) -> None:
     assert files.find(stored.model, stored.version, "0" * 64) is None
 

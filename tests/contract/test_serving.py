@@ -97,6 +97,20 @@ def test_a_version_that_cannot_be_loaded_says_why_at_once(
     assert serving.readiness(fresh.name, "8").state == "absent"
 
 
+def test_a_version_that_can_never_run_is_told_in_one_line_before_it_is_created(
+    rig: Rig, serving: Serving, fresh: Endpoint
+) -> None:
+    stored = rig.stored(fresh, "9", {"model.txt": rig.name().encode()})
+    assert stored.size > 0
+    assert serving.unfit(fresh, stored) == ""
+    assert serving.unfit(fresh, replace(stored, size=0)) == ""  # nobody knows
+    why = serving.unfit(fresh, replace(stored, size=2**60))
+    assert "version 9 has 1 EiB of files" in why
+    assert fresh.name in why
+    assert "\n" not in why
+    assert serving.versions(fresh.name) == []
+
+
 def test_a_version_with_a_share_is_not_deleted(
     rig: Rig, serving: Serving, routed: Endpoint
 ) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from components.endpoint import Resources
-from local.room import free_memory, room
+from components.platform import StoredVersion
+from local.room import free_memory, no_disk, room
+from tests.support.endpoints import endpoint
 
 GIB = 2**30
 
@@ -37,3 +39,11 @@ def test_free_memory_is_the_machine_s_or_less_in_a_container(tmp_path: Path) -> 
         assert free_memory(tmp_path, tmp_path) == free
     (tmp_path / "memory.max").write_text(str(GIB // 2))
     assert free_memory(tmp_path, tmp_path) == 0
+
+
+def test_files_that_are_more_than_the_disk_has_free_are_told() -> None:
+    stored = StoredVersion("large", "4", "a" * 64, "s3://sluice", size=3 * GIB)
+    assert no_disk(endpoint("demo"), stored, 3 * GIB) == ""
+    said = no_disk(endpoint("demo"), stored, 2 * GIB)
+    assert "large version 4 has 3 GiB of files" in said
+    assert "disk has 2 GiB free: make room" in said

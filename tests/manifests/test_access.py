@@ -76,6 +76,7 @@ MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     (STEP, PROXIES): {"pods": "list"},
     (REAPER, TEAM): RELEASE
     | {
+        "pods": "list delete",
         "leases": "get list update",
         "inferenceservices": "get list delete",
         "deployments": "list",

@@ -24,6 +24,7 @@ from cluster.kinds import (
     HTTP_ROUTE,
     HTTP_ROUTE_FILTER,
     INFERENCE_SERVICE,
+    POD,
     SECRET,
     SECURITY_POLICY,
     SERVICE,
@@ -48,6 +49,7 @@ from components.platform.spans import ObjectSpans
 from tests.support.accounts import as_user, rendered
 from tests.support.accounts import rights as may
 from tests.support.endpoints import endpoint
+from tests.support.kubelet import EVICTED, SERVES, report
 from tests.support.roles import Right, bind, rights, without
 from tests.support.waiting import wait_until
 
@@ -178,7 +180,16 @@ def leaves_scalers_to_the_file(scene: Scene) -> None:
 
 def notes_what_is_there(scene: Scene) -> None:
     scene.served("1")
-    scene.own.note()
+    evicted, serves = (f"{what}-{scene.name}" for what in ("evicted", "serves"))
+    stored = replace(STORED, version="1")
+    for name, status in ((evicted, EVICTED), (serves, SERVES)):
+        report(scene.administrator, TEAM, name, status, endpoint=scene.endpoint, stored=stored)
+    try:
+        scene.own.note()
+        assert scene.administrator.get(POD, TEAM, evicted) is None
+    finally:
+        for name in (evicted, serves):
+            scene.administrator.delete(POD, TEAM, name)
 
 
 def splits_traffic(scene: Scene) -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from cluster.api import Api
 from cluster.kinds import SCALED_OBJECT
+from cluster.names import predictor_name
 from cluster.scaled_objects import object_named
 from components import gateway
+from tests.support.killing import pods
 from tests.support.rigs import KubernetesRig
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -16,6 +18,7 @@ def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
 ) -> None:
     rig, endpoint = on_cluster, on_cluster.endpoint("gone")
     name = endpoint.name
+    own = {"serving.kserve.io/inferenceservice": predictor_name(name, "2")}
 
     def hold_at(replicas: str | None) -> None:
         """As people hold a version at a number of pods; None lets its file say it again."""
@@ -32,11 +35,9 @@ def test_its_share_is_told_so_and_counted_for_no_version_until_it_is_back(
         before = nobody()
         hold_at("0")
 
-        def nobody_left() -> bool:
-            # A pod that ends is asked to its last moment.
-            return gateway.NO_PREDICTOR in rig.post(name, rig.key).text
-
-        rig.wait(nobody_left, "the end of version 2", 90)
+        # A pod that ends serves on while it is asked: so nobody asks until it has gone.
+        rig.wait(lambda: not pods(kubernetes, rig.namespace, own), "the end of version 2", 90)
+        rig.wait(lambda: gateway.NO_PREDICTOR in rig.post(name, rig.key).text, "it at proxies", 30)
         answers = [rig.post(name, rig.key) for _ in range(40)]
         told = [each for each in answers if each.status_code != 200]
         assert {each.status_code for each in told} == {503}

@@ -3,10 +3,11 @@
 import json
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -238,6 +239,43 @@ def test_sigterm_lets_what_was_accepted_finish(start_predictor: Start, tmp_path:
         wait_until(lambda: predictor.metrics()["inference_queue_depth"] == 3)
         assert predictor.stop() == 0
         assert {answer.status_code for answer in answers.result()} == {200}
+
+
+def test_who_is_still_asked_after_sigterm_serves_on_until_nobody_asks(
+    start_predictor: Start, tmp_path: Path
+) -> None:
+    """For longer than it looks back for somebody who asks."""
+    predictor = start_predictor(write_bundle(tmp_path / "b"), *ONE_BY_ONE, "--stay=600")
+    with predictor.client() as client:
+        assert client.post("/v2/models/m/infer", json=body("w1")).is_success
+        predictor.process.terminate()
+        for _ in range(70):
+            assert client.post("/v2/models/m/infer", json=body("w1")).is_success
+            assert client.get("/v2/models/m/ready").is_success
+            time.sleep(0.1)
+    assert predictor.process.wait(timeout=60) == 0
+
+
+def test_who_is_asked_without_end_stays_no_longer_than_it_may(
+    start_predictor: Start, tmp_path: Path
+) -> None:
+    predictor = start_predictor(write_bundle(tmp_path / "b"), *ONE_BY_ONE, "--stay=1")
+    with predictor.client() as client:
+        assert client.post("/v2/models/m/infer", json=body("w1")).is_success
+        predictor.process.terminate()
+
+        def ended() -> bool:
+            with suppress(httpx.TransportError):
+                client.post("/v2/models/m/infer", json=body("w1"))
+            return predictor.process.poll() is not None
+
+        wait_until(ended, 30, "its end")
+    assert predictor.process.returncode == 0
+
+
+def test_whom_nobody_asks_ends_at_once(start_predictor: Start, tmp_path: Path) -> None:
+    predictor = start_predictor(write_bundle(tmp_path / "b"), *ONE_BY_ONE, "--stay=600")
+    assert predictor.stop() == 0
 
 
 def test_it_is_not_ready_while_it_drains(start_predictor: Start, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Opening a release: who the champion is, the way to go, and verified files."""
 
+import json
+
 import pytest
 
 from components.errors import ArtifactError, InputError, LeaseHeld, Unreachable
@@ -11,8 +13,9 @@ from components.release import opening
 from components.release.opening import champion_of, new_release_id
 from components.release.patience import REGISTRY_TIMEOUT_S
 from components.release.results import Fetched
+from tests.support.endpoints import endpoint_settings
 from tests.support.present import present
-from tests.support.worlds import MODEL, NAME, Scene, begin, quick
+from tests.support.worlds import MODEL, NAME, QUICK, Scene, begin, quick
 
 
 def version(number: str, **tags: str) -> ModelVersion:
@@ -171,6 +174,34 @@ def test_a_pickle_is_refused_unless_the_endpoint_allows_it() -> None:
         fetch(found, "3")
     found.finalize("r")
     assert found.state("r").outcome == "error"
+
+
+def narrow() -> Scene:
+    """Version 3 has files of more than the 1 MiB of memory that the endpoint's file grants."""
+    found = quick()
+    grants = {"resources": {"memory": "1Mi"}}
+    found.world.apply(json.dumps(endpoint_settings(NAME, serving=grants, release=QUICK)))
+    assert found.world.register(MODEL, {"model.bin": bytes(2**20 + 1)}) == "3"
+    return found
+
+
+def test_a_model_that_is_larger_than_its_memory_is_refused_before_anything_is_made() -> None:
+    found = narrow()
+    with pytest.raises(
+        InputError, match=r"demo version 3 has 1 MiB of files, and .* grants .* 1Mi"
+    ):
+        fetch(found, "3")
+    assert "raise serving.resources.memory" in str(found.state("r").reason)
+    assert found.world.serving.versions(NAME) == ["1"]
+    found.finalize("r")
+    assert found.one_version("r") == "error"
+    assert found.failed() == 0
+
+
+def test_one_that_serves_already_is_not_asked_whether_it_can() -> None:
+    found = narrow()
+    found.world.serving.create(found.endpoint, found.world.store_version(MODEL, "3"))
+    assert fetch(found, "3").candidate == "3"
 
 
 def test_files_that_are_stored_are_not_downloaded_again() -> None:

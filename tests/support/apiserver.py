@@ -30,6 +30,7 @@ from components.disk import replace
 from components.platform import wait_for
 from tests.support.predictors import free_port
 
+ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 NAMESPACE = Kind("v1", "Namespace", "namespaces")
 DEFINITION = Kind(
     "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"

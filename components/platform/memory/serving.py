@@ -8,7 +8,7 @@ from components.errors import PlatformError
 from components.platform.contract import Room, StoredVersion
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.proxies import Proxies, Route
-from components.platform.refusals import refuse_mirrored
+from components.platform.refusals import larger_than_memory, refuse_mirrored
 from components.platform.running import Readiness, Running, Span
 from components.platform.spans import ObjectSpans
 from components.platform.waiting import wait_for
@@ -121,6 +121,10 @@ class MemoryServing:
     def room(self, endpoint: Endpoint) -> Room:
         """What `has_room` says."""
         return self.has_room
+
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+        """Why no predictor of these files can run."""
+        return larger_than_memory(endpoint, stored)
 
     def stored(self, endpoint: str, version: str) -> StoredVersion | None:
         """What the predictor was created from."""

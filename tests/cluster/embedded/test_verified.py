@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +82,7 @@ def found(ask: Kubectl, version: str) -> Readiness:
     pods = json.loads(ask.run("get", "pods", "-l", label, *named))["items"]
     of = f"kubernetes.io/service-name=verified-v{version}-predictor"
     slices = json.loads(ask.run("get", "endpointslices", "-l", of, *named))["items"]
-    return readiness(service, pods, slices)
+    return readiness(service, pods, slices, time.time())
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from components.predictor import arguments
 from local import credentials
 from local.home import Home
 from local.platform import lost
-from local.platform.serving import program
+from local.platform.command import program
 from local.predictors import Backend
 from local.servers import envoy_server, ports, prometheus_server, supervision
 from tests.support.bundles import write_bundle
