@@ -23,7 +23,7 @@ def test_a_tabular_version_is_promoted_under_traffic(
 ) -> None:
     content = yaml.safe_load((ENDPOINTS / "tumour.yaml").read_text())
     # Other tests want the cores meanwhile.
-    content["evaluation"]["latency"] = {"p95_ms": 1000, "concurrency": 1}
+    content["evaluation"]["latency"] = {"p95_ms": 5000, "concurrency": 1}
     content["release"] |= {"steps": [50, 100], "watch": "10s", "poll": "1s", "lease": "15s"}
     # How long the judge's own rule needs is shown by the road of the texts.
     content["release"]["judge"] = {"method": "threshold", "min_requests": 100, "p95_ratio": 10}
@@ -92,7 +92,7 @@ def test_a_model_of_one_s_own_is_registered_and_released(
         "evaluation": {
             "dataset": {"uri": (tmp_path / "rows.csv").as_uri(), "target": "label"},
             "accuracy": {"min": 0.9},
-            "latency": {"p95_ms": 1000, "concurrency": 1},
+            "latency": {"p95_ms": 5000, "concurrency": 1},
         },
         "serving": {"runtime": "mlflow"},
     }

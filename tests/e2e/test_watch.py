@@ -22,7 +22,7 @@ def test_an_alias_that_is_set_is_one_release_that_nobody_began(
     settings = yaml.safe_load(ENDPOINT.read_text())
     copied(registry.url, settings["model"], NAME, ("1",))
     settings |= {"name": NAME, "model": NAME}
-    settings["evaluation"]["latency"] = {"p95_ms": 1000, "concurrency": 1}
+    settings["evaluation"]["latency"] = {"p95_ms": 5000, "concurrency": 1}
     file = tmp_path / "watched.yaml"
     file.write_text(yaml.safe_dump(settings))
     assert sluice("apply", str(file)).returncode == 0
