@@ -54,8 +54,8 @@ def test_who_has_read_a_record_asks_only_for_what_is_new(world: World) -> None:
     real = world.platform.records
 
     class Counted:
-        append, close = real.append, real.close
-        releases, pending = real.releases, real.pending
+        append, close, join = real.append, real.close, real.join
+        releases, pending, is_joined = real.releases, real.pending, real.is_joined
 
         def read(self, release_id: str, since: int) -> list[bytes]:
             asked.append(since)
