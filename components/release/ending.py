@@ -312,16 +312,19 @@ def close(release: Release, state: ReleaseState) -> None:
 def settle(release: Release, state: ReleaseState) -> None:
     """The same, but that the record stays pending: something is left to be stopped.
 
-    What is told is told once: a record that is joined has been reported.
+    What is told is told once: a record that is joined has been reported, and is only held against
+    its copy and its anchor again.
 
     Raises:
         SluiceError: see `close`.
     """
     records, name = release.platform.records, state.release_id
-    if not records.is_joined(name):
-        _report(release, state)
-        release.platform.decisions.clear(name)
-        records.join(name)
+    if records.is_joined(name):
+        anchor.keep(release.registry, release.record.lines(), release.record.content())
+        return
+    _report(release, state)
+    release.platform.decisions.clear(name)
+    records.join(name)
 
 
 def _report(release: Release, state: ReleaseState) -> None:

@@ -190,7 +190,7 @@ class Reaper:
 
     def _close_one(self, release: Release) -> Iterator[str]:
         """End it, stop its predictors, report its end, close its record: what is not done yet."""
-        release_id, records = release.record.release_id, self._platform.records
+        release_id = release.record.release_id
         if not release.record.exists():
             return  # its first line is being written
         if other_place(self._platform, release.record.lines()) is not None:
@@ -204,11 +204,13 @@ class Reaper:
             yield f"{release_id}: had no lease: {ended.outcome}: {ended.reason}"
             state = release.state()
         yield from self._clean(release, state)
-        if not records.is_joined(release_id):
-            ending.settle(release, state)
-            yield f"{release_id}: record copied to MLflow"
+        reported = self._platform.records.is_joined(release_id)
         if release_id in self._cleaned:
-            records.close(release_id)
+            ending.close(release, state)
+        elif not reported:
+            ending.settle(release, state)
+        if not reported:
+            yield f"{release_id}: record copied to MLflow"
 
     def _clean(self, release: Release, state: ReleaseState) -> Iterator[str]:
         """Stop what an ended release has left."""
