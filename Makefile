@@ -19,7 +19,7 @@ TESTS_platform := tests/contract tests/examples tests/registry
 TESTS_road := tests/e2e
 TESTS_models := tests/bundle tests/evaluation tests/fuzz tests/predictor
 ELSEWHERE := tests/e2e $(TESTS_laptop) $(TESTS_platform) $(TESTS_models)
-TESTS_rest := tests $(ELSEWHERE:%=--ignore=%)
+TESTS_rest := -n 2 --dist loadfile tests $(ELSEWHERE:%=--ignore=%)
 
 .PHONY: help setup demo unit test $(ROOMS) test-long cluster-test cluster-test-all image check contract fuzz audit format bench bench-predictor clean
 

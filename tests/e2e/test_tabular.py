@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pandas as pd
+import pytest
 import yaml
 
 from components.platform import Platform
@@ -18,6 +19,7 @@ from tests.support.waiting import wait_until
 ENDPOINTS = Path(__file__).parents[2] / "endpoints"
 
 
+@pytest.mark.long
 def test_a_tabular_version_is_promoted_under_traffic(
     prepared: Platform, registry: Registry, tmp_path: Path
 ) -> None:
