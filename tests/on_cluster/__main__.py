@@ -7,11 +7,11 @@ and is no failure. ``$SLUICE_TEST_CLUSTER`` names a folder whose cluster is used
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.connect import NAMESPACE
-from cluster.embedded import doctor
+from cluster.embedded import doctor, lifecycle
 from cluster.embedded.controllers.sluice import TEAM
-from cluster.embedded.home import Home
+from cluster.embedded.home import Home, cache
+from components.disk import locked
 from components.printing import say
 from tests.support.traces import traces
 
@@ -117,15 +118,26 @@ def main() -> int:
                 run.tests("tests of an API server", ("env", "-u", "KUBECONFIG"), own)
         else:
             kept = os.environ.get("SLUICE_TEST_CLUSTER")
-            folder = nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="sluice-")
-            with folder as path:
-                _on_a_node(run, Home(Path(path)), install=given.install, stays=bool(kept))
+            with nullcontext(Home(Path(kept))) if kept else _fresh() as home:
+                _on_a_node(run, home, install=given.install, stays=bool(kept))
     except Lacking as error:
         say(f"cluster-test: NOT TESTED on a Kubernetes, for want of {error}")
         return 0 if run.until is not None and not run.failed else 1
     for name in run.failed:
         say(f"cluster-test: FAILED: {name}")
     return 1 if run.failed else 0
+
+
+@contextmanager
+def _fresh() -> Iterator[Home]:
+    """A home with nothing of an earlier run but the images in its node, which cost minutes."""
+    home = Home(cache() / "tests")
+    home.path.mkdir(parents=True, exist_ok=True)
+    with locked(cache() / "tests.lock"):
+        lifecycle.down(home)
+        for each in {*home.path.iterdir()} - {home.containerd}:
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        yield home
 
 
 def _on_a_node(run: Run, home: Home, *, install: bool, stays: bool) -> None:
