@@ -142,6 +142,9 @@ def _predictor(
         # A Service called "s3" would put its address into every program's environment.
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace,
+        # A container's own process 1 is not ended by SIGTERM before it handles it: it would stay for
+        # all of that time where it is told to go while it fetches its files, or starts.
+        "shareProcessNamespace": True,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _NOBODY,

@@ -6,7 +6,7 @@ import sysconfig
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -55,8 +55,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("servers")
 
 
-_GROUPS = {"test_road.py": "road", "test_adopt.py": "slow", "test_scaling.py": "slow"}
-"""Of the tests on a cluster."""
+_GROUPS = {
+    "tests/on_cluster/test_road.py": "road",
+    "tests/on_cluster/test_adopt.py": "slow",
+    "tests/on_cluster/test_scaling.py": "slow",
+    "tests/contract/test_baseline.py": "predictors",
+    "tests/contract/test_mirror.py": "predictors",
+    "tests/contract/test_scaling.py": "predictors",
+    "tests/contract/test_serving.py": "predictors",
+}
+"""Of the tests on a cluster; each file that is not here is of the contract's or of the others."""
 
 
 class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
@@ -69,9 +77,8 @@ class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if not file.startswith("tests/on_cluster/"):
-            return "contract"
-        return _GROUPS.get(PurePath(file).name, "others")
+        on_cluster = file.startswith("tests/on_cluster/")
+        return _GROUPS.get(file, "others" if on_cluster else "contract")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:

@@ -65,6 +65,7 @@ def test_a_pod_that_ends_leaves_the_proxies_first_and_then_finishes(deadline: st
     leaves = found["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     told = parse(found["containers"][0]["args"])
     assert told.stay > 60  # until the next pod of a lone one is there
+    assert found["shareProcessNamespace"]  # and so it is ended before it handles SIGTERM
     assert found["terminationGracePeriodSeconds"] > leaves + told.stay + told.leave + told.grace
 
 

@@ -88,7 +88,7 @@ def test_a_version_that_cannot_be_loaded_says_why_at_once(
         assert found.state in {"starting", "failed"}
         return found.state == "failed"
 
-    rig.wait(failed, "the reason", 30)
+    rig.wait(failed, "the reason", 120)
     why = serving.readiness(fresh.name, "8").why
     assert "model.onnx" in why
     assert "\n" not in why

@@ -95,6 +95,7 @@ def test_a_watch_whose_pod_is_deleted_sees_sigterm_and_goes_on_in_another_one(
     assert other == "Succeeded"
 
 
+@pytest.mark.long
 def test_templates_that_are_applied_again_change_nothing_for_a_release_that_runs(
     team: Road, tmp_path: Path
 ) -> None:
