@@ -142,8 +142,8 @@ def _predictor(
         # A Service called "s3" would put its address into every program's environment.
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace,
-        # A container's own process 1 is not ended by SIGTERM before it handles it: it would stay for
-        # all of that time where it is told to go while it fetches its files, or starts.
+        # Where it has no handler yet, SIGTERM does not end a process that is the first one: what is
+        # told to go while it fetches its files, or starts, would stay for all of that time.
         "shareProcessNamespace": True,
         "securityContext": {
             "runAsNonRoot": True,
