@@ -93,11 +93,16 @@ def _there(pods: Iterable[Object]) -> list[Object]:
 
 
 def _last_of(lost: Sequence[Object]) -> str:
-    """Why the newest of the pods that have ended did, in the API's words."""
-    newest = max(lost, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))
+    """Why the newest of the pods that have ended did, in the API's words.
+
+    It has none for one that was evicted and let its requests finish: that one has succeeded.
+    """
+    told = [each for each in lost if each["status"].get("reason")]
+    if not told:
+        return "by themselves, as evicted ones may: 'kubectl get events' says why"
+    newest = max(told, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))
     status = newest["status"]
-    said = f"{status.get('reason') or status['phase']}: {status.get('message') or ''}"
-    return said.strip(" :")
+    return f"{status['reason']}: {status.get('message') or ''}".strip(" :")
 
 
 def running(pod: Object, arm: str) -> Running:

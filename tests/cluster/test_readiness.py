@@ -183,6 +183,12 @@ def test_who_is_evicted_again_before_it_answers_has_failed_with_the_last_reason(
     assert readiness(READY, pods, ANSWERING).state == "ready"
 
 
+def test_pods_that_were_evicted_and_let_their_requests_finish_have_no_reason() -> None:
+    gone = {"metadata": {}, "status": {"phase": "Succeeded"}}
+    assert "events" in readiness(service(), [gone, gone], []).why
+    assert readiness(service(), [gone, evicted(), gone], []).why.endswith(f"Evicted: {FULL}")
+
+
 def test_a_pod_that_its_node_refused_is_told_by_the_node_s_word() -> None:
     refused = {"metadata": {}, "status": {"phase": "Failed", "reason": "OutOfcpu"}}
     found = readiness(service(), [refused, refused], [])

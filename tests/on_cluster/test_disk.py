@@ -10,8 +10,9 @@ import pytest
 from cluster.api import Api
 from cluster.disk import disk
 from cluster.inference_services import FILES
-from cluster.kinds import POD, Object
+from cluster.kinds import EVENT, POD, Object
 from cluster.names import predictor_name
+from cluster.readiness import has_ended
 from cluster.serving import KServing
 from components import bundle
 from components.endpoint import Endpoint
@@ -84,16 +85,24 @@ def test_a_pod_beyond_its_version_s_size_is_evicted_told_and_cleared_away_and_on
 
     def evicted() -> bool:
         found = pods(kubernetes, namespace, of(endpoint, "2"))
-        beyond[:] = [each for each in found if each["status"].get("phase") == "Failed"]
+        beyond[:] = [each for each in found if has_ended(each)]
         return bool(beyond)
 
     wait_until(evicted, EVICTED_S, "an eviction of version 2")
-    status, name = beyond[0]["status"], beyond[0]["metadata"]["name"]
-    say(f"version 2: {status['reason']}: {status['message']}")
-    assert status["reason"] == "Evicted"
-    assert FILES in status["message"]
+    name = beyond[0]["metadata"]["name"]
+
+    def told() -> list[str]:
+        """Of a pod that let its requests finish the Event alone says that it was evicted."""
+        listed = kubernetes.list(EVENT, namespace)
+        of_it = [each for each in listed if (each.get("regarding") or {}).get("name") == name]
+        return [each["note"] for each in of_it if each["reason"] == "Evicted"]
+
+    wait_until(lambda: bool(told()), 60, "its Event")
+    say(f"version 2: {told()[0]}")
+    assert FILES in told()[0]
     assert [each.arm for each in serving.running(endpoint.name)].count("2") <= 1
-    # The next pod answers until it is evicted as well; what is left of the first one is history.
+    # With its true size it serves: what is left of its former pods is history.
+    serving.create(endpoint, replace(stored, version="2"))
     wait_until(lambda: kubernetes.get(POD, namespace, name) is None, EVICTED_S, "its clearing away")
     [still] = pods(kubernetes, namespace, of(endpoint, "1"))
     assert still["metadata"]["uid"] == within["metadata"]["uid"]

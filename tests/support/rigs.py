@@ -366,7 +366,7 @@ class KubernetesRig(RealRig):
     def endpoint(self, what: str) -> Endpoint:
         """Several of its predictors have room on a small node, and none is calibrated."""
         serving = {
-            "resources": {"cpu": "60m", "memory": "512Mi"},
+            "resources": {"cpu": "100m", "memory": "512Mi"},
             "execution": {"executors": 1, "threads": 1, "batching": "alone"},
         }
         return make_endpoint(self.name(what), serving=serving)
