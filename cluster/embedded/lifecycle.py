@@ -125,19 +125,23 @@ def _install(
     with phases.phase("node ready"):
         wait_for(lambda: _registered(ask), STARTS_S, 0.2, lambda: "the kubelet does not register")
         ask.wait(f"node/{NODE_NAME}", "Ready", STARTS_S)
-    for part in (each for each in parts if each.deployments):
+    for part in (part for part in parts if part.deployments):
         with phases.phase(f"{part.name} available"):
             for name in part.deployments:
-                _await_deployment(ask, *name.split("/"))
+                _await(ask, "deployment", *name.split("/"))
+            for made in (made for made in part.objects if made["kind"] == "StatefulSet"):
+                _await(ask, "statefulset", made["metadata"]["namespace"], made["metadata"]["name"])
             if part.late:
                 ask.apply(part.late)
             for each in part.settled:
                 ask.wait(each.what, each.condition, STARTS_S, each.namespace)
 
 
-def _await_deployment(ask: Kubectl, namespace: str, name: str) -> None:
+def _await(ask: Kubectl, kind: str, namespace: str, name: str) -> None:
+    """Wait until all of its pods are there, each as it is to be now."""
+    rollout = ("rollout", "status", f"{kind}/{name}", "--namespace", namespace)
     try:
-        ask.wait(f"deployment/{name}", "Available", STARTS_S, namespace)
+        ask.run(*rollout, "--timeout", f"{STARTS_S}s")
     except PlatformError as error:
         why = "; ".join(_waiting(ask, namespace)) or str(error)
         raise PlatformError(f"{namespace}/{name} does not come up: {why}") from error
