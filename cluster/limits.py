@@ -6,6 +6,10 @@ from cluster.routes import Route
 from components import gateway
 from components.platform import RouteLimits
 
+_RETRIES = 5
+"""Where no pod of a version is ready, or few of many, Envoy asks all of them: those that end, which
+answer, and those that start, which take no connection. The next choice may be one of these, too."""
+
 
 def limits_object(route: Route) -> Object:
     """What holds each client to the endpoint's rate, and the gateway to what a version takes."""
@@ -26,7 +30,7 @@ def limits_object(route: Route) -> Object:
                 }
             ],
             **limits(route.limits),
-            "retry": {"numRetries": 1, "retryOn": {"triggers": [gateway.RETRY_ON]}},
+            "retry": {"numRetries": _RETRIES, "retryOn": {"triggers": [gateway.RETRY_ON]}},
         },
     )
 
