@@ -57,8 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 _GROUPS = {
     "tests/on_cluster/test_road.py": "road",
-    "tests/on_cluster/test_adopt.py": "slow",
-    "tests/on_cluster/test_scaling.py": "slow",
+    "tests/on_cluster/test_adopt.py": "adopt",
+    "tests/on_cluster/test_scaling.py": "scaling",
     "tests/contract/test_baseline.py": "predictors",
     "tests/contract/test_mirror.py": "predictors",
     "tests/contract/test_scaling.py": "predictors",
