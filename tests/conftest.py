@@ -185,12 +185,12 @@ def team(kubernetes: Api) -> Iterator[str]:
 def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
     """The installation in a cluster: the namespace in use is a team's."""
     from cluster import connect, settings
-    from tests.support.rigs import KubernetesRig
+    from tests.support.rigs import ANSWERED_S, KubernetesRig
 
     namespace = os.environ.get(connect.NAMESPACE) or kubernetes.access.namespace
     connected = connect.platform(kubernetes, namespace, settings.read(kubernetes))
     url = connected.gateway.url
-    with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=ANSWERED_S) as client:
         yield KubernetesRig(connected, client, kubernetes, namespace)
     cast(Registry, connected.registry).close()
 

@@ -39,6 +39,8 @@ BODY = json.dumps(
 ).encode()
 """An inference request that the rigs' models answer."""
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
+ANSWERED_S = 120.0
+"""Within which whoever is asked has answered, one that had to be woken too."""
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -308,8 +310,8 @@ class RealRig(Rig):
         url = self._client.base_url
         with grpc.insecure_channel(f"{url.host}:{url.port or 80}") as channel:
             method = channel.unary_unary(gateway.GRPC_SERVICE + gateway.GRPC_INFER)
-            request = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor])
-            called = method.future(request.SerializeToString(), metadata=metadata, timeout=30)
+            asked = pb.ModelInferRequest(model_name=endpoint, inputs=[tensor]).SerializeToString()
+            called = method.future(asked, metadata=metadata, timeout=ANSWERED_S)
             version = dict(called.initial_metadata()).get(gateway.VERSION_HEADER)
             code, said = called.code(), called.details()
         self._noted(endpoint, Answer(_http(code), version), pin)
