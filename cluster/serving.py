@@ -227,10 +227,10 @@ class KServing:
         self.traffic.pin(endpoint, left)
         if own is None:
             self.api.delete(SERVICE, self.namespace, service(endpoint, version))
-        else:
-            if not own["metadata"].get("deletionTimestamp"):
-                self.api.delete(INFERENCE_SERVICE, self.namespace, own["metadata"]["name"])
-            self._wait_gone(endpoint, version, _GOES_S if patience is None else patience)
+        elif not own["metadata"].get("deletionTimestamp"):
+            self.api.delete(INFERENCE_SERVICE, self.namespace, own["metadata"]["name"])
+        # Its pods go after it: they are waited for by who finds it gone, too.
+        self._wait_gone(endpoint, version, _GOES_S if patience is None else patience)
         with _later():
             self.log.end((endpoint, version), self.clock.time())
 

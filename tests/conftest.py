@@ -43,6 +43,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("cluster")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    else:
+        items.sort(key=lambda item: _LONGEST_FIRST.index(_group(item.nodeid)))
     if "KUBECONFIG" not in os.environ:
         left_out = [item for item in items if "on_cluster" in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in left_out]
@@ -56,8 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _GROUPS = {
-    "tests/on_cluster/test_road.py": "road",
     "tests/on_cluster/test_adopt.py": "adopt",
+    "tests/on_cluster/test_road.py": "road",
     "tests/on_cluster/test_scaling.py": "scaling",
     "tests/contract/test_baseline.py": "predictors",
     "tests/contract/test_mirror.py": "predictors",
@@ -65,6 +67,13 @@ _GROUPS = {
     "tests/contract/test_serving.py": "predictors",
 }
 """Of the tests on a cluster; each file that is not here is of the contract's or of the others."""
+_LONGEST_FIRST = ("others", "predictors", "road", "scaling", "contract", "adopt")
+
+
+def _group(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    on_cluster = file.startswith("tests/on_cluster/")
+    return _GROUPS.get(file, "others" if on_cluster else "contract")
 
 
 class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
@@ -76,9 +85,7 @@ class _Groups(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no types
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        on_cluster = file.startswith("tests/on_cluster/")
-        return _GROUPS.get(file, "others" if on_cluster else "contract")
+        return _group(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:

@@ -35,8 +35,9 @@ ALONE = "tests/on_cluster/alone"
 of it is long."""
 LAST = "tests/on_cluster/last"
 """What leaves no installation to be tried: the end of all, where the cluster ends with it."""
-INSIDE = (*(f"--ignore={each}" for each in (NODE, SERVER, ALONE, LAST)), "-n3", "tests")
-"""Three at a time: releases mostly wait. The groups are those of tests/conftest.py."""
+_APART = (f"--ignore={each}" for each in (NODE, SERVER, ALONE, LAST))
+INSIDE = (*_APART, "-n3", "--no-loadscope-reorder", "tests")
+"""Three at a time: releases mostly wait. The groups, and their order, are tests/conftest.py's."""
 TESTS_S = 600.0
 """Seconds that the tests want at least, once the cluster is up."""
 _ENDS_S = 30.0
