@@ -198,7 +198,10 @@ def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
     connected = connect.platform(kubernetes, namespace, settings.read(kubernetes))
     url = connected.gateway.url
     with httpx.Client(base_url=url, trust_env=False, timeout=ANSWERED_S) as client:
-        yield KubernetesRig(connected, client, kubernetes, namespace)
+        rig = KubernetesRig(connected, client, kubernetes, namespace)
+        yield rig
+        if rig.client in connected.gateway.clients():
+            connected.gateway.revoke(rig.client)
     cast(Registry, connected.registry).close()
 
 

@@ -33,7 +33,6 @@ from tests.support.bundles import write_bundle
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.predictors import free_port
 
-CLIENT = "contract"
 BODY = json.dumps(
     {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["w1"]}]}
 ).encode()
@@ -70,12 +69,16 @@ class Rig(ABC):
         """An endpoint of a new name, which the platform does not know yet."""
         return make_endpoint(self.name(what))
 
+    @property
+    def client(self) -> str:
+        """Who asks, in this session: another one's key may not be in force yet."""
+        return f"contract-{self._session}"
+
     @cached_property
     def key(self) -> str:
         """The key of a client who may ask."""
-        if CLIENT not in self.platform.gateway.clients():
-            self.platform.gateway.add(CLIENT)
-        return self.platform.gateway.key(CLIENT)
+        self.platform.gateway.add(self.client)
+        return self.platform.gateway.key(self.client)
 
     def stored(
         self, endpoint: Endpoint, version: str, files: Mapping[str, bytes] | None = None
