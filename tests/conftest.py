@@ -199,9 +199,10 @@ def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
     url = connected.gateway.url
     with httpx.Client(base_url=url, trust_env=False, timeout=ANSWERED_S) as client:
         rig = KubernetesRig(connected, client, kubernetes, namespace)
+        # Now, so that every proxy knows it when somebody asks for the first time.
+        connected.gateway.add(rig.client)
         yield rig
-        if rig.client in connected.gateway.clients():
-            connected.gateway.revoke(rig.client)
+        connected.gateway.revoke(rig.client)
     cast(Registry, connected.registry).close()
 
 
