@@ -200,7 +200,7 @@ def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
     with httpx.Client(base_url=url, trust_env=False, timeout=ANSWERED_S) as client:
         rig = KubernetesRig(connected, client, kubernetes, namespace)
         # Now, so that every proxy knows it when somebody asks for the first time.
-        connected.gateway.add(rig.client)
+        assert rig.key
         yield rig
         connected.gateway.revoke(rig.client)
     cast(Registry, connected.registry).close()

@@ -77,7 +77,8 @@ class Rig(ABC):
     @cached_property
     def key(self) -> str:
         """The key of a client who may ask."""
-        self.platform.gateway.add(self.client)
+        if self.client not in self.platform.gateway.clients():
+            self.platform.gateway.add(self.client)
         return self.platform.gateway.key(self.client)
 
     def stored(
