@@ -230,18 +230,19 @@ class KServing:
         elif not own["metadata"].get("deletionTimestamp"):
             self.api.delete(INFERENCE_SERVICE, self.namespace, own["metadata"]["name"])
         # Its pods go after it: they are waited for by who finds it gone, too.
-        self._wait_gone(endpoint, version, _GOES_S if patience is None else patience)
+        self._wait_gone(endpoint, version, patience)
         with _later():
             self.log.end((endpoint, version), self.clock.time())
 
-    def _wait_gone(self, endpoint: str, arm: str, patience: float = _GOES_S) -> None:
+    def _wait_gone(self, endpoint: str, arm: str, patience: float | None = None) -> None:
         late = f"{endpoint} version {arm} is being deleted and does not go: see 'kubectl describe'"
 
         def gone() -> bool:
             own = predictor_name(endpoint, arm)
             return self._found(endpoint, arm) is None and not self._pods(own)
 
-        wait_for(gone, patience, _EVERY_S, lambda: late, self.clock)
+        longest = _GOES_S if patience is None else patience
+        wait_for(gone, longest, _EVERY_S, lambda: late, self.clock)
 
     def _pods(self, predictor: str) -> list[Object]:
         """The pods of an InferenceService."""
