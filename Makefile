@@ -9,8 +9,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 # What `make test` runs side by side. On two cores, releases and servers mostly wait; models and
-# the rest compute, and take what the others leave. Those of the first four have one platform of
-# the laptop each. The road judges latencies: nothing runs beside it.
+# the rest compute, and take what the others leave: no more of it than the evaluations of releases,
+# which leave the machine to others, too. Those of the first four have one platform of the laptop
+# each. The road judges latencies: nothing runs beside it.
 ROOMS := room-cut-off room-e2e room-laptop room-platform room-models room-rest room-road
 TESTS_cut-off := tests/e2e/test_cut_off.py tests/e2e/test_killed.py
 TESTS_e2e := tests/e2e $(TESTS_cut-off:%=--ignore=%)
@@ -53,7 +54,7 @@ test: $(READY) ## run the tests, the end-to-end ones included
 
 $(ROOMS): room-%:
 	@echo "the room $*"
-	@nice -n $(if $(filter rest models,$*),15,0) $(BIN)/python -m pytest -q \
+	@nice -n $(if $(filter rest models,$*),19,0) $(BIN)/python -m pytest -q \
 		-m "$(if $(filter road,$*),undisturbed,not undisturbed and not long)" $(TESTS_$*)
 
 room-road: $(filter-out room-road,$(ROOMS))

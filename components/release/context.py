@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,11 @@ def _score(
 ) -> EvaluationResult:
     from components.evaluation import evaluate
 
-    # It may take all of a machine that serves users: they come first.
-    os.nice(_LAST)
-    return evaluate(endpoint, candidate, champion, read)
+    # It may take all of a machine that serves users: they come first. On Linux a thread has a
+    # niceness of its own, which those that it starts have from it: the rest of the step, which is
+    # to go on before the lease is silent, keeps that of everybody.
+    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_LAST,)) as last:
+        return last.submit(evaluate, endpoint, candidate, champion, read).result()
 
 
 class StepFault(SluiceError):

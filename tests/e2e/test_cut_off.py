@@ -81,7 +81,13 @@ def start(scene: Scene, platform: Platform, registry: Registry) -> "subprocess.P
     before = newest(platform, "cut").release_id
     release = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     wait_until(lambda: newest(platform, "cut").release_id != before, 120, "the release's record")
-    wait_until(lambda: watched(newest(platform, "cut").lines()), 200, "a poll of the watch at 50%")
+
+    def is_watched() -> bool:
+        mine = newest(platform, "cut")
+        assert release.poll() is None, f"it ended unwatched: {mine.state().reason}"
+        return watched(mine.lines())
+
+    wait_until(is_watched, 300, "a poll of the watch at 50%")
     return release
 
 
