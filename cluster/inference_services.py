@@ -198,6 +198,7 @@ def _container(
             "--host=0.0.0.0",
             f"--http-port={_PORT}",
             f"--grpc-port={GRPC_PORT}",
+            "--listen-when-ready",
             f"--stay={_STAYS_S}",
             f"--grace={serving.queue.deadline + _DRAIN_MARGIN_S}",
             *arguments(serving),

@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--deadline", type=_seconds, help="seconds from arrival to answer")
     add("--max-body", type=_positive, help="bytes of a request's body")
     add("--receive-timeout", type=_seconds, help="seconds a client may take to send a request")
+    add("--listen-when-ready", action="store_true", help="refuse connections until it can answer")
     add("--stay", type=_seconds, help="seconds after SIGTERM to serve on while somebody asks")
     add("--leave", type=_seconds, help="seconds after that in which clients are told to leave")
     add("--grace", type=_seconds, help="seconds after that to finish what was accepted")

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from asyncio import Task
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,15 +129,42 @@ async def _serve_from(process: _Process, room: Path, stop: asyncio.Event) -> Non
         ArtifactError: the bundle cannot be loaded.
         PlatformError: it cannot be copied.
     """
-    settings, service, http, rpc = process.settings, process.service, process.http, process.rpc
-    await rpc.start()
-    serving = asyncio.create_task(http.serve(sockets=[process.listener]))
+    settings, service = process.settings, process.service
     loading = asyncio.create_task(_load_from(settings, service, room))
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({serving, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if loading.done():
-            loading.result()
+        if not settings.listen_when_ready or await _loaded(loading, stopping):
+            await _answer(process, loading, stopping)
+    finally:
+        loading.cancel()
+        stopping.cancel()
+
+
+async def _loaded(loading: Task[None], *others: Task[Any]) -> bool:
+    """Wait for the model, or for whatever comes before; whether it is loaded.
+
+    Raises:
+        ArtifactError: it cannot be loaded.
+        PlatformError: it cannot be copied.
+    """
+    await asyncio.wait({loading, *others}, return_when=asyncio.FIRST_COMPLETED)
+    if loading.done():
+        loading.result()
+    return loading.done()
+
+
+async def _answer(process: _Process, loading: Task[None], stopping: Task[Any]) -> None:
+    """Listen until it is to stop, then drain.
+
+    Raises:
+        ArtifactError: the model cannot be loaded.
+        PlatformError: it cannot be copied.
+    """
+    settings, service, http, rpc = process.settings, process.service, process.http, process.rpc
+    await rpc.start()
+    serving = asyncio.create_task(http.serve(sockets=[process.listener]))
+    try:
+        if await _loaded(loading, serving, stopping):
             log.info("ready: %s version %s", settings.model_name, settings.model_version)
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await _stay(settings, service)
@@ -145,8 +173,6 @@ async def _serve_from(process: _Process, room: Path, stop: asyncio.Event) -> Non
         http.should_exit = True
         await serving
         await rpc.stop(grace=None)
-        loading.cancel()
-        stopping.cancel()
 
 
 async def _stay(settings: Settings, service: Service) -> None:

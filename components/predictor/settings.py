@@ -27,6 +27,9 @@ class Settings:
     max_body: int = 2 * 1024 * 1024
     receive_timeout: float = 10.0
     """Seconds that a client may take to send one request."""
+    listen_when_ready: bool = False
+    """Nobody is listened to before it can answer: who is refused asks another, who is told 503
+    does not."""
     stay: float = 0.0
     """Seconds after SIGTERM in which it serves on, at most: while somebody asks."""
     leave: float = 1.0

@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import pyfuncs
 from tests.support.bundles import write_bundle
-from tests.support.predictors import ONE_BY_ONE, Predictor
+from tests.support.predictors import ONE_BY_ONE, Predictor, start
 from tests.support.waiting import wait_until
 
 Start = Callable[..., Predictor]
@@ -239,6 +240,41 @@ def test_sigterm_lets_what_was_accepted_finish(start_predictor: Start, tmp_path:
         wait_until(lambda: predictor.metrics()["inference_queue_depth"] == 3)
         assert predictor.stop() == 0
         assert {answer.status_code for answer in answers.result()} == {200}
+
+
+def test_who_listens_when_ready_answers_its_first_connection(tmp_path: Path) -> None:
+    bundle, log = write_bundle(tmp_path / "b"), tmp_path / "log"
+    predictor = start(bundle, log, *ONE_BY_ONE, "--listen-when-ready", ready=False)
+    answers = []
+
+    def is_heard() -> bool:
+        assert predictor.process.poll() is None, log.read_text()
+        with suppress(httpx.ConnectError), predictor.client() as client:
+            answers.append(client.post("/v2/models/m/infer", json=body("w1")).status_code)
+        return bool(answers)
+
+    try:
+        wait_until(is_heard, 120, "its first answer")
+        assert answers == [200]
+    finally:
+        assert predictor.stop() == 0
+
+
+def test_who_listens_when_ready_is_not_heard_before_nor_where_it_is_stopped_first(
+    tmp_path: Path,
+) -> None:
+    bundle, log, begun = tmp_path / "b", tmp_path / "log", tmp_path / "begun"
+    load = f"open({str(begun)!r}, 'w').close(); time.sleep(3)"
+    pyfuncs.save(bundle, "return []", columns={"text": "string"}, load=load)
+    flags = ("--allow-pickle", *ONE_BY_ONE, "--listen-when-ready")
+    predictor = start(bundle, log, *flags, runtime="mlflow", ready=False)
+    try:
+        wait_until(begun.exists, 60, "its loading")
+        with pytest.raises(httpx.ConnectError), predictor.client() as client:
+            client.get("/v2/health/live")
+    finally:
+        assert predictor.stop() == 0
+    assert "ready" not in log.read_text()
 
 
 def test_who_is_still_asked_after_sigterm_serves_on_until_nobody_asks(
