@@ -39,6 +39,7 @@ def policies(to: Gateway, listener: str, *, encrypted: bool = False) -> list[Obj
     target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": to.name}
     metadata = {"name": NAME, "labels": labels("policy")}
     route = {"name": gateway.ROUTE, "value_format": "%ROUTE_NAME%"}
+    ours = [ARM_HEADER, gateway.SHADOW_HEADER, gateway.WAKING_HEADER]
     loggers = envoy.counting(f"%REQ({ARM_HEADER})%")
     for each in loggers:
         # Whose it is: two teams may have an endpoint of the same name.
@@ -68,7 +69,7 @@ def policies(to: Gateway, listener: str, *, encrypted: bool = False) -> list[Obj
             metadata,
             spec={
                 "targetRefs": [target],
-                "headers": {"earlyRequestHeaders": {"remove": [ARM_HEADER, gateway.SHADOW_HEADER]}},
+                "headers": {"earlyRequestHeaders": {"remove": ours}},
             },
         ),
     ]

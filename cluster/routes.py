@@ -233,11 +233,13 @@ def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = Fals
     version = f'%CEL({_ASKED} ? "{visible(arms.version_of(slot.arm))}" : "")%'
     to: Object = {"name": service(endpoint, slot.arm), "port": GRPC_PORT if grpc else PORT}
     rewritten: list[Object] = []
+    asked = {ARM_HEADER: visible(name)}
     if slot.waking:
         port = _INTERCEPTOR_GRPC_PORT if grpc else _INTERCEPTOR_PORT
         to = {"name": INTERCEPTOR, "namespace": slot.waking.namespace, "port": port}
         host = slot.waking.grpc_host if grpc else slot.waking.host
         rewritten = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
+        asked[gateway.WAKING_HEADER] = "yes"
     return {
         "group": "",
         "kind": "Service",
@@ -245,7 +247,7 @@ def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = Fals
         "weight": slot.parts,
         "filters": [
             *rewritten,
-            _set_headers("Request", {ARM_HEADER: visible(name)}),
+            _set_headers("Request", asked),
             _set_headers(
                 "Response",
                 {gateway.VERSION_HEADER: version, gateway.BEGUN_HEADER: gateway.BEGUN},

@@ -190,7 +190,8 @@ def interceptor_routes(
                 "rules": [{"hosts": [host]}],
                 "scalingMetric": {"concurrency": {"targetValue": serving.scaling.queue_depth}},
                 "timeouts": {
-                    "readiness": duration(WAKES_S),
+                    # Longer than the gateway waits, which tells whoever waited in vain.
+                    "readiness": duration(2 * WAKES_S + serving.queue.deadline),
                     "responseHeader": duration(serving.queue.deadline + _ANSWER_MARGIN_S),
                 },
             },

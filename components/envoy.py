@@ -45,6 +45,9 @@ def errors() -> dict[str, Any]:
     said = {"body": {"inline_string": gateway.NO_PIN}}
     unknown = {"body": {"inline_string": gateway.NO_ENDPOINT}}
     nobody = {"body": {"inline_string": gateway.NO_PREDICTOR}}
+    late = "response.code_details == 'response_timeout'"
+    unwoken = f"{late} && '{gateway.WAKING_HEADER}' in request.headers"
+    asleep = {"status_code": 503, "body": {"inline_string": gateway.ASLEEP}}
     later = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
     wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
     return {
@@ -61,6 +64,13 @@ def errors() -> dict[str, Any]:
                 "body_format_override": plain,
             },
             {"filter": _when(limited), **later},
+            {
+                "filter": _when(f"{unwoken} && {of_grpc}"),
+                **asleep,
+                **later,
+                "body_format_override": plain,
+            },
+            {"filter": _when(unwoken), **asleep, **later},
             {"filter": _when(of_grpc), "body_format_override": plain},
             {"filter": _when("response.code_details == 'route_not_found'"), **unknown},
             {"filter": _when("response.code_details == 'cluster_not_found'"), **nobody},

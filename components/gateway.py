@@ -32,6 +32,8 @@ VERSION_HEADER = "x-model-version"
 SHADOW_HEADER = "x-sluice-shadow"
 """Of a request: it is copied to that version. Where it names the version that is asked it is the
 copy, whose answer nobody gets; a client's own is taken off."""
+WAKING_HEADER = "x-sluice-waking"
+"""Of a request whose version may have to be woken first: the gateway says so, nobody else."""
 
 Role = Literal["client", "operator", "platform"]
 """What a key is for. A client asks for inferences, and the split decides who answers; an operator
@@ -61,6 +63,8 @@ NO_ENDPOINT = "no such endpoint: 'sluice status' lists what is served"
 """What whoever asks for nothing that is served is told, with the status 404."""
 NO_PREDICTOR = "the version that was to answer has no predictor now: ask again"
 """...and who asks for what nobody can answer for want of one, with the status 503."""
+ASLEEP = "the version that was to answer may sleep, and did not answer in time: ask again"
+"""...and who waited in vain for one that is to be woken, with the status 503."""
 MAX_BODY_BYTES = 1 << 20
 """Of a request; a larger one gets the status 413."""
 

@@ -27,7 +27,7 @@ def test_the_listener_gets_the_laptop_s_loggers_by_the_arm_s_header() -> None:
 def test_headers_that_are_ours_are_taken_off_a_client_s_request_before_anything_else() -> None:
     _, clients = evidence.policies(TO, "http")
     removed = clients["spec"]["headers"]["earlyRequestHeaders"]["remove"]
-    assert removed == [ARM_HEADER, gateway.SHADOW_HEADER]
+    assert removed == [ARM_HEADER, gateway.SHADOW_HEADER, gateway.WAKING_HEADER]
 
 
 def test_the_histogram_has_the_edges_of_every_gateway() -> None:

@@ -89,7 +89,7 @@ def test_one_that_may_sleep_is_woken_by_requests_and_asks_no_prometheus() -> Non
     assert hosts == [["demo-v8.team"], ["demo-v8.team.grpc"]]
     assert rest["spec"]["scalingMetric"] == {"concurrency": {"targetValue": 4}}
     # A predictor that hangs is not waited for as one that wakes.
-    assert rest["spec"]["timeouts"] == {"readiness": "2m", "responseHeader": "11s"}
+    assert rest["spec"]["timeouts"] == {"readiness": "4m9s", "responseHeader": "11s"}
 
 
 def test_without_the_add_on_nothing_could_wake_it_so_it_does_not_sleep() -> None:

@@ -38,7 +38,7 @@ BODY = json.dumps(
 ).encode()
 """An inference request that the rigs' models answer."""
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
-ANSWERED_S = 120.0
+ANSWERED_S = 150.0
 """Within which whoever is asked has answered, one that had to be woken too."""
 
 

@@ -1,5 +1,6 @@
 """Endpoints whose versions are scaled, and how many predictors these have."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from components.endpoint import Endpoint
@@ -15,12 +16,14 @@ OUT_S, IN_S = 240.0, 240.0
 """Kubernetes' autoscaler looks each 15 s, and a pod on a busy node starts for half a minute."""
 
 
-def scaled(rig: KubernetesRig, what: str, **scaling: Any) -> Endpoint:
+def scaled(
+    rig: KubernetesRig, what: str, queue: Mapping[str, Any] = {"deadline": "60s"}, **scaling: Any
+) -> Endpoint:
     """An endpoint of small predictors, scaled so."""
     serving = {
         "resources": {"cpu": "60m", "memory": "512Mi"},
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
-        "queue": {"deadline": "60s"},
+        "queue": queue,
         "scaling": {"queue_depth": 2, "cooldown": "10s", **scaling},
     }
     return make_endpoint(rig.name(what), serving=serving)

@@ -8,12 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from cluster.api import Api
 from cluster.kinds import POD, SCALED_OBJECT, STATEFUL_SET, Kind
 from cluster.names import labels
 from cluster.settings import SYSTEM
+from components import gateway
 from components.platform import Platform, Replicas
 from components.quantity import amount
 from components.record import Held, Scaled, of
@@ -86,6 +88,33 @@ def test_waking_needs_no_prometheus(on_cluster: KubernetesRig, kubernetes: Api) 
             assert rig.post(name, rig.key).status_code == 200
             has(rig, name, 0, IN_S)
             assert rig.post(name, rig.key).status_code == 200
+    finally:
+        rig.remove(name)
+
+
+def test_who_asks_one_that_cannot_be_woken_is_told_to_ask_again(
+    on_cluster: KubernetesRig, kubernetes: Api
+) -> None:
+    rig = on_cluster
+    endpoint = scaled(rig, "dozes", {"deadline": "5s"}, min=0, max=2)
+    name = endpoint.name
+
+    def pause(said: str | None) -> None:
+        paused = {"metadata": {"annotations": {"autoscaling.keda.sh/paused": said}}}
+        kubernetes.merge(SCALED_OBJECT, rig.namespace, f"{name}-v1", paused)
+
+    try:
+        serve(rig, endpoint, {"1": 100})
+        has(rig, name, 0, IN_S)
+        pause("true")
+        with ThreadPoolExecutor(1) as beside:
+            called = beside.submit(rig.infer, name, rig.key)
+            answer = rig.post(name, rig.key)
+            code = called.result()[1]
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1"), answer.text
+        assert (answer.json()["error"], code) == (gateway.ASLEEP, grpc.StatusCode.UNAVAILABLE)
+        pause(None)
+        assert rig.post(name, rig.key).status_code == 200
     finally:
         rig.remove(name)
 
