@@ -50,27 +50,16 @@ def errors() -> dict[str, Any]:
     asleep = {"status_code": 503, "body": {"inline_string": gateway.ASLEEP}}
     later = {"headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}]}
     wordless = {"json_format": {"error": "the gateway refuses: %RESPONSE_CODE_DETAILS%"}}
+
+    def both(when: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
+        of_calls = {"filter": _when(f"{when} && {of_grpc}"), **answer}
+        return [of_calls | {"body_format_override": plain}, {"filter": _when(when), **answer}]
+
     return {
         "mappers": [
-            {
-                "filter": _when(f"{no_pin} && {of_grpc}"),
-                **said,
-                "body_format_override": plain,
-            },
-            {"filter": _when(no_pin), **said},
-            {
-                "filter": _when(f"{limited} && {of_grpc}"),
-                **later,
-                "body_format_override": plain,
-            },
-            {"filter": _when(limited), **later},
-            {
-                "filter": _when(f"{unwoken} && {of_grpc}"),
-                **asleep,
-                **later,
-                "body_format_override": plain,
-            },
-            {"filter": _when(unwoken), **asleep, **later},
+            *both(no_pin, said),
+            *both(limited, later),
+            *both(unwoken, asleep | later),
             {"filter": _when(of_grpc), "body_format_override": plain},
             {"filter": _when("response.code_details == 'route_not_found'"), **unknown},
             {"filter": _when("response.code_details == 'cluster_not_found'"), **nobody},
