@@ -15,12 +15,12 @@ from components import failure
 from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
-from components.platform import Clock, Lease, ModelRegistry, Platform, connect
+from components.platform import Clock, Lease, ModelRegistry, Platform, SystemClock, connect
 from components.record import Ended, Line, Noted, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
 from components.release import anchor, results
 from components.release.lease import HeldLease, acquire, this_process
-from components.release.patience import REGISTRY_TIMEOUT_S, Patience, patient
+from components.release.patience import PATIENCE_S, Patience, patient
 from components.release.state import ReleaseState, fold
 
 log = logging.getLogger("sluice.release")
@@ -84,7 +84,7 @@ class Release:
     scratch: Path
     """An empty folder of this process; nothing in it is expected by another."""
     patience: Patience
-    """With the registry."""
+    """With servers that are away."""
     score: Score = _score
 
     @property
@@ -186,14 +186,14 @@ def other_place(platform: Platform, lines: Sequence[Line]) -> str | None:
 
 @contextmanager
 def opened(
-    release_id: str, platform: Platform | None = None, patience_s: float = REGISTRY_TIMEOUT_S
+    release_id: str, platform: Platform | None = None, patience_s: float = PATIENCE_S
 ) -> Iterator[Release]:
     """The release as this process sees it: the platform in use, and a scratch folder.
 
     Args:
         release_id: the release.
         platform: default: the one in use.
-        patience_s: how long a registry that is away is waited for, in all.
+        patience_s: how long servers that are away are waited for, in all.
 
     Raises:
         InputError: the id could not name a release.
@@ -201,7 +201,8 @@ def opened(
     engine = os.environ.get(ENGINE, "")
     with failure.left():
         refuse_bad_id(release_id)
-        used = platform or connect()
+        patience = Patience(platform.clock if platform else SystemClock(), patience_s)
+        used = platform or patience.wait_for(connect)
         with tempfile.TemporaryDirectory(prefix="sluice-step-") as scratch:
             yield Release(
                 platform=used,
@@ -209,7 +210,7 @@ def opened(
                 holder=engine or this_process(),
                 engine=bool(engine),
                 scratch=Path(scratch),
-                patience=Patience(used.clock, patience_s),
+                patience=patience,
             )
 
 
@@ -224,15 +225,18 @@ def refuse_bad_id(release_id: str) -> None:
         raise InputError(f"{release_id!r} is not a release's id: see 'sluice releases'")
 
 
-def records_failure(
+def as_step(
     step: Callable[Concatenate[Release, _P], _R],
 ) -> Callable[Concatenate[Release, _P], _R]:
-    """Note in the record why a step failed: the engine that knows may not live to say it."""
+    """Make a function a step: begun anew while a server is away, its failure noted in the record.
+
+    The engine that knows of a failure may not live to say it.
+    """
 
     @functools.wraps(step)
     def noting(release: Release, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return step(release, *args, **kwargs)
+            return release.patience.wait_for(lambda: step(release, *args, **kwargs))
         except LeaseHeld:
             raise  # the release is another process's now: so is its record
         except SluiceError as error:

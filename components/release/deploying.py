@@ -13,7 +13,7 @@ from components.platform import StoredVersion, wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
 from components.release import baseline, capacity
-from components.release.context import Release, records_failure
+from components.release.context import Release, as_step
 from components.release.losers import LOSERS_GO_S
 from components.release.restoring import stands
 from components.release.results import Deployed
@@ -27,7 +27,7 @@ SNAPSHOT_TIMEOUT_S = 15.0
 """How long production's counters are asked for before a release goes on without a forecast."""
 
 
-@records_failure
+@as_step
 def deploy(release: Release) -> Deployed:
     """Serve the candidate beside the champion, without any traffic yet.
 

@@ -12,14 +12,14 @@ from components.platform import Lease
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release import anchor, losers
-from components.release.context import Release, records_failure
+from components.release.context import Release, as_step
 from components.release.hearing import Hearing
 from components.release.holding import until_free
 from components.release.lease import HeldLease
 from components.release.losers import LOSERS_GO_S
 from components.release.marking import mark_promotion, mark_return, withdrawn
 from components.release.meanwhile import Meanwhile
-from components.release.patience import REGISTRY_TIMEOUT_S, Patience
+from components.release.patience import PATIENCE_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S, stands
 from components.release.results import Ended
 from components.release.splitting import put_in_force
@@ -40,7 +40,7 @@ OUTCOMES: Mapping[Decision, Outcome] = {
 """How a release ends by its final verdict."""
 
 
-@records_failure
+@as_step
 def promote(release: Release) -> Ended:
     """Give the candidate all of the traffic; then, and only then, move the aliases.
 
@@ -72,7 +72,7 @@ def promote(release: Release) -> Ended:
     # From here on the way back is forward: whoever finds this lease silent completes the promotion,
     # and waits for the registry as long as anybody.
     held.renew(restore=everything)
-    release = replace(release, patience=Patience(release.clock, REGISTRY_TIMEOUT_S))
+    release = replace(release, patience=Patience(release.clock, PATIENCE_S))
 
     def mark() -> bool:
         held.renew()  # at each try: another process may have ended the release meanwhile
@@ -105,6 +105,7 @@ def reason_to_promote(kind: ReleaseKind, verdict: Verdict | None) -> str:
     return f"{said}; {one_client.said}" if one_client else said
 
 
+@as_step
 def rollback(release: Release, reason: str = "") -> Ended:
     """Give the champion all of the traffic and end the release.
 
@@ -183,6 +184,7 @@ def restore_champion(
     return release.end(outcome, reason, *([Noted(BY_HAND, reason)] if by_hand else []))
 
 
+@as_step
 def finalize(release: Release) -> Ended:
     """End the release from its record, whatever the engine believes, and clean up.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from components.record import EvaluationSkipped
 from components.registry import names
-from components.release.context import Release, ends_release_on_input_error, records_failure
+from components.release.context import Release, as_step, ends_release_on_input_error
 from components.release.marking import registered
 from components.release.results import Evaluated
 from components.release.state import ReleaseState
@@ -13,7 +13,7 @@ ALREADY_CHAMPION = "already champion"
 """Why a version is not evaluated."""
 
 
-@records_failure
+@as_step
 def evaluate(release: Release) -> Evaluated:
     """Score candidate and champion on the same held-out rows and time the candidate.
 

@@ -30,6 +30,8 @@ class HeldLease:
         self._lease = lease
         self._clock = clock
         self._lock = threading.Lock()
+        self._unanswered: Lease | None = None
+        """What was to be written when the store did not answer: it may stand."""
         self._renewed_at = clock.monotonic()
 
     @property
@@ -66,25 +68,35 @@ class HeldLease:
     def _change(self, change: Callable[[Lease], Lease]) -> None:
         with self._lock:
             began = self._clock.monotonic()
+            self._stands()
             new = change(replace(self._lease, renewals=self._lease.renewals + 1))
-            token = self._swap(new)
-            if token is None:
-                taken = self._leases.read(self._lease.endpoint)
-                who = f"taken over by {taken.holder}" if taken else "ended by another process"
-                raise LeaseHeld(f"release {self._lease.release_id} was {who}: this one stops")
-            self._lease = replace(new, token=token)
+            try:
+                self._unanswered = new
+                token = self._leases.swap(new.endpoint, new.token, new)
+                self._unanswered = None
+            except Unreachable:
+                if not self._stands():
+                    raise
+            else:
+                if token is None:
+                    taken = self._leases.read(new.endpoint)
+                    who = f"taken over by {taken.holder}" if taken else "ended by another process"
+                    raise LeaseHeld(f"release {new.release_id} was {who}: this one stops")
+                self._lease = replace(new, token=token)
             self._renewed_at = began
 
-    def _swap(self, new: Lease) -> str | None:
-        """The token of ``new`` in the store; a write whose answer was lost is read back."""
-        try:
-            return self._leases.swap(new.endpoint, new.token, new)
-        except Unreachable:
-            found = self._leases.read(new.endpoint)
-            # Holder and number of renewals make the lease as it was to be written this process's.
-            if found is None or replace(found, token=new.token) != new:
-                raise
-            return found.token
+    def _stands(self) -> bool:
+        """Whether a write whose answer was lost was done; it is read back, then it is ours."""
+        new = self._unanswered
+        if new is None:
+            return False
+        found = self._leases.read(new.endpoint)
+        self._unanswered = None
+        # Holder and number of renewals make the lease as it was to be written this process's.
+        if found is None or replace(found, token=new.token) != new:
+            return False
+        self._lease = found
+        return True
 
     def release(self) -> None:
         """Give the lease back; harmless when it is no longer ours."""

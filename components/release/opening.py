@@ -15,7 +15,7 @@ from components.platform import ModelRegistry, ModelVersion, StoredVersion, Weig
 from components.record import SCHEMA, Opened, ReleaseKind, signature
 from components.record import Fetched as FetchedLine
 from components.registry import names
-from components.release.context import Release, ends_release_on_input_error, records_failure
+from components.release.context import Release, as_step, ends_release_on_input_error
 from components.release.lease import HeldLease
 from components.release.marking import identity_of, registered
 from components.release.results import Fetched
@@ -23,7 +23,7 @@ from components.release.state import ReleaseState
 from components.release.windows import refuse_unknown_alerts
 
 
-@records_failure
+@as_step
 def fetch(release: Release, endpoint: str, version: str) -> Fetched:
     """Take the lease, open the record, download and verify candidate and champion.
 

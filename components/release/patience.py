@@ -1,4 +1,8 @@
-"""A registry that is away for a moment ends no step: every call to it waits for its answer."""
+"""A server that is away for a moment ends no step.
+
+Every call to the registry waits for its answer. For any other server the step begins anew: what it
+has done by then it finds done.
+"""
 
 import logging
 from collections.abc import Callable
@@ -10,9 +14,12 @@ from components.platform import Clock, ModelRegistry
 
 log = logging.getLogger("sluice.release")
 
-REGISTRY_TIMEOUT_S = 60.0
-"""How long a step waits for the registry; a promotion then gives production its traffic back."""
-REGISTRY_RETRY_S = 1.0
+PATIENCE_S = 60.0
+"""How long a step waits for who is away, in all; a promotion that cannot reach the registry then
+gives production its traffic back."""
+_RETRY_S = 1.0
+_LONGEST_CALL_S = 30.0
+"""No server's answer is waited for longer: what a step did before its last call is no waiting."""
 
 _BY_HAND = ("create_run", "download")
 """What may not be repeated as it stands: a run made twice is two, a folder half full is in the way.
@@ -22,7 +29,7 @@ _R = TypeVar("_R")
 
 
 class Patience:
-    """Tries again while the registry is away, for so many seconds in all."""
+    """Tries again while somebody is away, for so many seconds in all."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -32,7 +39,7 @@ class Patience:
         """What ``call`` returns; it may be repeated.
 
         Raises:
-            Unreachable: the registry stays away.
+            Unreachable: who is away stays away.
         """
         while True:
             began = self._clock.monotonic()
@@ -42,8 +49,8 @@ class Patience:
                 if self._left <= 0:
                     raise
                 log.warning("%s: tried again for %.0f s", error, self._left)
-            self._clock.sleep(REGISTRY_RETRY_S)
-            self._left -= self._clock.monotonic() - began
+            self._left -= min(self._clock.monotonic() - began, _LONGEST_CALL_S) + _RETRY_S
+            self._clock.sleep(_RETRY_S)
 
 
 class _Patient:

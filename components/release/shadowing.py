@@ -5,7 +5,7 @@ its shares are, and what they show is no evidence of any share.
 """
 
 from components.release import mirroring, shifting, watching
-from components.release.context import Release, records_failure
+from components.release.context import Release, as_step
 from components.release.hearing import Hearing
 from components.release.results import Watched
 
@@ -21,7 +21,7 @@ def watch(release: Release, stage: int) -> Watched:
         PlatformError: polls could not be recorded, and production has its traffic back; or the
             candidate has not the step's share, or its shadow not the copies.
     """
-    if release.state().shadow_due:
+    if release.patience.wait_for(release.state).shadow_due:
         watched = shadow(release)
         if watched.verdict != "PROMOTE":
             return watched
@@ -29,7 +29,7 @@ def watch(release: Release, stage: int) -> Watched:
     return watching.watch(release, stage)
 
 
-@records_failure
+@as_step
 def shadow(release: Release) -> Watched:
     """Poll and judge the copies until the shadow is decided."""
     state = release.state()

@@ -2,7 +2,7 @@
 
 from components.errors import InputError, Unreachable
 from components.release import baseline, mirroring
-from components.release.context import Release, records_failure
+from components.release.context import Release, as_step
 from components.release.holding import until_free
 from components.release.marking import mark_candidate
 from components.release.meanwhile import Meanwhile
@@ -11,7 +11,7 @@ from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 
 
-@records_failure
+@as_step
 def shift(release: Release, stage: int) -> Shifted:
     """Give the candidate the share of the ``stage``-th watched step (from 1).
 

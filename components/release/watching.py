@@ -12,7 +12,7 @@ from components.notify.moments import decided
 from components.platform import Clock, Reading
 from components.release import baseline
 from components.release.capacity import Counted
-from components.release.context import Release, records_failure
+from components.release.context import Release, as_step
 from components.release.hearing import Hearing
 from components.release.lease import HeldLease
 from components.release.meanwhile import Meanwhile
@@ -39,7 +39,7 @@ _TICK_S = 0.001
 """The times of two polls differ by this at least."""
 
 
-@records_failure
+@as_step
 def watch(release: Release, stage: int) -> Watched:
     """Poll and judge until the ``stage``-th watched step (from 1) is decided.
 
@@ -303,7 +303,12 @@ def _turn_back_unrecorded(release: Release, held: HeldLease, how_long: str) -> N
     if held.silent_s() >= held.lease.seconds:
         # This process was suspended: the traffic may be another's by now.
         held.renew()
-    give_back(release.platform, held, said)
+    try:
+        give_back(release.platform, held, said)
+    except Unreachable as error:
+        raise PlatformError(
+            f"{said}, nor its traffic given back: the reaper does: {error}"
+        ) from error
     raise PlatformError(f"{said}: production has its traffic back")
 
 

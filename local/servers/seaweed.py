@@ -157,8 +157,7 @@ def wait_until_kept(kept: S3Store, patience_s: float) -> None:
     """Wait until a bucket gives back what it holds, and takes what is new.
 
     One that has just started may take writes, into new volumes, before its master has heard of the
-    older ones. It hears of all of them at once, so one object of an earlier start tells. Or it may
-    leave its first writes without an answer, until it has made a volume.
+    older ones. It hears of all of them at once, so one object of an earlier start tells.
 
     Raises:
         PlatformError: it does not within ``patience_s``; with the store's own words.
@@ -199,6 +198,10 @@ def server(home: Home, ports: dict[str, int]) -> Server:
         "master.port": ports["s3_master"],
         "master.port.grpc": ports["s3_master_grpc"],
         "master.peers": "none",  # alone: no election, which would take 10 s and more
+        # A master that remembers that there were volumes may take no write for 15 s, until all
+        # servers of volumes have had time to tell of theirs; this one's only server is in its own
+        # process and tells at once.
+        "master.resumeState": "false",
         "master.volumeSizeLimitMB": 1024,
         "volume.port": ports["s3_volume"],
         "volume.port.grpc": ports["s3_volume_grpc"],

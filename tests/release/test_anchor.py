@@ -11,7 +11,7 @@ from components.record import Record, parse, signature
 from components.registry import names
 from components.release import anchor, ending, opening
 from components.release.anchor import RECORD_FILE
-from components.release.patience import REGISTRY_TIMEOUT_S
+from components.release.patience import PATIENCE_S
 from tests.support.records import chained
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick
 
@@ -77,7 +77,7 @@ def test_each_release_of_a_version_has_its_own_anchor() -> None:
 
 def test_a_registry_that_was_away_has_the_anchor_later() -> None:
     found = begin()
-    found.world.faults.fail("registry.artifact", skip=1, for_s=REGISTRY_TIMEOUT_S + 1)
+    found.world.faults.fail("registry.artifact", skip=1, for_s=PATIENCE_S + 1)
     found.walk("1", "r")
     assert f"{names.RECORD_TAG}.r" not in tags(found)
     assert checked(found).said == f"{MODEL} version 1 has no anchor of this release"

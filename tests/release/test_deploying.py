@@ -135,7 +135,7 @@ def test_a_slow_start_is_waited_for_under_the_lease() -> None:
 
 def test_a_deployment_that_was_interrupted_goes_on() -> None:
     found = evaluated(quick())
-    found.world.faults.fail("serving.readiness", skip=2, times=1)
+    found.world.faults.fail("serving.readiness", skip=2, times=1, error=PlatformError)
     with pytest.raises(PlatformError):
         deploy(found)
     assert not found.state("r").deployed

@@ -10,7 +10,7 @@ from components.evaluation import EvaluationResult
 from components.record import of
 from components.registry import names
 from components.release import evaluating, opening
-from components.release.patience import REGISTRY_TIMEOUT_S
+from components.release.patience import PATIENCE_S
 from components.release.results import Evaluated
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick, scores
 
@@ -111,7 +111,7 @@ def test_what_is_no_error_of_ours_reaches_the_record_as_the_reason() -> None:
 
 def test_an_evaluation_that_the_registry_did_not_take_is_done_again() -> None:
     found = fetched(quick())
-    found.world.away("registry", for_s=REGISTRY_TIMEOUT_S + 1)
+    found.world.away("registry", for_s=PATIENCE_S + 1)
     with pytest.raises(Unreachable):
         evaluate(found)
     assert found.state("r").evaluation is None

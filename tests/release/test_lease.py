@@ -121,6 +121,17 @@ def test_a_renewal_whose_answer_was_lost_is_read_back(world: World) -> None:
     assert held.lease.renewals == 2
 
 
+def test_a_renewal_whose_answer_was_lost_is_read_back_when_the_store_is_back(world: World) -> None:
+    held = take(world)
+    world.faults.fail("leases", for_s=5, after=True)
+    with pytest.raises(Unreachable):
+        held.renew()
+    world.clock.sleep(6)
+    held.renew(restore={"2": 100})
+    assert world.leases.read("e") == held.lease
+    assert held.lease.renewals == 2
+
+
 def test_a_renewal_that_was_not_done_may_be_tried_again(world: World) -> None:
     held = take(world)
     world.clock.sleep(5)

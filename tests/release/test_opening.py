@@ -11,7 +11,7 @@ from components.record import Opened, of
 from components.registry import names
 from components.release import opening
 from components.release.opening import champion_of, new_release_id
-from components.release.patience import REGISTRY_TIMEOUT_S
+from components.release.patience import PATIENCE_S
 from components.release.results import Fetched
 from tests.support.endpoints import endpoint_settings
 from tests.support.present import present
@@ -127,6 +127,7 @@ def test_a_registry_that_is_away_leaves_nothing_either() -> None:
 def test_a_run_that_an_earlier_try_made_is_used() -> None:
     found = quick()
     found.world.faults.fail("records.append", times=1)
+    found.patience_s = 0
     with pytest.raises(Unreachable):
         fetch(found)
     fetch(found)
@@ -137,6 +138,7 @@ def test_a_run_that_an_earlier_try_made_is_used() -> None:
 def test_a_record_whose_beginning_was_not_answered_is_ended_though_nobody_holds_a_lease() -> None:
     found = quick()
     found.world.faults.fail("records.append", times=1, after=True)
+    found.patience_s = 0
     with pytest.raises(Unreachable):
         fetch(found)
     assert found.lease is None
@@ -213,7 +215,7 @@ def test_files_that_are_stored_are_not_downloaded_again() -> None:
 
 def test_a_fetch_that_was_interrupted_goes_on() -> None:
     found = quick()
-    found.world.faults.fail("registry.download", for_s=REGISTRY_TIMEOUT_S + 1)
+    found.world.faults.fail("registry.download", for_s=PATIENCE_S + 1)
     with pytest.raises(Unreachable):
         fetch(found)
     found.world.faults.clear()

@@ -75,6 +75,7 @@ def test_a_split_that_was_taken_back_is_put_in_force_again() -> None:
     found = deployed(quick())
     # The line stands, but its answer was lost: so the split was taken back.
     found.world.faults.fail("records.append", skip=1, times=1, after=True)
+    found.patience_s = 0
     with pytest.raises(Unreachable):
         shift(found)
     assert found.weights == {"1": 100}
@@ -88,6 +89,7 @@ def test_a_split_that_was_taken_back_is_put_in_force_again() -> None:
 def test_a_split_that_cannot_be_written_down_is_taken_back() -> None:
     found = deployed(quick())
     found.world.faults.fail("records.append", skip=1, times=1)
+    found.patience_s = 0
     with pytest.raises(Unreachable):
         shift(found)
     assert found.weights == {"1": 100}

@@ -329,7 +329,7 @@ def test_in_the_lease_s_last_third_without_a_poll_production_gets_its_traffic_ba
 def test_a_gateway_that_is_away_is_the_reaper_s() -> None:
     found = shifted(quick())
     found.world.clock.after(20, lambda: found.world.away("traffic"))
-    with pytest.raises(Unreachable):
+    with pytest.raises(PlatformError, match="nor its traffic given back: the reaper does"):
         watch(found)
     found.recover()
     assert found.one_version("r") == "error"

@@ -27,6 +27,7 @@ from components.registry import names
 from components.release import ending, opening, resuming
 from components.release.anchor import RECORD_FILE
 from components.release.context import Release, opened
+from components.release.patience import PATIENCE_S
 from components.release.reaper import Reaper
 from components.release.results import Ended
 from components.release.state import ReleaseState, fold
@@ -139,11 +140,13 @@ class Scene:
     ids: list[str] = field(default_factory=list)
     errors: float = 0.0
     """Requests that had failed before the first release."""
+    patience_s: float = PATIENCE_S
+    """How long a step waits for who is away."""
 
     @contextmanager
     def opened(self, release_id: str) -> Iterator[Release]:
         """The release as a step of the engine sees it."""
-        with opened(release_id, self.world.platform) as release:
+        with opened(release_id, self.world.platform, self.patience_s) as release:
             yield replace(release, holder=self.engine, engine=True, score=self._score)
 
     def _score(
