@@ -17,12 +17,11 @@ from cluster.slots import WAKES_S, Waking
 from cluster.spelling import duration
 from components import gateway
 from components.endpoint import Endpoint
+from components.platform import ANSWER_MARGIN_S
 
 PART = "scaling"
 _LEAST, _MOST, _FLOOR = "min-replicas", "max-replicas", "floor"
 """Annotations: what the file says, and a floor while one is held."""
-_ANSWER_MARGIN_S = 2.0
-"""How much longer than a predictor's own deadline its answer is waited for."""
 _SCALER = "keda-add-ons-http-external-scaler"
 _EVERY_S = 5
 """Between two looks of KEDA: it wakes by push, this is for the floor and for going to sleep."""
@@ -192,7 +191,7 @@ def interceptor_routes(
                 "timeouts": {
                     # Longer than the gateway waits, which tells whoever waited in vain.
                     "readiness": duration(2 * WAKES_S + serving.queue.deadline),
-                    "responseHeader": duration(serving.queue.deadline + _ANSWER_MARGIN_S),
+                    "responseHeader": duration(serving.queue.deadline + ANSWER_MARGIN_S),
                 },
             },
         )

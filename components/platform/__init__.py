@@ -19,11 +19,19 @@ from components.platform.model_registry import ModelRegistry, ModelVersion
 from components.platform.moments import Moment, Moments
 from components.platform.running import Readiness, Running, Span
 from components.platform.scaling import FixedScaling, Replicas, Scaling
-from components.platform.traffic import AT_ONCE, Mirror, RouteLimits, Traffic, Weights
+from components.platform.traffic import (
+    ANSWER_MARGIN_S,
+    AT_ONCE,
+    Mirror,
+    RouteLimits,
+    Traffic,
+    Weights,
+)
 from components.platform.waiting import wait_for
 from components.plugins import PLATFORMS, brought
 
 __all__ = [
+    "ANSWER_MARGIN_S",
     "AT_ONCE",
     "Clock",
     "Decision",

@@ -9,6 +9,8 @@ Weights = Mapping[str, int]
 to 100. An arm may be present with 0: no user reaches it, but its counters stand."""
 
 
+ANSWER_MARGIN_S = 2.0
+"""How much longer than the predictor's own deadline its answer is waited for."""
 AT_ONCE = 512
 """What the gateway has under way at a version, at least, before it refuses by itself."""
 

@@ -2,16 +2,13 @@
 
 from components.endpoint import Endpoint, Serving
 from components.errors import LeaseHeld, SluiceError
-from components.platform import AT_ONCE, Mirror, RouteLimits, Traffic, Weights
+from components.platform import ANSWER_MARGIN_S, AT_ONCE, Mirror, RouteLimits, Traffic, Weights
 from components.platform.refusals import MOST_AT_ONCE
 from components.record import MirrorSet, WeightsSet
 from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.state import ReleaseState
-
-ANSWER_MARGIN_S = 2.0
-"""How much longer than the predictor's own deadline the gateway waits for its answer."""
 
 
 def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights: Weights) -> float:

@@ -10,8 +10,7 @@ from cluster.slots import Slot
 from cluster.spelling import duration
 from components import gateway
 from components.durations import seconds
-from components.platform import AT_ONCE, RouteLimits
-from components.release.splitting import ANSWER_MARGIN_S
+from components.platform import ANSWER_MARGIN_S, AT_ONCE, RouteLimits
 
 TO = Gateway(url="https://models.example")
 

@@ -6,7 +6,7 @@ import pytest
 
 from components.errors import InputError, LeaseHeld, PlatformError, Unreachable
 from components.judge import Sample
-from components.platform import RouteLimits
+from components.platform import ANSWER_MARGIN_S, RouteLimits
 from components.platform.memory import Killed
 from components.record import AliasSet, WeightsSet, of
 from components.registry import names
@@ -60,7 +60,7 @@ def test_the_route_s_limits_are_those_of_the_endpoint_s_file() -> None:
     shift(found)
     limits = present(found.world.proxies.route(NAME)).limits
     deadline = found.endpoint.serving.queue.deadline
-    assert limits == RouteLimits(200, deadline + splitting.ANSWER_MARGIN_S)
+    assert limits == RouteLimits(200, deadline + ANSWER_MARGIN_S)
 
 
 def test_a_second_call_shifts_nothing() -> None:
