@@ -41,6 +41,7 @@ class Patience:
         Raises:
             Unreachable: who is away stays away.
         """
+        said = ""
         while True:
             began = self._clock.monotonic()
             try:
@@ -48,7 +49,9 @@ class Patience:
             except Unreachable as error:
                 if self._left <= 0:
                     raise
-                log.warning("%s: tried again for %.0f s", error, self._left)
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("%s: tried again for %.0f s", said, self._left)
             self._left -= min(self._clock.monotonic() - began, _LONGEST_CALL_S) + _RETRY_S
             self._clock.sleep(_RETRY_S)
 

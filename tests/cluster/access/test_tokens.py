@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.support.tokens import Token, token
 from tests.support.worlds import quick
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(600)]
+
+_R = TypeVar("_R")
 
 NAME = "step-that-ends"
 HELD = Lease("demo", "r", "step", 60.0, {"1": 100})
@@ -68,7 +71,7 @@ def test_a_refused_token_is_read_again_once_and_what_is_there_is_told(
 
 @dataclass
 class Ending:
-    """Leases whose holder's token ends once it is time; the next one is there two polls later."""
+    """Leases whose holder's token ends once it is time; two refusals later there is the next."""
 
     leases: KubernetesLeases
     shown: Token
@@ -80,8 +83,14 @@ class Ending:
         if not self.ended and self.due():
             self.ended = True
             self.shown.end()
+        return self._counted(lambda: self.leases.swap(endpoint, expected, new))
+
+    def read(self, endpoint: str) -> Lease | None:
+        return self._counted(lambda: self.leases.read(endpoint))
+
+    def _counted(self, call: Callable[[], _R]) -> _R:
         try:
-            return self.leases.swap(endpoint, expected, new)
+            return call()
         except Unreachable:
             self.refused += 1
             if self.refused == 2:
