@@ -54,6 +54,16 @@ class Scene:
 
         wait_until(polled, LONGEST_S, "a poll of the watch")
 
+    def polled_again(self) -> None:
+        """Wait for another poll of the release, or its end."""
+        polls = len(self.state.polls)
+
+        def polled() -> bool:
+            state = self.state
+            return bool(state.outcome) or len(state.polls) > polls
+
+        wait_until(polled, 60, "another poll")
+
     def reaped(self) -> list[str]:
         """What its record has of reapers."""
         noted = of(present(self.release).lines(), Noted)
