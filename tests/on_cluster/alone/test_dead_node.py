@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from cluster.api import Api
 from cluster.kinds import POD, Object
 from cluster.names import predictor_name
+from cluster.settings import SYSTEM
 from components.platform import Platform
 from components.printing import say
 from pipelines.reconcile import LEFT_S
@@ -88,6 +90,8 @@ def test_a_kubelet_that_is_away_for_longer_than_it_is_waited_for_leaves_one_vers
             time.sleep(LEASE_S + ENDS_S)
         wait_until(lambda: nodes.ready(kubernetes, node) == "True", 120, "the node")
         wait_until(lambda: any(champions()), 120, "the champion's pod")
+        for app in ("s3", "postgres", "mlflow"):
+            wait_until(partial(_ready, kubernetes, app), 120, f"{app}: records, or the registry")
         in_order(team, release)
         back = time.time()
         answered = len(asked)
@@ -96,6 +100,10 @@ def test_a_kubelet_that_is_away_for_longer_than_it_is_waited_for_leaves_one_vers
     say(f"  {Counter(each.status for each in asked)}")
     failed = [each for each in asked if each.status != 200]
     assert [each for each in failed if not under_way(each, began, back)] == []
+
+
+def _ready(api: Api, app: str) -> bool:
+    return any(map(is_ready, pods(api, SYSTEM, {"app": app})))
 
 
 @contextmanager
