@@ -20,12 +20,12 @@ AWAY_IN_STEPS = """\
 import sys
 from pathlib import Path
 
-from components.errors import Unreachable
+from components.errors import PlatformError
 from components.platform.memory import World
 
 def connect():
     if "--function_to_execute" in sys.argv:
-        raise Unreachable("the registry is away: try again")
+        raise PlatformError("the registry refuses: log in again")
     world = World()
     world.apply(Path({endpoint!r}).read_text())
     return world.platform
@@ -55,7 +55,7 @@ def ended(engine: Engine, run: Run) -> Result:
 
 def test_what_stopped_the_first_step_comes_back_as_data(engine: Engine) -> None:
     run = engine.submit(ENDPOINT, "1", "banking77-v1")
-    assert ended(engine, run) == Result(1, "Unreachable", "the registry is away: try again")
+    assert ended(engine, run) == Result(1, "PlatformError", "the registry refuses: log in again")
     assert "Traceback" in Path(run.log).read_text()
 
 
