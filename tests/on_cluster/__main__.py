@@ -81,10 +81,11 @@ class Run:
         Raises:
             Lacking: it is not done in time, and was ended.
         """
+        left = self.left(kept)
         sys.stdout.flush()
         with subprocess.Popen(command, env={**os.environ, **more}) as process:
             try:
-                return process.wait(self.left(kept))
+                return process.wait(left)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)
                 try:
