@@ -114,6 +114,10 @@ class Release:
         refuse_newer(lines, "resume")
         return fold(lines)
 
+    def awaited_state(self) -> ReleaseState:
+        """The same, waited for while the record's store is away."""
+        return self.patience.wait_for(self.state)
+
     def hold(self, state: ReleaseState, *, to_end: bool = False) -> HeldLease:
         """Take the lease for a release that is still under way.
 
@@ -225,18 +229,32 @@ def refuse_bad_id(release_id: str) -> None:
         raise InputError(f"{release_id!r} is not a release's id: see 'sluice releases'")
 
 
+def patiently(
+    step: Callable[Concatenate[Release, _P], _R],
+) -> Callable[Concatenate[Release, _P], _R]:
+    """Begin a step anew while a server is away; what it has done by then it finds done."""
+
+    @functools.wraps(step)
+    def waiting(release: Release, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return release.patience.wait_for(lambda: step(release, *args, **kwargs))
+
+    return waiting
+
+
 def as_step(
     step: Callable[Concatenate[Release, _P], _R],
 ) -> Callable[Concatenate[Release, _P], _R]:
-    """Make a function a step: begun anew while a server is away, its failure noted in the record.
+    """The same, and note in the record why the step failed in the end.
 
-    The engine that knows of a failure may not live to say it.
+    The engine that knows it may not live to say it. What only ends a release is no such step: its
+    failure would stand where the reason of the end is read.
     """
+    patient_step = patiently(step)
 
     @functools.wraps(step)
     def noting(release: Release, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return release.patience.wait_for(lambda: step(release, *args, **kwargs))
+            return patient_step(release, *args, **kwargs)
         except LeaseHeld:
             raise  # the release is another process's now: so is its record
         except SluiceError as error:

@@ -12,7 +12,7 @@ from components.platform import Lease
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release import anchor, losers
-from components.release.context import Release, as_step
+from components.release.context import Release, as_step, patiently
 from components.release.hearing import Hearing
 from components.release.holding import until_free
 from components.release.lease import HeldLease
@@ -105,7 +105,7 @@ def reason_to_promote(kind: ReleaseKind, verdict: Verdict | None) -> str:
     return f"{said}; {one_client.said}" if one_client else said
 
 
-@as_step
+@patiently
 def rollback(release: Release, reason: str = "") -> Ended:
     """Give the champion all of the traffic and end the release.
 
@@ -184,7 +184,7 @@ def restore_champion(
     return release.end(outcome, reason, *([Noted(BY_HAND, reason)] if by_hand else []))
 
 
-@as_step
+@patiently
 def finalize(release: Release) -> Ended:
     """End the release from its record, whatever the engine believes, and clean up.
 

@@ -13,7 +13,7 @@ from components.release.state import ReleaseState
 
 def evaluate(release: Release) -> Evaluated:
     """See `components.release.steps.evaluate`."""
-    state = _state(release)
+    state = release.awaited_state()
     if state.files is None and not state.outcome:
         opening.fetch(release, state.endpoint.name, "")
     return evaluating.evaluate(release)
@@ -21,7 +21,7 @@ def evaluate(release: Release) -> Evaluated:
 
 def deploy(release: Release) -> Deployed:
     """See `components.release.steps.deploy`; a version that did not pass is not served."""
-    state = _state(release)
+    state = release.awaited_state()
     if not _evaluated(release, state):
         return Deployed(versions="")
     return deploying.deploy(release)
@@ -30,15 +30,15 @@ def deploy(release: Release) -> Deployed:
 def shift(release: Release, stage: int) -> Shifted:
     """See `components.release.steps.shift`; the share stays where the release is not to go on."""
     if not _is_next(release, stage):
-        return Shifted(percent=_state(release).percent, applied_s=0.0)
+        return Shifted(percent=release.awaited_state().percent, applied_s=0.0)
     return shifting.shift(release, stage)
 
 
 def watch(release: Release, stage: int) -> Watched:
     """See `components.release.steps.watch`."""
     if not _is_next(release, stage):
-        return _unwatched(_state(release))
-    state = _state(release)
+        return _unwatched(release.awaited_state())
+    state = release.awaited_state()
     final = state.verdict is not None and state.verdict.final
     percent = state.watched_step(stage)
     if not (final or percent in state.passed or state.percent == percent):
@@ -48,31 +48,27 @@ def watch(release: Release, stage: int) -> Watched:
 
 def promote(release: Release) -> Ended:
     """See `components.release.steps.promote`; what a missing watch finds decides."""
-    state = _state(release)
+    state = release.awaited_state()
     if not (state.outcome or state.promoting):
         if _evaluated(release, state) and not state.deployed:
             deploying.deploy(release)
-        for stage in _missing(_state(release)):
+        for stage in _missing(release.awaited_state()):
             if watch(release, stage).verdict != "PROMOTE":
                 return ending.rollback(release)
     return ending.promote(release)
-
-
-def _state(release: Release) -> ReleaseState:
-    return release.patience.wait_for(release.state)
 
 
 def _evaluated(release: Release, state: ReleaseState) -> bool:
     """Whether the candidate has passed; it is evaluated if that was left out."""
     if state.evaluation is None and not state.outcome:
         evaluate(release)
-        state = _state(release)
+        state = release.awaited_state()
     return state.evaluation is None or state.evaluation.passed
 
 
 def _is_next(release: Release, stage: int) -> bool:
     """Whether the stage is to come, once what was to be done before it is done."""
-    state = _state(release)
+    state = release.awaited_state()
     if state.outcome:
         return True  # the step itself says that the release has ended
     if not _evaluated(release, state):

@@ -21,7 +21,7 @@ def watch(release: Release, stage: int) -> Watched:
         PlatformError: polls could not be recorded, and production has its traffic back; or the
             candidate has not the step's share, or its shadow not the copies.
     """
-    if release.patience.wait_for(release.state).shadow_due:
+    if release.awaited_state().shadow_due:
         watched = shadow(release)
         if watched.verdict != "PROMOTE":
             return watched

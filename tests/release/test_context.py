@@ -142,6 +142,16 @@ def test_a_step_that_fails_is_noted_unless_the_record_is_another_process_s(
     assert fetched.one_version("r") == "error"
 
 
+def test_an_end_that_fails_too_hides_not_why_the_release_ended(fetched: Scene) -> None:
+    fetched.world.away("files.get")
+    fetched.world.faults.fail("traffic.wait_in_force", times=1, error=PlatformError)
+    with pytest.raises(PlatformError, match="wait_in_force"):
+        fetched.walk("2", "r")
+    fetched.recover(80)
+    assert fetched.state("r").reason == "evaluate: files.get: no answer"
+    assert fetched.one_version("r") == "error"
+
+
 def test_a_failure_that_cannot_be_noted_is_told_as_it_is(fetched: Scene) -> None:
     fetched.world.away("files.get")
     fetched.world.away("records.append")
