@@ -68,14 +68,14 @@ class HeldLease:
     def _change(self, change: Callable[[Lease], Lease]) -> None:
         with self._lock:
             began = self._clock.monotonic()
-            self._stands()
+            self._read_back()
             new = change(replace(self._lease, renewals=self._lease.renewals + 1))
             try:
                 self._unanswered = new
                 token = self._leases.swap(new.endpoint, new.token, new)
                 self._unanswered = None
             except Unreachable:
-                if not self._stands():
+                if not self._read_back():
                     raise
             else:
                 if token is None:
@@ -85,8 +85,8 @@ class HeldLease:
                 self._lease = replace(new, token=token)
             self._renewed_at = began
 
-    def _stands(self) -> bool:
-        """Whether a write whose answer was lost was done; it is read back, then it is ours."""
+    def _read_back(self) -> bool:
+        """Read back a write whose answer was lost; whether it was done, and is what is held."""
         new = self._unanswered
         if new is None:
             return False

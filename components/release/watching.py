@@ -300,10 +300,10 @@ def _with_baseline(release: Release, held: HeldLease, percent: int, watching: Wa
 
 def _turn_back_unrecorded(release: Release, held: HeldLease, how_long: str) -> None:
     said = f"no poll could be recorded for {how_long}"
-    if held.silent_s() >= held.lease.seconds:
-        # This process was suspended: the traffic may be another's by now.
-        held.renew()
     try:
+        if held.silent_s() >= held.lease.seconds:
+            # This process was suspended: the traffic may be another's by now.
+            held.renew()
         give_back(release.platform, held, said)
     except Unreachable as error:
         raise PlatformError(
