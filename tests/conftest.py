@@ -192,6 +192,7 @@ def team(kubernetes: Api) -> Iterator[str]:
 def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
     """The installation in a cluster: the namespace in use is a team's."""
     from cluster import connect, settings
+    from cluster.kinds import NAMESPACE
     from tests.support.rigs import ANSWERED_S, KubernetesRig
 
     namespace = os.environ.get(connect.NAMESPACE) or kubernetes.access.namespace
@@ -201,9 +202,10 @@ def on_cluster(kubernetes: Api) -> "Iterator[KubernetesRig]":
         rig = KubernetesRig(connected, client, kubernetes, namespace)
         # Now, so that every proxy knows it when somebody asks for the first time.
         assert rig.key
-        yield rig
-        connected.gateway.revoke(rig.client)
-    cast(Registry, connected.registry).close()
+        with closing(cast(Registry, connected.registry)):
+            yield rig
+            if kubernetes.get(NAMESPACE, "", namespace):  # else a test took it away, and all keys
+                connected.gateway.revoke(rig.client)
 
 
 @pytest.fixture(scope="session")

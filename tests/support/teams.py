@@ -25,8 +25,9 @@ _KINDS = (
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
 )
 _TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
-_GONE_S = 180.0
-"""In which a namespace goes with all that is in it."""
+_GONE_S = 240.0
+"""In which a namespace goes with all that is in it: a predictor that is asked serves on for 180 s,
+for another one that may come."""
 
 
 @contextmanager
@@ -60,11 +61,22 @@ def gone(api: Api, namespaces: Sequence[str]) -> None:
     for each in namespaces:
         api.delete(NAMESPACE, "", each)
     for each in namespaces:
-        wait_until(partial(_is_gone, api, each), _GONE_S, f"the end of {each}")
+        try:
+            wait_until(partial(_is_gone, api, each), _GONE_S, f"the end of {each}")
+        except AssertionError as error:
+            error.add_note("\n".join(_stays(api, each)))
+            raise
 
 
 def _is_gone(api: Api, namespace: str) -> bool:
     return api.get(NAMESPACE, "", namespace) is None
+
+
+def _stays(api: Api, namespace: str) -> list[str]:
+    """Why a namespace does not go, as the API server says it."""
+    found = api.get(NAMESPACE, "", namespace) or {}
+    conditions = found.get("status", {}).get("conditions", [])
+    return [f"{each['type']}: {each['message']}" for each in conditions if each["status"] == "True"]
 
 
 def _head(kind: Kind) -> Object:

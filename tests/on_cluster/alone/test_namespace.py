@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from contextlib import closing, contextmanager
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from cluster.teams import teams
 from components.platform import Platform
 from components.printing import say
 from components.registry import names
+from components.registry.client import Registry
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
 from tests.support.road import Road, released, road
@@ -48,6 +50,14 @@ def neighbour(
         yield made
 
 
+@contextmanager
+def platform_of(api: Api, team: str) -> Iterator[Platform]:
+    """A team's platform, as the team has it."""
+    connected = connect.platform(api, team, settings.read(api))
+    with closing(cast(Registry, connected.registry)):
+        yield connected
+
+
 def test_what_a_deleted_namespace_had_under_way_ends_and_nobody_else_is_harmed(
     neighbour: Road,
     kubernetes: Api,
@@ -56,8 +66,10 @@ def test_what_a_deleted_namespace_had_under_way_ends_and_nobody_else_is_harmed(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / f"goes-{uuid.uuid4().hex[:6]}"
     folder.mkdir()
-    with like(kubernetes, on_cluster.namespace, f"team-{uuid.uuid4().hex[:6]}") as team:
-        own = connect.platform(kubernetes, team, settings.read(kubernetes))
+    with (
+        like(kubernetes, on_cluster.namespace, f"team-{uuid.uuid4().hex[:6]}") as team,
+        platform_of(kubernetes, team) as own,
+    ):
         own.gateway.add("user")
         theirs = road(own, kubernetes, team, folder, **RELEASE)
         environment = {connect.NAMESPACE: team}
