@@ -1,7 +1,6 @@
 """Releases that wait for a person, who has an account of the cluster's own and no other name."""
 
 import json
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -39,13 +38,6 @@ RELEASE: dict[str, Any] = {
     # Two predictors share two cores: no latency decides here.
     "judge": {"method": "threshold", "min_requests": 40, "p95_ratio": 10},
 }
-
-
-def says(who: Person, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `sluice` as they would."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", str(who.kubeconfig))
-        return sluice(*arguments)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +79,7 @@ def first(team: Road, alice: Person, kubernetes: Api) -> Recorded:
         waits(team, release)
         assert team.platform.traffic.weights(team.endpoint) == {}
         assert "own name" in refused(kubernetes, team, release)
-        approved = says(alice, "approve", release.release_id, "--reason", "seen", "--json")
+        approved = alice.says("approve", release.release_id, "--reason", "seen", "--json")
         assert approved.returncode == 0, approved.stdout + approved.stderr
         assert json.loads(approved.stdout)["by"] == alice.name
         assert team.ended(release) == "promoted", release.state().reason
@@ -161,7 +153,7 @@ def test_a_rejection_ends_a_release_whether_its_workflow_is_there_or_not(
     with held(team, tmp_path) as release:
         if not is_there:
             team.api.delete(WORKFLOW, team.runs, release.release_id)
-        done = says(alice, "reject", release.release_id, "--reason", "wrong labels")
+        done = alice.says("reject", release.release_id, "--reason", "wrong labels")
         assert done.returncode == 0, done.stdout + done.stderr
         # Hers is the word, not the traffic: the run's next poll has it, or the reaper.
         assert "gives the traffic back" in done.stdout
@@ -207,7 +199,7 @@ def test_an_approval_goes_on_in_a_new_run_when_the_workflow_was_deleted(
 ) -> None:
     with held(team, tmp_path) as release:
         team.api.delete(WORKFLOW, team.runs, release.release_id)
-        done = says(alice, "approve", release.release_id, "--reason", "all the same")
+        done = alice.says("approve", release.release_id, "--reason", "all the same")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "its new run" in done.stdout
         assert team.ended(release) == "promoted", release.state().reason

@@ -2,15 +2,18 @@
 
 import base64
 import ssl
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import yaml
 
 from cluster.api import Api
 from cluster.kinds import Kind
+from tests.support.releases import sluice
 
 GROUP = "rbac.authorization.k8s.io"
 BINDING = Kind(f"{GROUP}/v1", "RoleBinding", "rolebindings")
@@ -24,6 +27,12 @@ class Person:
     name: str
     """As the API server has it."""
     kubeconfig: Path
+
+    def says(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `sluice` as they would."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KUBECONFIG", str(self.kubeconfig))
+            return sluice(*arguments)
 
 
 @contextmanager
