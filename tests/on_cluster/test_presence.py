@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import DEPLOYMENT, INFERENCE_SERVICE, POD, SERVICE, Kind, Object
+from cluster.kinds import DEPLOYMENT, INFERENCE_SERVICE, POD, Object
 from cluster.names import predictor_name
 from cluster.settings import SYSTEM
 from components.platform import Platform
@@ -40,12 +40,6 @@ RELEASE: dict[str, Any] = {
     # Two predictors share two cores: no latency decides here.
     "judge": {"method": "threshold", "min_requests": 60, "p95_ratio": 10},
 }
-SCALERS = (
-    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
-)
-OF_PREDICTORS = (INFERENCE_SERVICE, DEPLOYMENT, POD, SERVICE, *SCALERS)
-"""What a version has of its own."""
 OTHER = {"1": "2", "2": "1"}
 
 
@@ -85,17 +79,6 @@ def images(team: Road, version: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def left(team: Road, version: str) -> list[str]:
-    """What there is of a version's own."""
-    name = predictor_name(team.endpoint, version)
-    return [
-        f"{kind.plural}/{each['metadata']['name']}"
-        for kind in OF_PREDICTORS
-        for each in team.api.list(kind, team.team)
-        if name in each["metadata"]["name"]
-    ]
-
-
 def watched(release: Recorded) -> None:
     """Wait until users are on the candidate."""
 
@@ -109,7 +92,7 @@ def test_the_record_has_the_images_that_the_pods_run(team: Road) -> None:
     """The fixture holds the record of version 1 against its pods."""
     [one] = images(team, "1")
     assert one.startswith("sha256:")
-    assert left(team, "1")
+    assert team.left("1")
 
 
 def test_a_candidate_that_becomes_another_program_ends_its_release(team: Road) -> None:
@@ -126,7 +109,6 @@ def test_a_candidate_that_becomes_another_program_ends_its_release(team: Road) -
     assert known[:19] in release.state().reason
     assert team.platform.traffic.weights(team.endpoint) == {"1": 100}
     assert Counter(each.status for each in asked) == {200: len(asked)}
-    wait_until(lambda: left(team, "2") == [], 120, "nothing of version 2")
 
 
 def other(team: Road, version: str) -> None:
@@ -184,7 +166,6 @@ def test_the_other_version_answers_for_one_whose_only_pod_is_gone(team: Road) ->
         }
         assert away
     assert sum(each.status != 200 for each in asked) == explained
-    wait_until(lambda: left(team, "1") == [], 120, "nothing of version 1")
     assert team.platform.serving.versions(team.endpoint) == ["2"]
 
 

@@ -4,14 +4,24 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import CONFIG_MAP, POD, WORKFLOW, Object
-from cluster.names import object_name
+from cluster.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    INFERENCE_SERVICE,
+    POD,
+    SERVICE,
+    WORKFLOW,
+    Kind,
+    Object,
+)
+from cluster.names import object_name, predictor_name
 from cluster.teams import runs
 from components.platform import Platform
 from components.registry import names
@@ -24,6 +34,11 @@ from tests.support.waiting import wait_until
 
 LONGEST_S = 600.0
 """Of a release with its ten pods, on a node that does other things too."""
+_SCALERS = (
+    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
+)
+_OF_A_VERSION = (INFERENCE_SERVICE, DEPLOYMENT, POD, SERVICE, *_SCALERS)
 
 
 @dataclass(frozen=True)
@@ -67,14 +82,30 @@ class Road:
             process.join()
 
     def ended(self, release: Recorded) -> str:
-        """Its outcome, once all of it is over."""
+        """Its outcome, once all of it is over, and nothing of who lost is left."""
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
         pending = self.platform.records.pending
         wait_until(lambda: release.release_id not in pending(), 120, "its last word")
         leases = self.platform.leases
         wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
-        return present(release.state().outcome)
+        state, split = release.state(), self.platform.traffic.weights(self.endpoint)
+        for loser in {state.candidate, state.champion or state.candidate} - {*split}:
+            wait_until(partial(self._is_gone, loser), 120, f"the end of version {loser}")
+        return present(state.outcome)
+
+    def left(self, version: str) -> list[str]:
+        """What there is of a version's own."""
+        name = predictor_name(self.endpoint, version)
+        return [
+            f"{kind.plural}/{each['metadata']['name']}"
+            for kind in _OF_A_VERSION
+            for each in self.api.list(kind, self.team)
+            if each["metadata"]["name"].startswith(name)
+        ]
+
+    def _is_gone(self, version: str) -> bool:
+        return self.left(version) == []
 
     def workflow(self, release: Recorded) -> Object:
         """Its workflow."""
