@@ -32,8 +32,8 @@ def _measure() -> None:
     from cluster.api import Api
     from cluster.connect import NAMESPACE, platform
     from cluster.kinds import Kind
+    from cluster.places import GRPC_PORT, PORT, service
     from cluster.proxies import Proxies
-    from cluster.routes import GRPC_PORT, PORT, service
     from cluster.settings import read
     from cluster.traffic import RoutedTraffic
     from components.gateway import PLATFORM_CLIENT

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from cluster.kinds import SERVICE, Object
 from cluster.names import annotation, labels, said
-from cluster.routes import GRPC_PORT, PORT, service
+from cluster.places import GRPC_PORT, PORT, service
 from components.endpoint import Endpoint
 from components.errors import InputError
 from components.platform import StoredVersion

@@ -1,7 +1,7 @@
 """What makes the Gateway's proxies count and answer as a laptop's gateway does: pure functions.
 
 The listener gets the same access loggers; they know a predictor by the header that each place of a
-route sets (`cluster.routes.ARM_HEADER`), which nobody from outside may bring along.
+route sets (`cluster.places.ARM_HEADER`), which nobody from outside may bring along.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from cluster import copies
 from cluster.kinds import Kind, Object
 from cluster.names import labels
-from cluster.routes import ARM_HEADER
+from cluster.places import ARM_HEADER
 from cluster.settings import Gateway
 from components import envoy, gateway
 

@@ -17,7 +17,7 @@ from cluster.names import (
     predictor_name,
     said,
 )
-from cluster.routes import GRPC_PORT
+from cluster.places import GRPC_PORT
 from cluster.settings import Autoscaling, Predictor
 from components import gateway
 from components.arms import version_of

@@ -28,7 +28,7 @@ from cluster.kinds import (
     Object,
 )
 from cluster.names import LONGEST_PREDICTOR
-from cluster.routes import INTERCEPTOR
+from cluster.places import INTERCEPTOR
 from cluster.settings import Settings, read, unknown
 from cluster.stores import Stores
 from cluster.teams import teams

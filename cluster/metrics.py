@@ -1,7 +1,7 @@
 """What the proxies counted of a team's endpoints: the same series as on a laptop.
 
 They come from an access logger of our own at the Gateway's listener, which counts by the header
-that each place of a route sets (`cluster.routes.ARM_HEADER`). Each proxy is a source of its own.
+that each place of a route sets (`cluster.places.ARM_HEADER`). Each proxy is a source of its own.
 """
 
 import json

@@ -33,15 +33,12 @@ def read(there: Sequence[Object], service: Callable[[str], str]) -> Mirror | Non
     Args:
         there: the filters.
         service: the name of a version's Service.
-
-    Raises:
-        KeyError: they are not as `filters` wrote them.
     """
     for named in (each for part in there for each in _set(part) if _is_mark(each)):
         version = unquote(named["value"].replace("%%", "%"))
         for copied in (part["requestMirror"] for part in there if "requestMirror" in part):
             if copied["backendRef"]["name"] == service(version):
-                return Mirror(version, copied["percent"])
+                return Mirror(version, copied.get("percent", 100))
     return None
 
 

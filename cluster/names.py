@@ -70,6 +70,14 @@ def annotation(key: str) -> str:
     return f"{_PREFIX}/{key}"
 
 
+def is_ours(found: Object) -> bool:
+    """Whether an object says that it is one of ours; people may have taken some of its marks."""
+    metadata = found["metadata"]
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    managed = (metadata.get("labels") or {}).get(MANAGED) == OURS
+    return managed or any(key.startswith(f"{_PREFIX}/") for key in annotations)
+
+
 def said(found: Object, key: str) -> str:
     """What an annotation of ours says; empty without it."""
     annotations: Mapping[str, str] = found["metadata"].get("annotations") or {}

@@ -9,7 +9,7 @@ import httpx
 
 from cluster.api import Api
 from cluster.kinds import POD, Object
-from cluster.routes import PROBE_HEADER
+from cluster.matches import PROBE_HEADER
 from cluster.settings import Gateway
 from components import gateway
 from components.errors import PlatformError, Unreachable
@@ -20,6 +20,7 @@ _CONNECTIONS = 8
 """Fresh ones to each proxy at a time: each of its threads learns of a change by itself, and a
 connection belongs to one of them."""
 _TIMEOUT_S = 2.0
+_NO_RULE_OF_OURS = {httpx.codes.NOT_FOUND, httpx.codes.INTERNAL_SERVER_ERROR}
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """To read every known certificate takes 20 ms a client; and that of a listener is for the name that
 users ask, not for a pod's address, which the API server has given."""
@@ -110,7 +111,8 @@ def _ask(url: str, headers: Mapping[str, str]) -> httpx.Response:
 def _write(address: str, endpoint: str, key: str, host: str) -> int | None:
     headers = {PROBE_HEADER: endpoint, gateway.KEY_HEADER: key, "host": host}
     answer = _ask(f"{address}/v2/models/{endpoint}", headers)
-    if answer.status_code == httpx.codes.NOT_FOUND:
+    # Where others keep a route it may answer, or have no place to ask.
+    if answer.is_success or answer.status_code in _NO_RULE_OF_OURS:
         return None
     number = answer.headers.get("location", "").rpartition("/writes/")[2]
     if not number.isdecimal():

@@ -10,43 +10,32 @@ The split, the limits and the number of the write are read from the object itsel
 it could say something else.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
-from urllib.parse import unquote
+from typing import TypeVar
 
-from cluster import foreign, mirrors
+from cluster import foreign, mirrors, places
 from cluster.kinds import HTTP_ROUTE, Object
-from cluster.mirrors import visible
-from cluster.names import annotation, labels, object_name, predictor_name, said
+from cluster.matches import match, probe
+from cluster.names import annotation, labels, object_name, said
+from cluster.places import GRPC_PORT, PORT, backend, service
 from cluster.settings import Gateway
-from cluster.slots import WAKES_S, Slot, Waking
+from cluster.slots import WAKES_S, Slot
 from cluster.spelling import duration, seconds
-from components import arms, gateway
 from components.errors import InputError
-from components.platform import AT_ONCE, Mirror, RouteLimits
+from components.platform import ANSWER_MARGIN_S, AT_ONCE, Mirror, RouteLimits
 
 PART = "route"
-ARM_HEADER = "x-sluice-arm"
-"""Of a request behind the gateway: the name under which the chosen predictor is counted
-(`components.gateway.backend`). The access log has it even where nobody answers."""
-PROBE_HEADER = "x-sluice-probe"
-"""Of a request: it asks which write of the route is in force."""
-PORT, GRPC_PORT = 80, 8081
-"""Of a predictor's Service, as KServe makes it: the pod's own but for the first."""
-
-INTERCEPTOR = "sluice-interceptor"
-"""The Service of the interceptors in the namespace of KEDA's HTTP add-on."""
-_INTERCEPTOR_PORT, _INTERCEPTOR_GRPC_PORT = 8080, 8081
-
 _LIMIT, _ENDPOINT, _SPLIT = "requests-per-second", "endpoint", "split"
 _AT_ONCE = "at-once"
 _WRITES = "/writes/"
-_ASKED = "has(upstream.address)"
-"""Whether a version was asked, in Envoy's language (CEL): what the gateway answers by itself names
-none."""
+_PROBE = "probe"
+_KINDS = ("users", "-aside", _PROBE, "-grpc", "-grpc-aside")
+"""Of our rules, in their order (`places.of_arm`)."""
+UNKNOWN = RouteLimits(200, 600.0 + ANSWER_MARGIN_S)
+"""Of a route that does not say its limits any more: no endpoint's requests may take longer."""
 
 
 @dataclass(frozen=True)
@@ -83,27 +72,77 @@ def parents(to: Gateway) -> list[Object]:
     return [{"name": to.name, "namespace": to.namespace, **section}]
 
 
-def route_patch(route: Route, marks: Mapping[str, str | None], found: Object) -> Object:
+def attached(found: Object, to: Gateway) -> bool:
+    """Whether a route belongs to the Gateway."""
+    own = found["metadata"].get("namespace", "")
+    return any(
+        each["name"] == to.name and (each.get("namespace") or own) == to.namespace
+        for each in (found.get("spec") or {}).get("parentRefs") or []
+    )
+
+
+def route_patch(
+    route: Route, marks: Mapping[str, str | None], found: Object, to: Gateway | None = None
+) -> Object:
     """What is changed of the HTTPRoute ``found``, if it is still of that version.
 
-    What others have added to it stays (`cluster.foreign`).
+    What others have added to it stays (`cluster.foreign`). One that had rules of ours and was taken
+    off the Gateway ``to`` is attached to it again: no proxy could show what is written.
     """
     version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-    ours, joined = partial(_is_ours, route.endpoint), partial(_joined, route.endpoint)
-    rules = foreign.merged(rules_in(found), _rules(route), ours, joined)
-    return {"metadata": {**version, **_metadata(route, marks)}, "spec": {"rules": rules}}
+    if not is_written(found):
+        route = replace(route, write=_generation(found) + 1)
+    wanted = dict(zip(_KINDS, _rules(route), strict=True))
+    rules = foreign.merged(rules_in(found), wanted, _ours(route, found))
+    spec: Object = {"rules": rules}
+    if to and is_written(found) and not attached(found, to):
+        spec["parentRefs"] = [*(found["spec"].get("parentRefs") or []), *parents(to)]
+    return {"metadata": {**version, **_metadata(route, marks)}, "spec": spec}
 
 
 def rules_in(found: Object) -> list[Object]:
     """The rules of a route, without the one that stands for none where it is kept in git."""
-    rules: list[Object] = (found.get("spec") or {}).get("rules") or []
+    rules = _all_rules(found)
     if is_written(found):
         return rules
     return [each for each in rules if each.get("backendRefs") or each.get("filters")]
 
 
-def _is_ours(endpoint: str, place: Object) -> bool:
-    return _arm(endpoint, place) is not None
+def _all_rules(found: Object) -> list[Object]:
+    rules: list[Object] = (found.get("spec") or {}).get("rules") or []
+    return rules
+
+
+def without_ours(endpoint: str, found: Object) -> list[Object]:
+    """The rules of others, and those of ours to which others have added places."""
+    nothing = Route(endpoint, (), UNKNOWN)
+    matches = [each["matches"] for each in _rules(nothing)]
+    return foreign.without(rules_in(found), matches, _ours(nothing, found))
+
+
+def _ours(route: Route, found: Object) -> foreign.Ours:
+    """How what we wrote into a route is known."""
+    endpoint, known = route.endpoint, {*_arms(found), *(slot.arm for slot in route.slots)}
+
+    def place(ref: Object) -> bool:
+        marked = places.of_arm(endpoint, ref) is not None
+        return marked or places.is_unmarked(endpoint, ref, known)
+
+    return foreign.Ours(partial(_kind, endpoint), place, partial(_joined, endpoint))
+
+
+def _arms(found: Object) -> list[str]:
+    """The arms among which requests were last divided."""
+    parts = said(found, _SPLIT).split(", ")
+    return [part.rpartition(": ")[0] for part in parts if part]
+
+
+def _kind(endpoint: str, rule: Object) -> str:
+    """Which rule of ours it is, by what we wrote into it; empty: it is none."""
+    if any(map(_is_probe, rule.get("filters") or [])):
+        return _PROBE
+    found = (places.of_arm(endpoint, each) for each in rule.get("backendRefs") or [])
+    return next((each[1] for each in found if each), "")
 
 
 def _joined(endpoint: str, ours: Sequence[Object], there: Sequence[Object]) -> list[Object]:
@@ -147,27 +186,6 @@ def _metadata(route: Route, marks: Mapping[str, str | None]) -> Object:
     }
 
 
-def paths(endpoint: str, *, users: bool, grpc: bool = False) -> list[str]:
-    """Where users ask for inferences, or what is asked aside of them."""
-    below = f"/v2/models/{endpoint}"
-    if grpc:
-        methods = (gateway.GRPC_INFER,) if users else gateway.GRPC_ASIDE
-        return [gateway.GRPC_SERVICE + method for method in methods]
-    if users:
-        return [f"{below}/infer", f"/v1/models/{endpoint}:predict"]
-    return [below, f"{below}/ready", f"/v1/models/{endpoint}"]
-
-
-def for_us(endpoint: str, *, grpc: bool) -> list[dict[str, str]]:
-    """The headers of what is asked of the endpoint, where no path names it."""
-    return [header(gateway.ENDPOINT_HEADER, endpoint)] if grpc else []
-
-
-def header(name: str, value: str, how: str = "Exact") -> dict[str, str]:
-    """A match of a request's header."""
-    return {"type": how, "name": name, "value": value}
-
-
 def _rules(route: Route) -> list[Object]:
     # The one answer that a gateway gives by itself, in every implementation.
     redirect = {
@@ -178,31 +196,12 @@ def _rules(route: Route) -> list[Object]:
         _split(route, users=True),
         _split(route, users=False),
         {
-            "matches": [_probe(route.endpoint)],
+            "matches": [probe(route.endpoint)],
             "filters": [{"type": "RequestRedirect", "requestRedirect": redirect}],
         },
         _split(route, users=True, grpc=True),
         _split(route, users=False, grpc=True),
     ]
-
-
-def _probe(endpoint: str) -> Object:
-    """What asks which write is in force."""
-    return {
-        "path": {"type": "Exact", "value": f"/v2/models/{endpoint}"},
-        "headers": [header(PROBE_HEADER, endpoint)],
-    }
-
-
-def _match(endpoint: str, *, users: bool, grpc: bool = False) -> Object:
-    """One match for all of a rule's paths: Envoy Gateway counts each client's rate by match."""
-    asked = "|".join(map(re.escape, paths(endpoint, users=users, grpc=grpc)))
-    match: Object = {"path": {"type": "RegularExpression", "value": asked}}
-    if users:
-        match |= {"method": "POST"}
-    if headers := for_us(endpoint, grpc=grpc):
-        match |= {"headers": headers}
-    return match
 
 
 def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
@@ -213,7 +212,7 @@ def _split(route: Route, *, users: bool, grpc: bool = False) -> Object:
         mirror, service(route.endpoint, mirror.version if mirror else ""), port
     )
     return {
-        "matches": [_match(route.endpoint, users=users, grpc=grpc)],
+        "matches": [match(route.endpoint, users=users, grpc=grpc)],
         **({"filters": copies} if copies else {}),
         "backendRefs": [
             backend(route.endpoint, slot, grpc=grpc, aside=not users) for slot in route.slots
@@ -227,90 +226,96 @@ def longest(limits: RouteLimits, slots: Iterable[Slot]) -> float:
     return limits.timeout_s + (WAKES_S if any(slot.waking for slot in slots) else 0.0)
 
 
-def backend(endpoint: str, slot: Slot, *, grpc: bool = False, aside: bool = False) -> Object:
-    """A place of a rule. Its own filters give it a cluster of its own."""
-    name = gateway.backend(endpoint, slot.arm, grpc=grpc, aside=aside)
-    version = f'%CEL({_ASKED} ? "{visible(arms.version_of(slot.arm))}" : "")%'
-    to: Object = {"name": service(endpoint, slot.arm), "port": GRPC_PORT if grpc else PORT}
-    rewritten: list[Object] = []
-    asked = {ARM_HEADER: visible(name)}
-    if slot.waking:
-        port = _INTERCEPTOR_GRPC_PORT if grpc else _INTERCEPTOR_PORT
-        to = {"name": INTERCEPTOR, "namespace": slot.waking.namespace, "port": port}
-        host = slot.waking.grpc_host if grpc else slot.waking.host
-        rewritten = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
-        asked[gateway.WAKING_HEADER] = "yes"
-    return {
-        "group": "",
-        "kind": "Service",
-        **to,
-        "weight": slot.parts,
-        "filters": [
-            *rewritten,
-            _set_headers("Request", asked),
-            _set_headers(
-                "Response",
-                {gateway.VERSION_HEADER: version, gateway.BEGUN_HEADER: gateway.BEGUN},
-            ),
-        ],
-    }
-
-
-def _set_headers(of: str, values: Mapping[str, str]) -> Object:
-    """A filter that sets headers of the request or of the response, as Envoy writes them."""
-    listed = [{"name": name, "value": value} for name, value in values.items()]
-    return {
-        "type": f"{of}HeaderModifier",
-        f"{of.lower()}HeaderModifier": {"set": listed},
-    }
-
-
-def service(endpoint: str, arm: str) -> str:
-    """The Service of a predictor, as KServe names it."""
-    return f"{predictor_name(endpoint, arm)}-predictor"
-
-
 def read(found: Object) -> Route:
     """The split and the limits that an HTTPRoute stands for.
 
     Raises:
-        InputError: somebody has made it another kind of route.
+        InputError: somebody has changed what we wrote.
     """
     endpoint = said(found, _ENDPOINT)
     try:
-        users = _rule(found, _match(endpoint, users=True))
-        slots = tuple(_slots(endpoint, users["backendRefs"]))
-        asked = _rule(found, _probe(endpoint))["filters"]
-        redirect = next(
-            each["requestRedirect"]["path"]["replaceFullPath"] for each in asked if _is_probe(each)
-        )
+        users = _rule(found, match(endpoint, users=True), "users' requests")
+        asked = _rule(found, probe(endpoint), "the probe of its writes")
         limits = RouteLimits(
-            int(said(found, _LIMIT)),
-            seconds(users["timeouts"]["request"]) - longest(RouteLimits(0, 0.0), slots),
-            int(said(found, _AT_ONCE) or AT_ONCE),
+            int(said(found, _LIMIT)), _timeout(users), int(said(found, _AT_ONCE) or AT_ONCE)
         )
-        write = int(redirect.rpartition("/")[2])
-        return Route(endpoint, slots, limits, write, _mirror(endpoint, users.get("filters") or []))
-    except (KeyError, IndexError, ValueError, TypeError, StopIteration) as error:
+        split = _split_of(endpoint, found, users)
+        if not split:
+            raise ValueError("the places of its versions are not as they were")
+        mirror = _mirror(endpoint, users.get("filters") or [])
+        return Route(endpoint, split, limits, _number(asked), mirror)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
         name = found["metadata"]["name"]
+        said_so = error if type(error) is ValueError else repr(error)
         raise InputError(
-            f"HTTPRoute {name} is none that Sluice wrote ({error!r}): 'kubectl delete httproute"
-            f" {name}', then release again"
+            f"HTTPRoute {name}: somebody has changed what Sluice wrote there ({said_so}): take that"
+            f" back, or 'kubectl delete httproute {name}' while no release of it is under way, then"
+            " release again"
         ) from error
 
 
-def _rule(found: Object, match: Object) -> Object:
-    rules: list[Object] = found["spec"]["rules"]
-    return next(each for each in rules if each.get("matches") == [match])
+def left(endpoint: str, found: Object) -> Route:
+    """The same of a route that somebody may have changed; without places where nothing is sure."""
+    with suppress(InputError):
+        if (route := read(found)).endpoint == endpoint:
+            return route
+    users = _rule_of(endpoint, found, match(endpoint, users=True), "users")
+    asked = _rule_of(endpoint, found, probe(endpoint), _PROBE)
+    limits = RouteLimits(
+        _or(lambda: int(said(found, _LIMIT)), UNKNOWN.requests_per_second),
+        _or(lambda: _timeout(users), UNKNOWN.timeout_s),
+        _or(lambda: int(said(found, _AT_ONCE)), UNKNOWN.at_once),
+    )
+    write = _or(lambda: _number(asked), _generation(found))
+    split = _split_of(endpoint, found, users) if asked else ()
+    return Route(endpoint, split, limits, write, _mirror(endpoint, users.get("filters") or []))
 
 
-def _slots(endpoint: str, refs: Iterable[Object]) -> Iterator[Slot]:
-    for each in refs:
-        if (arm := _arm(endpoint, each)) is not None:
-            rewritten = (part.get("urlRewrite") for part in each["filters"])
-            host = next((part["hostname"] for part in rewritten if part), "")
-            way = Waking(each["namespace"], host) if each["name"] == INTERCEPTOR else None
-            yield Slot(arm, each["weight"], way)
+def _rule_of(endpoint: str, found: Object, exact: Object, kind: str) -> Object:
+    """The rule with that match alone, else the first that is of this kind; {} without one."""
+    rules = _all_rules(found)
+    exactly = [each for each in rules if each.get("matches") == [exact]]
+    return next(iter([*exactly, *(each for each in rules if _kind(endpoint, each) == kind)]), {})
+
+
+_Read = TypeVar("_Read")
+
+
+def _or(read: Callable[[], _Read], default: _Read) -> _Read:
+    try:
+        return read()
+    except (KeyError, ValueError, TypeError):
+        return default
+
+
+def _generation(found: Object) -> int:
+    """Each write makes one more of these: what comes after it, no proxy has shown."""
+    return int(found["metadata"].get("generation", 0))
+
+
+def _timeout(users: Object) -> float:
+    sleeps = any(ref.get("name") == places.INTERCEPTOR for ref in users.get("backendRefs") or [])
+    return seconds(users["timeouts"]["request"]) - WAKES_S * sleeps
+
+
+def _number(asked: Object) -> int:
+    redirect = next(filter(_is_probe, asked.get("filters") or []), {})
+    return int(redirect["requestRedirect"]["path"]["replaceFullPath"].rpartition("/")[2])
+
+
+def _split_of(endpoint: str, found: Object, users: Object) -> tuple[Slot, ...]:
+    """What the places of a rule stand for; () if one of them is ours no more by its filters."""
+    refs, known = users.get("backendRefs") or [], _arms(found)
+    if any(places.is_unmarked(endpoint, each, known) for each in refs):
+        return ()
+    return tuple(places.slots(endpoint, refs))
+
+
+def _rule(found: Object, match: Object, of: str) -> Object:
+    for each in _all_rules(found):
+        if each.get("matches") == [match]:
+            return each
+    raise ValueError(f"no rule has the match of {of}, alone")
 
 
 def hosts(found: Object | None) -> list[str]:
@@ -325,18 +330,17 @@ def host(found: Object | None) -> str:
 
 
 def is_written(found: Object) -> bool:
-    """Whether the route has rules of ours; one that is only kept in git has not yet."""
-    return bool(said(found, _LIMIT))
+    """Whether the route had rules of ours; one that is only kept in git has not yet.
 
-
-def _arm(endpoint: str, ref: Mapping[str, Any]) -> str | None:
-    """Whose a place is; None: it is none of ours."""
-    for each in ref.get("filters") or []:
-        for named in (each.get("requestHeaderModifier") or {}).get("set") or []:
-            if named["name"] == ARM_HEADER:
-                name = unquote(named["value"].replace("%%", "%"))
-                return name.removeprefix(gateway.backend(endpoint, ""))
-    return None
+    Whatever somebody took away of them: one of these annotations may be left, or a whole rule.
+    """
+    if any(said(found, each) for each in (_LIMIT, _AT_ONCE, _SPLIT)):
+        return True
+    name = found["metadata"]["name"]
+    return any(
+        rule.get("matches") == [match(name, users=True)] and _kind(name, rule)
+        for rule in _all_rules(found)
+    )
 
 
 def follows(before: Route | None, route: Route) -> Route:

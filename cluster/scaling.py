@@ -16,8 +16,8 @@ from cluster.kinds import (
     Object,
 )
 from cluster.names import labels, said
+from cluster.places import GRPC_PORT, PORT
 from cluster.readiness import missing
-from cluster.routes import GRPC_PORT, PORT
 from cluster.scaled_objects import Scaled, held
 from cluster.settings import Autoscaling
 from components.endpoint import Endpoint

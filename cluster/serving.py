@@ -11,9 +11,9 @@ from cluster.api import Api, Conflict, Invalid
 from cluster.inference_services import PART, WAKES, inference_service, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, SERVICE, Object
 from cluster.names import labels, predictor_name, said
+from cluster.places import service
 from cluster.readiness import has_ended, left_over, readiness, running
 from cluster.room import never, room
-from cluster.routes import service
 from cluster.scaled_objects import waking
 from cluster.scaling import KedaScaling
 from cluster.settings import Predictor

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from cluster import marks, pins, routes
+from cluster import accepted, marks, ownership, pins, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
 from cluster.limits import limits_object
-from cluster.names import ENDPOINT, label_value, labels, object_name
+from cluster.names import ENDPOINT, is_ours, label_value, labels, object_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
@@ -70,7 +70,7 @@ class RoutedTraffic:
                 route has no limits, or the API server or the gateway refuses it.
         """
         if not weights:
-            self._remove(endpoint)
+            ownership.remove_route(self.api, self.namespace, endpoint)
             return
         served = self.served(endpoint)
         refuse_impossible_split(endpoint, weights, served)
@@ -84,9 +84,16 @@ class RoutedTraffic:
         """Check that a split would hold.
 
         Raises:
-            PlatformError: the route keeps users with the version that answered once.
+            PlatformError: the route keeps users with the version that answered once, or it, or
+                what else an endpoint needs, is somebody else's.
+            InputError: somebody has changed what we wrote into the route.
         """
-        if (found := self._found(endpoint)) is not None:
+        found = self._found(endpoint)
+        if found is None or not routes.is_written(found):
+            ownership.refuse_route_and_limits(self.api, self.namespace, endpoint, found)
+        else:
+            routes.read(found)
+        if found is not None:
             routes.refuse_sticky(endpoint, found)
 
     def set_mirror(self, endpoint: str, mirror: Mirror | None) -> None:
@@ -96,10 +103,12 @@ class RoutedTraffic:
             PlatformError: the endpoint has no route, the version no predictor or a share, or the
                 API server or the gateway refuses it.
         """
-        present = self._read(self._found(endpoint))
+        if mirror is not None:
+            self.refuse_unsplittable(endpoint)
+        present = self._read(endpoint, self._found(endpoint))
         weights = percent(present.slots) if present else {}
         refuse_impossible_mirror(endpoint, mirror, weights, self.served(endpoint))
-        if present is None or present.mirror == mirror:
+        if present is None or not present.slots or present.mirror == mirror:
             return
         try:
             self._swap(endpoint, weights, None, present.write, mirror)
@@ -108,30 +117,44 @@ class RoutedTraffic:
 
     def mirror(self, endpoint: str) -> Mirror | None:
         """The mirror last asked for; None when there is none."""
-        route = self._read(self._found(endpoint))
+        route = self._read(endpoint, self._found(endpoint))
         return route.mirror if route else None
 
     def _write(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
     ) -> None:
         found = self._found(endpoint)
-        if found and sum(share > 0 for share in weights.values()) > 1:
-            routes.refuse_sticky(endpoint, found)
-        before, hosts = self._read(found), routes.hosts(found)
-        route = self._next(endpoint, before, weights, limits)
+        before, hosts = self._read(endpoint, found), routes.hosts(found)
+        # The way back is written whatever somebody has done to the route; a split is not.
+        known = before is not None or self._is_pinned(endpoint)
+        goes_back = known and sum(share > 0 for share in weights.values()) == 1
+        if not goes_back:
+            self.refuse_unsplittable(endpoint)
+        held = limits or (routes.UNKNOWN if goes_back and before is None else None)
+        route = self._next(endpoint, before, weights, held)
         if limits is not None:
-            limited = limits_object(route)
-            self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
+            self._limit(route, goes_back=goes_back)
         # Nobody may pin while versions are compared: closed before, opened after.
         write = before.write if before else 0
         pinning = pins.may(weights)
         if pinning == pins.CLOSED:
             self._pin(route, hosts, served, pinning)
-        if before is not None:
-            write = self._enter(endpoint, before, weights, limits)
-        self._swap(endpoint, weights, limits, write)
+        if before is not None and before.slots:
+            write = self._enter(endpoint, before, weights, held)
+        self._swap(endpoint, weights, held, write)
         if pinning == pins.OPEN:
             self._pin(route, hosts, served, pinning)
+
+    def _limit(self, route: Route, *, goes_back: bool) -> None:
+        """Hold clients to the route's limits; the way back is not kept by what that meets."""
+        name = object_name(route.endpoint)
+        try:
+            ownership.refuse_all(self.api, self.namespace, [(BACKEND_TRAFFIC_POLICY, name)])
+            self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limits_object(route))
+        except PlatformError as error:
+            if not goes_back:
+                raise
+            log.warning("%s: its limits stay as they are: %s", route.endpoint, error)
 
     def _enter(
         self, endpoint: str, before: Route, weights: Weights, limits: RouteLimits | None
@@ -188,7 +211,7 @@ class RoutedTraffic:
         shown = self._marks(endpoint, weights)
         for _ in range(_TRIES):
             found = self._found(endpoint)
-            present = self._read(found)
+            present = self._read(endpoint, found)
             if (present.write if present else 0) != after:
                 raise PlatformError(
                     f"the traffic of {endpoint} was moved by somebody else just now: see what"
@@ -200,13 +223,19 @@ class RoutedTraffic:
                     made = routes.route_object(route, self.gateway, shown)
                     self.api.create(HTTP_ROUTE, self.namespace, made)
                 else:
-                    patch = routes.route_patch(route, shown, found)
+                    patch = routes.route_patch(route, shown, found, self.gateway)
                     self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
                 return
         raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
 
-    def _read(self, found: Object | None) -> Route | None:
-        return routes.read(found) if found and routes.is_written(found) else None
+    def _read(self, endpoint: str, found: Object | None) -> Route | None:
+        """What is left of the route, whatever somebody has done to it; None: nothing of ours."""
+        return routes.left(endpoint, found) if found and routes.is_written(found) else None
+
+    def _is_pinned(self, endpoint: str) -> bool:
+        """Whether the endpoint has pins of ours: so it had a route, whatever is left of that."""
+        found = self.api.get(HTTP_ROUTE, self.namespace, pins.name(endpoint))
+        return found is not None and is_ours(found)
 
     def _marks(self, endpoint: str, weights: Weights) -> dict[str, str | None]:
         try:
@@ -227,7 +256,7 @@ class RoutedTraffic:
     def pin(self, endpoint: str, served: Collection[str]) -> None:
         """Let the versions that are served now be named, and no other."""
         found = self._found(endpoint)
-        if (route := self._read(found)) is not None:
+        if (route := self._read(endpoint, found)) is not None:
             self._pin(route, routes.hosts(found), served, pins.may(percent(route.slots)))
 
     def _pin(self, route: Route, hosts: Sequence[str], served: Collection[str], who: str) -> None:
@@ -242,21 +271,12 @@ class RoutedTraffic:
         )
         self.api.apply(HTTP_ROUTE, self.namespace, wanted)
 
-    def _remove(self, endpoint: str) -> None:
-        name = object_name(endpoint)
-        for kind, each in (
-            (HTTP_ROUTE, pins.name(endpoint)),
-            (HTTP_ROUTE, name),
-            (BACKEND_TRAFFIC_POLICY, name),
-        ):
-            self.api.delete(kind, self.namespace, each)
-
     def _found(self, endpoint: str) -> Object | None:
         return self.api.get(HTTP_ROUTE, self.namespace, object_name(endpoint))
 
     def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
-        route = self._read(self._found(endpoint))
+        route = self._read(endpoint, self._found(endpoint))
         return percent(route.slots) if route else {}
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
@@ -274,12 +294,12 @@ class RoutedTraffic:
         def in_force() -> float | None:
             nonlocal shown
             found = self._found(endpoint)
-            route = self._read(found)
+            route = self._read(endpoint, found)
             asked = _shares(percent(route.slots)) if route else {}
             if asked != wanted:
                 shown = f"{asked or 'no route'} was asked for"
                 return None
-            if found and (refused := _refused(found)):
+            if found and (refused := accepted.refused(found)):
                 raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
             try:
                 writes = self.proxies.writes(endpoint, routes.host(found))
@@ -322,17 +342,3 @@ def _shares(weights: Weights) -> dict[str, int]:
 
 def _listed(writes: Collection[int | None]) -> str:
     return ", ".join(sorted("none" if each is None else str(each) for each in writes))
-
-
-def _refused(found: Object) -> str:
-    """Why the gateway does not take this generation of the route; empty: it does, or has not yet.
-
-    That a version has no pod or no Service is no refusal: the way back must not wait for it.
-    """
-    generation = found["metadata"]["generation"]
-    for parent in found.get("status", {}).get("parents", []):
-        for each in parent.get("conditions", []):
-            current = each.get("observedGeneration") == generation
-            if current and (each["type"], each["status"]) == ("Accepted", "False"):
-                return f"{each['reason']}: {each.get('message', '')}"
-    return ""

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from cluster import adopted, marks, routes
+from cluster import adopted, marks, places, routes
 from cluster.adoption import rules
 from cluster.adoption.planning import Asked, Does, Plan, Seen, Step, plan, services
 from cluster.api import Api, Conflict
@@ -110,7 +110,7 @@ class Adoption:
             stored=adopting.known(place, wanted.endpoint, wanted.version),
             predictor=predictor,
             service=self._needed(SERVICE, adopted.entry(predictor)),
-            standing_for=self._get(SERVICE, routes.service(self.name, wanted.version)),
+            standing_for=self._get(SERVICE, places.service(self.name, wanted.version)),
             route=self._get(HTTP_ROUTE, object_name(self.name)),
             theirs=self._theirs(predictor),
             others=self._others(),
@@ -137,7 +137,7 @@ class Adoption:
             found = self._get(HTTP_ROUTE, named)
             # Else an earlier try has taken it away.
             if found is None and not self._get(
-                SERVICE, routes.service(self.name, self.wanted.version)
+                SERVICE, places.service(self.name, self.wanted.version)
             ):
                 raise InputError(f"no HTTPRoute {named!r} in namespace {self.namespace}")
             return found
@@ -196,7 +196,7 @@ class Adoption:
 
     def _wait_answering(self) -> None:
         """Wait until our Service leads to a pod that is ready."""
-        name = routes.service(self.name, self.wanted.version)
+        name = places.service(self.name, self.wanted.version)
         named = {"kubernetes.io/service-name": name}
 
         def ready() -> bool:
@@ -221,7 +221,7 @@ class Adoption:
         )
         self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
         ours = made["spec"]["rules"]
-        if theirs is not None and rules.attached(theirs, self.gateway):
+        if theirs is not None and routes.attached(theirs, self.gateway):
             added = rules.sort(theirs, self.name, services(predictor)).filters
             ours = rules.with_filters(ours, added, self.name)
         ours = rules.staged(ours, self.name)
@@ -339,7 +339,7 @@ class Adoption:
 
     def _tell(self) -> None:
         by = f"InferenceService {self.wanted.predictor}"
-        since = self._needed(SERVICE, routes.service(self.name, self.wanted.version))
+        since = self._needed(SERVICE, places.service(self.name, self.wanted.version))
         # The same at each try, so that it is one moment.
         at = datetime.fromisoformat(since["metadata"]["creationTimestamp"]).timestamp()
         told = moments.adopted(self.name, self.wanted.version, by, at)

@@ -14,6 +14,7 @@ from cluster.adoption.rules import Theirs
 from cluster.inference_services import stored_in
 from cluster.kinds import Object
 from cluster.names import MANAGED, OURS, labels, object_name
+from cluster.places import service
 from cluster.routes import hosts
 from cluster.settings import Gateway
 from cluster.slots import percent
@@ -164,7 +165,7 @@ def _refuse_served(seen: Seen) -> None:
 
 def _theirs(seen: Seen, to: Gateway) -> Theirs:
     """What becomes of the team's rules; nothing of those at another Gateway."""
-    if seen.theirs is None or not rules.attached(seen.theirs, to):
+    if seen.theirs is None or not routes.attached(seen.theirs, to):
         return Theirs()
     found = seen.theirs
     theirs = rules.sort(found, seen.endpoint.name, services(seen.predictor))
@@ -221,7 +222,7 @@ def _steps(seen: Seen, theirs: Theirs) -> list[Step]:
     if not seen.stored.uri:
         steps.append(Step("keep-files", f"verify and keep the files of version {version}"))
     if seen.standing_for is None:
-        arm = routes.service(name, version)
+        arm = service(name, version)
         steps.append(Step("stand-for", f"Service {arm} leads to the pods of {predictor}"))
     if not written and not staged:
         said = f"HTTPRoute {object_name(name)} is at every proxy, and nobody's request meets it"
@@ -271,7 +272,7 @@ def _notes(seen: Seen, to: Gateway, theirs: Theirs) -> list[str]:
     ]
     if found is not None:
         whole = f"HTTPRoute {found['metadata']['name']}"
-        if not rules.attached(found, to):
+        if not routes.attached(found, to):
             notes.append(
                 f"{whole} belongs to another Gateway and stays: who asks there goes past Sluice, to"
                 f" {predictor} for ever"

@@ -13,7 +13,8 @@ from itertools import filterfalse
 
 from cluster import foreign, mirrors
 from cluster.kinds import Object
-from cluster.routes import PROBE_HEADER, header, paths
+from cluster.matches import PROBE_HEADER, header, paths
+from cluster.routes import attached
 from cluster.settings import Gateway
 from components.errors import InputError
 
@@ -279,15 +280,6 @@ def clash(
                 if _precedes(kind, value, endpoint) or _is_within(kind, value, endpoint):
                     return f"{found['metadata']['namespace']}/{found['metadata']['name']}"
     return ""
-
-
-def attached(found: Object, to: Gateway) -> bool:
-    """Whether a route belongs to the Gateway."""
-    own = found["metadata"].get("namespace", "")
-    return any(
-        each["name"] == to.name and (each.get("namespace") or own) == to.namespace
-        for each in (found.get("spec") or {}).get("parentRefs") or []
-    )
 
 
 def _meet(mine: Sequence[str], theirs: Sequence[str]) -> bool:

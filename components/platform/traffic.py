@@ -40,17 +40,21 @@ class Traffic(Protocol):
     """The split of an endpoint's requests between versions."""
 
     def refuse_unsplittable(self, endpoint: str) -> None:
-        """Check that a split would hold, before anything is done for one.
+        """Check that a split would hold, before anything is done for one and while one is watched.
 
         Raises:
             PlatformError: the gateway keeps a user with the version that answered once, so that
-                whoever has met a candidate stays with it, whatever its share.
+                whoever has met a candidate stays with it, whatever its share; or what is to be
+                written is somebody else's.
+            InputError: somebody has changed the route into what no split can be told by.
         """
 
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
     ) -> None:
         """Ask for the split, and for no mirror; an empty mapping removes the route.
+
+        All of the requests can be given to one version whatever somebody has made of the route.
 
         Args:
             endpoint: whose requests.
@@ -64,7 +68,10 @@ class Traffic(Protocol):
         """
 
     def weights(self, endpoint: str) -> dict[str, int]:
-        """The split last asked for; empty when the endpoint has no route."""
+        """The split last asked for; empty when the endpoint has no route.
+
+        Of a route that somebody has changed: what is left of it.
+        """
 
     def set_mirror(self, endpoint: str, mirror: Mirror | None) -> None:
         """Ask for copies of the users' requests to go to a version besides; None: to nobody.

@@ -33,7 +33,9 @@ def refuse_moved(
     Raises:
         LeaseHeld: the release was taken over.
         PlatformError: somebody else has moved them.
+        InputError: somebody else has changed the route.
     """
+    release.platform.traffic.refuse_unsplittable(held.lease.endpoint)
     asked = _shares(release.platform.traffic.weights(held.lease.endpoint))
     if asked == _shares(state.own):
         return state

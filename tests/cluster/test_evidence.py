@@ -3,7 +3,7 @@
 import re
 
 from cluster import evidence
-from cluster.routes import ARM_HEADER
+from cluster.places import ARM_HEADER
 from cluster.settings import Gateway
 from components import envoy, gateway
 

@@ -12,7 +12,7 @@ from cluster.access import Access
 from cluster.api import Api
 from cluster.installation import unprogrammed
 from cluster.kinds import CONFIG_MAP, NAMESPACE, REFERENCE_GRANT, Kind, Object
-from cluster.routes import INTERCEPTOR
+from cluster.places import INTERCEPTOR
 from cluster.settings import Settings
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cluster import pins, routes
+from cluster import matches, pins, routes
 from cluster.kinds import Object
 from cluster.limits import limits_object
+from cluster.places import ARM_HEADER
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Slot, fill
@@ -65,7 +66,7 @@ def test_each_place_is_counted_by_its_arm_and_answers_by_its_version() -> None:
     )
     for rule, kind, port in ((users, "", 80), (grpc, "-grpc", 8081)):
         found = [filters(ref) for ref in rule["backendRefs"]]
-        assert [each[routes.ARM_HEADER] for each in found] == [
+        assert [each[ARM_HEADER] for each in found] == [
             f"demo-v1{kind}",
             f"demo-v1-baseline{kind}",
         ]
@@ -75,7 +76,7 @@ def test_each_place_is_counted_by_its_arm_and_answers_by_its_version() -> None:
             ("demo-v1-baseline-predictor", port),
         ]
     for ref in (*aside["backendRefs"], *grpc_aside["backendRefs"]):
-        assert filters(ref)[routes.ARM_HEADER].endswith("-aside")
+        assert filters(ref)[ARM_HEADER].endswith("-aside")
 
 
 def test_rest_and_grpc_move_in_one_write() -> None:
@@ -84,7 +85,7 @@ def test_rest_and_grpc_move_in_one_write() -> None:
         assert [ref["weight"] for ref in rule["backendRefs"]] == [900_000, 100_000]
     (called,) = grpc["matches"]
     assert re.fullmatch(called["path"]["value"], "/inference.GRPCInferenceService/ModelInfer")
-    assert called["headers"] == [routes.header(gateway.ENDPOINT_HEADER, "demo")]
+    assert called["headers"] == [matches.header(gateway.ENDPOINT_HEADER, "demo")]
 
 
 def test_users_requests_alone_are_copied_and_the_version_that_is_asked_them_can_tell() -> None:

@@ -8,7 +8,7 @@ from cluster import scaled_objects
 from cluster.inference_services import inference_service
 from cluster.kinds import Object
 from cluster.names import annotation
-from cluster.routes import GRPC_PORT, PORT
+from cluster.places import GRPC_PORT, PORT
 from cluster.scaled_objects import held, hold_patch, let_go_patch
 from cluster.settings import Autoscaling, Predictor
 from components.platform import StoredVersion

@@ -263,6 +263,12 @@ def test_a_route_that_came_from_git_is_taken_over_and_keeps_its_hosts(
     pinned = stand.api.get(HTTP_ROUTE, team, pins.name("from-git")) or {}
     assert pinned["spec"]["hostnames"] == ["models.example"]
     assert stand.route["spec"]["parentRefs"][0]["name"] == "other"
+    for _ in range(2):
+        stand.split()
+    assert stand.route["spec"]["hostnames"] == ["models.example"]
+    assert stand.route["metadata"].get("annotations", {}) == {}
+    assert kubernetes.get(BACKEND_TRAFFIC_POLICY, team, "from-git") is None
+    assert stand.traffic.weights("from-git") == {}
 
 
 def test_people_see_phase_champion_candidate_and_share(stand: Stand) -> None:
@@ -319,12 +325,40 @@ def test_a_removed_route_leaves_nothing(stand: Stand) -> None:
         assert [name for name in left if name.startswith(stand.name)] == []
 
 
-def test_a_route_that_a_person_has_rewritten_is_told(stand: Stand) -> None:
+def test_a_route_that_a_person_has_rewritten_is_told_and_given_back_all_the_same(
+    stand: Stand,
+) -> None:
+    stand.split(v1=90, v2=10)
+    before = routes.read(stand.route).write
     rules: list[Object] = [{"backendRefs": [{"name": "mine", "port": 80}]}]
     patch = {"spec": {"rules": rules}}
     stand.api.merge(HTTP_ROUTE, stand.namespace, stand.name, patch)
-    with pytest.raises(InputError, match="kubectl delete httproute"):
-        stand.traffic.weights(stand.name)
+    theirs = stand.route["spec"]["rules"]
+    assert stand.traffic.weights(stand.name) == {}
+    with pytest.raises(InputError, match="somebody has changed what Sluice wrote there"):
+        stand.traffic.refuse_unsplittable(stand.name)
+    with pytest.raises(InputError, match="somebody has changed what Sluice wrote there"):
+        stand.split(v1=50, v2=50)
+    stand.split(v1=100)
+    assert stand.traffic.weights(stand.name) == {"1": 100}
+    assert stand.route["spec"]["rules"][:1] == theirs
+    assert routes.read(stand.route).write > before
+
+
+def test_a_match_that_a_person_has_added_stays_and_meets_nobody_but_the_champion(
+    stand: Stand,
+) -> None:
+    stand.split(v1=90, v2=10)
+    rules = stand.route["spec"]["rules"]
+    rules[0]["matches"].append({"path": {"type": "Exact", "value": "/mine"}})
+    stand.api.merge(HTTP_ROUTE, stand.namespace, stand.name, {"spec": {"rules": rules}})
+    assert stand.traffic.weights(stand.name) == {"1": 90, "2": 10}
+    stand.split(v1=100)
+    assert stand.route["spec"]["rules"][0]["matches"] == rules[0]["matches"]
+    # Of two rules for one path the first is in force: it is as ours is.
+    assert stand.places == [(f"{stand.name}-v1-predictor", WHOLE - 1), (stand.places[1][0], 1)]
+    stand.split(v1=50, v2=50)
+    assert stand.traffic.weights(stand.name) == {"1": 50, "2": 50}
 
 
 def test_what_the_gateway_refuses_is_told_at_once_and_what_no_proxy_shows_in_time(

@@ -13,7 +13,7 @@ import pytest
 from cluster.api import Api
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, INFERENCE_SERVICE, Object
 from cluster.names import object_name, predictor_name
-from cluster.routes import service
+from cluster.places import service
 from components import bundle, gateway
 from components.arms import shadow_of
 from components.endpoint import Endpoint

@@ -14,8 +14,8 @@ from cluster.embedded import lifecycle
 from cluster.embedded.home import find_home
 from cluster.kinds import POD
 from cluster.names import object_name
+from cluster.places import ARM_HEADER
 from cluster.proxies import owned_by
-from cluster.routes import ARM_HEADER
 from cluster.settings import Gateway
 from cluster.slots import Slot, percent
 from components import gateway

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from components.errors import PlatformError
+from components.errors import InputError, PlatformError
 from components.platform.memory.clock import ManualClock
 from components.platform.refusals import refuse_impossible_mirror, refuse_impossible_split
 from components.platform.traffic import Mirror, RouteLimits, Weights
@@ -41,6 +41,8 @@ class Proxies:
         """Seconds until each proxy does what was asked for; infinite: it never does."""
         self.sticky: set[str] = set()
         """Endpoints whose users stay with the version that answered once."""
+        self.changed: set[str] = set()
+        """Endpoints whose route somebody has changed since it was written."""
         self._clock = clock
         self._settle = settle
         self._asked: dict[str, Route] = {}
@@ -119,9 +121,11 @@ class MemoryTraffic:
         self._served = served
 
     def refuse_unsplittable(self, endpoint: str) -> None:
-        """Refuse where users stay with the version that answered once."""
+        """Refuse where users stay with the version that answered once, or a route was changed."""
         if endpoint in self._proxies.sticky:
             raise PlatformError(f"{endpoint}: its users stay with the version that answered once")
+        if endpoint in self._proxies.changed:
+            raise InputError(f"{endpoint}: somebody has changed its route: take that back")
 
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
@@ -136,6 +140,7 @@ class MemoryTraffic:
         if weights and kept is None:
             raise PlatformError(f"{endpoint} has no route yet: a new one needs limits")
         self._proxies.ask(endpoint, weights, kept)
+        self._proxies.changed.discard(endpoint)
 
     def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
