@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+from cluster import ownership
 from cluster.api import Api, metadata
 from cluster.kinds import CONFIG_MAP, Object
 from cluster.names import annotation, labels, object_name, said
@@ -49,6 +50,7 @@ class ConfiguredEndpoints:
 
         Raises:
             InputError: it is wrong; what stood before stays.
+            PlatformError: the ConfigMap of that name is for something else.
         """
         found = endpoint_files.applied(text, source)
         made = CONFIG_MAP.object(
@@ -60,7 +62,11 @@ class ConfiguredEndpoints:
             data={FILE: text},
         )
         # Whoever may merely look begins a release with the file that is known.
-        if not _holds(self.api.get(CONFIG_MAP, self.namespace, _map(found.name)), made):
+        before = self.api.get(CONFIG_MAP, self.namespace, _map(found.name))
+        if not _holds(before, made):
+            # Kustomize may have made it, which need not say that it is ours.
+            if FILE not in ((before or {}).get("data") or {}):
+                ownership.refuse(before, CONFIG_MAP)
             self.api.apply(CONFIG_MAP, self.namespace, made)
         return found
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from cluster import ownership
 from cluster.api import MANAGER, Api, Conflict
 from cluster.kinds import LEASE, Object
 from cluster.names import annotation, labels, object_name, said
@@ -64,6 +65,7 @@ class KubernetesLeases:
 
         Raises:
             InputError: see `read`.
+            PlatformError: a Lease of that name is another program's.
             Unreachable: the API server does not answer; the lease may have been replaced.
         """
         token = uuid.uuid4().hex
@@ -76,6 +78,7 @@ class KubernetesLeases:
                 present = None if found is None else _read(found)
                 if (present.token if present else None) != expected:
                     return None
+                ownership.refuse(found, LEASE)
                 self._write(endpoint, found, new, token)
                 if _seen(present) != _seen(new):
                     self.taken(endpoint)

@@ -45,6 +45,11 @@ def refuse_all(api: Api, namespace: str, named: Iterable[tuple[Kind, str]]) -> N
         refuse(look(api, kind, namespace, name), kind)
 
 
+def beside_route(endpoint: str) -> tuple[tuple[Kind, str], ...]:
+    """What an endpoint needs beside its route: its pins and limits."""
+    return (HTTP_ROUTE, pins.name(endpoint)), (BACKEND_TRAFFIC_POLICY, object_name(endpoint))
+
+
 def refuse_route(found: Object | None) -> None:
     """Check that an endpoint's route may be written: ours, or one without rules, kept in git.
 
@@ -62,8 +67,7 @@ def refuse_route_and_limits(api: Api, namespace: str, endpoint: str, found: Obje
         PlatformError: an object of these names is somebody else's.
     """
     refuse_route(found)
-    named = ((HTTP_ROUTE, pins.name(endpoint)), (BACKEND_TRAFFIC_POLICY, object_name(endpoint)))
-    refuse_all(api, namespace, named)
+    refuse_all(api, namespace, beside_route(endpoint))
 
 
 def remove_route(api: Api, namespace: str, endpoint: str) -> None:

@@ -299,7 +299,7 @@ def _timeout(users: Object) -> float:
 
 
 def _number(asked: Object) -> int:
-    redirect = next(filter(_is_probe, asked.get("filters") or []), {})
+    redirect: Object = next(filter(_is_probe, asked.get("filters") or []), {})
     return int(redirect["requestRedirect"]["path"]["replaceFullPath"].rpartition("/")[2])
 
 

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cluster.inference_services import WAKES
-from cluster.kinds import DEPLOYMENT, INFERENCE_SERVICE, INTERCEPTOR_ROUTE, SCALED_OBJECT, Object
+from cluster.kinds import (
+    DEPLOYMENT,
+    INFERENCE_SERVICE,
+    INTERCEPTOR_ROUTE,
+    SCALED_OBJECT,
+    Kind,
+    Object,
+)
 from cluster.names import annotation, label_value, labels, predictor_name, said
 from cluster.settings import Autoscaling
 from cluster.slots import WAKES_S, Waking
@@ -26,6 +33,8 @@ _SCALER = "keda-add-ons-http-external-scaler"
 _EVERY_S = 5
 """Between two looks of KEDA: it wakes by push, this is for the floor and for going to sleep."""
 _FAILURES = 3
+_KEDA_S_MOST = 100
+"""Of a ScaledObject that names none."""
 _LOOKS_BACK_S = 15
 """A queue's depth is a gauge: the mean over so long, which Kubernetes' autoscaler asks as often."""
 
@@ -47,6 +56,13 @@ def waking(endpoint: str, arm: str, namespace: str, interceptor: str) -> Waking:
 def object_named(endpoint: str, arm: str) -> str:
     """The name of an arm's ScaledObject."""
     return predictor_name(endpoint, arm)
+
+
+def objects_named(endpoint: str, arm: str, *, sleeps: bool) -> list[tuple[Kind, str]]:
+    """The kinds and names of all that scales an arm; ``sleeps``: which may sleep."""
+    name = object_named(endpoint, arm)
+    routes = _routes(name) if sleeps else ()
+    return [(SCALED_OBJECT, name), *((INTERCEPTOR_ROUTE, each) for each in routes)]
 
 
 def deployment_name(endpoint: str, arm: str) -> str:
@@ -222,9 +238,10 @@ def is_of(found: Object, owner: Object) -> bool:
 
 
 def held(found: Object) -> Scaled:
-    """What a ScaledObject of ours says."""
-    spec = found["spec"]
-    return Scaled(said(found, "arm"), spec["minReplicaCount"], spec["maxReplicaCount"])
+    """What a ScaledObject of ours says; what somebody took out of it is what KEDA makes of it."""
+    spec = found.get("spec") or {}
+    least, most = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", _KEDA_S_MOST)
+    return Scaled(said(found, "arm"), least, most)
 
 
 def hold_patch(found: Object, floor: int) -> Object | None:
@@ -235,10 +252,20 @@ def hold_patch(found: Object, floor: int) -> Object | None:
 
 
 def let_go_patch(found: Object) -> Object | None:
-    """What is changed of a ScaledObject to take its floor away; None: it has none."""
-    if not said(found, _FLOOR):
+    """What is changed of a ScaledObject to take its floor away; None: it has none.
+
+    Where it does not say any more what its file says, the arm never sleeps until its next release.
+    """
+    now, noted = held(found), said(found, _FLOOR)
+    least, most = _noted(found, _LEAST, 1), _noted(found, _MOST, now.most)
+    if not noted and now.floor <= least:
         return None
-    return _patch(int(said(found, _LEAST)), int(said(found, _MOST)), {_FLOOR: None})
+    return _patch(least, most, {_FLOOR: None})
+
+
+def _noted(found: Object, key: str, default: int) -> int:
+    said_so = said(found, key)
+    return int(said_so) if said_so.isdecimal() else default
 
 
 def _patch(least: int, most: int, said_now: dict[str, str | None]) -> Object:

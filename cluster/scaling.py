@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from cluster import adopted, scaled_objects
+from cluster import adopted, ownership, scaled_objects
 from cluster.api import Api, Missing
 from cluster.inference_services import PART, is_scaled
 from cluster.kinds import (
@@ -59,12 +59,25 @@ class KedaScaling:
         """
         if self.settings is None or not is_scaled(owner):
             return
+        self.refuse_others(endpoint.name, arm)
         before = self._kept(scaled_objects.object_named(endpoint.name, arm), owner)
         floor = max(1, endpoint.serving.scaling.min, held(before).floor if before else 0)
         for each in scaled_objects.interceptor_routes(endpoint, arm, owner, PORT, GRPC_PORT):
             self.api.apply(INTERCEPTOR_ROUTE, self.namespace, each)
         wanted = scaled_objects.scaled_object(endpoint, arm, owner, self.settings, floor)
         self.api.apply(SCALED_OBJECT, self.namespace, wanted)
+
+    def refuse_others(self, endpoint: str, arm: str) -> None:
+        """Check that an arm may be scaled.
+
+        Raises:
+            PlatformError: an object that it needs is somebody else's.
+        """
+        if self.settings is not None:
+            named = scaled_objects.objects_named(
+                endpoint, arm, sleeps=bool(self.settings.interceptor)
+            )
+            ownership.refuse_all(self.api, self.namespace, named)
 
     def _kept(self, name: str, owner: Object) -> Object | None:
         """The predictor's ScaledObject; one of a former predictor that is going is waited for."""

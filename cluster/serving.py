@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cluster import adopted
+from cluster import adopted, ownership
 from cluster.adopted import predictor_in
 from cluster.api import Api, Conflict, Invalid
 from cluster.inference_services import PART, WAKES, inference_service, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, SERVICE, Object
-from cluster.names import labels, predictor_name, said
+from cluster.names import is_ours, labels, predictor_name, said
 from cluster.places import service
 from cluster.readiness import has_ended, left_over, readiness, running
 from cluster.room import never, room
@@ -85,13 +85,17 @@ class KServing:
         Kubernetes itself starts one again that was ready and is not any more.
 
         Raises:
-            PlatformError: users are served other files under the same name, or the cluster
-                refuses the predictor.
+            PlatformError: users are served other files under the same name, an object of a name
+                that it needs is somebody else's, or the cluster refuses the predictor.
         """
         arm = name or stored.version
+        named = predictor_name(endpoint.name, arm)
+        before = self.api.get(INFERENCE_SERVICE, self.namespace, named)
+        ownership.refuse(before, INFERENCE_SERVICE)
+        self.scaling.refuse_others(endpoint.name, arm)
         scaled = self.scaling.settings
         wanted = inference_service(endpoint, stored, arm, self.settings, scaled)
-        if (before := self._found(endpoint.name, arm)) is not None:
+        if before is not None:
             if before["metadata"].get("deletionTimestamp"):
                 self._wait_gone(endpoint.name, arm)
                 before = None
@@ -145,7 +149,10 @@ class KServing:
             )
 
     def _found(self, endpoint: str, arm: str) -> Object | None:
-        return self.api.get(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint, arm))
+        """The arm's InferenceService; one of that name that is somebody else's is none."""
+        name = predictor_name(endpoint, arm)
+        found = self.api.get(INFERENCE_SERVICE, self.namespace, name)
+        return found if found and is_ours(found) else None
 
     def _adopted(self, endpoint: str, arm: str) -> Object | None:
         """The Service that stands for an adopted predictor."""

@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from cluster import accepted, marks, ownership, pins, routes
+from cluster import accepted, limiting, marks, ownership, pins, routes
 from cluster.api import Api, Conflict, Invalid, Missing
-from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
-from cluster.limits import limits_object
+from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import ENDPOINT, is_ours, label_value, labels, object_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
@@ -133,7 +132,7 @@ class RoutedTraffic:
         held = limits or (routes.UNKNOWN if goes_back and before is None else None)
         route = self._next(endpoint, before, weights, held)
         if limits is not None:
-            self._limit(route, goes_back=goes_back)
+            limiting.hold(self.api, self.namespace, route, goes_back=goes_back)
         # Nobody may pin while versions are compared: closed before, opened after.
         write = before.write if before else 0
         pinning = pins.may(weights)
@@ -144,17 +143,6 @@ class RoutedTraffic:
         self._swap(endpoint, weights, held, write)
         if pinning == pins.OPEN:
             self._pin(route, hosts, served, pinning)
-
-    def _limit(self, route: Route, *, goes_back: bool) -> None:
-        """Hold clients to the route's limits; the way back is not kept by what that meets."""
-        name = object_name(route.endpoint)
-        try:
-            ownership.refuse_all(self.api, self.namespace, [(BACKEND_TRAFFIC_POLICY, name)])
-            self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limits_object(route))
-        except PlatformError as error:
-            if not goes_back:
-                raise
-            log.warning("%s: its limits stay as they are: %s", route.endpoint, error)
 
     def _enter(
         self, endpoint: str, before: Route, weights: Weights, limits: RouteLimits | None

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from cluster import adopted, marks, places, routes
+from cluster import adopted, marks, ownership, places, routes
 from cluster.adoption import rules
 from cluster.adoption.planning import Asked, Does, Plan, Seen, Step, plan, services
 from cluster.api import Api, Conflict
@@ -89,7 +89,10 @@ class Adoption:
         Raises:
             InputError: it cannot be adopted; says the mend.
             LeaseHeld: a release of the endpoint is under way.
+            PlatformError: an object that the endpoint needs is somebody else's.
         """
+        beside = ownership.beside_route(self.name)
+        ownership.refuse_all(self.api, self.namespace, beside)
         return plan(self.look(), Asked(self.gateway, self.wanted.keys_are_sent))
 
     def look(self) -> Seen:

@@ -43,6 +43,10 @@ class Objects:
         """A copy of an object; None without one."""
         return copy.deepcopy(self._found.get(kind.path(NAMESPACE, name)))
 
+    def names(self) -> list[tuple[str, str]]:
+        """Plural kind and name of all that is there."""
+        return sorted(tuple(path.split("/")[-2:]) for path in self._found)  # type: ignore[misc]
+
     def _keep(self, path: str, made: Object) -> Object:
         before = self._found.get(path)
         metadata = made["metadata"]
