@@ -7,6 +7,7 @@ import pytest
 
 from cluster import places, routes
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster.matches import PROBE_HEADER
 from cluster.names import annotation
 from cluster.pins import name as pins_of
 from cluster.proxies import Proxies
@@ -14,6 +15,7 @@ from cluster.settings import Gateway
 from cluster.traffic import RoutedTraffic
 from components.errors import SluiceError
 from components.platform import Mirror, RouteLimits
+from components.release.restoring import stands
 from tests.support.objects import NAMESPACE, Objects
 
 NAME = "fraud"
@@ -181,6 +183,22 @@ def test_the_way_back_is_written_whatever_became_of_the_route(
     assert routes.read(route).endpoint == NAME
     traffic.set_weights(NAME, {"1": 50, "2": 50}, LIMITS)
     assert traffic.weights(NAME) == {"1": 50, "2": 50}
+
+
+@pytest.mark.parametrize("split", [{"1": 90, "2": 10}, {"1": 100, "2": 0}])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_stands_so_that_nothing_is_to_be_written_gives_the_champion_all(
+    change: Change, split: dict[str, int]
+) -> None:
+    found, traffic = canary()
+    traffic.set_weights(NAME, split)
+    route = changed(found, change)
+    if stands(traffic, NAME, {"1": 100, "2": 0}):
+        assert split["1"] == 100
+        assert {arm for each in shares(route) for arm in each} == {f"{NAME}-v1-predictor"}
+        assert any(PROBE_HEADER in str(rule["matches"]) for rule in route["spec"]["rules"])
+    else:
+        assert traffic.weights(NAME) in ({}, {"1": 90, "2": 10})
 
 
 @pytest.mark.parametrize("change", CHANGES)

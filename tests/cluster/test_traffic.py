@@ -253,7 +253,8 @@ def test_a_route_that_came_from_git_is_taken_over_and_keeps_its_hosts(
 ) -> None:
     stand = Stand(kubernetes, team, "from-git")
     spec = {"parentRefs": [{"name": "other"}], "hostnames": ["models.example"]}
-    kubernetes.create(HTTP_ROUTE, team, HTTP_ROUTE.object({"name": "from-git"}, spec=spec))
+    kept = HTTP_ROUTE.object({"name": "from-git"}, spec=spec)
+    kubernetes._ask("POST", HTTP_ROUTE.path(team), {"fieldManager": "kubectl"}, kept)
     assert stand.traffic.weights("from-git") == {}
     with pytest.raises(PlatformError, match="a new route needs limits"):
         stand.split(v1=100)
