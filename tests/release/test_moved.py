@@ -7,7 +7,7 @@ from tests.support.worlds import NAME, quick
 
 
 def test_a_route_that_was_changed_ends_its_release_on_the_champion_with_what_was_changed() -> None:
-    found = quick(steps=[10, 50, 100])
+    found = quick(steps=[10, 100])
     found.world.clock.after(30.0, lambda: found.world.proxies.changed.add(NAME))
     with pytest.raises(InputError, match="somebody has changed its route"):
         found.walk("2", "r")
