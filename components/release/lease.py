@@ -153,10 +153,15 @@ def acquire(leases: Leases, clock: Clock, wanted: Lease) -> HeldLease:
         current = leases.read(wanted.endpoint)
         if current and current.release_id != wanted.release_id:
             raise held(current)
-        new = replace(current, holder=wanted.holder, seconds=wanted.seconds) if current else wanted
+        new = _taken_over(current, wanted) if current else wanted
         token = leases.swap(wanted.endpoint, current.token if current else None, new)
         if token is not None:
             return HeldLease(leases, replace(new, token=token), clock)
+
+
+def _taken_over(current: Lease, wanted: Lease) -> Lease:
+    limits = current.limits or wanted.limits  # an earlier Sluice writes none
+    return replace(current, holder=wanted.holder, seconds=wanted.seconds, limits=limits)
 
 
 def held(lease: Lease) -> LeaseHeld:

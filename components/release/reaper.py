@@ -18,6 +18,7 @@ from components.release import ending, losers
 from components.release.context import Release, opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
 from components.release.restoring import give_back, take_over, written
+from components.release.starting import is_lent, missing, refuse_unready, revive
 from components.release.state import ReleaseState
 
 GRACE_S = 60.0
@@ -38,6 +39,8 @@ class _Taken:
     """What is to be read in the lease once production has its traffic back."""
     restored: bool = False
     """The first phase is done."""
+    revived: bool = False
+    """Production's predictor was made anew: it is waited for, since nobody answers before."""
 
 
 class Reaper:
@@ -119,6 +122,8 @@ class Reaper:
             return
         try:
             written(self._platform, taken.held.renew)
+            if taken.revived or is_lent(self._platform, taken.held.lease):
+                refuse_unready(self._platform, taken.held.lease)
             give_back(self._platform, taken.held, taken.why)
             taken.restored = True
         except LeaseHeld:
@@ -129,7 +134,10 @@ class Reaper:
 
     def _finish(self, endpoint: str) -> Iterator[str]:
         taken = self._taken.get(endpoint)
-        if taken is None or not taken.restored:
+        if taken is None:
+            return
+        if not taken.restored:
+            yield from self._revive(taken)
             return
         held, release_id = taken.held, taken.held.lease.release_id
         try:
@@ -160,6 +168,21 @@ class Reaper:
         else:
             self._leave(taken)
             yield f"{release_id}: {said}"
+
+    def _revive(self, taken: _Taken) -> Iterator[str]:
+        """Make production's predictor anew where somebody has deleted it."""
+        held, release_id = taken.held, taken.held.lease.release_id
+        try:
+            if gone := missing(self._platform, held.lease):
+                held.renew()
+                with opened(release_id, self._platform, patience_s=0) as release:
+                    for version in gone:
+                        revive(release, release.state(), version)
+                taken.revived = True
+        except LeaseHeld:
+            self._leave(taken)
+        except SluiceError as error:
+            yield f"{release_id}: production's predictor is not made anew yet: {error}"
 
     def _leave(self, taken: _Taken) -> None:
         """It is over, or another's; unless the other phase has taken the lease anew meanwhile."""

@@ -476,3 +476,23 @@ def test_others_releases_are_left_alone_when_a_place_is_gone(place: str) -> None
     found, platform = in_a_place(PlatformError("leases is forbidden"))
     assert abandon(replace(platform, place=place), WHY) == []
     assert found.state("r").outcome is None
+
+
+def unroute(found: Scene) -> None:
+    """Somebody deletes the endpoint's route."""
+    found.world.proxies.ask(NAME, {}, None)
+
+
+def test_production_has_a_route_again_when_somebody_deleted_it(dead: Scene) -> None:
+    reaper = watching(dead)
+    unroute(dead)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.weights == {"1": 100}
+    assert dead.one_version("r") == "error"
+
+
+def test_an_operator_gives_production_a_route_again(dead: Scene) -> None:
+    unroute(dead)
+    done = operating.roll_back(dead.world.platform, NAME, "seen")
+    assert (done.weights, done.outcome) == ({"1": 100}, "rolled_back")
+    assert dead.one_version("r") == "rolled_back"

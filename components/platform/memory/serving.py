@@ -219,6 +219,11 @@ class MemoryServing:
         self._settle()
         self.predictor(endpoint, version).readiness = Readiness("failed", why)
 
+    def lose(self, endpoint: str, version: str) -> None:
+        """Let somebody delete the predictor under its users."""
+        self._settle()
+        del self._predictors[endpoint, version]
+
     def is_gone(self, endpoint: str, arm: str) -> bool:
         """Whether the gateway has nobody to send the arm's users to."""
         found = self._predictors.get((endpoint, arm))
