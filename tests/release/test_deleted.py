@@ -17,9 +17,9 @@ AT_S = 30.0
 LEASE_S, STARTS_S = 60.0, 40.0
 
 
-def at_half(**release: object) -> Scene:
+def at_half() -> Scene:
     """A release whose half of the traffic is watched."""
-    return quick(steps=[50, 100], watch="120s", **release)
+    return quick(steps=[50, 100], watch="120s")
 
 
 def loses_champion(found: Scene) -> None:

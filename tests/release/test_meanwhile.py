@@ -141,8 +141,7 @@ def test_a_graph_with_more_stages_than_the_record_s_file_ends_on_the_champion() 
 
 def tampered(found: Scene) -> None:
     """The version's number is another model's now: its manifest says so."""
-    entry = found.world.registry.models[MODEL].versions["2"]
-    entry.tags[names.MANIFEST_TAG] = "f" * 64
+    found.world.registry.tag_version(MODEL, "2", {names.MANIFEST_TAG: "f" * 64})
 
 
 GONE: dict[str, tuple[Callable[[Scene], None], str]] = {
