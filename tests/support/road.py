@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from cluster.api import Api
 from cluster.kinds import CONFIG_MAP, POD, WORKFLOW, Object
 from cluster.names import object_name
 from cluster.teams import runs
+from components.errors import InputError, LeaseHeld
 from components.platform import Platform
 from components.registry import names
+from components.release import operating
 from components.release.wanted import next_id
 from tests.support import directly
 from tests.support.copied import copied
@@ -75,6 +77,19 @@ class Road:
         wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         return present(release.state().outcome)
+
+    def roll_back(self, release: Recorded, reason: str) -> None:
+        """End it as an operator does, who tries again where its own run took the lease meanwhile."""
+
+        def done() -> bool:
+            try:
+                with suppress(InputError):  # its own run has ended it by the operator's word
+                    operating.roll_back(self.platform, self.endpoint, reason, release.release_id)
+            except LeaseHeld:
+                return False
+            return True
+
+        wait_until(done, 30, f"the end of {release.release_id}")
 
     def workflow(self, release: Recorded) -> Object:
         """Its workflow."""
