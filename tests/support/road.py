@@ -79,7 +79,7 @@ class Road:
         return present(release.state().outcome)
 
     def roll_back(self, release: Recorded, reason: str) -> None:
-        """End it as an operator does, who tries again where its own run took the lease meanwhile."""
+        """End it as an operator does, who tries again where its own run renewed meanwhile."""
 
         def done() -> bool:
             try:
