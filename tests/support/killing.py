@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from cluster.api import Api
-from cluster.kinds import POD, Object
+from cluster.kinds import POD, Kind, Object
 from tests.support.waiting import wait_until
 
 _PAUSE = b"/pause"
@@ -64,6 +64,13 @@ def kill(api: Api, pod: Object) -> Killed:
     else:
         _delete_now(api, pod)
     return Killed(pod["metadata"]["name"], began, time.time())
+
+
+def evict(api: Api, pod: Object) -> None:
+    """Ask a pod to go as whoever drains a node does: refused where something of ours keeps it."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    asks = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+    api.create(Kind("v1", "Eviction", f"pods/{name}/eviction"), namespace, asks)
 
 
 def is_ready(pod: Object) -> bool:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,10 @@ from cluster.kinds import (
 )
 from cluster.names import object_name, predictor_name
 from cluster.teams import runs
+from components.errors import InputError, LeaseHeld
 from components.platform import Platform
 from components.registry import names
+from components.release import operating
 from components.release.wanted import next_id
 from tests.support import directly
 from tests.support.copied import copied
@@ -106,6 +108,19 @@ class Road:
 
     def _is_gone(self, version: str) -> bool:
         return self.left(version) == []
+
+    def roll_back(self, release: Recorded, reason: str) -> None:
+        """End it as an operator does, who tries again where its own run renewed meanwhile."""
+
+        def done() -> bool:
+            try:
+                with suppress(InputError):  # its own run has ended it by the operator's word
+                    operating.roll_back(self.platform, self.endpoint, reason, release.release_id)
+            except LeaseHeld:
+                return False
+            return True
+
+        wait_until(done, 30, f"the end of {release.release_id}")
 
     def workflow(self, release: Recorded) -> Object:
         """Its workflow."""

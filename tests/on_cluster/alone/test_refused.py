@@ -13,11 +13,14 @@ import yaml
 
 from cluster.api import Api
 from cluster.embedded import pki
-from cluster.kinds import CONFIG_MAP, POD, RESOURCE_QUOTA, Kind, Object
-from cluster.settings import KEY, NAME, SYSTEM
+from cluster.kinds import POD, RESOURCE_QUOTA, Kind, Object
+from cluster.names import predictor_name
 from components.platform import Platform
 from components.quantity import amount
+from components.record import Noted, of
 from components.release.losers import LOSERS_GO_S
+from tests.support.images import predictor_image
+from tests.support.killing import pods
 from tests.support.present import present
 from tests.support.promised import in_time
 from tests.support.releases import Recorded, sluice
@@ -44,6 +47,7 @@ WEBHOOKS = tuple(
     for name in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 )
 NODE = Kind("v1", "Node", "nodes")
+LIMIT_RANGE = Kind("v1", "LimitRange", "limitranges")
 KSERVE = "inferenceservice.serving.kserve.io"
 NOWHERE = "127.0.0.1:1/nothing:none"
 """An image that nobody has."""
@@ -76,6 +80,15 @@ def served(team: Road, said: str) -> Iterator[Recorded]:
     assert team.platform.traffic.weights(team.endpoint) == {"1": 100}
     assert team.platform.registry.alias(team.endpoint, "champion") == "1"
     wait_until(lambda: team.platform.serving.versions(team.endpoint) == ["1"], 120, "no loser")
+
+
+def watched(release: Recorded) -> None:
+    """Wait until users are on the candidate."""
+
+    def polled() -> bool:
+        return release.exists() and any(p.weights.get("2") for p in release.state().polls)
+
+    wait_until(polled, LONGEST_S, "a poll of the watch")
 
 
 def unsplit(release: Recorded) -> bool:
@@ -117,27 +130,56 @@ def test_a_quota_that_refuses_the_candidate_ends_it_before_any_share(team: Road)
 
 
 def test_an_image_that_nobody_has_is_told_by_its_name(team: Road) -> None:
-    found = present(team.api.get(CONFIG_MAP, SYSTEM, NAME))
-    before = found["data"][KEY]
-    settings = yaml.safe_load(before)
-    settings["predictor"]["image"] = NOWHERE
-    _set(team.api, yaml.safe_dump(settings))
-    try:
-        with served(team, NOWHERE) as release:
+    with predictor_image(team.api, NOWHERE) as back, served(team, NOWHERE) as release:
 
-            def made() -> bool:
-                return "2" in team.platform.serving.versions(team.endpoint)
+        def made() -> bool:
+            return "2" in team.platform.serving.versions(team.endpoint)
 
-            # From here on nobody else may meet it.
-            wait_until(made, LONGEST_S, "the candidate's predictor")
-            _set(team.api, before)
-    finally:
-        _set(team.api, before)
+        # From here on nobody else may meet it.
+        wait_until(made, LONGEST_S, "the candidate's predictor")
+        back()
     assert unsplit(release)
 
 
-def _set(api: Api, text: str) -> None:
-    api.merge(CONFIG_MAP, SYSTEM, NAME, {"data": {KEY: text}})
+@contextmanager
+def limited(team: Road, **item: dict[str, str]) -> Iterator[None]:
+    """A LimitRange of containers that somebody has made since the champion began."""
+    made = LIMIT_RANGE.object({"name": "later"}, spec={"limits": [{"type": "Container", **item}]})
+    team.api.create(LIMIT_RANGE, team.team, made)
+    try:
+        yield
+    finally:
+        team.api.delete(LIMIT_RANGE, team.team, "later")
+
+
+def granted(team: Road, version: str) -> list[Object]:
+    """What each pod of a version asks for and may use of processors and memory."""
+    label = {"serving.kserve.io/inferenceservice": predictor_name(team.endpoint, version)}
+    found = []
+    for pod in pods(team.api, team.team, label):
+        if "deletionTimestamp" in pod["metadata"]:
+            continue  # of a release before
+        [own] = [each for each in pod["spec"]["containers"] if each["name"] == "kserve-container"]
+        given = own["resources"]
+        found.append({kind: {key: given[kind][key] for key in ("cpu", "memory")} for kind in given})
+    return found
+
+
+def test_a_default_that_came_later_changes_no_candidate(team: Road) -> None:
+    said = "its limits were seen"
+    with limited(team, default={"cpu": "50m"}), served(team, said) as release:
+        watched(release)
+        asked = yaml.safe_load(team.file.read_text())["serving"]["resources"]
+        assert granted(team, "2") == granted(team, "1") == [{"limits": asked, "requests": asked}]
+        assert "other_conditions" not in {each.event for each in of(release.lines(), Noted)}
+        team.roll_back(release, said)
+
+
+def test_a_maximum_that_the_candidate_exceeds_ends_it_before_any_share(team: Road) -> None:
+    refused = "maximum memory usage per Container is 512Mi, but limit is 1Gi"
+    with limited(team, max={"memory": "512Mi"}), served(team, refused) as release:
+        pass
+    assert unsplit(release)
 
 
 @contextmanager
@@ -170,11 +212,7 @@ def test_webhooks_that_nobody_trusts_end_a_release_before_its_first_share(team: 
 def test_the_way_back_waits_for_no_webhook(team: Road) -> None:
     """The loser is cleared away once KServe can be asked again."""
     with ThreadPoolExecutor() as beside, served(team, "webhooks are broken") as release:
-
-        def polled() -> bool:
-            return release.exists() and any(p.weights.get("2") for p in release.state().polls)
-
-        wait_until(polled, LONGEST_S, "a poll of the watch")
+        watched(release)
         with another_authority(team.api):
             back = beside.submit(
                 sluice, "rollback", team.endpoint, "--reason", "webhooks are broken"
