@@ -67,14 +67,22 @@ class Road:
             process.join()
 
     def ended(self, release: Recorded) -> str:
-        """Its outcome, once all of it is over."""
+        """Its outcome, once all of it is over, and no version is wanted any more."""
+        outcome = self.over(release)
+        assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
+        return outcome
+
+    def over(self, release: Recorded) -> str:
+        """Its outcome, once all of it is over; another version's may have begun by then."""
         wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
         pending = self.platform.records.pending
         wait_until(lambda: release.release_id not in pending(), 120, "its last word")
-        leases = self.platform.leases
-        wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
-        assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
+        wait_until(lambda: not self._holds(release), 30, "its lease back")
         return present(release.state().outcome)
+
+    def _holds(self, release: Recorded) -> bool:
+        lease = self.platform.leases.read(self.endpoint)
+        return lease is not None and lease.release_id == release.release_id
 
     def workflow(self, release: Recorded) -> Object:
         """Its workflow."""
