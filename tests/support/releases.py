@@ -106,6 +106,10 @@ class Recorded:
         """Where the release stands."""
         return fold(self.lines())
 
+    def polled(self, version: str) -> bool:
+        """Whether a poll was taken while the version had users."""
+        return self.exists() and any(each.weights.get(version) for each in self.state().polls)
+
 
 def newest(platform: Platform, endpoint: str) -> Recorded:
     """The endpoint's newest release."""

@@ -85,16 +85,20 @@ class Road:
 
     def ended(self, release: Recorded) -> str:
         """Its outcome, once all of it is over, and nothing of who lost is left."""
-        wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
-        pending = self.platform.records.pending
-        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
-        leases = self.platform.leases
-        wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
+        outcome = self.over(release)
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         state, split = release.state(), self.platform.traffic.weights(self.endpoint)
         for loser in {state.candidate, state.champion or state.candidate} - {*split}:
             wait_until(partial(self._is_gone, loser), 120, f"the end of version {loser}")
-        return present(state.outcome)
+        return outcome
+
+    def over(self, release: Recorded) -> str:
+        """Its outcome, once all of it is over; another version's may have begun by then."""
+        wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
+        pending = self.platform.records.pending
+        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
+        wait_until(lambda: not self._holds(release), 30, "its lease back")
+        return present(release.state().outcome)
 
     def left(self, version: str) -> list[str]:
         """What there is of a version's own."""
@@ -121,6 +125,10 @@ class Road:
             return True
 
         wait_until(done, 30, f"the end of {release.release_id}")
+
+    def _holds(self, release: Recorded) -> bool:
+        lease = self.platform.leases.read(self.endpoint)
+        return lease is not None and lease.release_id == release.release_id
 
     def workflow(self, release: Recorded) -> Object:
         """Its workflow."""
