@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import DEPLOYMENT, INFERENCE_SERVICE, POD, Object
+from cluster.kinds import INFERENCE_SERVICE, POD, Object
 from cluster.names import predictor_name
 from components.platform import Platform
 from components.printing import say
