@@ -54,8 +54,9 @@ def unfit(endpoint: str, found: Sequence[Object], own: Object | None) -> str:
     One that has no rules of ours yet is behind them, whatever its age: with rules an older one
     would take their users.
     """
-    behind = own is None or not routes.is_written(own)
-    ahead = [each for each in found if behind or (own and _age(each) < _age(own))]
+    ahead = list(found)
+    if own is not None and routes.is_written(own):
+        ahead = [each for each in found if _age(each) < _age(own)]
     return f"{endpoint}: {said(ahead)}" if ahead else ""
 
 
@@ -98,9 +99,10 @@ def _listeners(found: Object) -> list[tuple[str, str, str]]:
     ]
 
 
-def _age(found: Object) -> tuple[str, str]:
-    """Sorts routes as the Gateway API does, the oldest first."""
-    return found["metadata"]["creationTimestamp"], _name(found)
+def _age(found: Object) -> tuple[str, str, str]:
+    """Sorts routes as a gateway does, the oldest first."""
+    metadata = found["metadata"]
+    return metadata["creationTimestamp"], metadata["namespace"], metadata["name"]
 
 
 def _name(found: Object) -> str:
