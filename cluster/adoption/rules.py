@@ -13,6 +13,7 @@ from itertools import filterfalse
 
 from cluster import foreign, mirrors
 from cluster.kinds import Object
+from cluster.rivals import meet
 from cluster.routes import PROBE_HEADER, header, paths
 from cluster.settings import Gateway
 from components.errors import InputError
@@ -272,7 +273,7 @@ def clash(
     """
     for found in routes:
         theirs = (found.get("spec") or {}).get("hostnames") or []
-        if known(found) or not attached(found, to) or not _meet(hosts, theirs):
+        if known(found) or not attached(found, to) or not meet(hosts, theirs):
             continue
         for rule in filterfalse(is_retired, _rules(found)):
             for kind, value in map(_path, _matches(rule)):
@@ -288,11 +289,6 @@ def attached(found: Object, to: Gateway) -> bool:
         each["name"] == to.name and (each.get("namespace") or own) == to.namespace
         for each in (found.get("spec") or {}).get("parentRefs") or []
     )
-
-
-def _meet(mine: Sequence[str], theirs: Sequence[str]) -> bool:
-    """Whether a proxy would look for both at one host: it takes the most specific that fits."""
-    return not (mine or theirs) or bool(set(mine) & set(theirs))
 
 
 def refuse_sticky(endpoint: str, found: Object, places: Collection[int]) -> None:

@@ -2,23 +2,21 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from cluster import connect, settings
+from cluster import connect
 from cluster.api import Api
 from cluster.argo import ArgoEngine
 from cluster.teams import teams
 from components.platform import Platform
 from components.printing import say
 from components.registry import names
-from components.registry.client import Registry
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
 from tests.support.road import Road, released, road
-from tests.support.teams import gone, like
+from tests.support.teams import gone, like, platform_of
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -48,14 +46,6 @@ def neighbour(
     place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "stays", **RELEASE) as made:
         yield made
-
-
-@contextmanager
-def platform_of(api: Api, team: str) -> Iterator[Platform]:
-    """A team's platform, as the team has it."""
-    connected = connect.platform(api, team, settings.read(api))
-    with closing(cast(Registry, connected.registry)):
-        yield connected
 
 
 def test_what_a_deleted_namespace_had_under_way_ends_and_nobody_else_is_harmed(
