@@ -2,15 +2,17 @@
 endpoint."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from cluster import settings, team
+from cluster import connect, settings, team
 from cluster.api import Api
 from cluster.kinds import NAMESPACE, RESOURCE_QUOTA, SECRET, Kind, Object
 from cluster.names import object_name
 from cluster.teams import runs
+from components.platform import Platform
+from components.registry.client import Registry
 from tests.support.present import present
 from tests.support.waiting import wait_until
 
@@ -54,6 +56,14 @@ def like(api: Api, known: str, name: str) -> Iterator[str]:
     finally:
         api.delete(_BINDING, proxies, bound)
         gone(api, list(names.values()))
+
+
+@contextmanager
+def platform_of(api: Api, team: str) -> Iterator[Platform]:
+    """A team's platform, as the team has it."""
+    connected = connect.platform(api, team, settings.read(api))
+    with closing(cast(Registry, connected.registry)):
+        yield connected
 
 
 def gone(api: Api, namespaces: Sequence[str]) -> None:
