@@ -1,4 +1,4 @@
-"""Reapers that have just started, and remember nothing, end a silent release in time all the same."""
+"""Reapers that have just started, and remember nothing: a silent release is ended in time."""
 
 from collections import Counter
 from collections.abc import Iterator
