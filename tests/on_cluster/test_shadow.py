@@ -192,7 +192,7 @@ def test_what_the_proxy_refuses_by_itself_is_told(team: Road, on_cluster: Kubern
     before = present(team.api.get(*limits))["spec"]["circuitBreaker"]
     narrow = dict.fromkeys(before, 1)
     with asking(team.platform, team.endpoint, key, RPS), team.begun("2") as release:
-        wait_until(lambda: release.polled("2"), LONGEST_S, "a poll of the watch")
+        wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
         team.api.merge(*limits, {"spec": {"circuitBreaker": narrow}})
         try:
             with crowding(team.platform, team.endpoint, key, CROWD):

@@ -72,7 +72,7 @@ def test_a_candidate_whose_alias_is_taken_away_is_not_promoted(team: Road, tmp_p
     before = begun(team)
     with users(team.file, tmp_path / "users.jsonl", RPS) as asked:
         with team.begun("2") as release:
-            wait_until(lambda: release.polled("2"), LONGEST_S, "a poll of the watch")
+            wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
             assert aliases(team) == {"champion": "1", "candidate": "2"}
             team.platform.registry.delete_alias(team.endpoint, names.CANDIDATE)
             is_withdrawn(team, release, "was taken away")

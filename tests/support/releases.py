@@ -106,9 +106,9 @@ class Recorded:
         """Where the release stands."""
         return fold(self.lines())
 
-    def polled(self, version: str) -> bool:
-        """Whether a poll was taken while the version had users."""
-        return self.exists() and any(each.weights.get(version) for each in self.state().polls)
+    def has_polled(self, version: str) -> bool:
+        """Whether it has counted what users on the version got."""
+        return self.exists() and any(poll.weights.get(version) for poll in self.state().polls)
 
 
 def newest(platform: Platform, endpoint: str) -> Recorded:
