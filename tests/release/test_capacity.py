@@ -10,7 +10,7 @@ from components.errors import PlatformError, Unreachable
 from components.platform import Replicas
 from components.platform.memory.faults import Killed
 from components.record import Ended, Held, MirrorSet, Scaled, WeightsSet, of
-from components.release import capacity, deploying
+from components.release import capacity, starting
 from components.release.state import ReleaseState
 from components.report.events import events_of
 from components.report.line import describe
@@ -165,7 +165,7 @@ def test_a_predictor_that_is_refused_ends_the_release_before_any_share(room: int
     assert "predictors that it is to have: FailedCreate" in state.reason
     assert not lines(found, WeightsSet)
     assert found.one_version("r") == "error"
-    assert lasted(found) < min(capacity.ROOM_TIMEOUT_S, deploying.READY_TIMEOUT_S)
+    assert lasted(found) < min(capacity.ROOM_TIMEOUT_S, starting.READY_TIMEOUT_S)
     assert found.failed() == 0
 
 
