@@ -144,8 +144,11 @@ class KServing:
 
     def _others(self, endpoint: str, arm: str) -> str:
         """What of somebody else's has a name that the arm's predictor needs; empty: nothing."""
-        scaled = self.scaling.settings is not None
-        return in_the_way(self.api, self.namespace, endpoint, arm, scaled=scaled)
+        return in_the_way(self.api, self.namespace, endpoint, arm, scaled=self._scaled)
+
+    @property
+    def _scaled(self) -> bool:
+        return self.scaling.settings is not None
 
     def _refuse_other_files(
         self, endpoint: str, arm: str, served: StoredVersion, now: StoredVersion
@@ -175,14 +178,17 @@ class KServing:
         for each in self.api.list(SERVICE, self.namespace, self._adopted_by(endpoint.name)):
             why = f"production is InferenceService {predictor_in(each)}, which its team made"
             return Room(False, f"{why}: Sluice makes no second one of it")
-        return room(self.api, self.namespace, endpoint)
+        there = self.api.list(
+            INFERENCE_SERVICE, self.namespace, labels(PART, endpoint=endpoint.name)
+        )
+        return room(self.api, self.namespace, endpoint, there, scaled=self._scaled)
 
     def unfit(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> str:
         """Why no predictor of these files can run there: by its memory, quotas, and its name."""
-        arm = name or stored.version
+        arm, api = name or stored.version, self.api
         return (
             larger_than_memory(endpoint, stored)
-            or never(self.api, self.namespace, endpoint, stored)
+            or never(api, self.namespace, endpoint, stored, scaled=self._scaled)
             or ("" if self._adopted(endpoint.name, arm) else self._others(endpoint.name, arm))
         )
 
