@@ -203,15 +203,15 @@ class KServing:
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it."""
         found, name = self._found(endpoint, version), predictor_name(endpoint, version)
-        now = self.clock.time()
         if found is None and (held := self._adopted(endpoint, version)):
             name = predictor_in(held)
             found = self.api.get(INFERENCE_SERVICE, self.namespace, name)
         if found is None:
-            return readiness(None, [], [], now)
+            return readiness(None, [], [], 0.0)
         named = {"kubernetes.io/service-name": service(endpoint, version)}
-        slices = self.api.list(ENDPOINT_SLICE, self.namespace, named)
-        return readiness(found, self._pods(name), slices, now)
+        slices, pods = self.api.list(ENDPOINT_SLICE, self.namespace, named), self._pods(name)
+        # What is compared with it are times of the cluster's: this machine's clock may be wrong.
+        return readiness(found, pods, slices, self.api.answered_at or self.clock.time())
 
     def running(self, endpoint: str) -> list[Running]:
         """Each pod that runs now; one that is leaving is not ready any more."""

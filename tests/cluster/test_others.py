@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import yaml
-from obstore.store import MemoryStore
 
 from cluster.adopted import standing_for
 from cluster.endpoints import ConfiguredEndpoints
@@ -18,17 +17,12 @@ from cluster.kinds import (
     Kind,
     Object,
 )
-from cluster.proxies import Proxies
-from cluster.scaling import KedaScaling
-from cluster.serving import KServing, arms
-from cluster.settings import Gateway, Predictor
-from cluster.traffic import RoutedTraffic
+from cluster.settings import Predictor
 from components.errors import InputError, PlatformError
-from components.platform import StoredVersion, SystemClock
-from components.platform.spans import ObjectSpans
+from components.platform import StoredVersion
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.endpoints import endpoint_settings
-from tests.support.wires import Remembering
+from tests.support.wires import Remembering, serving
 
 TEAM = "demo"
 FRAUD = make_endpoint("fraud")
@@ -39,21 +33,6 @@ READY = {
     "modelStatus": {"transitionStatus": "UpToDate"},
 }
 MODEL = {"predictor": {"model": {"modelFormat": {"name": "onnx"}}}}
-
-
-def serving(wire: Remembering) -> KServing:
-    api, to = wire.api(TEAM), Gateway(url="https://models.example")
-    traffic = RoutedTraffic(
-        api,
-        TEAM,
-        to,
-        Proxies(api, to, lambda: "key"),
-        lambda endpoint: arms(api, TEAM, endpoint),
-        lambda _: None,
-    )
-    clock = SystemClock()
-    scaling = KedaScaling(api, TEAM, None, clock)
-    return KServing(api, TEAM, SETTINGS, traffic, scaling, ObjectSpans(MemoryStore()), clock)
 
 
 def others(**metadata: Any) -> Object:
@@ -78,7 +57,7 @@ def test_an_inference_service_of_somebody_else_s_is_neither_touched_nor_counted(
     )
     wire.keep(ENDPOINT_SLICE, TEAM, slices)
     before = dict(wire.objects)
-    place = serving(wire)
+    place = serving(wire, TEAM)
     said = "InferenceService fraud-v2 is not Sluice's.*: delete it, or register the model again"
     assert place.unfit(FRAUD, STORED).startswith("InferenceService fraud-v2 is not Sluice's")
     with pytest.raises(PlatformError, match=said) as raised:
@@ -102,7 +81,7 @@ def kserve_s(owner: Object) -> Object:
 def test_what_kserve_would_change_of_somebody_else_s_is_not_made_a_predictor_s(kind: Kind) -> None:
     wire = Remembering()
     wire.keep(kind, TEAM, kind.object({"name": "fraud-v2-predictor"}, spec={"ports": []}))
-    place = serving(wire)
+    place = serving(wire, TEAM)
     said = f"{kind.name} fraud-v2-predictor is not Sluice's"
     assert said in place.unfit(FRAUD, STORED)
     with pytest.raises(PlatformError, match=said):
@@ -114,7 +93,7 @@ def test_what_kserve_has_not_cleared_away_yet_is_in_nobody_s_way() -> None:
     wire = Remembering()
     gone = {"metadata": {"name": "fraud-v2", "uid": "gone"}}
     wire.keep(SERVICE, TEAM, kserve_s(gone))
-    place = serving(wire)
+    place = serving(wire, TEAM)
     assert place.unfit(FRAUD, STORED) == ""
     place.create(FRAUD, STORED)
     assert place.stored("fraud", "2") == STORED
@@ -125,7 +104,7 @@ def test_an_adopted_one_is_still_an_arm_and_stays_as_it_is() -> None:
     mine = INFERENCE_SERVICE.object({"name": "mine"}, spec=MODEL, status=READY)
     wire.keep(INFERENCE_SERVICE, TEAM, mine)
     wire.keep(SERVICE, TEAM, standing_for(FRAUD, "2", STORED, mine, kserve_s(mine)))
-    place = serving(wire)
+    place = serving(wire, TEAM)
     assert place.unfit(FRAUD, STORED) == ""
     place.create(FRAUD, STORED)
     assert place.stored("fraud", "2") == STORED

@@ -5,11 +5,19 @@ import ssl
 from email.utils import formatdate
 
 import httpx
+from obstore.store import MemoryStore
 
 from cluster import kinds
 from cluster.access import Access
 from cluster.api import Api
 from cluster.kinds import Kind, Object
+from cluster.proxies import Proxies
+from cluster.scaling import KedaScaling
+from cluster.serving import KServing, arms
+from cluster.settings import Gateway, Predictor
+from cluster.traffic import RoutedTraffic
+from components.platform import Clock, SystemClock
+from components.platform.spans import ObjectSpans
 
 
 class Losing(httpx.BaseTransport):
@@ -105,3 +113,20 @@ class Remembering(httpx.BaseTransport):
 
 
 _PLURALS = {each.plural for each in vars(kinds).values() if isinstance(each, Kind)}
+
+
+def serving(wire: Remembering, namespace: str, clock: Clock | None = None) -> KServing:
+    """The predictors of one namespace of such a server, which nobody scales."""
+    api, to = wire.api(namespace), Gateway(url="https://models.example")
+    clock = clock or SystemClock()
+    traffic = RoutedTraffic(
+        api,
+        namespace,
+        to,
+        Proxies(api, to, lambda: "key"),
+        lambda endpoint: arms(api, namespace, endpoint),
+        lambda _: None,
+    )
+    scaling, log = KedaScaling(api, namespace, None, clock), ObjectSpans(MemoryStore())
+    settings = Predictor(image="localhost/predictor:1")
+    return KServing(api, namespace, settings, traffic, scaling, log, clock)
