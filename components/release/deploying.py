@@ -71,9 +71,7 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
                 serving.create(state.endpoint, sized(release, state, version), version)
         # As late as the candidate, so that neither is warmer.
         arm = baseline.decide(release, state) if state.watched else ""
-        if arm:
-            champion = str(state.champion)
-            serving.create(state.endpoint, sized(release, state, champion), arm)
+        arm = arm and _make_baseline(release, arm)
         for version in wanted:
             wait_ready(release, name, version)
         capacity.begin(release, release.state())
@@ -109,6 +107,23 @@ def _codes(release: Release, state: ReleaseState) -> dict[str, tuple[str, ...]]:
         production = f"production {' or '.join(sorted(theirs))}"
         release.record.note("other_conditions", f"{said}; {production}")
     return {arm: tuple(found) for arm, found in codes.items()}
+
+
+def _make_baseline(release: Release, arm: str) -> str:
+    """Make the baseline; empty: it is refused, and the release goes on, compared with production.
+
+    Raises:
+        SluiceError: the record does not take that.
+    """
+    state = release.state()
+    champion = str(state.champion)
+    try:
+        stored = sized(release, state, champion)
+        release.platform.serving.create(state.endpoint, stored, arm)
+    except SluiceError as error:
+        baseline.end(release, state, str(error))
+        return ""
+    return arm
 
 
 def _wait_for_baseline(release: Release, arm: str) -> None:

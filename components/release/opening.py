@@ -222,7 +222,7 @@ def _refuse_unfit(release: Release, state: ReleaseState, stored: StoredVersion) 
     served = serving.stored(name, state.candidate)
     if served and served.identity == stored.identity:
         return
-    if why := serving.unfit(state.endpoint, stored):
+    if why := serving.unfit(state.endpoint, stored, state.candidate):
         raise InputError(why)
 
 

@@ -122,7 +122,7 @@ class MemoryServing:
         """What `has_room` says."""
         return self.has_room
 
-    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> str:
         """Why no predictor of these files can run."""
         return larger_than_memory(endpoint, stored)
 
