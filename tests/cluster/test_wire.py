@@ -1,16 +1,15 @@
 """What comes over the wire to an API server and is no answer of one, or a half one."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import httpx
 import pytest
 
-from cluster.access import Access
 from cluster.api import Api, Missing
 from cluster.kinds import LEASE, Object
 from components.errors import Unreachable
+from tests.support.wires import answering
 
 CALLS: dict[str, Callable[[Api], object]] = {
     "version": lambda api: api.version(),
@@ -23,12 +22,6 @@ CALLS: dict[str, Callable[[Api], object]] = {
     "apply": lambda api: api.apply(LEASE, "demo", LEASE.object({"name": "one"})),
 }
 NO_KIND = "the server could not find the requested resource"
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def asked(answer: Answer) -> Api:
-    way = Access("https://api.test", "demo", ssl.create_default_context())
-    return Api(way, httpx.MockTransport(answer))
 
 
 class Torn(httpx.SyncByteStream):
@@ -57,7 +50,7 @@ ANSWERS: dict[str, Callable[[], httpx.Response]] = {
 def test_what_is_no_answer_of_an_api_server_may_be_asked_again(
     call: Callable[[Api], object], answer: Callable[[], httpx.Response]
 ) -> None:
-    with closing(asked(lambda _: answer())) as api, pytest.raises(Unreachable) as found:
+    with closing(answering(lambda _: answer())) as api, pytest.raises(Unreachable) as found:
         call(api)
     assert "as an API server does" in str(found.value) or "the API server" in str(found.value)
     assert len(str(found.value).splitlines()) == 1
@@ -82,7 +75,7 @@ def test_a_list_whose_next_page_is_too_old_is_begun_anew(expired: int) -> None:
             return httpx.Response(410, json={"message": "The provided continue is too old"})
         return page("c")
 
-    with closing(asked(answer)) as api:
+    with closing(answering(answer)) as api:
         if expired < 3:
             found = api.list(LEASE, "demo")
             assert [each["metadata"]["name"] for each in found] == ["a", "b", "c"]
@@ -96,7 +89,7 @@ def test_whether_there_is_one_of_a_kind_that_is_not_installed_nobody_can_say(
     said: str, found: bool
 ) -> None:
     answer = httpx.Response(404, json={"kind": "Status", "message": said})
-    with closing(asked(lambda _: answer)) as api:
+    with closing(answering(lambda _: answer)) as api:
         api.delete(LEASE, "demo", "one")
         if found:
             with pytest.raises(Missing, match="no kind that is installed"):

@@ -1,5 +1,8 @@
 """The wire to an API server as it sometimes is."""
 
+import ssl
+from collections.abc import Callable
+
 import httpx
 
 from cluster.access import Access
@@ -30,6 +33,12 @@ class Losing(httpx.BaseTransport):
 
     def close(self) -> None:
         self._wire.close()
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Api:
+    """A server that answers so."""
+    way = Access("https://api.test", "demo", ssl.create_default_context())
+    return Api(way, httpx.MockTransport(answer))
 
 
 def losing(api: Api) -> tuple[Api, Losing]:
