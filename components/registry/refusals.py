@@ -42,7 +42,7 @@ def refusal(url: str, response: httpx.Response) -> SluiceError:
     if not code:
         return Unreachable(f"{answers}, and not as MLflow does: {said}")
     if _DELETED in said:
-        return PlatformError(f"MLflow refuses: {said}: {_RESTORED}")
+        return PlatformError(f"MLflow refuses: {said.rstrip('.')}: {_RESTORED}")
     return InputError(f"MLflow refuses: {said}")
 
 
