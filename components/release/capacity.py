@@ -134,6 +134,9 @@ class Room:
         except Unreachable:
             yield Wait("room", "how many predictors there are cannot be read now")
             return
+        except PlatformError as error:  # of the autoscaler: the candidate is no worse for it
+            yield Wait("room", f"predictors cannot be asked for: {error}")
+            return
         now = self._release.clock.monotonic()
         if not missing:
             self._since = None

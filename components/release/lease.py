@@ -5,6 +5,7 @@ Whoever changes traffic renews the lease by compare-and-swap first. A process th
 leaves a lease that is silent, and after the lease's length the reaper gives the traffic back.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -15,6 +16,8 @@ from typing import Any
 
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform import Clock, Lease, Leases, Weights
+
+log = logging.getLogger("sluice.release")
 
 
 def this_process() -> str:
@@ -234,6 +237,11 @@ class LeaseWatch:
                 continue
             except SluiceError as error:
                 faults.append(PlatformError(f"the lease of {endpoint} was not read: {error}"))
+                continue
+            except Exception as error:  # of one lease: the others may be silent
+                log.exception("the lease of %s: this was not foreseen", endpoint)
+                fault = f"{type(error).__name__}: {error}"
+                faults.append(PlatformError(f"the lease of {endpoint} was not read: {fault}"))
                 continue
             if lease is not None and silent_s is not None:
                 found.append((lease, silent_s))

@@ -1,5 +1,6 @@
 """Enough predictors for every split: floors, room for a step, and what is written down of both."""
 
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -187,6 +188,18 @@ def test_what_nobody_can_read_holds_a_step_and_ends_nothing() -> None:
     assert found.walk("2", "r").outcome == "promoted"
     said = {wait.said for held in lines(found, Held) for wait in held.waits}
     assert "how many predictors there are cannot be read now" in said
+    assert found.one_version("r") == "promoted"
+
+
+@pytest.mark.parametrize("call", ["scaling.replicas", "scaling.hold"])
+def test_an_autoscaler_that_refuses_at_a_step_holds_it_and_ends_nothing(call: str) -> None:
+    found = scaled()
+    gone = "the API server refuses: 404 Not Found: it is of no kind that is installed"
+    fails = partial(found.world.faults.fail, error=PlatformError, said=gone)
+    found.world.clock.after(20, lambda: fails(call, for_s=240.0))
+    assert found.walk("2", "r").outcome == "promoted"
+    said = {wait.said for held in lines(found, Held) for wait in held.waits}
+    assert f"predictors cannot be asked for: {gone}" in said
     assert found.one_version("r") == "promoted"
 
 

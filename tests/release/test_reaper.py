@@ -263,6 +263,31 @@ def test_an_operator_s_reason_ends_the_record_when_the_store_is_back(dead: Scene
     assert dead.one_version("r") == "rolled_back"
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("leases.read", "leases.swap", "traffic.weights"),
+        *("records.read", "records.pending", "registry.version", "moments.tell", "serving.note"),
+    ],
+)
+def test_what_nobody_foresaw_of_one_release_stops_no_other(
+    dead: Scene, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead.world.leases.swap("zz", None, Lease("zz", "other", "engine 9", LEASE_S, {}))
+    reaper = watching(dead)
+    dead.world.clock.sleep(60)
+    made = len(dead.world.faults.calls)
+    dead.world.faults.fail(call, times=1, error=ValueError, said="Expecting value: line 1")
+    said = "\n".join(reaper.run())
+    assert "ValueError: Expecting value: line 1" in said
+    assert "Traceback" in caplog.text
+    assert "other: lease without a record given back" in said
+    assert dead.world.leases.read("zz") is None
+    assert {"moments.tell", "serving.note"} <= set(dead.world.faults.calls[made:])
+    dead.recover(GRACE_S + 70)
+    assert dead.one_version("r") == "error"
+
+
 def test_leases_that_do_not_answer_end_a_pass_and_not_the_reaper(dead: Scene) -> None:
     reaper = watching(dead)
     dead.world.away("leases.endpoints", for_s=1)

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from collections.abc import Callable
 from email.utils import formatdate
 
 import httpx
@@ -44,6 +45,12 @@ class Losing(httpx.BaseTransport):
 
     def close(self) -> None:
         self._wire.close()
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Api:
+    """A server that answers so."""
+    way = Access("https://api.test", "demo", ssl.create_default_context())
+    return Api(way, httpx.MockTransport(answer))
 
 
 def losing(api: Api) -> tuple[Api, Losing]:
