@@ -21,8 +21,8 @@ class ModelVersion:
 class ModelRegistry(Protocol):
     """As much of MLflow as a release needs.
 
-    Each call may raise `Unreachable`, or `PlatformError`: it may not be asked so. An `InputError` is
-    of what was asked for, and nothing else.
+    Each call may raise `Unreachable`, or `PlatformError`: it may not be asked so. An `InputError`
+    is of what was asked for, and nothing else.
     """
 
     @property

@@ -94,15 +94,16 @@ class Remembering(httpx.BaseTransport):
                 return 200, found
             if path.rpartition("/")[2] in _PLURALS:
                 return 200, {"metadata": {}, "items": self._listed(request)}
-            return 404, {"message": f"{path} not found"}
+            return 404, {**_STATUS, "message": f"{path} not found"}
         self.writes.append((request.method, path))
         if request.method == "DELETE":
-            return (200, {}) if self.objects.pop(path, None) else (404, {"message": "not found"})
+            gone = {**_STATUS, "message": "not found"}
+            return (200, _STATUS) if self.objects.pop(path, None) else (404, gone)
         content: Object = json.loads(request.read())
         if request.method == "POST":
             path = f"{path}/{content['metadata']['name']}"
             if path in self.objects:
-                return 409, {"message": "already exists"}
+                return 409, {**_STATUS, "message": "already exists"}
         content["metadata"].setdefault("uid", f"uid-{len(self.objects)}")
         content["metadata"].setdefault("namespace", path.split("/namespaces/")[1].split("/")[0])
         self.objects[path] = content
@@ -119,6 +120,7 @@ class Remembering(httpx.BaseTransport):
         ]
 
 
+_STATUS: Object = {"kind": "Status"}
 _PLURALS = {each.plural for each in vars(kinds).values() if isinstance(each, Kind)}
 
 
