@@ -1,7 +1,6 @@
 """What is asked of the API server: one call each, with its refusals as errors of ours."""
 
 import json
-import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -11,7 +10,11 @@ import httpx
 
 from cluster.access import Access
 from cluster.kinds import Kind, Object
-from components.errors import PlatformError, Unreachable
+from cluster.refusals import Conflict, Expired, Invalid, Missing, NoKind, not_as_expected, refusal
+from components.errors import Unreachable
+from components.put_off import TRIES, answered
+
+__all__ = ["MANAGER", "Api", "Conflict", "Invalid", "Missing", "metadata"]
 
 MANAGER = "sluice"
 """Under whose name our fields stand in ``managedFields``."""
@@ -20,26 +23,9 @@ _TIMEOUT_S = 30.0
 """A server that is slow is not away: each call may take so long..."""
 _CONNECT_S = 5.0
 """...but who does not even take the connection."""
-_TRIES = 3
-_LONGEST_PAUSE_S = 5.0
 _PAGE = 500
-_TOO_MANY = 429
-_UNKNOWN_FIELD = "failed to create typed patch object"
-"""What a server-side apply says of a field that is not there, as a fault of its own (500)."""
 _MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
-
-
-class Conflict(PlatformError):
-    """The object is there already, or has changed since it was read."""
-
-
-class Missing(PlatformError):
-    """There is no such object, or no such kind."""
-
-
-class Invalid(PlatformError):
-    """The API server, or a webhook, refuses what the object says."""
 
 
 class Api:
@@ -94,27 +80,41 @@ class Api:
 
     def version(self) -> str:
         """The API server's own version."""
-        return str(self._ask("GET", "/version")["gitVersion"])
+        return str(self._ask("GET", "/version", of="gitVersion")["gitVersion"])
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        """The object, or None."""
+        """The object, or None.
+
+        Raises:
+            NoKind: whether there is one cannot be said.
+        """
         try:
             return self._ask("GET", kind.path(namespace, name))
+        except NoKind:
+            raise
         except Missing:
             return None
 
-    def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] = {}) -> list[Object]:
-        """The objects of the namespace that carry these labels."""
+    def _list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Object]:
         asked = {"limit": str(_PAGE)}
         if labels:
             asked["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
         found: list[Object] = []
         while True:
-            page = self._ask("GET", kind.path(namespace), asked)
-            found += page.get("items") or []
-            if not (more := page["metadata"].get("continue")):
+            page = self._ask("GET", kind.path(namespace), asked, of="items")
+            found += page["items"] or []
+            if not (more := (page.get("metadata") or {}).get("continue")):
                 return found
             asked["continue"] = more
+
+    def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] = {}) -> list[Object]:
+        """The objects of the namespace that carry these labels."""
+        for _ in range(TRIES - 1):
+            try:
+                return self._list(kind, namespace, labels)
+            except Expired:  # the list changed for long, or the server began anew
+                continue
+        return self._list(kind, namespace, labels)
 
     def create(self, kind: Kind, namespace: str, made: Object) -> Object:
         """Make an object.
@@ -183,7 +183,10 @@ class Api:
         asked: Mapping[str, str] = {},
         content: Object | None = None,
         media: str = "",
+        *,
+        of: str = "kind",
     ) -> Object:
+        """What is answered: an object that has the key ``of``."""
         answer = self._answer(
             self._client.build_request(
                 method,
@@ -197,24 +200,23 @@ class Api:
             )
         )
         self.answered_at = _date(answer) or self.answered_at
-        if answer.is_success:
-            found: Object = answer.json()
-            return found
-        raise _error(answer)
+        if not answer.is_success:
+            raise refusal(answer, path)
+        try:
+            found = answer.json()
+        except ValueError as error:
+            raise not_as_expected(path, error) from error
+        if not isinstance(found, dict) or of not in found:
+            raise not_as_expected(path, found)
+        return found
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         """The answer; what the server has put off is asked again."""
-        for left in reversed(range(_TRIES)):
-            try:
-                answer = self._client.send(request)
-            except httpx.HTTPError as error:
-                said = str(error) or type(error).__name__
-                raise Unreachable(f"the API server {request.url.host}: {said}") from error
-            # Not begun, by the server's own word: so writes may be repeated, too.
-            if answer.status_code != _TOO_MANY or not left:
-                return answer
-            time.sleep(min(_seconds(answer), _LONGEST_PAUSE_S))
-        raise AssertionError
+        try:
+            return answered(lambda: self._client.send(request))
+        except httpx.HTTPError as error:
+            said = str(error) or type(error).__name__
+            raise Unreachable(f"the API server {request.url.host}: {said}") from error
 
 
 def _date(answer: httpx.Response) -> float | None:
@@ -222,38 +224,6 @@ def _date(answer: httpx.Response) -> float | None:
         return parsedate_to_datetime(answer.headers["date"]).timestamp()
     except (KeyError, ValueError):
         return None
-
-
-def _seconds(answer: httpx.Response) -> float:
-    after = answer.headers.get("retry-after", "")
-    return float(after) if after.isdecimal() else 1.0
-
-
-def _error(answer: httpx.Response) -> PlatformError:
-    """The refusal, in the server's words."""
-    try:
-        said = str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        said = f"{answer.status_code} {answer.reason_phrase}"
-    said = f"the API server refuses: {' '.join(said.split())}"
-    if _UNKNOWN_FIELD in said:
-        return Invalid(said)
-    match answer.status_code:
-        case 404:
-            return Missing(said)
-        case 409:
-            return Conflict(said)
-        case 400 | 422:
-            return Invalid(said)
-        case 401:
-            # Of a token that has ended: whoever puts another one there mends it, and it is no
-            # reason to end a release.
-            return Unreachable(f"{said}: log in again, see 'kubectl auth whoami'")
-        case 403:
-            return PlatformError(f"{said}: ask for the role in manifests/ that may")
-        case status if status == _TOO_MANY or status >= 500:
-            return Unreachable(said.replace("refuses", "cannot answer now"))
-    return PlatformError(said)
 
 
 def metadata(found: Object, part: str) -> dict[str, Any]:

@@ -142,33 +142,48 @@ class ArgoEngine:
         if found is None:
             said = f"the workflow {run.name} was deleted before its end"
             return Result(1, "", said, time.time())
-        status = found["status"]
-        ended_at = datetime.fromisoformat(status["finishedAt"]).timestamp()
-        if status["phase"] == "Succeeded":
+        status, ended_at = _status(found), _ended_at(found)
+        if status.get("phase") == "Succeeded":
             return Result(0, ended_at=ended_at)
         error, message = _failure(status)
         return Result(1, error, message, ended_at)
 
 
+def _status(found: Object) -> Object:
+    """What the controller has written; it leaves out, or null, what it does not know."""
+    status: Object = found.get("status") or {}
+    return status
+
+
 def _is_over(found: Object) -> bool:
-    return (found.get("status") or {}).get("phase") in _ENDED
+    return _status(found).get("phase") in _ENDED
+
+
+def _ended_at(found: Object) -> float:
+    """Seconds since the epoch; when it began, if it does not say."""
+    status = _status(found)
+    said = status.get("finishedAt") or status.get("startedAt")
+    return datetime.fromisoformat(said or found["metadata"]["creationTimestamp"]).timestamp()
 
 
 def _failure(status: Object) -> tuple[str, str]:
     """Class and message of the error that a step left (`components.failure`), else Argo's words."""
     nodes = (status.get("nodes") or {}).values()
     failed = [
-        each for each in nodes if each["type"] == "Pod" and each["phase"] in ("Failed", "Error")
+        each
+        for each in nodes
+        if each.get("type") == "Pod" and each.get("phase") in ("Failed", "Error")
     ]
-    for node in sorted(failed, key=lambda each: str(each.get("finishedAt"))):
-        said = str(node.get("message", ""))
+    # The first that failed says why; one that does not say when came last.
+    for node in sorted(failed, key=lambda each: str(each.get("finishedAt") or "z")):
+        said = str(node.get("message") or "")
         try:
             left = json.loads(said[said.index("{") :])
             return str(left["error"]), str(left["message"])
         except (ValueError, KeyError, TypeError):
             continue
     said = "; ".join(str(each["message"]) for each in failed if each.get("message"))
-    return "", said or str(status.get("message", "")) or "Argo says nothing"
+    return "", said or str(status.get("message") or "") or "Argo says nothing"
 
 
 def connect() -> ArgoEngine:

@@ -5,9 +5,9 @@
 
 from dataclasses import dataclass
 
-from cluster import ownership
 from cluster.api import Api, metadata
 from cluster.kinds import CONFIG_MAP, Object
+from cluster.names import PART as ROLE
 from cluster.names import annotation, labels, object_name, said
 from components import endpoint as endpoint_files
 from components.endpoint import Endpoint
@@ -49,8 +49,8 @@ class ConfiguredEndpoints:
         """Check the file ``text`` and make it the endpoint's.
 
         Raises:
-            InputError: it is wrong; what stood before stays.
-            PlatformError: the ConfigMap of that name is for something else.
+            InputError: it is wrong, or somebody else has a ConfigMap of its name; what stood
+                before stays.
         """
         found = endpoint_files.applied(text, source)
         made = CONFIG_MAP.object(
@@ -61,12 +61,13 @@ class ConfiguredEndpoints:
             },
             data={FILE: text},
         )
-        # Whoever may merely look begins a release with the file that is known.
         before = self.api.get(CONFIG_MAP, self.namespace, _map(found.name))
+        if before is not None and not _is_file(before):
+            raise InputError(
+                f"ConfigMap {_map(found.name)} is not Sluice's: delete it, or rename the endpoint"
+            )
+        # Whoever may merely look begins a release with the file that is known.
         if not _holds(before, made):
-            # Kustomize may have made it, which need not say that it is ours.
-            if FILE not in ((before or {}).get("data") or {}):
-                ownership.refuse(before, CONFIG_MAP)
             self.api.apply(CONFIG_MAP, self.namespace, made)
         return found
 
@@ -74,6 +75,12 @@ class ConfiguredEndpoints:
         """Every endpoint."""
         listed = self.api.list(CONFIG_MAP, self.namespace, labels(PART))
         return sorted(said(each, "endpoint") for each in listed)
+
+
+def _is_file(found: Object) -> bool:
+    """Whether a ConfigMap is an endpoint's; one that git brings may have no label of ours."""
+    ours = metadata(found, "labels").get(ROLE) == PART
+    return ours or FILE in (found.get("data") or {})
 
 
 def _holds(found: Object | None, wanted: Object) -> bool:

@@ -99,6 +99,11 @@ def _may_sleep(endpoint: Endpoint, autoscaling: Autoscaling | None) -> dict[str,
     return {annotation(WAKES): wakes} if wakes else {}
 
 
+def is_ours(found: Object, endpoint: str, arm: str) -> bool:
+    """Whether an object was made for this arm, and not by somebody else under the same name."""
+    return (said(found, "endpoint"), said(found, "arm")) == (endpoint, arm)
+
+
 def is_scaled(found: Object) -> bool:
     """Whether KServe leaves the number of its pods to an autoscaler."""
     annotations: Mapping[str, str] = found["metadata"].get("annotations") or {}

@@ -31,7 +31,7 @@ from cluster.names import LONGEST_PREDICTOR
 from cluster.places import INTERCEPTOR
 from cluster.settings import Settings, read, unknown
 from cluster.stores import Stores
-from cluster.teams import teams
+from cluster.teams import teams, unfit
 from components.errors import InputError, PlatformError
 from components.findings import Finding
 
@@ -83,6 +83,7 @@ def examine(access: Access, namespace: str) -> list[Finding]:
         mend = f"are they a later Sluice's, or misspelt? This one does nothing with {others}"
         found.append(Finding("settings", "read", mend if others else ""))
         found += [_kinds(api, name, kinds) for name, kinds in _scaled_by(settings)]
+        found += team_name(namespace)
         found += predictor_names(api, namespace)
         found += _gateway(api, settings)
         found += woken(api, settings, namespace)
@@ -129,6 +130,13 @@ def _kinds(api: Api, name: str, kinds: Iterable[Kind]) -> Finding:
     if missing:
         return Finding(name, f"no {', '.join(missing)}", f"install {name}: see {DOCS}")
     return Finding(name, "installed")
+
+
+def team_name(namespace: str) -> Iterator[Finding]:
+    """Whether a team can be called as the namespace is: its workflows' is called after it."""
+    if why := unfit(namespace):
+        said, mend = why.split(": ")
+        yield Finding("name of the team", said, f"{mend}: make its namespaces again")
 
 
 def predictor_names(api: Api, namespace: str, of: str = "kserve") -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from cluster.kinds import SECRET, Object
 from cluster.settings import SYSTEM
-from cluster.teams import runs
+from cluster.teams import runs, unfit
+from components.errors import InputError, SluiceError
 from components.printing import say
 
 NAMES = ("postgres", "store", "reader", "mlflow", "relay", "events", "nats")
@@ -28,7 +29,12 @@ def objects(passwords: Mapping[str, str], teams: Sequence[str]) -> list[Object]:
     Args:
         passwords: by `NAMES`.
         teams: whose namespaces need the store's keys, too.
+
+    Raises:
+        InputError: a team cannot be called so.
     """
+    for why in filter(None, map(unfit, teams)):
+        raise InputError(why)
     places = [SYSTEM, *(each for team in teams for each in (team, runs(team)))]
     return [
         _secret(SYSTEM, "sluice-postgres", {"password": passwords["postgres"]}),
@@ -79,4 +85,7 @@ def main(teams: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except SluiceError as error:
+        sys.exit(f"error: {error}")

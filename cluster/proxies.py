@@ -28,6 +28,10 @@ _NO_CERTIFICATES.check_hostname = False
 _NO_CERTIFICATES.verify_mode = ssl.CERT_NONE
 
 
+class KeyUnknown(PlatformError):
+    """A proxy does not know the platform's key: another team's route may be what answers."""
+
+
 def owned_by(to: Gateway) -> dict[str, str]:
     """The labels of a Gateway's proxies."""
     return {f"{_OWNER}name": to.name, f"{_OWNER}namespace": to.namespace}
@@ -71,7 +75,7 @@ class Proxies:
         scheme = "https" if self.gateway.encrypted else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.gateway.port}"
 
-    def writes(self, endpoint: str, host: str) -> set[int | None]:
+    def writes(self, endpoint: str, host: str, *, passed: bool = False) -> set[int | None]:
         """Which writes of the endpoint's route are in force, by fresh connections to each proxy.
 
         None among them: somewhere it has no route.
@@ -79,15 +83,19 @@ class Proxies:
         Args:
             endpoint: whose route.
             host: one that the route is for.
+            passed: who does not know the platform's key has no route of the endpoint.
 
         Raises:
             Unreachable: a proxy does not answer.
+            KeyUnknown: it does not know the key.
             PlatformError: it answers something else.
         """
         key = self.key()
         asked = [address for address in self.addresses() for _ in range(_CONNECTIONS)]
         with ThreadPoolExecutor(len(asked)) as pool:
-            return set(pool.map(lambda address: _write(address, endpoint, key, host), asked))
+            return set(
+                pool.map(lambda address: _write(address, endpoint, key, host, passed=passed), asked)
+            )
 
     def statuses(self, path: str, headers: Mapping[str, str]) -> set[int]:
         """What each proxy answers to who asks for a path, by the platform's own key.
@@ -108,15 +116,17 @@ def _ask(url: str, headers: Mapping[str, str]) -> httpx.Response:
         raise Unreachable(f"the proxy {url}: {error or type(error).__name__}") from error
 
 
-def _write(address: str, endpoint: str, key: str, host: str) -> int | None:
+def _write(address: str, endpoint: str, key: str, host: str, *, passed: bool) -> int | None:
     headers = {PROBE_HEADER: endpoint, gateway.KEY_HEADER: key, "host": host}
     answer = _ask(f"{address}/v2/models/{endpoint}", headers)
+    unknown = answer.status_code == httpx.codes.UNAUTHORIZED
     # Where others keep a route it may answer, or have no place to ask.
-    if answer.is_success or answer.status_code in _NO_RULE_OF_OURS:
+    silent = answer.is_success or answer.status_code in _NO_RULE_OF_OURS
+    if silent or (passed and unknown):
         return None
     number = answer.headers.get("location", "").rpartition("/writes/")[2]
     if not number.isdecimal():
-        raise PlatformError(
+        raise (KeyUnknown if unknown else PlatformError)(
             f"the proxy {address} answers {answer.status_code} where it should tell what is in"
             f" force of {endpoint}: is the key of {gateway.PLATFORM_CLIENT} known there?"
         )

@@ -204,12 +204,18 @@ def _last(said: str) -> str:
     return (own or lines or [""])[-1].removeprefix(_REFUSES)
 
 
+def refused(deployment: Object) -> str:
+    """Why no more pods of a Deployment are let in, by a quota say; empty: they are."""
+    found = _condition(deployment.get("status") or {}, "ReplicaFailure")
+    if found.get("status") != "True":
+        return ""
+    return _line(f"{found.get('reason')}: {found.get('message', '')}")
+
+
 def missing(deployment: Object, pods: Sequence[Object]) -> str:
     """Why a Deployment has fewer pods ready than it is to have."""
-    status: Mapping[str, Any] = deployment.get("status") or {}
-    refused = _condition(status, "ReplicaFailure")
-    if refused.get("status") == "True":
-        return _line(f"{refused.get('reason')}: {refused.get('message', '')}")
+    if why := refused(deployment):
+        return why
     late = [each for each in pods if not running(each, said(each, "arm")).ready]
     there = _there(late)
     return _line(_stuck(there, 0.0) or _ended(there, crashed=True) or _waits(late))

@@ -17,7 +17,7 @@ from cluster.kinds import (
 )
 from cluster.names import labels, said
 from cluster.places import GRPC_PORT, PORT
-from cluster.readiness import missing
+from cluster.readiness import missing, refused
 from cluster.scaled_objects import Scaled, held
 from cluster.settings import Autoscaling
 from components.endpoint import Endpoint
@@ -164,7 +164,9 @@ def counted(deployment: Object) -> tuple[int, int]:
 def _replicas(deployment: Object, scaled: Scaled | None, pods: Iterable[Object]) -> Replicas:
     ready, wanted = counted(deployment)
     own = [each for each in pods if said(each, "arm") == said(deployment, "arm")]
-    why = missing(deployment, own) if ready < wanted else ""
-    if scaled is None:
-        return Replicas(ready, wanted, wanted, wanted, why)
-    return Replicas(ready, wanted, scaled.floor, scaled.most, why)
+    short = ready < wanted
+    why = missing(deployment, own) if short else ""
+    floor, most = (scaled.floor, scaled.most) if scaled else (wanted, wanted)
+    made = (deployment.get("status") or {}).get("replicas", 0)
+    let_in = not (short and refused(deployment))
+    return Replicas(ready, wanted, floor, most, why, begun=made >= wanted, refused=not let_in)

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cluster import adopted, ownership
+from cluster import adopted
 from cluster.adopted import predictor_in
 from cluster.api import Api, Conflict, Invalid
-from cluster.inference_services import PART, WAKES, inference_service, stored_in
+from cluster.inference_services import PART, WAKES, inference_service, is_ours, stored_in
 from cluster.kinds import ENDPOINT_SLICE, INFERENCE_SERVICE, POD, SERVICE, Object
-from cluster.names import is_ours, labels, predictor_name, said
+from cluster.names import labels, predictor_name, said
+from cluster.others import in_the_way
 from cluster.places import service
 from cluster.readiness import has_ended, left_over, readiness, running
 from cluster.room import never, room
@@ -85,17 +86,14 @@ class KServing:
         Kubernetes itself starts one again that was ready and is not any more.
 
         Raises:
-            PlatformError: users are served other files under the same name, an object of a name
-                that it needs is somebody else's, or the cluster refuses the predictor.
+            PlatformError: users are served other files under the same name, somebody else has
+                made what is called so, or the cluster refuses the predictor.
         """
         arm = name or stored.version
-        named = predictor_name(endpoint.name, arm)
-        before = self.api.get(INFERENCE_SERVICE, self.namespace, named)
-        ownership.refuse(before, INFERENCE_SERVICE)
         self.scaling.refuse_others(endpoint.name, arm)
         scaled = self.scaling.settings
         wanted = inference_service(endpoint, stored, arm, self.settings, scaled)
-        if before is not None:
+        if (before := self._found(endpoint.name, arm)) is not None:
             if before["metadata"].get("deletionTimestamp"):
                 self._wait_gone(endpoint.name, arm)
                 before = None
@@ -104,8 +102,11 @@ class KServing:
                 self.delete(endpoint.name, arm)
                 before = None
         if before is None and not self._keeps_adopted(endpoint.name, arm, stored):
+            self._refuse_others(endpoint.name, arm)
             self._make(wanted)
             before = self._found(endpoint.name, arm)
+            if before is None:
+                self._refuse_others(endpoint.name, arm)
         if before is not None:
             self.scaling.make(endpoint, arm, before)
         with _later():
@@ -138,6 +139,18 @@ class KServing:
             name = wanted["metadata"]["name"]
             raise PlatformError(f"predictor {name} is refused: {error}") from error
 
+    def _refuse_others(self, endpoint: str, arm: str) -> None:
+        if why := self._others(endpoint, arm):
+            raise PlatformError(why)
+
+    def _others(self, endpoint: str, arm: str) -> str:
+        """What of somebody else's has a name that the arm's predictor needs; empty: nothing."""
+        return in_the_way(self.api, self.namespace, endpoint, arm, scaled=self._scaled)
+
+    @property
+    def _scaled(self) -> bool:
+        return self.scaling.settings is not None
+
     def _refuse_other_files(
         self, endpoint: str, arm: str, served: StoredVersion, now: StoredVersion
     ) -> None:
@@ -149,10 +162,9 @@ class KServing:
             )
 
     def _found(self, endpoint: str, arm: str) -> Object | None:
-        """The arm's InferenceService; one of that name that is somebody else's is none."""
-        name = predictor_name(endpoint, arm)
-        found = self.api.get(INFERENCE_SERVICE, self.namespace, name)
-        return found if found and is_ours(found) else None
+        """The InferenceService of ours; what somebody else has made under its name is none."""
+        found = self.api.get(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint, arm))
+        return found if found and is_ours(found, endpoint, arm) else None
 
     def _adopted(self, endpoint: str, arm: str) -> Object | None:
         """The Service that stands for an adopted predictor."""
@@ -167,12 +179,19 @@ class KServing:
         for each in self.api.list(SERVICE, self.namespace, self._adopted_by(endpoint.name)):
             why = f"production is InferenceService {predictor_in(each)}, which its team made"
             return Room(False, f"{why}: Sluice makes no second one of it")
-        return room(self.api, self.namespace, endpoint)
+        there = self.api.list(
+            INFERENCE_SERVICE, self.namespace, labels(PART, endpoint=endpoint.name)
+        )
+        return room(self.api, self.namespace, endpoint, there, scaled=self._scaled)
 
-    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
-        """Why no predictor of these files can run there: by its memory, and by the quotas."""
-        memory = larger_than_memory(endpoint, stored)
-        return memory or never(self.api, self.namespace, endpoint, stored)
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> str:
+        """Why no predictor of these files can run there: by its memory, quotas, and its name."""
+        arm, api = name or stored.version, self.api
+        return (
+            larger_than_memory(endpoint, stored)
+            or never(api, self.namespace, endpoint, stored, scaled=self._scaled)
+            or ("" if self._adopted(endpoint.name, arm) else self._others(endpoint.name, arm))
+        )
 
     def _adopted_by(self, endpoint: str) -> dict[str, str]:
         return labels(adopted.PART, endpoint=endpoint)
@@ -185,15 +204,15 @@ class KServing:
     def readiness(self, endpoint: str, version: str) -> Readiness:
         """Whether the predictor has answered its warm-up inference, else what is known of it."""
         found, name = self._found(endpoint, version), predictor_name(endpoint, version)
-        now = self.clock.time()
         if found is None and (held := self._adopted(endpoint, version)):
             name = predictor_in(held)
             found = self.api.get(INFERENCE_SERVICE, self.namespace, name)
         if found is None:
-            return readiness(None, [], [], now)
+            return readiness(None, [], [], 0.0)
         named = {"kubernetes.io/service-name": service(endpoint, version)}
-        slices = self.api.list(ENDPOINT_SLICE, self.namespace, named)
-        return readiness(found, self._pods(name), slices, now)
+        slices, pods = self.api.list(ENDPOINT_SLICE, self.namespace, named), self._pods(name)
+        # What is compared with it are times of the cluster's: this machine's clock may be wrong.
+        return readiness(found, pods, slices, self.api.answered_at or self.clock.time())
 
     def running(self, endpoint: str) -> list[Running]:
         """Each pod that runs now; one that is leaving is not ready any more."""

@@ -19,6 +19,20 @@ def teams(api: Api) -> list[str]:
     return sorted(each["metadata"]["name"] for each in api.list(NAMESPACE, "", {ROLE: SERVING}))
 
 
+_LONGEST = 63 - len(f"-{RUNS}")
+"""Letters of a team's name: a namespace's has 63 at most."""
+
+
+def unfit(team: str) -> str:
+    """Why a team cannot be called so, with the mend; empty: it can."""
+    if len(team) <= _LONGEST:
+        return ""
+    return (
+        f"team {team} has {len(team)} letters in its name, and its workflows' namespace"
+        f" {runs(team)} would have more than 63: give it a name of {_LONGEST} at most"
+    )
+
+
 def runs(team: str) -> str:
     """The namespace of a team's workflows."""
     return f"{team}-{RUNS}"

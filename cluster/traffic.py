@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from cluster import accepted, limiting, marks, ownership, pins, routes
+from cluster import accepted, limiting, marks, ownership, pins, rivals, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import HTTP_ROUTE, Object
-from cluster.names import ENDPOINT, is_ours, label_value, labels, object_name
-from cluster.proxies import Proxies
+from cluster.names import is_ours, object_name
+from cluster.proxies import KeyUnknown, Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Waking, fill, percent
@@ -78,6 +78,17 @@ class RoutedTraffic:
             self._write(endpoint, listed, limits, served)
         except Invalid as error:
             raise PlatformError(f"{endpoint}: the route is refused: {error}") from error
+
+    def unfit(self, endpoint: str) -> str:
+        """Which other team's route has the endpoint's paths at its host, with the mend.
+
+        Raises:
+            PlatformError: the account may not list the routes of all namespaces.
+        """
+        return rivals.unfit(endpoint, *self._rivals(endpoint))
+
+    def _rivals(self, endpoint: str) -> tuple[list[Object], Object | None]:
+        return rivals.find(self.api, self.namespace, endpoint, self.gateway)
 
     def refuse_unsplittable(self, endpoint: str) -> None:
         """Check that a split would hold.
@@ -290,7 +301,7 @@ class RoutedTraffic:
             if found and (refused := accepted.refused(found)):
                 raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
             try:
-                writes = self.proxies.writes(endpoint, routes.host(found))
+                writes = self._writes(endpoint, found)
             except PlatformError as error:
                 shown = str(error)
                 return None
@@ -303,25 +314,24 @@ class RoutedTraffic:
 
         return wait_for(in_force, timeout, _EVERY_S, late)
 
-    def _others(self, endpoint: str) -> str:
-        """Which other namespaces have an endpoint of this name, and so its path.
+    def _writes(self, endpoint: str, found: Object | None) -> set[int | None]:
+        """Which writes of its route ``found`` the proxies show; None among them: none."""
+        host = routes.host(found)
+        try:
+            return self.proxies.writes(endpoint, host)
+        except KeyUnknown:
+            # Where ours has gone another team's may answer: it knows the keys of its own team.
+            if found or not self._rivals(endpoint)[0]:
+                raise
+            return self.proxies.writes(endpoint, host, passed=True)
 
-        Of several routes for one host and path the oldest alone is in force. Not every account may
-        ask for them.
-        """
-        with suppress(PlatformError):
-            found = self.api.list(HTTP_ROUTE, "", labels(routes.PART, endpoint=endpoint))
-            others = {each["metadata"]["namespace"] for each in found} - {self.namespace}
-            if others:
-                return (
-                    f"; namespace {', '.join(sorted(others))} has an endpoint of this name too:"
-                    " give one of the two a host of its own, or another name"
-                )
-            return ""
-        return (
-            "; if another team has an endpoint of this name too, one of the two needs a host of its"
-            f" own: 'kubectl get httproutes -A -l {ENDPOINT}={label_value(endpoint)}'"
-        )
+    def _others(self, endpoint: str) -> str:
+        """Which other teams have its paths at its host, as far as the account may ask."""
+        try:
+            found, _ = self._rivals(endpoint)
+        except PlatformError:
+            return f"; {rivals.guessed(endpoint)}"
+        return f"; {rivals.said(found)}" if found else ""
 
 
 def _shares(weights: Weights) -> dict[str, int]:

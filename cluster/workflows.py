@@ -81,5 +81,5 @@ def workflow_name(release_id: str, run: int = 1) -> str:
 
 def release_of(found: Object) -> str:
     """The release of which a workflow is a run; empty if of none."""
-    given = found["spec"].get("arguments", {}).get("parameters") or []
-    return next((str(each.get("value", "")) for each in given if each["name"] == RELEASE), "")
+    given = (found["spec"].get("arguments") or {}).get("parameters") or []
+    return next((str(each.get("value") or "") for each in given if each["name"] == RELEASE), "")

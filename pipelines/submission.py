@@ -86,8 +86,9 @@ def release(
     body, uploaded = _order(server, endpoint, runs, compiler.RELEASE, given)
     experiment = str(body["experiment_id"])
     body["display_name"] = release_id
-    if run := server.going_on(release_id, experiment):
-        raise LeaseHeld(f"a run of release {release_id} goes on already: {server.link(run)}")
+    for place in (experiment, server.known(_former_name(endpoint, runs))):
+        if run := place and server.going_on(release_id, place):
+            raise LeaseHeld(f"a run of release {release_id} goes on already: {server.link(run)}")
     try:
         run = server.run(body)
     except Unreachable:
@@ -120,6 +121,9 @@ def recurring(server: Kubeflow, endpoint: Endpoint, schedule: Schedule, runs: Ru
         "no_catchup": True,
     }
     before = server.recurring(name, experiment)
+    former = _former_name(endpoint, runs)
+    if place := server.known(former):
+        before += server.recurring(former, place, given)
     try:
         made = server.recur(body)
     except Unreachable:
@@ -150,8 +154,8 @@ def _order(
         "pipeline_id": pipeline,
         "pipeline_version_id": server.version(pipeline, version, package),
     }
-    # Two teams may have an endpoint of one name.
-    experiment = f"sluice-{runs.team}-{endpoint.name}"
+    # Two teams may have an endpoint of one name; neither's name has a full stop.
+    experiment = f"sluice-{runs.team}.{endpoint.name}"
     body: Answer = {
         "display_name": experiment,
         "experiment_id": server.experiment(experiment),
@@ -160,6 +164,11 @@ def _order(
         "service_account": runs.account,
     }
     return body, version
+
+
+def _former_name(endpoint: Endpoint, runs: Runs) -> str:
+    """The experiment and the schedule that an earlier Sluice made: others may be called so, too."""
+    return f"sluice-{runs.team}-{endpoint.name}"
 
 
 def _refuse(endpoint: Endpoint) -> None:

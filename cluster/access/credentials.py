@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from components.errors import PlatformError
+from components.errors import PlatformError, Unreachable
 
 _REREAD_S = 60.0
 """A pod's token is replaced long before it ends; its file is read again each minute, as by
@@ -21,6 +21,7 @@ _EARLY_S = 30.0
 """A token is asked for anew so long before its end."""
 _PATIENCE_S = 120.0
 """A program may ask a person to log in."""
+_LOG_IN = "log in again"
 
 
 @dataclass
@@ -44,18 +45,32 @@ class _Renewed(httpx.Auth):
     """Seconds since the epoch."""
 
     def _ask(self) -> tuple[str, float]:
-        """A token, and when it ends."""
+        """A token, and when it ends.
+
+        Raises:
+            Unreachable: there is none now.
+            PlatformError: there never was one.
+        """
         raise NotImplementedError
+
+    def _renew(self) -> None:
+        try:
+            self._token, self._until = self._ask()
+        except PlatformError as error:
+            if not self._token:
+                raise
+            # It gave one before: whoever mends it mends this, and it ends no release.
+            raise Unreachable(str(error)) from error
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Show the token, and another one if it is refused."""
         asked = not self._token or time.time() >= self._until
         if asked:
-            self._token, self._until = self._ask()
+            self._renew()
         request.headers["authorization"] = f"Bearer {self._token}"
         answer = yield request
         if answer.status_code == httpx.codes.UNAUTHORIZED and not asked:
-            self._token, self._until = self._ask()
+            self._renew()
             request.headers["authorization"] = f"Bearer {self._token}"
             yield request
 
@@ -98,11 +113,17 @@ class Program(_Renewed):
             done = subprocess.run(
                 self.command, env=env, capture_output=True, timeout=_PATIENCE_S, check=False
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise PlatformError(f"kubeconfig: {name} gives no token: {error}") from error
+        except OSError as error:
+            raise PlatformError(
+                f"kubeconfig: {name} gives no token: {error.strerror}: install it, or see its path"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise Unreachable(
+                f"kubeconfig: {name} gives no token within {_PATIENCE_S:.0f} s: {_LOG_IN}"
+            ) from error
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise PlatformError(f"kubeconfig: {name} gives no token: {' '.join(said)}")
+            raise Unreachable(f"kubeconfig: {name} gives no token: {' '.join(said)}: {_LOG_IN}")
         try:
             status = json.loads(done.stdout)["status"]
             ends = status.get("expirationTimestamp")

@@ -32,7 +32,7 @@ from components.notify import moments
 from components.platform import Platform, StoredVersion, wait_for
 from components.registry import names
 from components.release import adopting
-from components.release.splitting import limits_of
+from components.release.limits import limits_of
 
 _STAGED, _REVEALED = 1, 2
 """Numbers of the first writes of an endpoint's route."""

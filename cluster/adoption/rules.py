@@ -14,6 +14,7 @@ from itertools import filterfalse
 from cluster import foreign, mirrors
 from cluster.kinds import Object
 from cluster.matches import PROBE_HEADER, header, paths
+from cluster.rivals import meet
 from cluster.routes import attached
 from cluster.settings import Gateway
 from components.errors import InputError
@@ -273,18 +274,13 @@ def clash(
     """
     for found in routes:
         theirs = (found.get("spec") or {}).get("hostnames") or []
-        if known(found) or not attached(found, to) or not _meet(hosts, theirs):
+        if known(found) or not attached(found, to) or not meet(hosts, theirs):
             continue
         for rule in filterfalse(is_retired, _rules(found)):
             for kind, value in map(_path, _matches(rule)):
                 if _precedes(kind, value, endpoint) or _is_within(kind, value, endpoint):
                     return f"{found['metadata']['namespace']}/{found['metadata']['name']}"
     return ""
-
-
-def _meet(mine: Sequence[str], theirs: Sequence[str]) -> bool:
-    """Whether a proxy would look for both at one host: it takes the most specific that fits."""
-    return not (mine or theirs) or bool(set(mine) & set(theirs))
 
 
 def refuse_sticky(endpoint: str, found: Object, places: Collection[int]) -> None:

@@ -1,7 +1,7 @@
 """What is done about a hint: the releases that it is right about are told to Argo Events."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -82,25 +82,39 @@ class Hints:
     tell: Callable[[Event], None]
 
     def follow(self, hint: Candidate) -> list[str]:
-        """Begin what the hint is right about; the releases that were told of.
+        """Begin what the hint is right about, of every team; the releases that were told of.
 
         Raises:
-            Unreachable: it was not done, and may be tried again.
+            PlatformError: of a team it was not done, and may be tried again.
         """
-        told = []
+        told: list[str] = []
+        failed: list[PlatformError] = []
         for team, platform in self.teams().items():
-            for endpoint in platform.endpoints.names():
-                try:
-                    said = _event(team, platform, endpoint, hint)
-                except Unreachable:
-                    raise
-                except SluiceError as error:  # one endpoint's trouble is no other's
-                    log.warning("%s: %s", team, error)
-                    continue
+            try:
+                told += self._follow(team, platform, hint)
+            except PlatformError as error:  # one team's trouble is no other's
+                log.warning("%s: %s", team, error)
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return told
+
+    def _follow(self, team: str, platform: Platform, hint: Candidate) -> Iterator[str]:
+        refused: PlatformError | None = None
+        for endpoint in platform.endpoints.names():
+            try:
+                said = _event(team, platform, endpoint, hint)
                 if said:
                     self.tell(said)
-                    told.append(said["release_id"])
-        return told
+                    yield said["release_id"]
+            except Unreachable:
+                raise
+            except PlatformError as error:  # nor is one endpoint's
+                refused = error
+            except SluiceError as error:
+                log.warning("%s: %s", team, error)
+        if refused:
+            raise refused
 
 
 def _event(team: str, platform: Platform, endpoint: str, hint: Candidate) -> Event | None:

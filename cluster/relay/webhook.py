@@ -27,7 +27,10 @@ def register(registry: str, url: str, secret: str, wire: httpx.BaseTransport | N
     """
     wanted = {"name": NAME, "url": url, "events": EVENTS, "secret": secret, "status": "ACTIVE"}
     with httpx.Client(base_url=registry, transport=wire, timeout=10, trust_env=False) as client:
-        ours = [each["webhook_id"] for each in _listed(client) if each.get("name") == NAME]
+        try:
+            ours = [each["webhook_id"] for each in _listed(client) if each.get("name") == NAME]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _other(client, error) from error
         if not ours:
             _call(client, "POST", _PATH, json=wanted)
             return
@@ -57,5 +60,12 @@ def _call(client: httpx.Client, method: str, path: str, **content: Any) -> dict[
     if not answer.is_success:
         said = " ".join(answer.text.split())[:300]
         raise PlatformError(f"MLflow refuses its webhook: {said}: see docs/cluster.md")
-    found: dict[str, Any] = answer.json()
+    try:
+        found: dict[str, Any] = answer.json()
+    except ValueError as error:
+        raise _other(client, error) from error
     return found
+
+
+def _other(client: httpx.Client, error: Exception) -> Unreachable:
+    return Unreachable(f"{client.base_url} does not answer as MLflow does: {error!r}")

@@ -23,10 +23,12 @@ def unfit(client: httpx.Client, queries: Queries) -> str:
         return ""
     labels = dict.fromkeys(label for label in (*TARGET, *queries.replica) if label != "job")
     # What each replica has from its first second on, whoever is asked.
-    up = queries.uptime.select
+    up, scraped = queries.uptime.select, queries.scraped.select()
+    # For minutes a series is still there of which the label was dropped until it was mended.
+    newest = f"scalar(min(timestamp({scraped}) and {scraped} == 1))"
     lacking = (
-        f'label_replace(count({up(_without(label), *queries.scraped.matchers)}), "{COUNTED}",'
-        f' "{label}", "", "")'
+        f"label_replace(count(timestamp({up(_without(label), *queries.scraped.matchers)})"
+        f' >= {newest}), "{COUNTED}", "{label}", "", "")'
         for label in labels
     )
     if found := ask(client, queries, "query", query=" or ".join(lacking)):

@@ -80,10 +80,15 @@ class Serving(Protocol):
         What does not fit may be created all the same.
         """
 
-    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> str:
         """Why no predictor of these files can run there, in one line with the mend.
 
         By what the endpoint's file and the platform grant, and certain: empty where it may run.
+
+        Args:
+            endpoint: whose.
+            stored: the files.
+            name: as for `create`.
 
         Raises:
             Unreachable: nobody knows what the platform grants.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from components.platform.traffic import RouteLimits
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -27,6 +29,9 @@ class Lease:
     """Why an operator ended the release; the record is to end with it."""
     waits: str = ""
     """What keeps the release from its next step, for people; empty: nothing."""
+    limits: RouteLimits | None = None
+    """What the way back's route is held to, where somebody has deleted it; None: as an earlier
+    Sluice wrote the lease."""
     token: str = ""
     """The compare-and-swap handle. The store gives a new one with every change, and never one that
     it gave before, even after the lease is gone: a stale holder can match no later lease."""

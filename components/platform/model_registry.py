@@ -19,7 +19,11 @@ class ModelVersion:
 
 
 class ModelRegistry(Protocol):
-    """As much of MLflow as a release needs. Each call may raise `Unreachable`."""
+    """As much of MLflow as a release needs.
+
+    Each call may raise `Unreachable`, or `PlatformError`: it may not be asked so. An `InputError`
+    is of what was asked for, and nothing else.
+    """
 
     @property
     def url(self) -> str:

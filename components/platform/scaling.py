@@ -21,6 +21,10 @@ class Replicas:
     """It never wants more, but for a higher floor."""
     why: str = ""
     """What keeps the missing ones, in the platform's own words; empty: nothing is known."""
+    begun: bool = True
+    """All that are wanted have been made, ready or not."""
+    refused: bool = False
+    """The platform refuses to make the missing ones, as `why` says: no waiting mends that."""
 
 
 class Scaling(Protocol):

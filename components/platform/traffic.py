@@ -39,6 +39,15 @@ class Mirror:
 class Traffic(Protocol):
     """The split of an endpoint's requests between versions."""
 
+    def unfit(self, endpoint: str) -> str:
+        """Why no split of the endpoint can come into force, in one line with the mend.
+
+        Certain: empty where it may.
+
+        Raises:
+            PlatformError: nobody can say.
+        """
+
     def refuse_unsplittable(self, endpoint: str) -> None:
         """Check that a split would hold, before anything is done for one and while one is watched.
 

@@ -4,19 +4,40 @@ MLflow's own client takes seconds to import, which every step of a pipeline woul
 interface is documented and stable (https://mlflow.org/docs/latest/rest-api.html).
 """
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote, urlparse
 
 import httpx
 
-from components.errors import ArtifactError, InputError, PlatformError, Unreachable
+from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform.model_registry import ModelVersion
+from components.put_off import answered
+from components.registry.refusals import EXISTS, code_of, refusal
 
 MAX_ARTIFACT_BYTES = 4 * 1024**3
 MAX_ARTIFACT_FILES = 1000
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _reads(
+    call: Callable[Concatenate["Registry", _P], _R],
+) -> Callable[Concatenate["Registry", _P], _R]:
+    """A call whose answer may be another server's, or a part of one: that is no answer."""
+
+    @functools.wraps(call)
+    def reading(self: "Registry", /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return call(self, *args, **kwargs)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._other(error) from error
+
+    return reading
 
 
 class Registry:
@@ -41,6 +62,7 @@ class Registry:
         """Close the connections; a process that ends need not."""
         self._http.close()
 
+    @_reads
     def version(self, model: str, version: str) -> ModelVersion:
         """The version's entry.
 
@@ -59,6 +81,7 @@ class Registry:
             tags={tag["key"]: tag["value"] for tag in found.get("tags", [])},
         )
 
+    @_reads
     def alias(self, model: str, alias: str) -> str | None:
         """The version that carries ``alias``, or None.
 
@@ -100,6 +123,7 @@ class Registry:
             body = {"name": model, "version": version, "key": key, "value": str(value)}
             self._call("POST", "mlflow/model-versions/set-tag", json=body)
 
+    @_reads
     def download(self, model: str, version: str, folder: Path) -> None:
         """Copy the version's files into ``folder``, which must not hold any of them yet.
 
@@ -126,18 +150,27 @@ class Registry:
                 raise ArtifactError(f"{model} version {version}: file name {path!r} is refused")
             self._fetch(path, folder / relative)
 
+    @_reads
     def experiment(self, name: str) -> str:
         """The id of the experiment called ``name``, made if there is none."""
+        if (found := self._experiment(name)) is not None:
+            return found
+        made = self._send("POST", "mlflow/experiments/create", json={"name": name})
+        if code_of(made) != EXISTS:
+            return str(self._checked(made)["experiment_id"])
+        # Another release was faster.
+        if (found := self._experiment(name)) is not None:
+            return found
+        raise Unreachable(f"MLflow at {self.url} has an experiment {name} and does not show it")
+
+    def _experiment(self, name: str) -> str | None:
         query = {"experiment_name": name}
         response = self._send("GET", "mlflow/experiments/get-by-name", params=query)
-        if response.status_code == httpx.codes.NOT_FOUND:
-            return str(
-                self._call("POST", "mlflow/experiments/create", json={"name": name})[
-                    "experiment_id"
-                ]
-            )
+        if response.status_code == httpx.codes.NOT_FOUND and code_of(response):
+            return None
         return str(self._checked(response)["experiment"]["experiment_id"])
 
+    @_reads
     def create_run(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         """A new run in the experiment of that name; its id."""
         body = {
@@ -148,6 +181,7 @@ class Registry:
         }
         return str(self._call("POST", "mlflow/runs/create", json=body)["run"]["info"]["run_id"])
 
+    @_reads
     def find_run(self, experiment: str, tag: str, value: str) -> str | None:
         """The id of the run in ``experiment`` whose ``tag`` has ``value``, or None."""
         body = {
@@ -172,6 +206,7 @@ class Registry:
         body = {"run_id": run_id, "status": status, "end_time": int(time.time() * 1000)}
         self._call("POST", "mlflow/runs/update", json=body)
 
+    @_reads
     def log_artifact(self, run_id: str, path: str, content: bytes) -> None:
         """Store ``content`` as the run's artifact ``path``, replacing what was there."""
         target = f"{self._run_artifacts(run_id)}/{path}"
@@ -179,6 +214,7 @@ class Registry:
             self._send("PUT", f"mlflow-artifacts/artifacts/{quote(target)}", content=content)
         )
 
+    @_reads
     def artifact(self, run_id: str, path: str) -> bytes | None:
         """The content of the run's artifact ``path``, or None."""
         folder, _, name = f"{self._run_artifacts(run_id)}/{path}".rpartition("/")
@@ -188,7 +224,7 @@ class Registry:
             return None
         response = self._send("GET", f"mlflow-artifacts/artifacts/{quote(f'{folder}/{name}')}")
         if not response.is_success:
-            self._checked(response)
+            raise refusal(self.url, response)
         return response.content
 
     def _run_artifacts(self, run_id: str) -> str:
@@ -225,36 +261,37 @@ class Registry:
                 "GET", f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
             ) as answer:
                 if not answer.is_success:
-                    raise Unreachable(
-                        f"MLflow at {self.url} answered {answer.status_code} for {path}"
-                    )
+                    answer.read()
+                    raise refusal(self.url, answer)
                 with target.open("wb") as file:
                     for chunk in answer.iter_bytes():
                         file.write(chunk)
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
-            return self._http.request(method, f"/api/2.0/{path}", **request)
-        except httpx.TransportError as error:
+            return answered(lambda: self._http.request(method, f"/api/2.0/{path}", **request))
+        except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         return self._checked(self._send(method, path, **request))
 
     def _checked(self, response: httpx.Response) -> dict[str, Any]:
-        if response.is_success:
-            content: dict[str, Any] = response.json() if response.content else {}
-            return content
-        said = response.text[:300]
-        if response.headers.get("content-type", "").startswith("application/json"):
-            said = str(response.json().get("message", said))
-        said = " ".join(said.split())
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise Unreachable(f"MLflow at {self.url} answered {response.status_code}: {said}")
-        raise InputError(f"MLflow refuses: {said}")
+        if not response.is_success:
+            raise refusal(self.url, response)
+        try:
+            content = response.json() if response.content else {}
+        except ValueError as error:
+            raise self._other(error) from error
+        if not isinstance(content, dict):
+            raise self._other(content)
+        return content
 
-    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+    def _other(self, found: object) -> Unreachable:
+        return Unreachable(f"{self.url} does not answer as MLflow does: {found!r}"[:300])
+
+    def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
         kind = type(error).__name__
         return Unreachable(f"MLflow at {self.url} does not answer ({kind}): see 'sluice status'")

@@ -20,21 +20,33 @@ SCHEMA = 5
 """Of the first records that can hold how many predictors there are."""
 ROOM_TIMEOUT_S = 180.0
 """How long predictors are waited for that a step needs."""
+REFUSED_S = 10.0
+"""What is refused for so long is not let in: whoever makes predictors has tried several times."""
+ASKED_S = 60.0
+"""So long an autoscaler may take to ask for what is held; Kubernetes' own looks every 15 s."""
 _LOOK_S = 1.0
 
 
 def begin(release: Release, state: ReleaseState) -> None:
     """Ask for the predictors that the first share, or the shadow, needs, and wait for them.
 
+    Those that later steps need are only to be made: what the platform will not let in ends the
+    release now, and not when it has users.
+
     Raises:
         PlatformError: the platform refuses, or they are not ready in time.
     """
     if not state.watched or state.schema < SCHEMA:
         return
-    room = Room(release, state, (*state.watched_steps, 100)[0])
+    room, making = Room(release, state, (*state.watched_steps, 100)[0]), _Making(release, state)
+
+    def there() -> bool:
+        missing = room.missing()
+        return making.is_over() and not missing
+
     late = f"after {ROOM_TIMEOUT_S:.0f} s "
     wait_for(
-        lambda: not room.missing(),
+        there,
         ROOM_TIMEOUT_S,
         _LOOK_S,
         lambda: late + room.missing(),
@@ -122,6 +134,9 @@ class Room:
         except Unreachable:
             yield Wait("room", "how many predictors there are cannot be read now")
             return
+        except PlatformError as error:  # of the autoscaler: the candidate is no worse for it
+            yield Wait("room", f"predictors cannot be asked for: {error}")
+            return
         now = self._release.clock.monotonic()
         if not missing:
             self._since = None
@@ -150,6 +165,35 @@ class Room:
         said = f"version {state.candidate} has {candidate.ready} of the {needed} predictors ready"
         why = f": {candidate.why}" if candidate.why else ""
         return f"{said} that {share}% of the traffic needs{why}"
+
+
+class _Making:
+    """Whether all predictors that are held for the candidate have been made."""
+
+    def __init__(self, release: Release, state: ReleaseState) -> None:
+        self._release, self._state = release, state
+        self._began = self._let_in = release.clock.monotonic()
+
+    def is_over(self) -> bool:
+        """Look once; an autoscaler that does not ask for them is not waited for for ever.
+
+        Raises:
+            PlatformError: the platform refuses one.
+        """
+        state, now = self._state, self._release.clock.monotonic()
+        found = self._release.platform.scaling.replicas(state.endpoint.name).get(state.candidate)
+        if found is None:
+            return True
+        if not found.refused:
+            self._let_in = now
+            asked = found.begun and found.wanted >= found.floor
+            return asked or now - self._began >= ASKED_S
+        if now - self._let_in >= REFUSED_S:
+            raise PlatformError(
+                f"of version {state.candidate} there are not the {found.wanted} predictors that it"
+                f" is to have: {found.why}"
+            )
+        return False
 
 
 class Counted:

@@ -20,6 +20,7 @@ from components.record import Ended, Line, Noted, Outcome, Record, of, refuse_ne
 from components.record import opened as head_of
 from components.release import anchor, results
 from components.release.lease import HeldLease, acquire, this_process
+from components.release.limits import limits_of
 from components.release.patience import PATIENCE_S, Patience, patient
 from components.release.state import ReleaseState, fold
 
@@ -155,7 +156,12 @@ class Release:
     def take_lease(self, endpoint: Endpoint, restore: Mapping[str, int]) -> HeldLease:
         """Take the endpoint's lease; ``restore`` is the way back, if no lease says one."""
         wanted = Lease(
-            endpoint.name, self.record.release_id, self.holder, endpoint.release.lease, restore
+            endpoint.name,
+            self.record.release_id,
+            self.holder,
+            endpoint.release.lease,
+            restore,
+            limits=limits_of(endpoint),
         )
         return acquire(self.platform.leases, self.clock, wanted)
 

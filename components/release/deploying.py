@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
 from components import judge
 from components.errors import InputError, PlatformError, SluiceError, Unreachable
 from components.judge import Forecast, Policy
-from components.platform import StoredVersion, wait_for
+from components.platform import wait_for
 from components.record import Deployed as DeployedLine
 from components.record import ForecastMade
 from components.release import baseline, capacity
@@ -18,11 +18,10 @@ from components.release.losers import LOSERS_GO_S
 from components.release.restoring import stands
 from components.release.results import Deployed
 from components.release.splitting import put_in_force
+from components.release.starting import sized, wait_ready
 from components.release.state import ReleaseState
 from components.release.watching import MIN_MAX_AGE_S
 
-READY_TIMEOUT_S = 120.0
-READY_POLL_S = 0.2
 SNAPSHOT_TIMEOUT_S = 15.0
 """How long production's counters are asked for before a release goes on without a forecast."""
 
@@ -69,46 +68,18 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
             # deployed, and to apply that is to restart it under all of the traffic.
             ready = serving.readiness(name, version).state == "ready"
             if version != state.champion or not ready:
-                serving.create(state.endpoint, _sized(release, state, version), version)
+                serving.create(state.endpoint, sized(release, state, version), version)
         # As late as the candidate, so that neither is warmer.
         arm = baseline.decide(release, state) if state.watched else ""
-        if arm:
-            champion = str(state.champion)
-            serving.create(state.endpoint, _sized(release, state, champion), arm)
+        arm = arm and _make_baseline(release, arm)
         for version in wanted:
-            _wait_ready(release, name, version)
+            wait_ready(release, name, version)
         capacity.begin(release, release.state())
         if arm:
             _wait_for_baseline(release, arm)
         if state.champion and not release.platform.traffic.weights(name):
             put_in_force(release, state, held, state.way_back)
             held.renew(restore=state.way_back)
-
-
-def _sized(release: Release, state: ReleaseState, version: str) -> StoredVersion:
-    """What a predictor is created from, with its size, which the record has not."""
-    stored = state.stored(version)
-    found = release.platform.files.find(stored.model, stored.version, stored.digest)
-    return replace(stored, size=found.size) if found else stored
-
-
-def _wait_ready(release: Release, endpoint: str, version: str) -> None:
-    serving = release.platform.serving
-
-    def ready() -> bool:
-        found = serving.readiness(endpoint, version)
-        if found.state == "failed":
-            raise PlatformError(f"{endpoint} version {version} cannot start: {found.why}")
-        return found.state == "ready"
-
-    def late() -> str:
-        said = serving.readiness(endpoint, version)
-        return (
-            f"{endpoint} version {version} was not ready after {READY_TIMEOUT_S:.0f} s:"
-            f" {said.state}: {said.why}: see its log, 'sluice status' names it"
-        )
-
-    wait_for(ready, READY_TIMEOUT_S, READY_POLL_S, late, release.clock)
 
 
 def _codes(release: Release, state: ReleaseState) -> dict[str, tuple[str, ...]]:
@@ -138,11 +109,28 @@ def _codes(release: Release, state: ReleaseState) -> dict[str, tuple[str, ...]]:
     return {arm: tuple(found) for arm, found in codes.items()}
 
 
+def _make_baseline(release: Release, arm: str) -> str:
+    """Make the baseline; empty: it is refused, and the release goes on, compared with production.
+
+    Raises:
+        SluiceError: the record does not take that.
+    """
+    state = release.state()
+    champion = str(state.champion)
+    try:
+        stored = sized(release, state, champion)
+        release.platform.serving.create(state.endpoint, stored, arm)
+    except SluiceError as error:
+        baseline.end(release, state, str(error))
+        return ""
+    return arm
+
+
 def _wait_for_baseline(release: Release, arm: str) -> None:
     """Wait for the baseline; without it the release goes on, compared with production."""
     state = release.state()
     try:
-        _wait_ready(release, state.endpoint.name, arm)
+        wait_ready(release, state.endpoint.name, arm)
     except PlatformError as error:
         baseline.end(release, state, str(error))
 

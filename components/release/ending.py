@@ -20,9 +20,10 @@ from components.release.losers import LOSERS_GO_S
 from components.release.marking import mark_promotion, mark_return, withdrawn
 from components.release.meanwhile import Meanwhile
 from components.release.patience import PATIENCE_S, Patience
-from components.release.restoring import IN_FORCE_TIMEOUT_S, stands
+from components.release.restoring import IN_FORCE_TIMEOUT_S, ask_for, stands
 from components.release.results import Ended
 from components.release.splitting import put_in_force
+from components.release.starting import revive_production
 from components.release.state import ReleaseState
 
 log = logging.getLogger("sluice.release")
@@ -163,11 +164,13 @@ def restore_champion(
 ) -> Ended:
     """Give production its traffic back, take back what a promotion may have written, and end."""
     held.renew()
+    revive_production(release, held)
     traffic, name = release.platform.traffic, state.endpoint.name
     # The route itself is asked: a kill may have come between a shift and its line in the record.
     asked = traffic.weights(name)
     given = traffic.mirror(name) or any(asked.get(arm) for arm in state.temporary)
-    if state.candidate != state.champion and given:
+    deleted = held.lease.restore and not asked
+    if deleted or (state.candidate != state.champion and given):
         put_in_force(release, state, held, state.way_back)
     else:
         # What was asked is not yet what is in force: an earlier try may have failed in between.
@@ -246,10 +249,10 @@ def overtaken_by(release: Release, lease: Lease | None) -> str | None:
 def _clean_up(release: Release, held: HeldLease, state: ReleaseState, *, stops: bool) -> str:
     """What is left to do, and why."""
     platform, name = release.platform, state.endpoint.name
-    asked, keeps = platform.traffic.weights(name), dict(held.lease.restore)
-    if asked and not stands(platform.traffic, name, keeps):
-        # A process that was suspended in the middle of a shift has woken after the end.
-        platform.traffic.set_weights(name, keeps)
+    keeps = dict(held.lease.restore)
+    if not stands(platform.traffic, name, keeps):
+        # A process that was suspended in a shift woke after the end, or the route was deleted.
+        ask_for(platform.traffic, held.lease)
         platform.traffic.wait_in_force(name, keeps, IN_FORCE_TIMEOUT_S)
     said = "" if stops else "its predictors are still to be stopped"
     if stops:

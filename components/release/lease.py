@@ -5,6 +5,7 @@ Whoever changes traffic renews the lease by compare-and-swap first. A process th
 leaves a lease that is silent, and after the lease's length the reaper gives the traffic back.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -15,6 +16,8 @@ from typing import Any
 
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform import Clock, Lease, Leases, Weights
+
+log = logging.getLogger("sluice.release")
 
 
 def this_process() -> str:
@@ -153,10 +156,15 @@ def acquire(leases: Leases, clock: Clock, wanted: Lease) -> HeldLease:
         current = leases.read(wanted.endpoint)
         if current and current.release_id != wanted.release_id:
             raise held(current)
-        new = replace(current, holder=wanted.holder, seconds=wanted.seconds) if current else wanted
+        new = _taken_over(current, wanted) if current else wanted
         token = leases.swap(wanted.endpoint, current.token if current else None, new)
         if token is not None:
             return HeldLease(leases, replace(new, token=token), clock)
+
+
+def _taken_over(current: Lease, wanted: Lease) -> Lease:
+    limits = current.limits or wanted.limits  # an earlier Sluice writes none
+    return replace(current, holder=wanted.holder, seconds=wanted.seconds, limits=limits)
 
 
 def held(lease: Lease) -> LeaseHeld:
@@ -229,6 +237,11 @@ class LeaseWatch:
                 continue
             except SluiceError as error:
                 faults.append(PlatformError(f"the lease of {endpoint} was not read: {error}"))
+                continue
+            except Exception as error:  # of one lease: the others may be silent
+                log.exception("the lease of %s: this was not foreseen", endpoint)
+                fault = f"{type(error).__name__}: {error}"
+                faults.append(PlatformError(f"the lease of {endpoint} was not read: {fault}"))
                 continue
             if lease is not None and silent_s is not None:
                 found.append((lease, silent_s))

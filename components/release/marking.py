@@ -40,23 +40,27 @@ def registered(registry: ModelRegistry, version: Identity) -> ModelVersion:
 def withdrawn(registry: ModelRegistry, state: ReleaseState) -> str:
     """Why the candidate is wanted no more; empty if it is, or if nobody had to wish for it.
 
-    It was wanted by its alias, which somebody has taken away or given to another version. That a
-    release of another endpoint ended, and took the alias with it, is no such thing.
+    It was wanted by its alias, which somebody has taken away or given to another version, or the
+    registry has it no more. That a release of another endpoint ended, and took the alias with it,
+    is no such thing.
 
     Raises:
-        InputError: the registry has the version no more.
-        Unreachable: it does not answer.
+        Unreachable: the registry does not answer.
     """
     ours = state.released
     if not (_is_wished(state) or state.marked) or state.candidate == state.champion:
         return ""
+    unwanted = f"version {ours.version} is wanted no more"
+    try:
+        ended = registered(registry, ours).tags.get(names.RELEASE_TAG, "")
+    except InputError as error:
+        return f"{unwanted}: {error}"
     if (has := registry.alias(ours.model, names.CANDIDATE)) == ours.version:
         return ""
-    ended = registered(registry, ours).tags.get(names.RELEASE_TAG, "")
     if ended == state.release_id or (has is None and ended != state.tagged):
         return ""
     where = f"is on version {has} now" if has else "was taken away"
-    return f"version {ours.version} is wanted no more: its alias {names.CANDIDATE} {where}"
+    return f"{unwanted}: its alias {names.CANDIDATE} {where}"
 
 
 def mark_candidate(release: Release, state: ReleaseState) -> None:
@@ -144,12 +148,26 @@ def _found(state: ReleaseState) -> str | None:
 
 
 def _move(release: Release, alias: str, ours: Identity, found: str | None) -> bool:
-    """Give the version an alias that is where it was found; who else has it keeps it."""
+    """Give the version an alias that is where it was found; who else has it keeps it.
+
+    An alias goes with a version that is deleted.
+    """
     registry = release.platform.registry
-    for owner in (found, ours.version):  # ours: by an earlier try
+    owners = {found, ours.version}  # ours: by an earlier try
+    if found and not _has(registry, ours.model, found):
+        owners.add(None)
+    for owner in owners:
         if registry.swap_alias(ours.model, alias, owner, ours.version):
             return True
     has = registry.alias(ours.model, alias)
     detail = f"alias {alias} is on version {has}, where somebody else set it: it stays there"
     release.record.note(ALIAS_KEPT, detail)
     return False
+
+
+def _has(registry: ModelRegistry, model: str, version: str) -> bool:
+    try:
+        registry.version(model, version)
+    except InputError:
+        return False
+    return True

@@ -33,7 +33,8 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
         version: the version to release; the alias `candidate` decides if empty.
 
     Raises:
-        InputError: the endpoint's file, the model or the version is wrong.
+        InputError: the endpoint's file, the model or the version is wrong, or no split of the
+            endpoint can come into force: another team has its path.
         ArtifactError: the files are missing, altered or refused.
         LeaseHeld: another release of the endpoint is under way.
         PlatformError: a split of the endpoint's requests would not hold.
@@ -48,6 +49,8 @@ def fetch(release: Release, endpoint: str, version: str) -> Fetched:
     held = release.hold(state)
     if state.files is None:
         with ends_release_on_input_error(release), held.kept():
+            if why := release.platform.traffic.unfit(endpoint):
+                raise InputError(why)
             stored = _store_all(release, state)
             _refuse_unfit(release, state, stored[state.candidate])
         files = {name: {"digest": its.digest, "uri": its.uri} for name, its in stored.items()}
@@ -219,7 +222,7 @@ def _refuse_unfit(release: Release, state: ReleaseState, stored: StoredVersion) 
     served = serving.stored(name, state.candidate)
     if served and served.identity == stored.identity:
         return
-    if why := serving.unfit(state.endpoint, stored):
+    if why := serving.unfit(state.endpoint, stored, state.candidate):
         raise InputError(why)
 
 

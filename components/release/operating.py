@@ -8,6 +8,7 @@ from components.release import ending
 from components.release.context import opened
 from components.release.lease import this_process
 from components.release.restoring import give_back, take_over
+from components.release.starting import missing, revive_production
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = 
     Raises:
         InputError: no release of the endpoint is under way, or another one.
         LeaseHeld: somebody else took the lease at the same time.
-        PlatformError: the gateway did not take the split.
+        PlatformError: the gateway did not take the split, or production's predictor was deleted and
+            cannot start anew.
     """
     lease = platform.leases.read(endpoint)
     if lease is None or release_id not in {"", lease.release_id}:
@@ -49,6 +51,9 @@ def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = 
             f" sluice release {endpoint} --version N"
         )
     held = take_over(platform, lease, this_process(), lease.seconds)
+    if missing(platform, lease):
+        with opened(lease.release_id, platform, patience_s=0) as release:
+            revive_production(release, held)
     give_back(platform, held, f"{this_process()}: {reason}", reason)
     weights = platform.traffic.weights(endpoint)
     try:

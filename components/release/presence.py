@@ -14,6 +14,7 @@ from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.moved import refuse_moved
 from components.release.splitting import put_in_force
+from components.release.starting import missing, revive
 from components.release.state import ReleaseState
 
 LOOK_S = 3.0
@@ -37,6 +38,8 @@ class Presence:
         self._release, self._held, self._percent = release, held, percent
         self._state = release.state()
         self._since = self._looked = release.clock.monotonic()
+        self._told = ""
+        """What kept a share from being moved."""
 
     @property
     def covered(self) -> str:
@@ -91,6 +94,8 @@ class Presence:
     def _act(self, ready: set[str]) -> None:
         state = self._state
         try:
+            if state.champion not in ready:
+                self._revive_champion()
             if not state.covered:
                 self._cover_whoever_is_away(ready)
             elif state.covered in ready:
@@ -100,7 +105,13 @@ class Presence:
         except (_Lost, Unreachable):
             raise
         except PlatformError as error:
-            self._release.record.note("share_not_moved", str(error))
+            if str(error) != self._told:
+                self._release.record.note("share_not_moved", str(error))
+            self._told = str(error)
+
+    def _revive_champion(self) -> None:
+        for version in missing(self._release.platform, self._held.lease):
+            revive(self._release, self._state, version)
 
     def _cover_whoever_is_away(self, ready: set[str]) -> None:
         state = self._state

@@ -6,6 +6,7 @@ the traffic suffice; the record, the registry and the cleaning up follow, in the
 later one.
 """
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,10 +16,13 @@ from components.errors import InputError, LeaseHeld, PlatformError, SluiceError,
 from components.platform import Lease, Platform
 from components.record import opened as head_of
 from components.release import ending, losers
-from components.release.context import Release, opened, other_place
+from components.release.context import Release, StepFault, opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
 from components.release.restoring import give_back, take_over, written
+from components.release.starting import is_lent, missing, refuse_unready, revive
 from components.release.state import ReleaseState
+
+log = logging.getLogger("sluice.reaper")
 
 GRACE_S = 60.0
 """How long the reaper's own lease holds while it ends a release."""
@@ -38,6 +42,8 @@ class _Taken:
     """What is to be read in the lease once production has its traffic back."""
     restored: bool = False
     """The first phase is done."""
+    revived: bool = False
+    """Production's predictor was made anew: it is waited for, since nobody answers before."""
 
 
 class Reaper:
@@ -81,9 +87,9 @@ class Reaper:
         silent, faults = self._watch.silent()
         said = [*faults]
         for lease in silent:
-            said += self._take(lease)
+            said += _apart(lease.release_id, self._take(lease))
         for endpoint in list(self._taken):
-            said += self._restore(endpoint)
+            said += _apart(endpoint, self._restore(endpoint))
         return self._news("restore", said)
 
     def finish(self) -> list[str]:
@@ -91,10 +97,12 @@ class Reaper:
 
         It waits for no predictor that is to go: it looks again in a later pass.
         """
-        said = [line for endpoint in list(self._taken) for line in self._finish(endpoint)]
-        said += self._close()
-        said += self._tell()
-        said += self._note()
+        said: list[str] = []
+        for endpoint in list(self._taken):
+            said += _apart(endpoint, self._finish(endpoint))
+        said += _apart("ended releases", self._close())
+        said += _apart("people", self._tell())
+        said += _apart("predictors", self._note())
         return self._news("finish", said)
 
     def _news(self, phase: str, said: list[str]) -> list[str]:
@@ -119,6 +127,8 @@ class Reaper:
             return
         try:
             written(self._platform, taken.held.renew)
+            if taken.revived or is_lent(self._platform, taken.held.lease):
+                refuse_unready(self._platform, taken.held.lease)
             give_back(self._platform, taken.held, taken.why)
             taken.restored = True
         except LeaseHeld:
@@ -129,7 +139,10 @@ class Reaper:
 
     def _finish(self, endpoint: str) -> Iterator[str]:
         taken = self._taken.get(endpoint)
-        if taken is None or not taken.restored:
+        if taken is None:
+            return
+        if not taken.restored:
+            yield from self._revive(taken)
             return
         held, release_id = taken.held, taken.held.lease.release_id
         try:
@@ -161,6 +174,21 @@ class Reaper:
             self._leave(taken)
             yield f"{release_id}: {said}"
 
+    def _revive(self, taken: _Taken) -> Iterator[str]:
+        """Make production's predictor anew where somebody has deleted it."""
+        held, release_id = taken.held, taken.held.lease.release_id
+        try:
+            if gone := missing(self._platform, held.lease):
+                held.renew()
+                with opened(release_id, self._platform, patience_s=0) as release:
+                    for version in gone:
+                        revive(release, release.state(), version)
+                taken.revived = True
+        except LeaseHeld:
+            self._leave(taken)
+        except SluiceError as error:
+            yield f"{release_id}: production's predictor is not made anew yet: {error}"
+
     def _leave(self, taken: _Taken) -> None:
         """It is over, or another's; unless the other phase has taken the lease anew meanwhile."""
         endpoint = taken.held.lease.endpoint
@@ -182,13 +210,16 @@ class Reaper:
         self._left = {each: why for each, why in self._left.items() if each in pending}
         # A record that grows is not read at each pass.
         for release_id in set(pending) - under_way - self._others:
-            try:
-                with opened(release_id, self._platform, patience_s=0) as release:
-                    yield from self._close_one(release)
-            except SluiceError as error:
-                yield f"{release_id}: record not copied: {error}"
+            yield from _apart(release_id, self._close_one(release_id))
 
-    def _close_one(self, release: Release) -> Iterator[str]:
+    def _close_one(self, release_id: str) -> Iterator[str]:
+        try:
+            with opened(release_id, self._platform, patience_s=0) as release:
+                yield from self._end(release)
+        except SluiceError as error:
+            yield f"{release_id}: record not copied: {error}"
+
+    def _end(self, release: Release) -> Iterator[str]:
         """End it, stop its predictors, report its end, close its record: what is not done yet."""
         release_id = release.record.release_id
         if not release.record.exists():
@@ -260,6 +291,15 @@ class Reaper:
                 if lease := self._platform.leases.read(endpoint):
                     found.add(lease.release_id)
         return found
+
+
+def _apart(what: str, lines: Iterator[str]) -> Iterator[str]:
+    """The lines; what nobody foresaw of one thing stops no other, and is tried again."""
+    try:
+        yield from lines
+    except Exception as error:
+        log.exception("%s: this was not foreseen", what)
+        yield f"{what}: the next pass tries again: {StepFault.of(error)}"
 
 
 def abandon(platform: Platform, why: str) -> list[str]:

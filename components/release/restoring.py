@@ -52,6 +52,18 @@ def stands(traffic: Traffic, endpoint: str, weights: Weights) -> bool:
     return traffic.weights(endpoint) == dict(weights) and traffic.mirror(endpoint) is None
 
 
+def ask_for(traffic: Traffic, lease: Lease) -> None:
+    """Ask for a lease's way back, by a new route where somebody has deleted it.
+
+    Raises:
+        PlatformError: the traffic did not take it.
+    """
+    name, wanted = lease.endpoint, lease.restore
+    if not stands(traffic, name, wanted):
+        is_there = bool(traffic.weights(name))
+        traffic.set_weights(name, wanted, None if is_there else lease.limits)
+
+
 def give_back(platform: Platform, held: HeldLease, why: str, reason: str = "") -> None:
     """Put the lease's way back in force at every proxy, and note in the lease that it is.
 
@@ -66,8 +78,7 @@ def give_back(platform: Platform, held: HeldLease, why: str, reason: str = "") -
         PlatformError: a proxy did not take the split, or not in time; may be tried again.
     """
     lease = held.lease
-    if not stands(platform.traffic, lease.endpoint, lease.restore):
-        written(platform, lambda: platform.traffic.set_weights(lease.endpoint, lease.restore))
+    written(platform, lambda: ask_for(platform.traffic, lease))
     # What was asked is not yet what is in force: an earlier try may have failed in between.
     platform.traffic.wait_in_force(lease.endpoint, lease.restore, IN_FORCE_TIMEOUT_S)
     written(platform, lambda: held.note_returned(why, reason))

@@ -1,6 +1,6 @@
 """Shifting traffic to the candidate, step by step."""
 
-from components.errors import InputError, Unreachable
+from components.errors import InputError, PlatformError, Unreachable
 from components.release import baseline, mirroring
 from components.release.context import Release, as_step
 from components.release.holding import until_free
@@ -73,5 +73,5 @@ def _mark_candidate(release: Release, state: ReleaseState) -> None:
         mark_candidate(release, state)
     except Unreachable as error:
         release.record.note("registry_unreachable", str(error))
-    except InputError as error:
+    except (InputError, PlatformError) as error:
         release.record.note("registry_refused", str(error))

@@ -1,12 +1,11 @@
 """Putting a split in force: under the lease, at every proxy, and written down."""
 
-from components.endpoint import Endpoint, Serving
 from components.errors import LeaseHeld, SluiceError
-from components.platform import ANSWER_MARGIN_S, AT_ONCE, Mirror, RouteLimits, Traffic, Weights
-from components.platform.refusals import MOST_AT_ONCE
+from components.platform import Mirror, Traffic, Weights
 from components.record import MirrorSet, WeightsSet
 from components.release.context import Release
 from components.release.lease import HeldLease
+from components.release.limits import limits_of
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.state import ReleaseState
 
@@ -45,21 +44,6 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         traffic.set_weights(name, held.lease.restore)
         raise
     return applied
-
-
-def limits_of(endpoint: Endpoint) -> RouteLimits:
-    """What an endpoint's route is held to."""
-    return RouteLimits(
-        requests_per_second=endpoint.gateway.requests_per_second,
-        timeout_s=endpoint.serving.queue.deadline + ANSWER_MARGIN_S,
-        at_once=_at_once(endpoint.serving),
-    )
-
-
-def _at_once(serving: Serving) -> int:
-    """What a version's predictors hold, and as much again: they are to refuse, not the gateway."""
-    held = 2 * serving.queue.requests * serving.scaling.max
-    return min(max(AT_ONCE, held), MOST_AT_ONCE)
 
 
 def put_mirror_in_force(

@@ -189,7 +189,7 @@ class LocalServing:
             room.free_memory(),
         )
 
-    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> str:
         """Why this machine cannot have its copy of the files; it holds nobody to a memory."""
         if (self.home.bundles / stored.digest).exists():
             return ""

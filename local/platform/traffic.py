@@ -18,6 +18,10 @@ class EnvoyTraffic:
 
     home: Home
 
+    def unfit(self, endpoint: str) -> str:
+        """Nothing: the endpoints of a machine have names of their own."""
+        return ""
+
     def refuse_unsplittable(self, endpoint: str) -> None:
         """Nothing of this machine's routes is anybody else's: every split holds."""
 

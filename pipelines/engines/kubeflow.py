@@ -108,9 +108,8 @@ class Kubeflow:
     def experiment(self, name: str) -> str:
         """The id of the experiment of that name, which is made if there is none."""
         for _ in range(2):
-            found = self._named("experiments", "/experiments", name, self._where)
-            if found:
-                return str(found[0]["experiment_id"])
+            if found := self.known(name):
+                return found
             try:
                 made = self._ask(
                     "POST", "/experiments", content={"display_name": name, **self._where}
@@ -119,6 +118,11 @@ class Kubeflow:
                 continue
             return str(made["experiment_id"])
         raise PlatformError(f"experiment {name} is there, and is not listed: see {self._host}")
+
+    def known(self, name: str) -> str:
+        """The id of the experiment of that name; empty: there is none."""
+        found = self._named("experiments", "/experiments", name, self._where)
+        return str(found[0]["experiment_id"]) if found else ""
 
     def going_on(self, name: str, experiment: str) -> str:
         """The id of a run of that name in the experiment that has not ended; empty: none is."""
@@ -131,14 +135,19 @@ class Kubeflow:
         """Begin a run; its id."""
         return str(self._ask("POST", "/runs", content=body)["run_id"])
 
-    def recurring(self, name: str, experiment: str) -> list[str]:
-        """The ids of the recurring runs of that name in the experiment that are enabled."""
+    def recurring(self, name: str, experiment: str, given: Mapping[str, str] = {}) -> list[str]:
+        """The ids of the recurring runs of that name in the experiment that are enabled.
+
+        Those alone whose runs are ``given`` these parameters.
+        """
         asked = {"experiment_id": experiment}
         found = self._named("recurringRuns", "/recurringruns", name, asked)
         return [
             str(each["recurring_run_id"])
             for each in found
-            if each.get("mode") != "DISABLE" and each.get("status") != "DISABLED"
+            if each.get("mode") != "DISABLE"
+            and each.get("status") != "DISABLED"
+            and given.items() <= _parameters(each).items()
         ]
 
     def recur(self, body: Answer) -> str:
@@ -215,3 +224,8 @@ class Kubeflow:
             case status if status == 429 or status >= 500:
                 return Unreachable(said.replace("refuses", "cannot answer now"))
         return PlatformError(said)
+
+
+def _parameters(run: Answer) -> Answer:
+    found: Answer = (run.get("runtime_config") or {}).get("parameters") or {}
+    return found

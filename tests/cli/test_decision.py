@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import components.platform
 from cli import sluice
+from cli._follow import follow
 from components.engine import Run
 from components.errors import InputError, LeaseHeld
 from components.platform.memory import Killed
+from components.record import Record
 from tests.support.engines import Engine
 from tests.support.worlds import Scene, quick
 
@@ -118,3 +122,25 @@ def test_what_waits_is_seen_in_every_list(during: Callable[..., str], tmp_path: 
     assert [each["step"] for each in shown["holds"]] == [100]
     assert waits in shown["headline"]
     assert f"the step to 100% is held: {waits}" in html.unescape(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("says", "done"), [("approve", "approved"), ("reject", "rejected")])
+def test_who_decided_and_why_is_seen_where_it_is_followed_and_reported(
+    during: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    says: str,
+    done: str,
+) -> None:
+    during((says, "r", "--reason", "seen <by> two"))
+    told, page = f"{done} by alice: seen <by> two", tmp_path / "page.html"
+    platform = components.platform.connect()
+    follow(Record(platform.records, "r", platform.clock), lambda: False)
+    followed = capsys.readouterr().out
+    assert f"  {told}\n" in followed
+    assert run("report", "r", "--out", str(page))[0] == 0
+    reported = html.unescape(page.read_text(encoding="utf-8"))
+    shown, listed = (run(*command)[1] for command in (("show", "r"), ("releases",)))
+    assert f"</b>: {told}" in reported
+    assert re.search(rf"\d:\d\d: {re.escape(told)}", shown)
+    assert (told in listed) == (says == "reject")  # A promotion's reason is what the judge found.

@@ -31,7 +31,7 @@ Change = Callable[[Object], None]
 
 
 def traffic_of(found: Objects) -> RoutedTraffic:
-    api = found.api()
+    api = found.way
     return RoutedTraffic(
         api,
         NAMESPACE,
@@ -223,7 +223,7 @@ def test_limits_are_kept_as_far_as_they_are_said() -> None:
 
 def test_a_deleted_route_is_made_anew_while_its_pins_say_that_it_was_there() -> None:
     found, traffic = canary()
-    found.api().delete(HTTP_ROUTE, NAMESPACE, NAME)
+    found.way.delete(HTTP_ROUTE, NAMESPACE, NAME)
     assert traffic.weights(NAME) == {}
     traffic.set_weights(NAME, {"1": 100})
     assert traffic.weights(NAME) == {"1": 100}

@@ -8,7 +8,6 @@ import pytest
 from obstore.store import MemoryStore
 
 from cluster import pins
-from cluster.endpoints import ConfiguredEndpoints
 from cluster.kinds import (
     BACKEND_TRAFFIC_POLICY,
     CONFIG_MAP,
@@ -40,7 +39,7 @@ Act = Callable[[Objects], object]
 
 
 def serving_of(found: Objects) -> KServing:
-    api, clock = found.api(), SystemClock()
+    api, clock = found.way, SystemClock()
     keda = Autoscaling(prometheus="http://prometheus.example:9090", interceptor="keda")
     scaling = KedaScaling(api, NAMESPACE, keda, clock)
     image = Predictor(image="localhost/predictor:1")
@@ -61,11 +60,7 @@ def serves(found: Objects) -> None:
 
 
 def takes_its_lease(found: Objects) -> None:
-    KubernetesLeases(found.api(), NAMESPACE).swap(NAME, None, OUR_LEASE)
-
-
-def applies(found: Objects) -> None:
-    ConfiguredEndpoints(found.api(), NAMESPACE).apply(FILE.model_dump_json(), "a test")
+    KubernetesLeases(found.way, NAMESPACE).swap(NAME, None, OUR_LEASE)
 
 
 def removes(found: Objects) -> None:
@@ -103,7 +98,6 @@ MAP = theirs(CONFIG_MAP, f"endpoint-{NAME}", data={"shop": "open"})
         *((each, act) for each in (ROUTE, PINS, POLICY) for act in (begins, routes_its_first)),
         *((each, serves) for each in (SCALER, WAY, PREDICTOR)),
         (ELECTION, takes_its_lease),
-        (MAP, applies),
     ],
     ids=lambda each: each.__name__ if callable(each) else each[0].name,
 )
@@ -211,7 +205,7 @@ def test_a_route_of_ours_alone_goes() -> None:
 
 def test_a_lease_of_ours_is_known_by_its_annotations_if_somebody_took_its_labels() -> None:
     objects = Objects()
-    leases = KubernetesLeases(objects.api(), NAMESPACE)
+    leases = KubernetesLeases(objects.way, NAMESPACE)
     token = leases.swap(NAME, None, OUR_LEASE)
     found = objects.get(LEASE, NAME)
     del found["metadata"]["labels"]

@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 
 from cluster import passwords
 from cluster.kinds import Object
+from components.errors import InputError
 
 DRAWN = dict.fromkeys(passwords.NAMES, "A" * 43)
 
@@ -25,6 +26,13 @@ def test_each_team_s_namespaces_get_the_store_s_keys_and_people_one_that_reads()
     assert {name for place, name in made if place.endswith("-runs")} == {"sluice-store"}
     own = {name for place, name in made if place == "demo"}
     assert own == {"sluice-store", "sluice-store-reader"}
+
+
+@pytest.mark.parametrize("letters", [59, 63])
+def test_a_team_whose_workflows_could_have_no_namespace_is_not_made(letters: int) -> None:
+    assert found(["t" * 58])
+    with pytest.raises(InputError, match=f"has {letters} letters.*give it a name of 58 at most"):
+        passwords.objects(DRAWN, ["demo", "t" * letters])
 
 
 def test_mlflow_can_encrypt_with_its_key() -> None:

@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
-from cluster.kinds import Object
+from cluster.inference_services import inference_service
+from cluster.kinds import INFERENCE_SERVICE, POD, Object
 from cluster.names import annotation
 from cluster.readiness import left_over, missing, running
 from cluster.readiness import readiness as readiness_at
-from components.platform import Readiness, Running
+from cluster.settings import Predictor
+from components.platform import Readiness, Running, StoredVersion
+from components.platform.memory import ManualClock
+from tests.support.endpoints import endpoint
+from tests.support.wires import Remembering, serving
 
 NOW = 1_800_000_000.0
 ANSWERING: list[Object] = [{"endpoints": [{"conditions": {"ready": True}}]}]
@@ -135,6 +140,31 @@ def test_an_image_that_could_not_be_had_for_a_minute_will_not_be(reason: str) ->
     assert readiness(service(), began(PodScheduled=600, Initialized=59), []).state == "starting"
     assert readiness(service(), began(PodScheduled=600, Initialized=60), []).state == "failed"
     assert readiness(service(), began(), []).state == "starting"
+
+
+@pytest.mark.parametrize("skew", [-120.0, 0.0, 120.0])
+def test_a_pull_is_timed_by_the_cluster_s_clock_whatever_the_step_s_own_says(skew: float) -> None:
+    wire = Remembering(date=NOW)
+    demo = endpoint("demo")
+    stored = StoredVersion("demo", "1", "a" * 64, "s3://sluice/versions/a")
+    made = inference_service(demo, stored, "1", Predictor(image="localhost/none:1"))
+    wire.keep(INFERENCE_SERVICE, "demo", made)
+    waits = {"waiting": {"reason": "ErrImagePull", "message": "x: not found"}}
+    scheduled = {"type": "PodScheduled", "status": "True"}
+
+    def said(ago: float) -> str:
+        since = datetime.fromtimestamp(NOW - ago, UTC).isoformat()
+        status = {
+            "containerStatuses": [{"name": "kserve-container", "state": waits}],
+            "conditions": [scheduled | {"lastTransitionTime": since}],
+        }
+        named = {"serving.kserve.io/inferenceservice": "demo-v1"}
+        pod = POD.object({"name": "p", "labels": named}, spec={}, status=status)
+        wire.keep(POD, "demo", pod)
+        return serving(wire, "demo", ManualClock(NOW + skew)).readiness("demo", "1").state
+
+    assert said(5) == "starting"
+    assert said(61) == "failed"
 
 
 FULL = 'Usage of EmptyDir volume "tmp" exceeds the limit "10Mi".'

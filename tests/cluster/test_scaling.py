@@ -145,6 +145,7 @@ def test_why_fewer_are_ready_is_said_in_the_cluster_s_words(
     found = serving.scaling.replicas(endpoint.name)["1"]
     assert (found.ready, found.wanted) == (1, 3)
     assert found.why == "FailedCreate: exceeded quota: compute"
+    assert (found.refused, found.begun) == (True, False)
 
 
 def test_an_adopted_predictor_has_as_many_pods_as_its_team_lets_it(

@@ -207,6 +207,22 @@ def test_one_that_its_team_took_away_is_replaced_by_a_predictor_of_ours(
     assert serving.versions(endpoint.name) == ["7"]
 
 
+def test_what_somebody_else_made_by_a_predictor_s_name_stays(
+    serving: KServing, endpoint: Endpoint
+) -> None:
+    spec = {"predictor": {"model": {"modelFormat": {"name": "onnx"}}}}
+    theirs = INFERENCE_SERVICE.object({"name": f"{endpoint.name}-v2"}, spec=spec)
+    made = serving.api.create(INFERENCE_SERVICE, serving.namespace, theirs)
+    assert "is not Sluice's" in serving.unfit(endpoint, stored("2"))
+    with pytest.raises(PlatformError, match="is not Sluice's"):
+        serving.create(endpoint, stored("2"))
+    serving.delete(endpoint.name, "2")
+    assert serving.readiness(endpoint.name, "2").state == "absent"
+    name = made["metadata"]["name"]
+    assert serving.api.get(INFERENCE_SERVICE, serving.namespace, name) == made
+    serving.api.delete(INFERENCE_SERVICE, serving.namespace, name)
+
+
 def test_a_quota_that_is_used_up_leaves_no_room(serving: KServing, endpoint: Endpoint) -> None:
     assert serving.room(endpoint).enough
     quota = RESOURCE_QUOTA.object({"name": QUOTA}, spec={"hard": {"requests.cpu": "1500m"}})

@@ -1,6 +1,7 @@
 """What is written for a split, on a real API server. Nobody puts it in force there."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -159,20 +160,31 @@ def test_a_split_that_was_moved_by_somebody_else_in_between_stays_theirs(stand: 
     assert stand.traffic.weights(stand.name) == {"1": 100, "2": 0}
 
 
-def test_another_team_s_endpoint_of_the_same_name_is_named(
-    stand: Stand, kubernetes: Api, team: str
-) -> None:
-    """Of two routes for one path the older one is in force: the other one never shows."""
-    other = f"{team}-2"
+@pytest.fixture
+def late(stand: Stand, kubernetes: Api, team: str) -> Iterator[Stand]:
+    """An endpoint of the same name in a namespace whose name comes later."""
+    other = f"{team}-{uuid.uuid4().hex[:6]}"
     kubernetes.create(NAMESPACE, "", NAMESPACE.object({"name": other}))
-    late = Stand(kubernetes, other, stand.name)
-    try:
+    made = Stand(kubernetes, other, stand.name)
+    yield made
+    made.traffic.set_weights(made.name, {})
+    kubernetes.delete(NAMESPACE, "", other)
+
+
+def test_of_two_teams_with_an_endpoint_of_one_name_the_later_one_is_told_of_the_other(
+    stand: Stand, late: Stand
+) -> None:
+    """Before it has a route, while it has one, and by what waits for one that never shows."""
+    named = f"HTTPRoute {stand.namespace}/{stand.name} has these paths at the same host"
+    for _ in range(2):
+        assert named in late.traffic.unfit(late.name)
+        assert stand.traffic.unfit(stand.name) == ""
         late.traffic.set_weights(late.name, {"1": 100}, LIMITS)
-        with pytest.raises(PlatformError, match=f"namespace {team} has an endpoint of this name"):
-            late.traffic.wait_in_force(late.name, {"1": 100}, timeout=0)
-    finally:
-        late.traffic.set_weights(late.name, {})
-        kubernetes.delete(NAMESPACE, "", other)
+    with pytest.raises(PlatformError, match=named):
+        late.traffic.wait_in_force(late.name, {"1": 100}, timeout=0)
+    patch = {"spec": {"hostnames": ["late.example"]}}
+    late.api.merge(HTTP_ROUTE, late.namespace, late.name, patch)
+    assert late.traffic.unfit(late.name) == ""
 
 
 def test_what_is_kept_in_git_may_be_applied_again_in_mid_canary(stand: Stand) -> None:

@@ -127,6 +127,7 @@ def test_a_split_of_an_endpoint_like_any_other_holds(
     traffic: Traffic, routed: Endpoint, fresh: Endpoint
 ) -> None:
     for endpoint in (routed, fresh):
+        assert traffic.unfit(endpoint.name) == ""
         traffic.refuse_unsplittable(endpoint.name)
 
 

@@ -100,7 +100,8 @@ MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
 }
 """By account and namespace: the verbs for each resource. In all other places: nothing."""
 EVERYWHERE: dict[tuple[str, str], dict[str, str]] = {
-    REAPER: {"namespaces": "list"},
+    STEP: {"httproutes": "list"},
+    REAPER: {"namespaces": "list", "httproutes": "list"},
     RELAY: {"namespaces": "list"},
     PROMETHEUS: {"pods": "get list watch"},
 }
@@ -191,6 +192,7 @@ def test_a_step_releases(installed: Api, serving: KServing) -> None:
     # Only a controller makes its Deployment.
     assert set(serving.scaling.replicas(name)) <= {"2"}
     serving.scaling.let_go(name)
+    assert serving.traffic.unfit(name) == ""
     serving.traffic.set_weights(name, {"2": 100}, LIMITS)
     assert serving.traffic.weights(name) == {"2": 100}
     find_proxies(serving)

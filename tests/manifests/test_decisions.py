@@ -208,6 +208,22 @@ def test_each_role_decides_what_is_its_own(as_person: As, who: str, says: Says, 
     assert ("sluice:approver" in said) is not may, said
 
 
+def test_a_number_cannot_be_taken_twice_by_another_name(as_person: As, installed: Api) -> None:
+    api = as_person(ALICE)
+    other = decision(by=ALICE)
+    other["metadata"]["name"] = "forged-anew"
+    with pytest.raises(PlatformError, match="is called RELEASE-NUMBER"):
+        api.create(DECISION, TEAM, other)
+    # Made by kubectl, by the right name and without a label, it is heard, and takes its number.
+    api.create(DECISION, TEAM, decision(by=ALICE))
+    decisions = KubernetesDecisions(api, TEAM)
+    assert [each.number for each in decisions.read("forged")] == [1]
+    assert decisions.add("forged", 1, "reject", "") is None
+    long = present(decisions.add("Größe " * 20, 1, "approve", ""))
+    for each in ("forged", long.release_id):
+        KubernetesDecisions(installed, TEAM).clear(each)
+
+
 @pytest.mark.parametrize("says", ["approve", "pause"])
 def test_whoever_may_release_decides_nothing(as_person: As, says: Says) -> None:
     assert "ask for the role" in refused(as_person(EVE), by=EVE, says=says)

@@ -250,6 +250,10 @@ def asks_each_proxy(scene: Scene) -> None:
         scene.own.traffic.proxies.addresses()
 
 
+def looks_whose_path_it_is(scene: Scene) -> None:
+    scene.own.traffic.unfit(scene.name)
+
+
 def finds_teams(scene: Scene) -> None:
     teams(scene.api)
 
@@ -331,6 +335,7 @@ OF_CODE: dict[str, tuple[str, tuple[Duty, ...]]] = {
     "sluice:relay": (TEAM, (lists_endpoints, reads_its_endpoint, looks_who_is_held)),
     "sluice:proxies": (PROXIES, (asks_each_proxy,)),
     "sluice:teams": ("", (finds_teams,)),
+    "sluice:routes": ("", (looks_whose_path_it_is,)),
     "sluice:installer": (TEAM, (makes_a_team_s_keys,)),
     "sluice-reconcile": (RUNS, (begins_releases_and_stops_them,)),
 }

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from cluster.connect import NAMESPACE
+from components import bundle
+from components.endpoint import Endpoint
 from components.errors import InputError
-from components.platform import Platform
+from components.platform import Platform, RouteLimits
+from tests.support import pyfuncs, sleeping
+from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.releases import sluice
 from tests.support.rigs import KubernetesRig
 
@@ -31,3 +36,33 @@ def prepared(on_cluster: KubernetesRig, as_a_user: None) -> Platform:
     done = sluice("prepare", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return on_cluster.platform
+
+
+@pytest.fixture
+def sleeper(on_cluster: KubernetesRig, tmp_path: Path) -> Iterator[Endpoint]:
+    """An endpoint whose model takes the seconds that its input says, of 50 at most.
+
+    Version 1 has all of its traffic.
+    """
+    rig = on_cluster
+    serving = {
+        "runtime": "mlflow",
+        "allow_pickle": True,
+        "resources": {"cpu": "60m", "memory": "1Gi"},
+        "execution": {"executors": 1, "threads": 1, "batching": "alone"},
+        "queue": {"deadline": "50s"},
+    }
+    endpoint = make_endpoint(rig.name("sleeper"), serving=serving)
+    columns = {sleeping.COLUMN: "double"}
+    folder = pyfuncs.save(tmp_path / "model", sleeping.PREDICT, columns=columns)
+    digest = bundle.write_manifest(folder)
+    try:
+        stored = rig.platform.files.put(endpoint.model, "1", digest, folder)
+        rig.platform.serving.create(endpoint, stored)
+        rig.wait_ready(endpoint.name, "1")
+        limits = RouteLimits(100, endpoint.serving.queue.deadline + 1)
+        rig.platform.traffic.set_weights(endpoint.name, {"1": 100}, limits)
+        rig.platform.traffic.wait_in_force(endpoint.name, {"1": 100}, timeout=10)
+        yield endpoint
+    finally:
+        rig.remove(endpoint.name)

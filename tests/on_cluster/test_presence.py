@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import DEPLOYMENT, INFERENCE_SERVICE, POD, Object
+from cluster.kinds import INFERENCE_SERVICE, POD, Object
 from cluster.names import predictor_name
-from cluster.settings import SYSTEM
 from components.platform import Platform
 from components.printing import say
 from components.record import Covered, of
+from tests.support.images import steps_image
 from tests.support.killing import kill, pods
 from tests.support.present import present
 from tests.support.releases import Recorded
@@ -113,11 +113,10 @@ def test_a_candidate_that_becomes_another_program_ends_its_release(team: Road) -
 
 def other(team: Road, version: str) -> None:
     """Give the predictor another image: that of the steps, which has what a predictor needs."""
-    reaper: Object = present(team.api.get(DEPLOYMENT, SYSTEM, "reaper"))
     name = predictor_name(team.endpoint, version)
     found = present(team.api.get(INFERENCE_SERVICE, team.team, name))
     container = found["spec"]["predictor"]["containers"][0]
-    container["image"] = reaper["spec"]["template"]["spec"]["containers"][0]["image"]
+    container["image"] = steps_image(team.api)
     container["command"] = ["python3", "-m", "components.predictor"]
     patch = {"spec": {"predictor": {"containers": [container]}}}
     team.api.merge(INFERENCE_SERVICE, team.team, name, patch)

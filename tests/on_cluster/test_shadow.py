@@ -1,10 +1,8 @@
 """Copies of users' requests, and what others have in an endpoint's route, on a cluster."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,20 +12,19 @@ from cluster.api import Api
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, INFERENCE_SERVICE, Object
 from cluster.names import object_name, predictor_name
 from cluster.places import service
-from components import bundle, gateway
+from components import gateway
 from components.arms import shadow_of
 from components.endpoint import Endpoint
 from components.errors import InputError
-from components.platform import Mirror, Platform, RouteLimits
+from components.platform import Mirror, Platform
 from components.record import MirrorSet, Noted, Shadowed, WeightsSet, of
 from components.release.operating import roll_back
 from components.release.overflow import OVERFLOW
-from tests.support import pyfuncs
-from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.killing import pods
 from tests.support.present import present
 from tests.support.rigs import BODY, KubernetesRig
 from tests.support.road import LONGEST_S, Road, released
+from tests.support.sleeping import ask
 from tests.support.users import asking, crowding
 from tests.support.waiting import wait_until
 
@@ -192,13 +189,10 @@ def test_what_the_proxy_refuses_by_itself_is_told(team: Road, on_cluster: Kubern
     def told() -> list[str]:
         return [each.detail for each in of(release.lines(), Noted) if each.event == OVERFLOW]
 
-    def watched() -> bool:
-        return release.exists() and any(poll.weights.get("2") for poll in release.state().polls)
-
     before = present(team.api.get(*limits))["spec"]["circuitBreaker"]
     narrow = dict.fromkeys(before, 1)
     with asking(team.platform, team.endpoint, key, RPS), team.begun("2") as release:
-        wait_until(watched, LONGEST_S, "a poll of the watch")
+        wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
         team.api.merge(*limits, {"spec": {"circuitBreaker": narrow}})
         try:
             with crowding(team.platform, team.endpoint, key, CROWD):
@@ -277,54 +271,17 @@ def counted(team: Road) -> dict[str, float]:
     }
 
 
-@pytest.fixture
-def sleeper(on_cluster: KubernetesRig, tmp_path: Path) -> Iterator[Endpoint]:
-    """An endpoint whose model takes the seconds that its input says, of 50 at most."""
-    rig = on_cluster
-    serving = {
-        "runtime": "mlflow",
-        "allow_pickle": True,
-        "resources": {"cpu": "60m", "memory": "1Gi"},
-        "execution": {"executors": 1, "threads": 1, "batching": "alone"},
-        "queue": {"deadline": "50s"},
-    }
-    endpoint = make_endpoint(rig.name("sleeper"), serving=serving)
-    predict = "time.sleep(float(max(model_input['seconds']))); return [0.0] * len(model_input)"
-    folder = pyfuncs.save(tmp_path / "model", predict, columns={"seconds": "double"})
-    digest = bundle.write_manifest(folder)
-    try:
-        stored = rig.platform.files.put(endpoint.model, "1", digest, folder)
-        rig.platform.serving.create(endpoint, stored)
-        rig.wait_ready(endpoint.name, "1")
-        limits = RouteLimits(100, endpoint.serving.queue.deadline + 1)
-        rig.platform.traffic.set_weights(endpoint.name, {"1": 100}, limits)
-        rig.platform.traffic.wait_in_force(endpoint.name, {"1": 100}, timeout=10)
-        yield endpoint
-    finally:
-        rig.remove(endpoint.name)
-
-
 def test_an_answer_takes_as_long_as_the_endpoint_s_file_says_and_no_longer(
     on_cluster: KubernetesRig, sleeper: Endpoint
 ) -> None:
-    rig = on_cluster
+    def asked(seconds: float) -> tuple[int, float]:
+        answer, took = ask(on_cluster, sleeper.name, seconds)
+        return answer.status_code, took
 
-    def ask(seconds: float) -> tuple[int, float]:
-        tensor = {"name": "seconds", "shape": [1], "datatype": "FP64", "data": [seconds]}
-        began = time.monotonic()
-        answer = httpx.post(
-            f"{rig.platform.gateway.url}/v2/models/{sleeper.name}/infer",
-            json={"inputs": [tensor]},
-            headers={gateway.KEY_HEADER: rig.key},
-            trust_env=False,
-            timeout=120,
-        )
-        return answer.status_code, time.monotonic() - began
-
-    assert ask(0)[0] == 200
-    status, took = ask(40)
+    assert asked(0)[0] == 200
+    status, took = asked(40)
     assert (status, took >= 40) == (200, True)
-    status, took = ask(90)
+    status, took = asked(90)
     assert (status, took < 90) == (504, True)
 
 

@@ -129,9 +129,9 @@ def test_what_is_looked_for_is_of_the_user_s_namespace(stage: Stage) -> None:
     stage.release()
     looks = [each for each in stage.wire.sent if each.method == "GET"]
     owned = [each for each in looks if each.path.endswith(("/pipelines", "/experiments"))]
-    assert [each.asked["namespace"] for each in owned] == ["profile", "profile"]
+    assert [each.asked["namespace"] for each in owned] == ["profile"] * 3
     assert stage.sent("/experiments")[0].json == {
-        "display_name": "sluice-fraud-demo",
+        "display_name": "sluice-fraud.demo",
         "namespace": "profile",
     }
     assert stage.sent("/pipelines")[0].json["namespace"] == "profile"
@@ -143,7 +143,7 @@ def test_a_server_of_one_user_is_told_no_namespace_and_no_token(stage: Stage) ->
     for each in stage.wire.sent:
         assert "namespace" not in each.asked
         assert "authorization" not in each.headers
-    assert stage.sent("/experiments")[0].json == {"display_name": "sluice-fraud-demo"}
+    assert stage.sent("/experiments")[0].json == {"display_name": "sluice-fraud.demo"}
 
 
 def test_the_clock_s_runs_are_one_at_a_time_in_utc_and_catch_up_with_none(stage: Stage) -> None:
@@ -166,6 +166,45 @@ def test_a_second_schedule_of_an_endpoint_takes_the_first_one_s_place(stage: Sta
     # Deleted, it would take its run that goes on with it.
     assert [each.method for each in stage.wire.writes()] == ["POST"] * len(stage.wire.writes())
     assert stage.recurring().replaced == (second.run,)
+
+
+def test_no_two_endpoints_share_a_schedule_however_their_names_join(stage: Stage) -> None:
+    """Team `fraud` with `eu-x`, and team `fraud-eu` with `x`."""
+    for team, name in (("fraud", "eu-x"), ("fraud-eu", "x")):
+        own = endpoint(name, release={"lease": "120s"})
+        made = submission.recurring(stage.server, own, DAILY, Runs(IMAGE, team))
+        assert made.replaced == ()
+    assert [each["mode"] for each in stage.wire.kept["recurringRuns"]] == ["ENABLE"] * 2
+    assert len(stage.wire.kept["experiments"]) == 2
+
+
+def former(stage: Stage, name: str) -> str:
+    """A schedule as an earlier Sluice made it for an endpoint; its id."""
+    experiment = f"sluice-{RUNS.team}-{NAME}"
+    body = {"display_name": experiment, "experiment_id": stage.server.experiment(experiment)}
+    given = {"runtime_config": {"parameters": {"endpoint": name}}, "mode": "ENABLE"}
+    return stage.server.recur(body | given)
+
+
+def test_a_schedule_that_an_earlier_sluice_made_is_replaced_if_it_is_the_endpoint_s(
+    stage: Stage,
+) -> None:
+    own, other = former(stage, NAME), former(stage, f"x-{NAME}")
+    assert stage.recurring().replaced == (own,)
+    assert {
+        each["recurring_run_id"]: each["mode"] for each in stage.wire.kept["recurringRuns"]
+    } == {
+        own: "DISABLE",
+        other: "ENABLE",
+        "recurring_run_id-3": "ENABLE",
+    }
+
+
+def test_a_run_that_an_earlier_sluice_began_is_not_begun_again(stage: Stage) -> None:
+    place = stage.server.experiment(f"sluice-{RUNS.team}-{NAME}")
+    stage.server.run({"display_name": FIRST, "experiment_id": place})
+    with pytest.raises(LeaseHeld, match="goes on already"):
+        stage.release()
 
 
 @pytest.mark.parametrize("order", ["release", "recurring"])
@@ -265,7 +304,7 @@ def test_what_is_sent_is_what_kfp_s_own_client_sends(
     with served(theirs) as host:
         client = kfp.Client(host=host, existing_token="secret")  # noqa: S106
         uploads = stage.sent("/upload_version")
-        experiment = client.create_experiment("sluice-fraud-demo", namespace="profile")
+        experiment = client.create_experiment("sluice-fraud.demo", namespace="profile")
         for upload in uploads:
             package.write_text(upload.file)
             client.upload_pipeline_version(
@@ -282,7 +321,7 @@ def test_what_is_sent_is_what_kfp_s_own_client_sends(
         )
         client.create_recurring_run(
             experiment.experiment_id,
-            "sluice-fraud-demo",
+            "sluice-fraud.demo",
             cron_expression=DAILY.six_fields,
             no_catchup=True,
             params=recurring.json["runtime_config"]["parameters"],

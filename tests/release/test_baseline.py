@@ -151,6 +151,22 @@ def test_without_one_that_does_not_start_the_release_goes_on(
     assert found.one_version("r") == "promoted"
 
 
+@pytest.mark.parametrize("error", [PlatformError, Unreachable])
+@pytest.mark.parametrize("after", [False, True])
+def test_without_one_that_is_refused_the_release_goes_on(
+    error: type[SluiceError], after: bool
+) -> None:
+    """By a quota of objects, say, or by a webhook that is away; it may be there all the same."""
+    found = quick(baseline=True)
+    refused: dict[str, Any] = {"error": error, "said": "exceeded quota: objects", "after": after}
+    found.world.faults.fail("serving.create", skip=1, **refused)  # the candidate is made first
+    assert found.walk("2", "r").outcome == "promoted"
+    assert [line.arm for line in said(found)] == ["1-baseline", ""]
+    assert "exceeded quota: objects" in said(found)[1].reason
+    assert splits(found) == [{"1": 90, "2": 10}, {"2": 100}]
+    assert found.one_version("r") == "promoted"
+
+
 def test_one_that_dies_gives_its_share_back_to_production_at_the_next_poll() -> None:
     found = quick(baseline=True, steps=[10, 30, 100])
     found.world.clock.after(20.0, lambda: found.world.crash(NAME, "1-baseline", "out of memory"))

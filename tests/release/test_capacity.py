@@ -1,5 +1,7 @@
 """Enough predictors for every split: floors, room for a step, and what is written down of both."""
 
+from functools import partial
+from math import inf
 from typing import Any
 
 import pytest
@@ -8,8 +10,8 @@ from components.endpoint import Scaling
 from components.errors import PlatformError, Unreachable
 from components.platform import Replicas
 from components.platform.memory.faults import Killed
-from components.record import Held, MirrorSet, Scaled, of
-from components.release import capacity
+from components.record import Ended, Held, MirrorSet, Scaled, WeightsSet, of
+from components.release import capacity, starting
 from components.release.state import ReleaseState
 from components.report.events import events_of
 from components.report.line import describe
@@ -138,12 +140,66 @@ def test_the_whole_of_the_traffic_needs_all_of_them() -> None:
     assert found.failed() == 0
 
 
+REFUSED = 'FailedCreate: pods "demo-v2" is forbidden: exceeded quota: strict'
+
+
+def refusing(found: Scene, room: int) -> None:
+    """Let a quota have room for so many predictors."""
+    found.world.scaling.room = room
+    found.world.scaling.refuses, found.world.scaling.why = True, REFUSED
+
+
+def lasted(found: Scene) -> float:
+    """Seconds from the release's first line to its end."""
+    first, *_ = record = found.record("r")
+    return next(line.at for line in record if isinstance(line.body, Ended)) - first.at
+
+
+@pytest.mark.parametrize("room", [5, 6], ids=["the first share needs it", "the last step does"])
+def test_a_predictor_that_is_refused_ends_the_release_before_any_share(room: int) -> None:
+    found = scaled(steps=[50, 100])
+    refusing(found, room)
+    with pytest.raises(PlatformError, match="exceeded quota: strict"):
+        found.walk("2", "r")
+    state = found.state("r")
+    assert state.outcome == "error"
+    assert "predictors that it is to have: FailedCreate" in state.reason
+    assert not lines(found, WeightsSet)
+    assert found.one_version("r") == "error"
+    assert lasted(found) < min(capacity.ROOM_TIMEOUT_S, starting.READY_TIMEOUT_S)
+    assert found.failed() == 0
+
+
+def test_a_refusal_that_passes_ends_nothing() -> None:
+    found = scaled(steps=[50, 100])
+    refusing(found, room=5)
+
+    def left() -> None:
+        found.world.scaling.room = inf
+
+    found.world.clock.after(capacity.REFUSED_S / 2, left)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.one_version("r") == "promoted"
+
+
 def test_what_nobody_can_read_holds_a_step_and_ends_nothing() -> None:
     found = scaled()
     found.world.clock.after(20, lambda: found.world.faults.fail("scaling.replicas", for_s=240.0))
     assert found.walk("2", "r").outcome == "promoted"
     said = {wait.said for held in lines(found, Held) for wait in held.waits}
     assert "how many predictors there are cannot be read now" in said
+    assert found.one_version("r") == "promoted"
+
+
+@pytest.mark.parametrize("call", ["scaling.replicas", "scaling.hold"])
+def test_an_autoscaler_that_refuses_at_a_step_holds_it_and_ends_nothing(call: str) -> None:
+    found = scaled()
+    gone = "the API server refuses: 404 Not Found: it is of no kind that is installed"
+    fails = partial(found.world.faults.fail, error=PlatformError, said=gone)
+    found.world.clock.after(20, lambda: fails(call, for_s=240.0))
+    assert found.walk("2", "r").outcome == "promoted"
+    said = {wait.said for held in lines(found, Held) for wait in held.waits}
+    assert f"predictors cannot be asked for: {gone}" in said
     assert found.one_version("r") == "promoted"
 
 

@@ -7,8 +7,9 @@ from components.judge import Policy, Sample
 from components.record import Deployed as DeployedLine
 from components.record import Ended, ForecastMade, Noted, WeightsSet, of
 from components.release import deploying, evaluating, opening
-from components.release.deploying import READY_TIMEOUT_S, Snapshot, forecast_of
+from components.release.deploying import Snapshot, forecast_of
 from components.release.results import Deployed
+from components.release.starting import READY_TIMEOUT_S
 from tests.support.present import present
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick
 

@@ -87,8 +87,8 @@ def test_a_candidate_that_was_deleted_is_turned_back_and_its_release_comes_to_an
     found = quick()
     found.world.clock.after(30, lambda: found.world.registry.delete_version(MODEL, "2"))
     ended = found.walk("2", "r")
-    assert ended.outcome == "error"
-    assert "promotion not recorded" in ended.reason
+    assert ended.outcome == "rolled_back"
+    assert "version 2 is wanted no more" in ended.reason
     assert "not found" in ended.reason
     assert found.weights == {"1": 100}
     assert found.world.platform.records.pending() == []

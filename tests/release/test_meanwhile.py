@@ -1,5 +1,6 @@
 """What people change while a release is under way."""
 
+from collections.abc import Callable
 from typing import Any
 
 import obstore
@@ -7,7 +8,7 @@ import pytest
 import yaml
 
 from components.errors import InputError
-from components.record import Noted, of
+from components.record import Noted, WeightsSet, of
 from components.registry import names
 from components.release.wanted import wanted
 from tests.support.endpoints import endpoint_settings
@@ -136,3 +137,39 @@ def test_a_graph_with_more_stages_than_the_record_s_file_ends_on_the_champion() 
         found.steps_of("2", "r", stages=3)
     assert found.finalize("r").outcome == "error"
     assert found.one_version("r") == "error"
+
+
+def tampered(found: Scene) -> None:
+    """The version's number is another model's now: its manifest says so."""
+    found.world.registry.tag_version(MODEL, "2", {names.MANIFEST_TAG: "f" * 64})
+
+
+GONE: dict[str, tuple[Callable[[Scene], None], str]] = {
+    "version": (lambda found: found.world.registry.delete_version(MODEL, "2"), "not found"),
+    "model": (lambda found: found.world.registry.delete_model(MODEL), "not found"),
+    "files": (tampered, "is not the one of this release"),
+}
+
+
+@pytest.mark.parametrize("what", GONE)
+@pytest.mark.parametrize("scene", [quick, lambda **more: wished(quick(**more))])
+def test_a_candidate_that_the_registry_has_no_more_is_not_promoted(
+    scene: Callable[..., Scene], what: str
+) -> None:
+    found = scene(steps=[10, 50, 100], watch="10m")
+    go, said = GONE[what]
+    found.world.clock.after(60.0, lambda: go(found))
+    ended = found.walk("2", "r")
+    assert ended.outcome == "rolled_back"
+    assert ended.reason.startswith("version 2 is wanted no more: ")
+    assert said in ended.reason
+    assert found.world.clock.monotonic() < 300.0
+    assert all(line.weights != {"2": 100} for line in of(found.record("r"), WeightsSet))
+    assert found.weights == {"1": 100}
+
+
+def test_a_champion_whose_version_was_deleted_meanwhile_leaves_its_alias_to_the_next() -> None:
+    found = quick()
+    found.world.clock.after(30.0, lambda: found.world.registry.delete_version(MODEL, "1"))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.one_version("r") == "promoted"

@@ -1,12 +1,15 @@
 """A server that is away for a moment ends no step, wherever the release stands."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+import httpx
 import pytest
 
 from components.errors import SluiceError, Unreachable
 from components.platform.memory import Killed, World
+from components.registry import Registry
 from components.release.patience import PATIENCE_S, Patience, patient
 from tests.release.test_killed import PROMOTED, ROLLED_BACK, Road, calls
 from tests.support.worlds import MODEL, quick
@@ -37,6 +40,45 @@ def test_every_call_of_a_step_waits_until_the_registry_is_back(road: Road, after
         assert found.one_version("r") == expected, (number, call)
         runs = [run for run in found.world.registry.runs.values() if run.name == "r"]
         assert len(runs) == 1
+
+
+def struck(status: int) -> Callable[[str], BaseException]:
+    """What MLflow's client makes of an answer of this status."""
+    answer = httpx.Response(status, headers={"retry-after": "0"}, json={"message": "not now"})
+
+    def raised(_: str) -> BaseException:
+        registry = Registry("http://mlflow.test", httpx.MockTransport(lambda _: answer))
+        try:
+            registry.alias(MODEL, "champion")
+        except SluiceError as error:
+            return error
+        raise AssertionError(status)
+
+    return raised
+
+
+@pytest.mark.parametrize(
+    "status", [429, *(pytest.param(more, marks=pytest.mark.long) for more in (401, 408, 409, 425))]
+)
+def test_a_registry_that_puts_one_call_off_ends_no_release(status: int) -> None:
+    for number, call in enumerate(calls(PROMOTED)):
+        if not call.startswith("registry."):
+            continue
+        found = PROMOTED.scene()
+        PROMOTED.turn(found)
+        faults = found.world.faults
+        strike = partial(faults.fail, "registry", times=1, error=struck(status))
+        faults.before(len(faults.calls) + number - 1, strike)
+        assert found.walk("2", "r").outcome == "promoted", (number, call)
+        found.recover(30)
+        assert found.one_version("r") == "promoted", (number, call)
+
+
+def test_a_mark_that_the_registry_forbids_stops_no_canary() -> None:
+    found = quick()
+    found.world.faults.fail("registry.swap_alias", times=1, error=struck(403))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert "registry_refused" in found.events("r")
 
 
 SERVERS = ("leases", "traffic", "serving", "records", "files", "endpoints", "decisions")

@@ -263,6 +263,31 @@ def test_an_operator_s_reason_ends_the_record_when_the_store_is_back(dead: Scene
     assert dead.one_version("r") == "rolled_back"
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("leases.read", "leases.swap", "traffic.weights"),
+        *("records.read", "records.pending", "registry.version", "moments.tell", "serving.note"),
+    ],
+)
+def test_what_nobody_foresaw_of_one_release_stops_no_other(
+    dead: Scene, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead.world.leases.swap("zz", None, Lease("zz", "other", "engine 9", LEASE_S, {}))
+    reaper = watching(dead)
+    dead.world.clock.sleep(60)
+    made = len(dead.world.faults.calls)
+    dead.world.faults.fail(call, times=1, error=ValueError, said="Expecting value: line 1")
+    said = "\n".join(reaper.run())
+    assert "ValueError: Expecting value: line 1" in said
+    assert "Traceback" in caplog.text
+    assert "other: lease without a record given back" in said
+    assert dead.world.leases.read("zz") is None
+    assert {"moments.tell", "serving.note"} <= set(dead.world.faults.calls[made:])
+    dead.recover(GRACE_S + 70)
+    assert dead.one_version("r") == "error"
+
+
 def test_leases_that_do_not_answer_end_a_pass_and_not_the_reaper(dead: Scene) -> None:
     reaper = watching(dead)
     dead.world.away("leases.endpoints", for_s=1)
@@ -476,3 +501,23 @@ def test_others_releases_are_left_alone_when_a_place_is_gone(place: str) -> None
     found, platform = in_a_place(PlatformError("leases is forbidden"))
     assert abandon(replace(platform, place=place), WHY) == []
     assert found.state("r").outcome is None
+
+
+def unroute(found: Scene) -> None:
+    """Somebody deletes the endpoint's route."""
+    found.world.proxies.ask(NAME, {}, None)
+
+
+def test_production_has_a_route_again_when_somebody_deleted_it(dead: Scene) -> None:
+    reaper = watching(dead)
+    unroute(dead)
+    assert reaper.run() == ["r: error: the pipeline stopped before a verdict"]
+    assert dead.weights == {"1": 100}
+    assert dead.one_version("r") == "error"
+
+
+def test_an_operator_gives_production_a_route_again(dead: Scene) -> None:
+    unroute(dead)
+    done = operating.roll_back(dead.world.platform, NAME, "seen")
+    assert (done.weights, done.outcome) == ({"1": 100}, "rolled_back")
+    assert dead.one_version("r") == "rolled_back"

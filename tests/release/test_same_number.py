@@ -167,7 +167,7 @@ def test_a_model_registered_anew_during_its_release_is_not_marked() -> None:
     version = found.world.registry.version(MODEL, "2")
     found.world.clock.after(30, lambda: _registered_anew(found))
     ended = found.walk("2")
-    assert ended.outcome == "error"
+    assert ended.outcome == "rolled_back"
     assert "is not the one of this release" in ended.reason
     assert found.weights == {"1": 100}
     entry = found.world.registry.version(MODEL, "2")

@@ -8,7 +8,7 @@ from components.errors import InputError
 from components.record import Opened, of
 from components.release.reaper import Reaper
 from components.release.wanted import next_id, wanted
-from tests.support.worlds import MODEL, NAME, Scene, quick
+from tests.support.worlds import MODEL, NAME, Scene, begin, quick
 
 
 @pytest.fixture
@@ -56,3 +56,14 @@ def test_both_have_numbers_of_their_own(teams: tuple[Scene, Scene]) -> None:
     one.walk("2", next_id(one.world.platform.records.releases(), NAME, "2"))
     ids = other.world.platform.records.releases()
     assert next_id(ids, NAME, "2") == f"rel-{NAME}-v2-2"
+
+
+def test_an_endpoint_whose_path_is_another_team_s_is_refused_before_anything_is_made() -> None:
+    found = begin()
+    found.world.proxies.unfit[NAME] = "HTTPRoute other/fraud has these paths at the same host"
+    found.world.registry.set_alias(MODEL, "candidate", "1")
+    with pytest.raises(InputError, match="other/fraud has these paths"):
+        found.walk("1", "r")
+    assert found.one_version("r") == "error"
+    assert found.state("r").reason == found.world.proxies.unfit[NAME]
+    assert [line.kind for line in found.record("r")] == ["release", "end"]

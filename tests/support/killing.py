@@ -3,15 +3,16 @@
 import os
 import signal
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from cluster.api import Api
-from cluster.kinds import POD, Object
+from cluster.kinds import DEPLOYMENT, POD, Kind, Object
+from tests.support.present import present
 from tests.support.waiting import wait_until
 
 _PAUSE = b"/pause"
@@ -64,6 +65,37 @@ def kill(api: Api, pod: Object) -> Killed:
     else:
         _delete_now(api, pod)
     return Killed(pod["metadata"]["name"], began, time.time())
+
+
+def evict(api: Api, pod: Object) -> None:
+    """Ask a pod to go as whoever drains a node does: refused where something of ours keeps it."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    asks = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+    api.create(Kind("v1", "Eviction", f"pods/{name}/eviction"), namespace, asks)
+
+
+@contextmanager
+def away(api: Api, *deployments: tuple[str, str]) -> Iterator[None]:
+    """No pod of these Deployments, by namespace and name, is there while the block runs."""
+    before = [present(api.get(DEPLOYMENT, *each)) for each in deployments]
+    try:
+        for each in before:
+            _scale(api, each, 0)
+        yield
+    finally:
+        for each in before:
+            _scale(api, each, int(each["spec"]["replicas"]))
+
+
+def _scale(api: Api, deployment: Object, count: int) -> None:
+    name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
+    api.merge(DEPLOYMENT, namespace, name, {"spec": {"replicas": count}})
+
+    def there() -> bool:
+        found = pods(api, namespace, deployment["spec"]["selector"]["matchLabels"])
+        return len(found) == count and all(map(is_ready, found))
+
+    wait_until(there, _BACK_S, f"{count} pods of {name}")
 
 
 def is_ready(pod: Object) -> bool:

@@ -1,105 +1,76 @@
-"""An API server's objects on a wire, as far as they are written and read: no controller, no schema.
-
-For what nobody can have a real one do in a moment: all that other people make of an object.
-"""
+"""An API server's objects as people change them: by patches, and each of a version."""
 
 import copy
 import json
-import ssl
 from typing import Any
-from urllib.parse import unquote
 
 import httpx
 
-from cluster.access import Access
 from cluster.api import Api
 from cluster.kinds import Kind, Object
+from tests.support.wires import Remembering
 
 NAMESPACE = "demo"
 
 
-class Objects:
-    """The objects, and a wire to them; what was written by whom is not told apart."""
+class Objects(Remembering):
+    """The objects of one namespace; what was written by whom is not told apart."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Object] = {}
+        super().__init__()
         self._version = 0
-        self.writes: list[tuple[str, str]] = []
-        """Method and path of all that changed something, or tried to."""
 
-    def api(self) -> Api:
+    @property
+    def way(self) -> Api:
         """The way to them."""
-        return Api(
-            Access("http://api", NAMESPACE, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
-            httpx.MockTransport(self._answer),
-        )
+        return self.api(NAMESPACE)
 
     def put(self, kind: Kind, found: Object) -> None:
         """Let somebody else have written an object."""
-        path = kind.path(NAMESPACE, found["metadata"]["name"])
-        self._keep(path, copy.deepcopy(found))
+        self._keep(kind.path(NAMESPACE, found["metadata"]["name"]), copy.deepcopy(found))
 
     def get(self, kind: Kind, name: str) -> Any:
         """A copy of an object; None without one."""
-        return copy.deepcopy(self._found.get(kind.path(NAMESPACE, name)))
+        return copy.deepcopy(self.objects.get(kind.path(NAMESPACE, name)))
 
     def names(self) -> list[tuple[str, str]]:
         """Plural kind and name of all that is there."""
-        return sorted(tuple(path.split("/")[-2:]) for path in self._found)  # type: ignore[misc]
+        parts = (path.split("/") for path in self.objects)
+        return sorted((each[-2], each[-1]) for each in parts)
 
     def _keep(self, path: str, made: Object) -> Object:
-        before = self._found.get(path)
-        metadata = made["metadata"]
-        metadata["namespace"] = NAMESPACE
-        metadata["uid"] = path
+        before, metadata = self.objects.get(path), made["metadata"]
         changed = before is None or before.get("spec") != made.get("spec")
         number = before["metadata"]["generation"] if before else 0
-        metadata["generation"] = number + changed
+        metadata |= {"namespace": NAMESPACE, "uid": path, "generation": number + changed}
         if made != before:
             self._version += 1
             metadata["resourceVersion"] = str(self._version)
-        self._found[path] = made
+        self.objects[path] = made
         return copy.deepcopy(made)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        path = unquote(request.url.path)
-        sent = json.loads(request.content) if request.content else {}
-        if request.method != "GET":
-            self.writes.append((request.method, path))
-        match request.method:
-            case "GET" if path in self._found:
-                return httpx.Response(200, json=self._found[path])
-            case "GET" if path.rpartition("/")[2].endswith("s"):
-                return httpx.Response(200, json={"metadata": {}, "items": self._listed(request)})
-            case "POST":
-                path = f"{path}/{sent['metadata']['name']}"
-                if path in self._found:
-                    return _refused(409)
-                return httpx.Response(201, json=self._keep(path, sent))
-            case "PATCH" if "apply" in request.headers["content-type"]:
-                return httpx.Response(200, json=self._keep(path, _merged(self._of(path), sent)))
-        if path not in self._found:
-            return _refused(404)
+    def _answer(self, request: httpx.Request) -> tuple[int, Object]:
+        if request.method in {"GET", "DELETE"} and not request.read():
+            return super()._answer(request)
+        path, sent = request.url.path, json.loads(request.read())
+        if request.method == "POST":
+            path = f"{path}/{sent['metadata']['name']}"
+        found = self.objects.get(path)
         wanted = (sent.get("preconditions") or sent.get("metadata") or {}).get("resourceVersion")
-        if wanted and wanted != self._found[path]["metadata"]["resourceVersion"]:
-            return _refused(409)
+        if found and (request.method == "POST" or wanted not in {None, _version(found)}):
+            return 409, {"kind": "Status", "message": "the object has been modified"}
         if request.method == "DELETE":
-            return httpx.Response(200, json=self._found.pop(path))
-        made = sent if request.method == "PUT" else _merged(self._of(path), sent)
-        return httpx.Response(200, json=self._keep(path, made))
+            return super()._answer(request)
+        self.writes.append((request.method, path))
+        if request.method != "PATCH":
+            return 200, self._keep(path, sent)
+        if found is None and "merge" in request.headers["content-type"]:
+            return 404, {"kind": "Status", "message": f"{path} not found"}
+        return 200, self._keep(path, _merged(copy.deepcopy(found or {}), sent))
 
-    def _of(self, path: str) -> Object:
-        return copy.deepcopy(self._found.get(path, {}))
 
-    def _listed(self, request: httpx.Request) -> list[Object]:
-        selector = request.url.params.get("labelSelector", "")
-        wanted = dict(each.split("=", 1) for each in selector.split(",") if each)
-        return [
-            each
-            for path, each in self._found.items()
-            if path.startswith(f"{unquote(request.url.path)}/")
-            and wanted.items() <= (each["metadata"].get("labels") or {}).items()
-        ]
+def _version(found: Object) -> str:
+    return str(found["metadata"]["resourceVersion"])
 
 
 def _merged(found: Object, patch: Object) -> Object:
@@ -111,7 +82,3 @@ def _merged(found: Object, patch: Object) -> Object:
         else:
             found[key] = value
     return found
-
-
-def _refused(status: int) -> httpx.Response:
-    return httpx.Response(status, json={"message": f"refused: {status}"})

@@ -106,6 +106,10 @@ class Recorded:
         """Where the release stands."""
         return fold(self.lines())
 
+    def has_polled(self, version: str) -> bool:
+        """Whether it has counted what users on the version got."""
+        return self.exists() and any(poll.weights.get(version) for poll in self.state().polls)
+
 
 def newest(platform: Platform, endpoint: str) -> Recorded:
     """The endpoint's newest release."""

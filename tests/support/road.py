@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,10 @@ from cluster.kinds import (
 )
 from cluster.names import object_name, predictor_name
 from cluster.teams import runs
+from components.errors import InputError, LeaseHeld
 from components.platform import Platform
 from components.registry import names
+from components.release import operating
 from components.release.wanted import next_id
 from tests.support import directly
 from tests.support.copied import copied
@@ -83,16 +85,20 @@ class Road:
 
     def ended(self, release: Recorded) -> str:
         """Its outcome, once all of it is over, and nothing of who lost is left."""
-        wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
-        pending = self.platform.records.pending
-        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
-        leases = self.platform.leases
-        wait_until(lambda: leases.read(self.endpoint) is None, 30, "its lease back")
+        outcome = self.over(release)
         assert self.platform.registry.alias(self.endpoint, names.CANDIDATE) is None
         state, split = release.state(), self.platform.traffic.weights(self.endpoint)
         for loser in {state.candidate, state.champion or state.candidate} - {*split}:
             wait_until(partial(self._is_gone, loser), 120, f"the end of version {loser}")
-        return present(state.outcome)
+        return outcome
+
+    def over(self, release: Recorded) -> str:
+        """Its outcome, once all of it is over; another version's may have begun by then."""
+        wait_until(lambda: release.exists() and bool(release.state().outcome), LONGEST_S, "its end")
+        pending = self.platform.records.pending
+        wait_until(lambda: release.release_id not in pending(), 120, "its last word")
+        wait_until(lambda: not self._holds(release), 30, "its lease back")
+        return present(release.state().outcome)
 
     def left(self, version: str) -> list[str]:
         """What there is of a version's own."""
@@ -106,6 +112,23 @@ class Road:
 
     def _is_gone(self, version: str) -> bool:
         return self.left(version) == []
+
+    def roll_back(self, release: Recorded, reason: str) -> None:
+        """End it as an operator does, who tries again where its own run renewed meanwhile."""
+
+        def done() -> bool:
+            try:
+                with suppress(InputError):  # its own run has ended it by the operator's word
+                    operating.roll_back(self.platform, self.endpoint, reason, release.release_id)
+            except LeaseHeld:
+                return False
+            return True
+
+        wait_until(done, 30, f"the end of {release.release_id}")
+
+    def _holds(self, release: Recorded) -> bool:
+        lease = self.platform.leases.read(self.endpoint)
+        return lease is not None and lease.release_id == release.release_id
 
     def workflow(self, release: Recorded) -> Object:
         """Its workflow."""

@@ -2,20 +2,23 @@
 endpoint."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from cluster import settings, team
+from cluster import connect, settings, team
 from cluster.api import Api
 from cluster.kinds import NAMESPACE, RESOURCE_QUOTA, SECRET, Kind, Object
 from cluster.names import object_name
 from cluster.teams import runs
+from components.platform import Platform
+from components.registry.client import Registry
 from tests.support.present import present
 from tests.support.waiting import wait_until
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _BINDING = Kind(_RBAC, "RoleBinding", "rolebindings")
+_EVERYWHERE = Kind(_RBAC, "ClusterRoleBinding", "clusterrolebindings")
 _KINDS = (
     Kind("v1", "ServiceAccount", "serviceaccounts"),
     Kind("v1", "LimitRange", "limitranges"),
@@ -35,7 +38,7 @@ def like(api: Api, known: str, name: str) -> Iterator[str]:
     """A team called ``name`` like the team ``known``, while the block runs; its name."""
     names = {known: name, runs(known): runs(name)}
     proxies = settings.read(api).gateway.proxies
-    bound = object_name(f"sluice-proxies-{name}")
+    bound = ((_BINDING, proxies, "sluice-proxies"), (_EVERYWHERE, "", "sluice-routes"))
     try:
         for of, to in names.items():
             found = present(api.get(NAMESPACE, "", of))
@@ -46,14 +49,24 @@ def like(api: Api, known: str, name: str) -> Iterator[str]:
             for secret in ("sluice-store", "sluice-store-reader"):
                 if copied := api.get(SECRET, of, secret):
                     api.create(SECRET, to, _copy(copied, names))
-        binding = present(api.get(_BINDING, proxies, f"sluice-proxies-{known}"))
-        binding["metadata"]["name"] = bound
-        api.create(_BINDING, proxies, _copy(binding, names))
+        for kind, place, what in bound:
+            binding = present(api.get(kind, place, f"{what}-{known}"))
+            binding["metadata"]["name"] = object_name(f"{what}-{name}")
+            api.create(kind, place, _copy(binding, names))
         team.install(api, name)
         yield name
     finally:
-        api.delete(_BINDING, proxies, bound)
+        for kind, place, what in bound:
+            api.delete(kind, place, object_name(f"{what}-{name}"))
         gone(api, list(names.values()))
+
+
+@contextmanager
+def platform_of(api: Api, team: str) -> Iterator[Platform]:
+    """A team's platform, as the team has it."""
+    connected = connect.platform(api, team, settings.read(api))
+    with closing(cast(Registry, connected.registry)):
+        yield connected
 
 
 def gone(api: Api, namespaces: Sequence[str]) -> None:

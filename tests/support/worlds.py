@@ -108,6 +108,10 @@ class Reasked:
         """See `components.platform.Traffic`."""
         return self.traffic.weights(endpoint) if self.reported is None else dict(self.reported)
 
+    def unfit(self, endpoint: str) -> str:
+        """See `components.platform.Traffic`."""
+        return self.traffic.unfit(endpoint)
+
     def refuse_unsplittable(self, endpoint: str) -> None:
         """See `components.platform.Traffic`."""
         self.traffic.refuse_unsplittable(endpoint)

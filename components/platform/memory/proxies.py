@@ -43,6 +43,8 @@ class Proxies:
         """Endpoints whose users stay with the version that answered once."""
         self.changed: set[str] = set()
         """Endpoints whose route somebody has changed since it was written."""
+        self.unfit: dict[str, str] = {}
+        """Why no split of these endpoints can come into force."""
         self._clock = clock
         self._settle = settle
         self._asked: dict[str, Route] = {}
@@ -119,6 +121,10 @@ class MemoryTraffic:
         self._clock = clock
         self._proxies = proxies
         self._served = served
+
+    def unfit(self, endpoint: str) -> str:
+        """Why no split of the endpoint can come into force; empty where it may."""
+        return self._proxies.unfit.get(endpoint, "")
 
     def refuse_unsplittable(self, endpoint: str) -> None:
         """Refuse where users stay with the version that answered once, or a route was changed."""

@@ -30,6 +30,8 @@ class MemoryScaling:
         """So many predictors have room, of all arms together."""
         self.why = ""
         """What is said of those that have none."""
+        self.refuses = False
+        """Those that have none are refused, and do not wait for any."""
         self._coming = 0
         self._clock = clock
         self._serving = serving
@@ -75,7 +77,9 @@ class MemoryScaling:
         ready = found.up if found.readiness.state == "ready" else 0
         most = found.endpoint.serving.scaling.max
         wanted = found.wanted
-        return Replicas(ready, wanted, found.floor, most, self.why if ready < wanted else "")
+        why = self.why if ready < wanted else ""
+        refused = self.refuses and found.up < wanted
+        return Replicas(ready, wanted, found.floor, most, why, begun=not refused, refused=refused)
 
     def hold(self, endpoint: str, floors: Mapping[str, int]) -> None:
         """Let no arm that is named want fewer predictors than this; a higher floor stays."""

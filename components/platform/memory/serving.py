@@ -122,7 +122,7 @@ class MemoryServing:
         """What `has_room` says."""
         return self.has_room
 
-    def unfit(self, endpoint: Endpoint, stored: StoredVersion) -> str:
+    def unfit(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> str:
         """Why no predictor of these files can run."""
         return larger_than_memory(endpoint, stored)
 
@@ -218,6 +218,11 @@ class MemoryServing:
         """Let the predictor fail now; it answers nobody until it is created again."""
         self._settle()
         self.predictor(endpoint, version).readiness = Readiness("failed", why)
+
+    def lose(self, endpoint: str, version: str) -> None:
+        """Let somebody delete the predictor under its users."""
+        self._settle()
+        del self._predictors[endpoint, version]
 
     def is_gone(self, endpoint: str, arm: str) -> bool:
         """Whether the gateway has nobody to send the arm's users to."""

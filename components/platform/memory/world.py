@@ -175,6 +175,14 @@ class World:
         """Let an arm's only pod go, as a node does that is drained; another one needs so long."""
         self.serving.evict(endpoint, version, for_s)
 
+    def lose_predictor(self, endpoint: str, version: str) -> None:
+        """Let somebody delete the predictor now."""
+        self.serving.lose(endpoint, version)
+
+    def lose_route(self, endpoint: str) -> None:
+        """Let somebody delete the route now."""
+        self.proxies.ask(endpoint, {}, None)
+
     def lose_model(self, endpoint: str, version: str) -> None:
         """Let a predictor run on without its model: its users get errors until it is created."""
         self.serving.lose_model(endpoint, version)

@@ -13,7 +13,7 @@ import yaml
 from cluster.access import find_access
 from cluster.access.credentials import Program, TokenFile
 from cluster.embedded import pki
-from components.errors import InputError, PlatformError
+from components.errors import InputError, PlatformError, Unreachable
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +162,48 @@ def test_a_program_that_gives_no_token_is_named(tmp_path: Path, status: object) 
     access = find_access(written(tmp_path / "k", content(exec=plugin(tmp_path, status))))
     with pytest.raises(PlatformError, match="gives no token"):
         shown(access.auth)
+
+
+def test_a_program_that_fails_once_is_asked_again(tmp_path: Path) -> None:
+    status = {"token": "made", "expirationTimestamp": "2001-01-01T00:00:00Z"}
+    access = find_access(written(tmp_path / "k", content(exec=plugin(tmp_path, status))))
+    assert shown(access.auth) == "Bearer made"
+    script = tmp_path / "plugin.py"
+    works = script.read_text()
+    for broken in ("import sys; sys.exit('the session has ended')", "print('<html>')"):
+        script.write_text(broken)
+        with pytest.raises(Unreachable, match="gives no token"):
+            shown(access.auth)
+    script.write_text(works)
+    assert shown(access.auth) == "Bearer made"
+
+
+def test_a_program_that_fails_at_first_is_waited_for_and_one_that_is_not_there_is_not(
+    tmp_path: Path,
+) -> None:
+    user = plugin(tmp_path, {"token": "made"})
+    (tmp_path / "plugin.py").write_text("import sys; sys.exit('the session has ended')")
+    access = find_access(written(tmp_path / "k", content(exec=user)))
+    with pytest.raises(Unreachable, match="the session has ended: log in again"):
+        shown(access.auth)
+    none = find_access(written(tmp_path / "k", content(exec={**user, "command": "/no/such"})))
+    with pytest.raises(PlatformError, match=r"/no/such gives no token.*install it") as found:
+        shown(none.auth)
+    assert type(found.value) is PlatformError
+
+
+def test_a_token_s_file_that_cannot_be_read_ends_nothing_that_had_one(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    auth = TokenFile(path)
+    with pytest.raises(PlatformError, match="no token can be read") as found:
+        shown(auth)
+    assert type(found.value) is PlatformError
+    path.write_text("first")
+    assert shown(auth) == "Bearer first"
+    path.unlink()
+    wire = httpx.MockTransport(lambda _: httpx.Response(401))
+    with httpx.Client(transport=wire, auth=auth) as client, pytest.raises(Unreachable):
+        client.get("https://x")
 
 
 def test_ways_in_that_are_gone_are_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import yaml
 
-from cluster.relay.deliveries import Deliveries
+from cluster.relay.deliveries import Candidate, Deliveries
 from cluster.relay.hints import Bus, Event, Hints
 from cluster.relay.server import app
 from components.errors import PlatformError, Unreachable
@@ -162,6 +162,44 @@ def test_an_endpoint_that_no_workflow_can_hold_is_logged_and_stops_no_other(
     relay.deliver(told())
     assert relay.told == [WANTED]
     assert "release.lease: 5 s is less than a pod may take to start" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("endpoints.names", PlatformError),
+        ("endpoints.names", Unreachable),
+        ("registry.alias", Unreachable),
+    ],
+)
+def test_what_one_team_meets_starves_no_team_after_it(
+    relay: Relay, call: str, error: type[PlatformError]
+) -> None:
+    other = scene(since_s=0)
+    other.world.faults.fail(call, times=1, error=error, said="it may not")
+    teams = {"first": other.world.platform, "team": relay.scene.world.platform}
+    follow = Hints(lambda: teams, relay.tell).follow
+    with pytest.raises(error, match="it may not"):
+        follow(Candidate(MODEL, "2"))
+    assert relay.told == [WANTED]
+    other.world.registry.set_alias(MODEL, names.CANDIDATE, "2")
+    assert follow(Candidate(MODEL, "2")) == [WANTED["release_id"]] * 2  # workflows of these names
+
+
+def test_an_event_that_is_refused_starves_nobody_after_it(relay: Relay) -> None:
+    other = scene(since_s=0)
+    other.world.registry.set_alias(MODEL, names.CANDIDATE, "2")
+    relay.scene.world.apply(yaml.safe_dump(endpoint_settings("aaa", model=MODEL)))
+
+    def tell(said: Event) -> None:
+        if said["namespace"] == "first-runs" or said["endpoint"] == "aaa":
+            raise PlatformError("Argo Events refuses: 400")
+        relay.tell(said)
+
+    teams = {"first": other.world.platform, "team": relay.scene.world.platform}
+    with pytest.raises(PlatformError, match="refuses: 400"):
+        Hints(lambda: teams, tell).follow(Candidate(MODEL, "2"))
+    assert relay.told == [WANTED]
 
 
 def test_ready_is_answered(relay: Relay) -> None:

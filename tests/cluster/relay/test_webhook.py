@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from cluster.relay import webhook
+from components.errors import Unreachable
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,3 +48,18 @@ def test_it_is_registered_once_and_mended(mlflow: httpx.BaseTransport) -> None:
         assert found["url"] == url
         assert found["status"] == "ACTIVE"
         assert found["events"] == webhook.EVENTS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, html="<h1>Sign in</h1>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"webhooks": [{"name": webhook.NAME}]}),
+        httpx.Response(503),
+    ],
+)
+def test_what_is_no_answer_of_mlflow_is_asked_again(answer: httpx.Response) -> None:
+    wire = httpx.MockTransport(lambda _: answer)
+    with pytest.raises(Unreachable):
+        webhook.register("http://mlflow.test", "http://relay.test/mlflow", "secret", wire)

@@ -1,0 +1,109 @@
+"""Starting a version's predictor, and production's anew where somebody has deleted it."""
+
+from dataclasses import replace
+
+from components.errors import PlatformError, Unreachable
+from components.platform import Lease, Platform, StoredVersion, wait_for
+from components.release.context import Release
+from components.release.lease import HeldLease
+from components.release.state import ReleaseState
+
+READY_TIMEOUT_S = 120.0
+READY_POLL_S = 0.2
+REVIVED = "predictor_made_anew"
+"""Event of a predictor of production's that was not there any more."""
+
+
+def sized(release: Release, state: ReleaseState, version: str) -> StoredVersion:
+    """What a predictor is created from, with its size, which the record has not."""
+    stored = state.stored(version)
+    found = release.platform.files.find(stored.model, stored.version, stored.digest)
+    return replace(stored, size=found.size) if found else stored
+
+
+def wait_ready(release: Release, endpoint: str, version: str) -> None:
+    """Wait until a version's predictor is ready.
+
+    Raises:
+        PlatformError: it cannot start, or has not in two minutes.
+    """
+    serving = release.platform.serving
+
+    def ready() -> bool:
+        found = serving.readiness(endpoint, version)
+        if found.state == "failed":
+            raise PlatformError(f"{endpoint} version {version} cannot start: {found.why}")
+        return found.state == "ready"
+
+    def late() -> str:
+        said = serving.readiness(endpoint, version)
+        return (
+            f"{endpoint} version {version} was not ready after {READY_TIMEOUT_S:.0f} s:"
+            f" {said.state}: {said.why}: see its log, 'sluice status' names it"
+        )
+
+    wait_for(ready, READY_TIMEOUT_S, READY_POLL_S, late, release.clock)
+
+
+def missing(platform: Platform, lease: Lease) -> list[str]:
+    """The versions of a lease's way back that have no predictor: nothing can be given back there.
+
+    Where nobody can be asked none is known to be missing: the way back waits for traffic alone.
+    """
+    try:
+        served = platform.serving.versions(lease.endpoint)
+    except Unreachable:
+        return []
+    return [arm for arm, share in lease.restore.items() if share and arm not in served]
+
+
+def is_lent(platform: Platform, lease: Lease) -> bool:
+    """Whether the other version answers for all that the way back names: they had nobody ready."""
+    asked = platform.traffic.weights(lease.endpoint)
+    return any(share and asked.get(arm) == 0 for arm, share in lease.restore.items())
+
+
+def refuse_unready(platform: Platform, lease: Lease) -> None:
+    """Check that whoever the way back names can answer, as far as anybody knows.
+
+    Raises:
+        PlatformError: one cannot, and why.
+    """
+    for version in (arm for arm, share in lease.restore.items() if share):
+        try:
+            found = platform.serving.readiness(lease.endpoint, version)
+        except Unreachable:
+            continue
+        if found.state != "ready":
+            said = f"{lease.endpoint} version {version} has no ready predictor"
+            raise PlatformError(f"{said}, so the other one answers: {found.why}")
+
+
+def revive(release: Release, state: ReleaseState, version: str) -> None:
+    """Make a predictor of production's anew, from the files that the record names.
+
+    Raises:
+        PlatformError: it is refused.
+    """
+    name = state.endpoint.name
+    release.platform.serving.create(state.endpoint, sized(release, state, version), version)
+    said = f"version {version} had no predictor any more: somebody deleted it: it starts anew"
+    release.record.note(REVIVED, f"{name}: {said}")
+
+
+def revive_production(release: Release, held: HeldLease) -> None:
+    """Let all that the way back names be there and ready, whoever answers meanwhile.
+
+    Raises:
+        LeaseHeld: the release was taken over meanwhile.
+        PlatformError: production's predictor cannot start anew.
+    """
+    name = held.lease.endpoint
+    if not (gone := missing(release.platform, held.lease)):
+        return
+    state = release.state()
+    with held.kept():
+        for version in gone:
+            revive(release, state, version)
+        for version in gone:
+            wait_ready(release, name, version)

@@ -1,0 +1,132 @@
+"""A Prometheus whose rules leave nothing to judge by: no release gives anybody to a candidate."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.api import Api
+from cluster.kinds import CONFIG_MAP, POD, Object
+from cluster.settings import SYSTEM
+from components.errors import Unreachable
+from components.platform import Platform
+from components.record import WeightsSet, of
+from tests.support.killing import is_ready, pods
+from tests.support.present import present
+from tests.support.rigs import KubernetesRig
+from tests.support.road import Road, released
+from tests.support.scenes import proxies_of
+from tests.support.users import asking
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
+
+RPS = 10
+PROMETHEUS = {"app": "prometheus"}
+SETTINGS, FILE = "sluice-prometheus", "prometheus.yaml"
+"""The ConfigMap, and its file."""
+IN_FORCE_S = 60.0
+"""From a Prometheus that is ready until it has read every proxy."""
+AGE_S = 5.0
+RELEASE: dict[str, Any] = {
+    "steps": [50, 100],
+    "watch": "40s",
+    "poll": "2s",
+    "lease": "60s",
+    # Predictors share two cores: no latency decides here.
+    "judge": {"method": "threshold", "min_requests": 100, "p95_ratio": 10, "error_rate": 0.1},
+}
+
+
+@pytest.fixture(scope="module")
+def team(
+    prepared: Platform,
+    kubernetes: Api,
+    on_cluster: KubernetesRig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Road]:
+    """An endpoint whose version 1 was released, and stays the champion."""
+    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
+    with released(*place, "rules", **RELEASE) as made:
+        yield made
+
+
+def drops_instance(job: Object) -> None:
+    """Take away what tells two proxies apart."""
+    job["metric_relabel_configs"].append({"regex": "instance", "action": "labeldrop"})
+
+
+def limits_labels(job: Object) -> None:
+    """Refuse whatever has more labels than these."""
+    job["label_limit"] = 2
+
+
+@contextmanager
+def scraped(team: Road, change: Callable[[Object], None], said: str) -> Iterator[None]:
+    """The gateway is scraped by other rules while the block runs, which makes it unfit."""
+    text = present(team.api.get(CONFIG_MAP, SYSTEM, SETTINGS))["data"][FILE]
+    content = yaml.safe_load(text)
+    (job,) = [each for each in content["scrape_configs"] if each["job_name"] == "gateway"]
+    change(job)
+    try:
+        started_with(team.api, yaml.safe_dump(content))
+        wait_until(lambda: said in (unfit(team) or ""), IN_FORCE_S, said)
+        yield
+    finally:
+        started_with(team.api, text)
+        wait_until(lambda: is_fit(team), IN_FORCE_S, "counters that can be told apart")
+
+
+def started_with(api: Api, text: str) -> None:
+    """Give Prometheus these settings, and wait for one that began with them."""
+    api.merge(CONFIG_MAP, SYSTEM, SETTINGS, {"data": {FILE: text}})
+    before = pods(api, SYSTEM, PROMETHEUS)
+    for each in before:
+        api.delete(POD, SYSTEM, each["metadata"]["name"])
+
+    def again() -> bool:
+        now = [each for each in pods(api, SYSTEM, PROMETHEUS) if is_ready(each)]
+        lives = [{each["metadata"]["uid"] for each in found} for found in (before, now)]
+        return len(now) == 1 and lives[0].isdisjoint(lives[1])
+
+    wait_until(again, 180, "Prometheus")
+
+
+def unfit(team: Road) -> str | None:
+    """Why nothing is to be judged by its counters; None where nobody can be asked."""
+    with suppress(Unreachable):
+        return team.platform.metrics.unfit()
+    return None
+
+
+def is_fit(team: Road) -> bool:
+    """Whether each of two proxies has counters of the champion again."""
+    with suppress(Unreachable):
+        read = team.platform.metrics.sample(team.endpoint, ["1"], AGE_S).versions["1"]
+        return unfit(team) == "" and len(read) >= 2 and None not in read.values()
+    return False
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (drops_instance, "Prometheus drops the label 'instance'"),
+        (limits_labels, "label_limit exceeded"),
+    ],
+)
+def test_proxies_that_nobody_can_tell_apart_end_a_release_before_any_share(
+    team: Road, change: Callable[[Object], None], said: str
+) -> None:
+    key = team.platform.gateway.key("demo")
+    with proxies_of(team.api, 2), scraped(team, change, said):
+        with asking(team.platform, team.endpoint, key, RPS) as asked, team.begun("2") as release:
+            assert team.ended(release) == "error"
+        assert said in release.state().reason
+    assert not [each for each in of(release.lines(), WeightsSet) if each.weights.get("2")]
+    assert Counter(each.status for each in asked) == {200: len(asked)}
+    assert asked
+    assert team.platform.traffic.weights(team.endpoint) == {"1": 100}
+    assert team.platform.registry.alias(team.endpoint, "champion") == "1"

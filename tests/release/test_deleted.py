@@ -1,0 +1,125 @@
+"""What somebody deletes of production's in mid-canary it has again: its predictor, its route."""
+
+from collections.abc import Callable
+
+import pytest
+
+from components.errors import LeaseHeld, PlatformError
+from components.platform.memory import Killed
+from components.record import Noted, WeightsSet, of
+from components.release import operating
+from components.release.presence import LOOK_S
+from components.release.starting import REVIVED
+from tests.support.worlds import NAME, QUICK_RPS, Scene, quick
+
+AT_S = 30.0
+"""Since its start: the first step is being watched."""
+LEASE_S, STARTS_S = 60.0, 40.0
+
+
+def at_half() -> Scene:
+    """A release whose half of the traffic is watched."""
+    return quick(steps=[50, 100], watch="120s")
+
+
+def loses_champion(found: Scene) -> None:
+    """Somebody deletes production's predictor; the next one takes a while to start."""
+
+    def lose() -> None:
+        found.world.starts("1", after_s=STARTS_S)
+        found.world.lose_predictor(NAME, "1")
+
+    found.world.clock.after(AT_S, lose)
+
+
+def loses_route(found: Scene) -> None:
+    found.world.clock.after(AT_S, lambda: found.world.lose_route(NAME))
+
+
+def revived(found: Scene) -> list[str]:
+    return [each.detail for each in of(found.record("r"), Noted) if each.event == REVIVED]
+
+
+SAID = "demo: version 1 had no predictor any more: somebody deleted it: it starts anew"
+
+
+def test_a_champion_s_predictor_is_made_anew_and_the_release_goes_on() -> None:
+    found = at_half()
+    loses_champion(found)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert revived(found) == [SAID]
+    splits = [each.weights for each in of(found.record("r"), WeightsSet)]
+    half = {"1": 50, "2": 50}
+    assert splits == [half, {"1": 0, "2": 100}, half, {"2": 100}]
+    assert 0 < found.failed() <= QUICK_RPS * 0.5 * (LOOK_S + 1)
+    assert found.one_version("r") == "promoted"
+
+
+def test_a_candidate_that_fails_meanwhile_loses_its_share_once_the_champion_is_back() -> None:
+    found = at_half()
+    loses_champion(found)
+    found.world.clock.after(AT_S + 10, lambda: found.world.behave("2", error_rate=0.5))
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert found.world.clock.monotonic() < AT_S + STARTS_S + 120
+    assert found.one_version("r") == "rolled_back"
+
+
+def killed(found: Scene, after_s: float) -> None:
+    found.world.clock.after(after_s, lambda: found.world.faults.fail("*", error=Killed))
+    with pytest.raises(Killed):
+        found.walk("2", "r")
+    found.world.faults.clear()
+
+
+@pytest.mark.parametrize("after_s", [AT_S + 1, AT_S + 10], ids=["unseen", "seen"])
+@pytest.mark.parametrize("loses", [loses_champion, loses_route])
+def test_a_reaper_gives_production_back_what_a_killed_release_lost(
+    loses: Callable[[Scene], None], after_s: float
+) -> None:
+    found = at_half()
+    loses(found)
+    try:
+        killed(found, after_s)
+    except PlatformError:
+        assert loses is loses_route
+    found.reap(LEASE_S + STARTS_S + 30)
+    assert found.weights == {"1": 100}
+    assert found.one_version("r") == "error"
+
+
+@pytest.mark.parametrize("lose", ["lose_predictor", "lose_route"])
+def test_an_operator_gives_production_back_what_it_lost(lose: str) -> None:
+    found = at_half()
+
+    def roll_back() -> None:
+        arguments = (NAME, "1") if lose == "lose_predictor" else (NAME,)
+        getattr(found.world, lose)(*arguments)
+        done = operating.roll_back(found.world.platform, NAME, "seen")
+        assert (done.weights, done.outcome) == ({"1": 100}, "rolled_back")
+
+    found.world.clock.after(AT_S, roll_back)
+    with pytest.raises(LeaseHeld):
+        found.walk("2", "r")
+    assert found.one_version("r") == "rolled_back"
+
+
+def test_a_release_whose_route_is_deleted_ends_and_production_has_one_again() -> None:
+    found = at_half()
+    loses_route(found)
+    with pytest.raises(PlatformError, match="somebody else moved it"):
+        found.walk("2", "r")
+    assert "split nowhere instead of" in found.state("r").reason
+    assert found.one_version("r") == "error"
+
+
+def test_a_champion_that_cannot_start_any_more_keeps_users_where_they_are_answered() -> None:
+    found = at_half()
+    found.world.starts("1", fails="its files are gone from the store")
+    found.world.clock.after(AT_S, lambda: found.world.lose_predictor(NAME, "1"))
+    killed(found, AT_S + 10)
+    said = found.reap(LEASE_S + 60)
+    assert found.weights == {"1": 0, "2": 100}
+    assert said == [
+        "r: traffic not given back yet: demo version 1 has no ready predictor, so the other one"
+        " answers: its files are gone from the store"
+    ]
