@@ -153,9 +153,9 @@ def _move(release: Release, alias: str, ours: Identity, found: str | None) -> bo
     An alias goes with a version that is deleted.
     """
     registry = release.platform.registry
-    owners = {found, ours.version}  # ours: by an earlier try
+    owners = [found, ours.version]  # ours: by an earlier try
     if found and not _has(registry, ours.model, found):
-        owners.add(None)
+        owners.append(None)
     for owner in owners:
         if registry.swap_alias(ours.model, alias, owner, ours.version):
             return True

@@ -138,10 +138,12 @@ def test_the_reaper_ends_a_release_that_was_killed(number: int) -> None:
     found = walk(PROMOTED, number)[0]
     found.recover()
     outcome = found.one_version("r")
-    # The last tag is the record's anchor, the one before it the promotion's: from there on the way
-    # back is forward.
-    tagged = [n for n, call in enumerate(calls(PROMOTED)) if call == "registry.tag_version"]
-    given = tagged[-2] - 4
+    # The last tag is the record's anchor, the one before it the promotion's. The lease says that
+    # the way back is forward right after the record has the split.
+    made = calls(PROMOTED)
+    tagged = [n for n, call in enumerate(made) if call == "registry.tag_version"]
+    written = [n for n, call in enumerate(made[: tagged[-2]]) if call == "records.append"]
+    given = written[-1] + 1
     assert outcome == ("promoted" if number > given else "error" if found.record("r") else None)
     assert found.failed() == 0
 
