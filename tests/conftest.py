@@ -59,6 +59,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 _GROUPS = {
     "tests/on_cluster/test_adopt.py": "adopt",
+    "tests/on_cluster/test_approval.py": "people",
+    "tests/on_cluster/test_held.py": "people",
+    "tests/on_cluster/test_shadow.py": "people",
+    "tests/on_cluster/test_eviction.py": "kept",
+    "tests/on_cluster/test_gitops.py": "kept",
+    "tests/on_cluster/test_long_requests.py": "kept",
+    "tests/on_cluster/test_tidied_up.py": "kept",
+    "tests/on_cluster/test_two_teams.py": "kept",
     "tests/on_cluster/test_road.py": "road",
     "tests/on_cluster/test_scaling.py": "scaling",
     "tests/contract/test_baseline.py": "predictors",
@@ -67,7 +75,16 @@ _GROUPS = {
     "tests/contract/test_serving.py": "predictors",
 }
 """Of the tests on a cluster; each file that is not here is of the contract's or of the others."""
-_LONGEST_FIRST = ("others", "predictors", "road", "scaling", "contract", "adopt")
+_LONGEST_FIRST = (
+    "others",
+    "people",
+    "kept",
+    "predictors",
+    "road",
+    "scaling",
+    "contract",
+    "adopt",
+)
 
 
 def _group(nodeid: str) -> str:

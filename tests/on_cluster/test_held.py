@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 10
-LEASE_S = 30.0
+LEASE_S = 60.0
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "20s",
