@@ -53,9 +53,9 @@ def team(
 def carol(
     kubernetes: Api, on_cluster: KubernetesRig, team: Road, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Person]:
-    """May see and decide; no traffic is hers to move."""
+    """May hold a release, and take it back."""
     roles = {
-        on_cluster.namespace: ("sluice:viewer", "sluice:approver"),
+        on_cluster.namespace: ("sluice:viewer", "sluice:operator"),
         SYSTEM: ("sluice-viewer",),
     }
     folder = tmp_path_factory.mktemp("carol")
