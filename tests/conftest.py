@@ -62,6 +62,7 @@ _GROUPS = {
     "tests/on_cluster/test_approval.py": "people",
     "tests/on_cluster/test_held.py": "people",
     "tests/on_cluster/test_shadow.py": "people",
+    "tests/on_cluster/test_deleted.py": "kept",
     "tests/on_cluster/test_eviction.py": "kept",
     "tests/on_cluster/test_gitops.py": "kept",
     "tests/on_cluster/test_long_requests.py": "kept",

@@ -166,6 +166,10 @@ def serves_a_version(scene: Scene) -> None:
     scene.own.running(scene.name)
 
 
+def makes_production_anew(scene: Scene) -> None:
+    scene.own.create(scene.endpoint, STORED)
+
+
 def holds_floors(scene: Scene) -> None:
     scene.served("1")
     scene.own.scaling.replicas(scene.name)
@@ -321,6 +325,7 @@ OF_CODE: dict[str, tuple[str, tuple[Duty, ...]]] = {
             takes_a_lease_over,
             looks_who_is_held,
             notes_what_is_there,
+            makes_production_anew,
             leaves_scalers_to_the_file,
             gives_traffic_back,
             mends_pins_that_somebody_took_away,
@@ -346,6 +351,7 @@ OF_PEOPLE: dict[str, tuple[str, tuple[Duty, ...]]] = {
         (
             applies_endpoints,
             takes_a_lease_over,
+            makes_production_anew,
             leaves_scalers_to_the_file,
             gives_traffic_back,
             mends_pins_that_somebody_took_away,
