@@ -28,7 +28,7 @@ RELEASE: dict[str, Any] = {
     "poll": "2s",
     "lease": f"{LEASE_S:g}s",
     # Predictors share two cores: no latency decides here, and a hole of some seconds is no fault.
-    "judge": {"method": "threshold", "min_requests": 40, "p95_ratio": 10, "error_rate": 0.5},
+    "judge": {"method": "threshold", "min_requests": 40, "p95_ratio": 10, "error_rate": 0.4},
 }
 
 

@@ -15,7 +15,7 @@ import grpc
 import httpx
 
 from cluster.api import Api
-from cluster.kinds import LEASE
+from cluster.kinds import HTTP_ROUTE, LEASE
 from cluster.names import annotation, object_name
 from components import bundle, gateway
 from components.endpoint import Endpoint
@@ -386,6 +386,11 @@ class KubernetesRig(RealRig):
     def damage_lease(self, endpoint: str) -> None:
         damaged = {"metadata": {"annotations": {annotation("lease"): "{"}}}
         self._api.merge(LEASE, self.namespace, object_name(endpoint), damaged)
+
+    def remove(self, endpoint: str) -> None:
+        super().remove(endpoint)
+        # Of one that a test keeps, the rest stays.
+        self._api.delete(HTTP_ROUTE, self.namespace, object_name(endpoint))
 
     def remove_lease(self, endpoint: str) -> None:
         self._api.delete(LEASE, self.namespace, object_name(endpoint))

@@ -14,7 +14,9 @@ from cluster.api import Api
 from cluster.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
+    HTTP_ROUTE,
     INFERENCE_SERVICE,
+    LEASE,
     POD,
     SERVICE,
     WORKFLOW,
@@ -165,12 +167,14 @@ class Road:
         return sorted(found, key=lambda each: str(each.get("startedAt")))
 
     def remove(self) -> None:
-        """Leave nothing of it."""
-        traffic = self.platform.traffic
+        """Leave nothing of it; a release that is under way still stops."""
+        traffic, name = self.platform.traffic, object_name(self.endpoint)
+        self.api.delete(LEASE, self.team, name)
         traffic.set_weights(self.endpoint, {})
         traffic.wait_in_force(self.endpoint, {}, timeout=30)
         for version in self.platform.serving.versions(self.endpoint):
             self.platform.serving.delete(self.endpoint, version)
+        self.api.delete(HTTP_ROUTE, self.team, name)  # of one that a test keeps, the rest stays
         self.api.delete(CONFIG_MAP, self.team, object_name(f"endpoint-{self.endpoint}"))
 
 
