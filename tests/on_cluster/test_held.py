@@ -87,8 +87,8 @@ def test_a_paused_canary_stays_for_longer_than_its_lease_until_it_is_resumed(
         assert len(release.state().polls) > polls, "it is judged on"
         [seen] = [
             each
-            for each in json.loads(sluice("status", "--json").stdout)["releases"]
-            if each["endpoint"] == team.endpoint
+            for each in json.loads(sluice("status", "--json").stdout)["endpoints"]
+            if each["name"] == team.endpoint
         ]
         assert seen["waits"] == (
             f"paused by {carol.name}: sale; 'sluice resume {team.endpoint}' ends it"
