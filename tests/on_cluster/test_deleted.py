@@ -15,6 +15,7 @@ from components.release.starting import REVIVED
 from tests.support.promised import in_time
 from tests.support.rigs import KubernetesRig
 from tests.support.road import LONGEST_S, Road, released
+from tests.support.scenes import lent_at
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -22,6 +23,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 10
 LEASE_S = 60.0
+SEEN_S = 15.0
+"""Until a predictor that is gone is seen, and its share is the other version's."""
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "40s",
@@ -53,12 +56,16 @@ def test_a_predictor_of_production_s_is_made_anew_and_the_release_goes_on(
         team.begun("2") as release,
     ):
         wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
+        gone = team.platform.clock.time()
         team.api.delete(INFERENCE_SERVICE, team.team, predictor_name(team.endpoint, "1"))
         assert team.ended(release) == "promoted", release.state().reason
     [told] = [each for each in of(release.lines(), Noted) if each.event == REVIVED]
     assert "version 1 had no predictor any more" in told.detail
-    # The pod that goes serves on while it is asked, until the other version answers for it.
-    assert Counter(each.status for each in asked) == {200: len(asked)}
+    # Its Service goes with it: until the other version answers, its share is answered 500.
+    moved = lent_at(release.lines(), "1")
+    assert moved - gone < SEEN_S
+    reached = [each for each in asked if not gone - 1 <= each.due <= moved + 1]
+    assert Counter(each.status for each in reached) == {200: len(reached)}
 
 
 def test_a_route_that_is_deleted_ends_the_release_and_production_has_one_again(
