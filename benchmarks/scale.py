@@ -46,6 +46,8 @@ REQUESTS: Mapping[str, Mapping[str, int]] = {
         "leases.endpoints": 1,
         "leases.swap": 2,  # read, and replaced if it has not changed
         "traffic.weights": 1,
+        "traffic.unfit": 2,  # the routes of all teams, and its own
+        "traffic.refuse_unsplittable": 1,
         "serving.versions": 1,
         "serving.stored": 1,
         "serving.readiness": 3,  # the predictor, its pods, the addresses that answer
@@ -61,7 +63,7 @@ REQUESTS: Mapping[str, Mapping[str, int]] = {
         "records.read": 1,
         "records.append": 1,
     },
-    "MLflow": {"registry.alias": 1},
+    "MLflow": {"registry.alias": 1, "registry.version": 1},
 }
 """What `cluster/` asks for one call of the platform; other calls are rare in what is counted."""
 
