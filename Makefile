@@ -44,7 +44,7 @@ $(READY): pyproject.toml constraints.txt local/get_prometheus.sh local/get_alert
 demo: $(READY) ## release one good and two bad versions, on real servers, in about 4 minutes
 	$(BIN)/python -m examples.demo
 
-unit: $(READY) ## run the tests that start no server: the fast loop, two and a half minutes
+unit: $(READY) ## run the tests that start no server: the fast loop, three minutes
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not servers and not slow and not undisturbed"
 
 test: $(READY) ## run the tests, the end-to-end ones included

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import yaml
 
 from cluster.api import Api
-from cluster.kinds import CONFIG_MAP, POD
+from cluster.kinds import CONFIG_MAP, POD, Object
 from cluster.settings import SYSTEM
 from tests.support.killing import is_ready, pods
 from tests.support.present import present
@@ -20,7 +19,7 @@ _BACK_S = 180.0
 
 @contextmanager
 def settings_of_prometheus(
-    api: Api, change: Callable[[dict[str, Any]], None], **beside: str
+    api: Api, change: Callable[[Object], None], **beside: str
 ) -> Iterator[None]:
     """A Prometheus with changed settings while the block runs; the old one's after it.
 
@@ -33,8 +32,8 @@ def settings_of_prometheus(
     content = yaml.safe_load(before[_FILE])
     change(content)
     more = {f"{name}.yaml": text for name, text in beside.items()}
-    _begin_anew(api, {_FILE: yaml.safe_dump(content, sort_keys=False), **more})
     try:
+        _begin_anew(api, {_FILE: yaml.safe_dump(content, sort_keys=False), **more})
         yield
     finally:
         _begin_anew(api, {**dict.fromkeys(more), **before})

@@ -6,16 +6,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-import yaml
 
 from cluster.api import Api
-from cluster.kinds import CONFIG_MAP, POD, Object
-from cluster.settings import SYSTEM
+from cluster.kinds import Object
 from components.errors import Unreachable
 from components.platform import Platform
 from components.record import WeightsSet, of
-from tests.support.killing import is_ready, pods
-from tests.support.present import present
+from tests.support.observed import settings_of_prometheus
 from tests.support.rigs import KubernetesRig
 from tests.support.road import Road, released
 from tests.support.scenes import proxies_of
@@ -25,9 +22,6 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 RPS = 10
-PROMETHEUS = {"app": "prometheus"}
-SETTINGS, FILE = "sluice-prometheus", "prometheus.yaml"
-"""The ConfigMap, and its file."""
 IN_FORCE_S = 60.0
 """From a Prometheus that is ready until it has read every proxy."""
 AGE_S = 5.0
@@ -67,32 +61,15 @@ def limits_labels(job: Object) -> None:
 @contextmanager
 def scraped(team: Road, change: Callable[[Object], None], said: str) -> Iterator[None]:
     """The gateway is scraped by other rules while the block runs, which makes it unfit."""
-    text = present(team.api.get(CONFIG_MAP, SYSTEM, SETTINGS))["data"][FILE]
-    content = yaml.safe_load(text)
-    (job,) = [each for each in content["scrape_configs"] if each["job_name"] == "gateway"]
-    change(job)
-    try:
-        started_with(team.api, yaml.safe_dump(content))
+
+    def change_job(settings: Object) -> None:
+        (job,) = [each for each in settings["scrape_configs"] if each["job_name"] == "gateway"]
+        change(job)
+
+    with settings_of_prometheus(team.api, change_job):
         wait_until(lambda: said in (unfit(team) or ""), IN_FORCE_S, said)
         yield
-    finally:
-        started_with(team.api, text)
-        wait_until(lambda: is_fit(team), IN_FORCE_S, "counters that can be told apart")
-
-
-def started_with(api: Api, text: str) -> None:
-    """Give Prometheus these settings, and wait for one that began with them."""
-    api.merge(CONFIG_MAP, SYSTEM, SETTINGS, {"data": {FILE: text}})
-    before = pods(api, SYSTEM, PROMETHEUS)
-    for each in before:
-        api.delete(POD, SYSTEM, each["metadata"]["name"])
-
-    def again() -> bool:
-        now = [each for each in pods(api, SYSTEM, PROMETHEUS) if is_ready(each)]
-        lives = [{each["metadata"]["uid"] for each in found} for found in (before, now)]
-        return len(now) == 1 and lives[0].isdisjoint(lives[1])
-
-    wait_until(again, 180, "Prometheus")
+    wait_until(lambda: is_fit(team), IN_FORCE_S, "counters that can be told apart")
 
 
 def unfit(team: Road) -> str | None:
