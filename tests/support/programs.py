@@ -40,6 +40,14 @@ def hung(program: str, seconds: float) -> None:
         _ask("signalProcess", program, "CONT")
 
 
+def slow(program: str, seconds: float, answer_s: float, between_s: float = 1.0) -> None:
+    """Let a program answer for so long once in ``answer_s`` only, for a moment each time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        hung(program, answer_s)
+        time.sleep(between_s)
+
+
 def answers(api: Api) -> None:
     """Wait until the API server answers."""
 
