@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 RPS = 10
 SEEN_S = 120.0
 """Until a reaper has seen that a team is gone, and has written so."""
+RUN_ENDS_S = 300.0
+"""Until the engine has given up the last step of its run, which it tries five times more."""
 KEPT_S = 240.0
 """In which the pods of a namespace end, and Kubernetes says what else of it stays."""
 CONTROLLERS = (("kserve", "kserve-controller-manager"), ("keda", "keda-operator"))
@@ -83,7 +85,7 @@ def test_what_a_deleted_namespace_had_under_way_ends_and_nobody_else_is_harmed(
             wait_until(lambda: bool(release.state().outcome), SEEN_S, "the end in its record")
             pending = own.records.pending
             wait_until(lambda: release.release_id not in pending(), SEEN_S, "its last word")
-            wait_until(lambda: not engine.alive(run), SEEN_S, "the end of its run")
+            wait_until(lambda: not engine.alive(run), RUN_ENDS_S, "the end of its run")
         state = release.state()
         say(f"a namespace that was deleted: {state.outcome}: {state.reason}")
         assert state.outcome == "error"
