@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.api import Api
 from cluster.connect import NAMESPACE
 from components import bundle
 from components.endpoint import Endpoint
@@ -15,6 +16,7 @@ from tests.support import pyfuncs, sleeping
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.releases import sluice
 from tests.support.rigs import KubernetesRig
+from tests.support.road import Place
 
 USER = "demo"
 
@@ -36,6 +38,17 @@ def prepared(on_cluster: KubernetesRig, as_a_user: None) -> Platform:
     done = sluice("prepare", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return on_cluster.platform
+
+
+@pytest.fixture(scope="module")
+def place(
+    prepared: Platform,
+    kubernetes: Api,
+    on_cluster: KubernetesRig,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Place:
+    """Where `tests.support.road.released` makes an endpoint."""
+    return Place(prepared, kubernetes, on_cluster.namespace, tmp_path_factory)
 
 
 @pytest.fixture

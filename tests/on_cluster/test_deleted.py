@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from cluster.api import Api
 from cluster.kinds import HTTP_ROUTE, INFERENCE_SERVICE
 from cluster.names import object_name, predictor_name
-from components.platform import Platform
 from components.record import Noted, of
 from components.release.starting import REVIVED
 from tests.support.promised import in_time
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.scenes import lent_at
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -36,14 +34,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "deletes", **RELEASE) as made:
         yield made
 

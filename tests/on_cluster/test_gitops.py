@@ -17,13 +17,12 @@ from cluster.embedded.kubectl import Kubectl
 from cluster.kinds import HTTP_ROUTE, INFERENCE_SERVICE, Object
 from cluster.names import object_name, predictor_name
 from components.errors import PlatformError
-from components.platform import Platform
 from components.printing import say
 from tests.support.accounts import manifests
 from tests.support.present import present
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.scenes import under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -90,14 +89,8 @@ def test_all_manifests_applied_again_in_mid_canary_change_nothing(
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "rules", **RELEASE) as made:
         yield made
 

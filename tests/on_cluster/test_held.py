@@ -10,13 +10,12 @@ import pytest
 
 from cluster.api import Api
 from cluster.settings import SYSTEM
-from components.platform import Platform
 from components.record import Decided, of
 from tests.support.holds import first_share_at, holds, is_held, with_windows
 from tests.support.people import Person, person
 from tests.support.releases import sluice
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -37,14 +36,8 @@ BEGUN_S = 60.0
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "holds", **RELEASE) as made:
         yield made
 

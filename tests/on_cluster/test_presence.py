@@ -79,15 +79,6 @@ def images(team: Road, version: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def watched(release: Recorded) -> None:
-    """Wait until users are on the candidate."""
-
-    def polled() -> bool:
-        return release.exists() and any(poll.weights.get("2") for poll in release.state().polls)
-
-    wait_until(polled, LONGEST_S, "a poll of the watch")
-
-
 def test_the_record_has_the_images_that_the_pods_run(team: Road) -> None:
     """The fixture holds the record of version 1 against its pods."""
     [one] = images(team, "1")
@@ -100,7 +91,7 @@ def test_a_candidate_that_becomes_another_program_ends_its_release(team: Road) -
         asking(team.platform, team.endpoint, key(team), RPS) as asked,
         team.begun("2") as release,
     ):
-        watched(release)
+        wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
         [known] = release.state().codes["2"]
         other(team, "2")
         assert team.ended(release) == "error", release.state().reason
@@ -142,7 +133,7 @@ def test_the_other_version_answers_for_one_whose_only_pod_is_gone(team: Road) ->
         asking(team.platform, team.endpoint, key(team), RPS) as asked,
         team.begun("2") as release,
     ):
-        watched(release)
+        wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
         lost = {version: lose(team, release, version) for version in ("2", "1")}
         assert team.ended(release) == "promoted", release.state().reason
         team.platform.clock.sleep(1)

@@ -16,14 +16,14 @@ from components import gateway
 from components.arms import shadow_of
 from components.endpoint import Endpoint
 from components.errors import InputError
-from components.platform import Mirror, Platform
+from components.platform import Mirror
 from components.record import MirrorSet, Noted, Shadowed, WeightsSet, of
 from components.release.operating import roll_back
 from components.release.overflow import OVERFLOW
 from tests.support.killing import pods
 from tests.support.present import present
 from tests.support.rigs import BODY, KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.sleeping import ask
 from tests.support.users import asking, crowding
 from tests.support.waiting import wait_until
@@ -171,14 +171,8 @@ def heard(rig: KubernetesRig, endpoint: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "shades", **RELEASE) as made:
         yield made
 

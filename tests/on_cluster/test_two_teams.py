@@ -14,13 +14,12 @@ from cluster.names import ENDPOINT
 from cluster.traffic import RoutedTraffic
 from components.errors import PlatformError
 from components.load.sender import Outcome
-from components.platform import Platform
 from components.printing import say
 from components.record import WeightsSet, of
 from components.release.restoring import IN_FORCE_TIMEOUT_S
 from tests.support.releases import Recorded
-from tests.support.rigs import LIMITS, KubernetesRig
-from tests.support.road import Road, released
+from tests.support.rigs import LIMITS
+from tests.support.road import Place, Road, released
 from tests.support.teams import like, platform_of
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -39,14 +38,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def first(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def first(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "shared", **RELEASE) as made:
         yield made
 

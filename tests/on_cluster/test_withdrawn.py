@@ -7,16 +7,13 @@ from typing import Any
 
 import pytest
 
-from cluster.api import Api
 from cluster.kinds import WORKFLOW
 from cluster.workflows import release_of
-from components.platform import Platform
 from components.record import Noted, of
 from components.registry import names
 from components.release.meanwhile import WITHDRAWN
 from tests.support.releases import Recorded, sluice, users
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -34,14 +31,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released; 2 and 3 are better, and the same."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "wanted", versions=("1", "2", "2"), **RELEASE) as made:
         yield made
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -203,6 +203,15 @@ def road(
         serving=small | dict(serving),
         release=release,
     )
+
+
+class Place(NamedTuple):
+    """Where an endpoint is made."""
+
+    platform: Platform
+    api: Api
+    team: str
+    factory: pytest.TempPathFactory
 
 
 @contextmanager

@@ -19,15 +19,13 @@ from cluster.api import Api
 from cluster.kinds import POD, Object
 from cluster.names import predictor_name
 from cluster.settings import SYSTEM
-from components.platform import Platform
 from components.printing import say
 from pipelines.reconcile import LEFT_S
 from tests.support import nodes, programs
 from tests.support.killing import is_ready, pods
 from tests.support.promised import ENDS_S, in_time
 from tests.support.releases import Recorded, sluice
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.scenes import under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -49,14 +47,8 @@ RECONCILES_S = 300.0
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "node", versions=("1", "2", "3"), **RELEASE) as made:
         yield made
 

@@ -7,11 +7,10 @@ import pytest
 import yaml
 
 from cluster.api import Api
-from components.platform import Platform
 from tests.support.holds import first_share_at, holds, is_held, with_windows
 from tests.support.observed import settings_of_prometheus
 from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, released
+from tests.support.road import Place, Road, released
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -31,14 +30,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "frozen", **RELEASE) as made:
         yield made
 

@@ -14,7 +14,6 @@ from cluster.kinds import CONFIG_MAP, HTTP_ROUTE, POD
 from cluster.manifests import ENVOY_PROXY
 from cluster.names import object_name, predictor_name
 from components.load.sender import NO_ANSWER, Outcome
-from components.platform import Platform
 from components.printing import say
 from components.record import Covered, Noted, WeightsSet, of
 from components.release.meanwhile import CHANGED
@@ -24,8 +23,7 @@ from tests.support.killing import evict, pods
 from tests.support.present import present
 from tests.support.promised import in_time
 from tests.support.releases import Recorded
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.scenes import lent_at, proxies_of, scale_proxies, under_way
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -45,14 +43,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "hands", versions=("1", "2", "3"), **RELEASE) as made:
         yield made
 
@@ -70,11 +62,7 @@ def users(team: Road) -> Iterator[list[Outcome]]:
 def watched(team: Road) -> Iterator[Recorded]:
     """A release of version 2 that has users on it."""
     with team.begun("2") as release:
-
-        def polled() -> bool:
-            return release.exists() and any(p.weights.get("2") for p in release.state().polls)
-
-        wait_until(polled, LONGEST_S, "a poll of the watch")
+        wait_until(lambda: release.has_polled("2"), LONGEST_S, "a poll of the watch")
         yield release
 
 

@@ -17,7 +17,7 @@ from components.registry import names
 from tests.support.killing import away
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, released, road
+from tests.support.road import Place, Road, released, road
 from tests.support.teams import gone, like, platform_of
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -45,14 +45,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def neighbour(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def neighbour(place: Place) -> Iterator[Road]:
     """An endpoint of another team, whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "stays", **RELEASE) as made:
         yield made
 

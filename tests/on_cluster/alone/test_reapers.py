@@ -9,13 +9,11 @@ import pytest
 from cluster.api import Api
 from cluster.kinds import POD
 from cluster.settings import SYSTEM
-from components.platform import Platform
 from components.record import Noted, of
 from tests.support.killing import is_ready, kill, pods
 from tests.support.present import present
 from tests.support.promised import in_time
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -37,14 +35,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "reapers", **RELEASE) as made:
         yield made
 

@@ -16,7 +16,6 @@ from cluster.embedded import pki
 from cluster.kinds import POD, RESOURCE_QUOTA, Kind, Object
 from cluster.names import predictor_name
 from cluster.settings import read
-from components.platform import Platform
 from components.quantity import amount
 from components.record import Ended, Noted, WeightsSet, of
 from components.release.losers import LOSERS_GO_S
@@ -26,8 +25,7 @@ from tests.support.killing import pods
 from tests.support.present import present
 from tests.support.promised import ENDS_S, in_time
 from tests.support.releases import Recorded, sluice
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -59,14 +57,8 @@ NOWHERE = "127.0.0.1:1/nothing:none"
 
 
 @pytest.fixture(scope="module")
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released, and stays the champion."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "refused", **RELEASE) as made:
         yield made
 

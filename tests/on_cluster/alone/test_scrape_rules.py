@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 
-from cluster.api import Api
 from cluster.kinds import Object
 from components.errors import Unreachable
-from components.platform import Platform
 from components.record import WeightsSet, of
 from tests.support.observed import settings_of_prometheus
-from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, released
+from tests.support.road import Place, Road, released
 from tests.support.scenes import proxies_of
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -36,14 +33,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released, and stays the champion."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "rules", **RELEASE) as made:
         yield made
 

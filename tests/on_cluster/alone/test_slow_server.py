@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from cluster.api import Api
-from components.platform import Platform
 from components.record import Noted, of
 from tests.support.programs import API_SERVER, answers, slow
 from tests.support.promised import in_time
 from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -32,14 +31,8 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "slow", **RELEASE) as made:
         yield made
 

@@ -16,15 +16,11 @@ from typing import Any
 import pytest
 
 from cluster.api import Api
-from cluster.kinds import DEPLOYMENT
 from cluster.settings import SYSTEM
-from components.platform import Platform
-from tests.support.killing import is_ready, pods
-from tests.support.present import present
+from tests.support.killing import away
 from tests.support.promised import in_time
 from tests.support.releases import Recorded
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, released
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.tokens import Token, store_keys, token
 from tests.support.users import asking
 from tests.support.waiting import wait_until
@@ -33,7 +29,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1200)]
 
 RPS = 10
 LEASE_S = 60.0
-REAPER = {"app": "reaper"}
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "60s",
@@ -45,35 +40,16 @@ RELEASE: dict[str, Any] = {
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released."""
-    place = prepared, kubernetes, on_cluster.namespace, tmp_path_factory
     with released(*place, "tokens", versions=("1", "2", "3"), **RELEASE) as made:
         yield made
-
-
-def scale(api: Api, replicas: int) -> None:
-    """Let so many pods of the installation's reaper be there."""
-    api.merge(DEPLOYMENT, SYSTEM, "reaper", {"spec": {"replicas": replicas}})
-
-    def there() -> bool:
-        found = pods(api, SYSTEM, REAPER)
-        return len(found) == replicas and all(map(is_ready, found))
-
-    wait_until(there, 120, f"{replicas} reapers")
 
 
 @contextmanager
 def reaper(api: Api, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A reaper as a process, in the place of those that the installation has."""
-    before = int(present(api.get(DEPLOYMENT, SYSTEM, "reaper"))["spec"]["replicas"])
-    scale(api, 0)
-    try:
+    with away(api, (SYSTEM, "reaper")):
         command = [sys.executable, "-m", "cluster.reaper"]
         process = subprocess.Popen(command, env={**os.environ, **environment})
         try:
@@ -81,8 +57,6 @@ def reaper(api: Api, environment: Mapping[str, str]) -> Iterator["subprocess.Pop
         finally:
             process.kill()
             process.wait()
-    finally:
-        scale(api, before)
 
 
 def as_a_pod(api: Api, shown: Token) -> dict[str, str]:
