@@ -90,8 +90,8 @@ class RoutedTraffic:
     def _rivals(self, endpoint: str) -> tuple[list[Object], Object | None]:
         return rivals.find(self.api, self.namespace, endpoint, self.gateway)
 
-    def refuse_unsplittable(self, endpoint: str) -> None:
-        """Check that a split would hold.
+    def refuse_unsplittable(self, endpoint: str) -> dict[str, int]:
+        """Check that a split would hold; the one last asked for.
 
         Raises:
             PlatformError: the route keeps users with the version that answered once, or it, or
@@ -99,6 +99,10 @@ class RoutedTraffic:
             InputError: somebody has changed what we wrote into the route.
         """
         found = self._found(endpoint)
+        self._refuse_unsplittable(endpoint, found)
+        return self._split(endpoint, found)
+
+    def _refuse_unsplittable(self, endpoint: str, found: Object | None) -> None:
         if found is None or not routes.is_written(found):
             ownership.refuse_route_and_limits(self.api, self.namespace, endpoint, found)
         else:
@@ -113,9 +117,10 @@ class RoutedTraffic:
             PlatformError: the endpoint has no route, the version no predictor or a share, or the
                 API server or the gateway refuses it.
         """
+        found = self._found(endpoint)
         if mirror is not None:
-            self.refuse_unsplittable(endpoint)
-        present = self._read(endpoint, self._found(endpoint))
+            self._refuse_unsplittable(endpoint, found)
+        present = self._read(endpoint, found)
         weights = percent(present.slots) if present else {}
         refuse_impossible_mirror(endpoint, mirror, weights, self.served(endpoint))
         if present is None or not present.slots or present.mirror == mirror:
@@ -139,7 +144,7 @@ class RoutedTraffic:
         known = before is not None or self._is_pinned(endpoint)
         goes_back = known and sum(share > 0 for share in weights.values()) == 1
         if not goes_back:
-            self.refuse_unsplittable(endpoint)
+            self._refuse_unsplittable(endpoint, found)
         held = limits or (routes.UNKNOWN if goes_back and before is None else None)
         route = self._next(endpoint, before, weights, held)
         if limits is not None:
@@ -275,7 +280,10 @@ class RoutedTraffic:
 
     def weights(self, endpoint: str) -> dict[str, int]:
         """The split last asked for; empty when the endpoint has no route."""
-        route = self._read(endpoint, self._found(endpoint))
+        return self._split(endpoint, self._found(endpoint))
+
+    def _split(self, endpoint: str, found: Object | None) -> dict[str, int]:
+        route = self._read(endpoint, found)
         return percent(route.slots) if route else {}
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:

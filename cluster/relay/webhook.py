@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from components.errors import PlatformError, Unreachable
+from components.registry.refusals import not_as_expected
 
 NAME = "sluice"
 EVENTS = [{"entity": "MODEL_VERSION_ALIAS", "action": "CREATED"}]
@@ -30,7 +31,7 @@ def register(registry: str, url: str, secret: str, wire: httpx.BaseTransport | N
         try:
             ours = [each["webhook_id"] for each in _listed(client) if each.get("name") == NAME]
         except (KeyError, TypeError, AttributeError) as error:
-            raise _other(client, error) from error
+            raise not_as_expected(str(client.base_url), error) from error
         if not ours:
             _call(client, "POST", _PATH, json=wanted)
             return
@@ -63,9 +64,5 @@ def _call(client: httpx.Client, method: str, path: str, **content: Any) -> dict[
     try:
         found: dict[str, Any] = answer.json()
     except ValueError as error:
-        raise _other(client, error) from error
+        raise not_as_expected(str(client.base_url), error) from error
     return found
-
-
-def _other(client: httpx.Client, error: Exception) -> Unreachable:
-    return Unreachable(f"{client.base_url} does not answer as MLflow does: {error!r}")

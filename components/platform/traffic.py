@@ -48,8 +48,11 @@ class Traffic(Protocol):
             PlatformError: nobody can say.
         """
 
-    def refuse_unsplittable(self, endpoint: str) -> None:
+    def refuse_unsplittable(self, endpoint: str) -> dict[str, int]:
         """Check that a split would hold, before anything is done for one and while one is watched.
+
+        Returns:
+            The split last asked for, as `weights` has it.
 
         Raises:
             PlatformError: the gateway keeps a user with the version that answered once, so that

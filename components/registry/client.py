@@ -16,7 +16,7 @@ import httpx
 from components.errors import ArtifactError, PlatformError, Unreachable
 from components.platform.model_registry import ModelVersion
 from components.put_off import answered
-from components.registry.refusals import EXISTS, code_of, refusal
+from components.registry.refusals import EXISTS, code_of, not_as_expected, refusal
 
 MAX_ARTIFACT_BYTES = 4 * 1024**3
 MAX_ARTIFACT_FILES = 1000
@@ -35,7 +35,7 @@ def _reads(
         try:
             return call(self, *args, **kwargs)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._other(error) from error
+            raise not_as_expected(self.url, error) from error
 
     return reading
 
@@ -284,13 +284,10 @@ class Registry:
         try:
             content = response.json() if response.content else {}
         except ValueError as error:
-            raise self._other(error) from error
+            raise not_as_expected(self.url, error) from error
         if not isinstance(content, dict):
-            raise self._other(content)
+            raise not_as_expected(self.url, content)
         return content
-
-    def _other(self, found: object) -> Unreachable:
-        return Unreachable(f"{self.url} does not answer as MLflow does: {found!r}"[:300])
 
     def _unreachable(self, error: httpx.HTTPError) -> Unreachable:
         kind = type(error).__name__

@@ -19,6 +19,11 @@ def code_of(response: httpx.Response) -> str:
     return _said(response)[0]
 
 
+def not_as_expected(url: str, found: object) -> Unreachable:
+    """The error of an answer that MLflow does not give, or that is a part of one."""
+    return Unreachable(f"{url} does not answer as MLflow does: {found!r}"[:300])
+
+
 def refusal(url: str, response: httpx.Response) -> SluiceError:
     """Why ``response`` of the server at ``url`` is no success, in its own words.
 

@@ -153,13 +153,12 @@ def _move(release: Release, alias: str, ours: Identity, found: str | None) -> bo
     An alias goes with a version that is deleted.
     """
     registry = release.platform.registry
-    owners = [found, ours.version]  # ours: by an earlier try
-    if found and not _has(registry, ours.model, found):
-        owners.append(None)
-    for owner in owners:
+    for owner in (found, ours.version):  # ours: by an earlier try
         if registry.swap_alias(ours.model, alias, owner, ours.version):
             return True
     has = registry.alias(ours.model, alias)
+    if has is None and found and not _has(registry, ours.model, found):
+        return registry.swap_alias(ours.model, alias, None, ours.version)
     detail = f"alias {alias} is on version {has}, where somebody else set it: it stays there"
     release.record.note(ALIAS_KEPT, detail)
     return False

@@ -35,8 +35,7 @@ def refuse_moved(
         PlatformError: somebody else has moved them.
         InputError: somebody else has changed the route.
     """
-    release.platform.traffic.refuse_unsplittable(held.lease.endpoint)
-    asked = _shares(release.platform.traffic.weights(held.lease.endpoint))
+    asked = _shares(release.platform.traffic.refuse_unsplittable(held.lease.endpoint))
     if asked == _shares(state.own):
         return state
     state = release.state()

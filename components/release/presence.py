@@ -14,7 +14,7 @@ from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.moved import refuse_moved
 from components.release.splitting import put_in_force
-from components.release.starting import missing, revive
+from components.release.starting import revive_missing
 from components.release.state import ReleaseState
 
 LOOK_S = 3.0
@@ -95,7 +95,7 @@ class Presence:
         state = self._state
         try:
             if state.champion not in ready:
-                self._revive_champion()
+                revive_missing(self._release, self._held.lease)
             if not state.covered:
                 self._cover_whoever_is_away(ready)
             elif state.covered in ready:
@@ -108,10 +108,6 @@ class Presence:
             if str(error) != self._told:
                 self._release.record.note("share_not_moved", str(error))
             self._told = str(error)
-
-    def _revive_champion(self) -> None:
-        for version in missing(self._release.platform, self._held.lease):
-            revive(self._release, self._state, version)
 
     def _cover_whoever_is_away(self, ready: set[str]) -> None:
         state = self._state

@@ -19,7 +19,7 @@ from components.release import ending, losers
 from components.release.context import Release, StepFault, opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
 from components.release.restoring import give_back, take_over, written
-from components.release.starting import is_lent, missing, refuse_unready, revive
+from components.release.starting import is_lent, missing, refuse_unready, revive_missing
 from components.release.state import ReleaseState
 
 log = logging.getLogger("sluice.reaper")
@@ -178,11 +178,10 @@ class Reaper:
         """Make production's predictor anew where somebody has deleted it."""
         held, release_id = taken.held, taken.held.lease.release_id
         try:
-            if gone := missing(self._platform, held.lease):
+            if missing(self._platform, held.lease):
                 held.renew()
                 with opened(release_id, self._platform, patience_s=0) as release:
-                    for version in gone:
-                        revive(release, release.state(), version)
+                    revive_missing(release, held.lease)
                 taken.revived = True
         except LeaseHeld:
             self._leave(taken)

@@ -79,16 +79,22 @@ def refuse_unready(platform: Platform, lease: Lease) -> None:
             raise PlatformError(f"{said}, so the other one answers: {found.why}")
 
 
-def revive(release: Release, state: ReleaseState, version: str) -> None:
-    """Make a predictor of production's anew, from the files that the record names.
+def revive_missing(release: Release, lease: Lease) -> list[str]:
+    """Make production's predictors anew that are not there, from the files that the record names.
+
+    Returns:
+        Their versions.
 
     Raises:
-        PlatformError: it is refused.
+        PlatformError: one is refused.
     """
-    name = state.endpoint.name
-    release.platform.serving.create(state.endpoint, sized(release, state, version), version)
-    said = f"version {version} had no predictor any more: somebody deleted it: it starts anew"
-    release.record.note(REVIVED, f"{name}: {said}")
+    gone = missing(release.platform, lease)
+    for version in gone:
+        state = release.state()
+        release.platform.serving.create(state.endpoint, sized(release, state, version), version)
+        said = f"version {version} had no predictor any more: somebody deleted it: it starts anew"
+        release.record.note(REVIVED, f"{lease.endpoint}: {said}")
+    return gone
 
 
 def revive_production(release: Release, held: HeldLease) -> None:
@@ -98,12 +104,6 @@ def revive_production(release: Release, held: HeldLease) -> None:
         LeaseHeld: the release was taken over meanwhile.
         PlatformError: production's predictor cannot start anew.
     """
-    name = held.lease.endpoint
-    if not (gone := missing(release.platform, held.lease)):
-        return
-    state = release.state()
     with held.kept():
-        for version in gone:
-            revive(release, state, version)
-        for version in gone:
-            wait_ready(release, name, version)
+        for version in revive_missing(release, held.lease):
+            wait_ready(release, held.lease.endpoint, version)

@@ -22,8 +22,9 @@ class EnvoyTraffic:
         """Nothing: the endpoints of a machine have names of their own."""
         return ""
 
-    def refuse_unsplittable(self, endpoint: str) -> None:
+    def refuse_unsplittable(self, endpoint: str) -> dict[str, int]:
         """Nothing of this machine's routes is anybody else's: every split holds."""
+        return self.weights(endpoint)
 
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None

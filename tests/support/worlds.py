@@ -112,9 +112,10 @@ class Reasked:
         """See `components.platform.Traffic`."""
         return self.traffic.unfit(endpoint)
 
-    def refuse_unsplittable(self, endpoint: str) -> None:
+    def refuse_unsplittable(self, endpoint: str) -> dict[str, int]:
         """See `components.platform.Traffic`."""
         self.traffic.refuse_unsplittable(endpoint)
+        return self.weights(endpoint)
 
     def set_mirror(self, endpoint: str, mirror: Mirror | None) -> None:
         """See `components.platform.Traffic`."""

@@ -126,12 +126,13 @@ class MemoryTraffic:
         """Why no split of the endpoint can come into force; empty where it may."""
         return self._proxies.unfit.get(endpoint, "")
 
-    def refuse_unsplittable(self, endpoint: str) -> None:
+    def refuse_unsplittable(self, endpoint: str) -> dict[str, int]:
         """Refuse where users stay with the version that answered once, or a route was changed."""
         if endpoint in self._proxies.sticky:
             raise PlatformError(f"{endpoint}: its users stay with the version that answered once")
         if endpoint in self._proxies.changed:
             raise InputError(f"{endpoint}: somebody has changed its route: take that back")
+        return self.weights(endpoint)
 
     def set_weights(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None = None
