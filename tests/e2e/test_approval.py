@@ -18,6 +18,7 @@ from components.registry import Registry
 from components.release.standing import EXPIRED
 from tests.support.releases import (
     MODEL,
+    QUICK_JUDGE,
     SLUICE,
     Users,
     newest,
@@ -32,7 +33,7 @@ CANARY = "asks"
 QUICK: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "2s",
-    "judge": {"method": "threshold", "min_requests": 20, "p95_ratio": 10},
+    "judge": QUICK_JUDGE,
 }
 
 
@@ -156,7 +157,7 @@ def test_a_shadow_comes_before_the_first_share_and_no_user_meets_it(
     shadowed = of(lines, Shadowed)
     assert shadowed[-1].verdict.decision == "PROMOTE"
     copies = shadowed[-1].poll.sources[shadow_of("2")].values()
-    assert sum(each.requests for each in copies if each) >= QUICK["judge"]["min_requests"]
+    assert sum(each.requests for each in copies if each) >= QUICK_JUDGE["min_requests"]
     # The split is in force a moment before the record has it.
     assert {each.version for each in asked.answers(begins, share - 1)} == {"1"}
     assert failed(asked, lines[0].at) == []

@@ -14,7 +14,7 @@ from components import record
 from components.platform import Platform
 from components.record import Noted
 from components.registry import Registry
-from tests.support.releases import SLUICE, Recorded, released_under_users, sluice
+from tests.support.releases import QUICK_JUDGE, SLUICE, Recorded, released_under_users, sluice
 from tests.support.waiting import wait_until
 
 LEASE_S = 20.0
@@ -38,7 +38,7 @@ def endpoint(
         steps=[50, 100],
         watch="3s",
         lease=f"{LEASE_S}s",
-        judge={"method": "threshold", "min_requests": 20, "p95_ratio": 10},
+        judge=QUICK_JUDGE,
     ) as (path, _):
         yield path
 

@@ -18,7 +18,7 @@ from cli._endpoint import apply
 from components.backtest.replay import replay
 from components.platform import Platform
 from components.registry import Registry
-from tests.support.releases import Recorded, released_under_users
+from tests.support.releases import QUICK_JUDGE, Recorded, released_under_users
 
 
 class Pods:
@@ -66,9 +66,8 @@ class Pods:
 def test_a_whole_release_runs_with_each_step_in_a_process_of_its_own(
     prepared: Platform, registry: Registry, tmp_path: Path
 ) -> None:
-    judge = {"method": "threshold", "min_requests": 20, "p95_ratio": 10}
     # Nobody renews the lease between two pods: it must outlive the start of the slowest.
-    release = {"steps": [50, 100], "watch": "4s", "lease": "5m", "judge": judge}
+    release = {"steps": [50, 100], "watch": "4s", "lease": "5m", "judge": QUICK_JUDGE}
     with released_under_users(registry, tmp_path, "pods", "2", **release) as (file, _):
         apply(prepared, str(file))
         file.unlink()  # a pod has no endpoint's file: the platform knows it

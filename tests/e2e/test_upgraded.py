@@ -16,7 +16,7 @@ from components.platform import Platform
 from components.record import SCHEMA, Ended, Unknown, of
 from components.registry import Registry
 from tests.support.earlier import SCHEMA_3, TODAY, Tree, unpacked
-from tests.support.releases import MODEL, Recorded, Users, released_under_users
+from tests.support.releases import MODEL, QUICK_JUDGE, Recorded, Users, released_under_users
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -44,7 +44,7 @@ def asked(
         steps=[50, 100],
         watch="3s",
         lease=f"{LEASE_S:g}s",
-        judge={"method": "threshold", "min_requests": 20, "p95_ratio": 10},
+        judge=QUICK_JUDGE,
     ) as (_, seen):
         yield seen
 
