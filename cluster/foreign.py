@@ -21,8 +21,8 @@ class Ours:
 
     kind: Callable[[Object], str]
     """Which rule of ours a rule is, by what is in it; empty: it is none."""
-    place: Callable[[Object], bool]
-    """Whether a place of such a rule is one that we wrote."""
+    places: Callable[[Sequence[Object]], list[Object]]
+    """Which places of such a rule we wrote."""
     join: Callable[[Sequence[Object], Sequence[Object]], list[Object]]
     """Filters of ours as they are to be, and of a rule so far, as those of the rule."""
 
@@ -75,7 +75,7 @@ def _renewed(rule: Object, there: Object, mine: Object, ours: Ours) -> Object:
     parts = {
         "filters": ours.join(mine.get("filters", []), there.get("filters") or []),
         "backendRefs": _in_place(
-            mine.get("backendRefs", []), there.get("backendRefs") or [], ours.place
+            mine.get("backendRefs", []), there.get("backendRefs") or [], ours.places
         ),
     }
     others = {key: value for key, value in rule.items() if key not in parts}
@@ -83,15 +83,17 @@ def _renewed(rule: Object, there: Object, mine: Object, ours: Ours) -> Object:
 
 
 def _in_place(
-    ours: Sequence[Object], there: Sequence[Object], is_ours: Callable[[Object], bool]
+    ours: Sequence[Object],
+    there: Sequence[Object],
+    written: Callable[[Sequence[Object]], list[Object]],
 ) -> list[Object]:
     """Our places where ours are, those of others where they are, and what is left at the end.
 
     No place of a rule ever moves (`cluster.slots`).
     """
-    new, listed = list(ours), []
+    new, listed, before = list(ours), [], written(there)
     for each in there:
-        if not is_ours(each):
+        if each not in before:
             listed.append(each)
         elif new:
             listed.append(new.pop(0))

@@ -7,13 +7,14 @@ policies holds for it.
 
 from collections.abc import Mapping, Sequence
 
+from cluster.attachment import parents
 from cluster.keys import SECRET_NAME, Clients
 from cluster.kinds import HTTP_ROUTE, HTTP_ROUTE_FILTER, SECURITY_POLICY, Object
 from cluster.matches import for_us, header, paths
 from cluster.names import annotation, labels, object_name
 from cluster.places import backend
 from cluster.routes import PART as USERS
-from cluster.routes import longest, parents
+from cluster.routes import longest
 from cluster.settings import Gateway
 from cluster.slots import WHOLE, Slot, Waking
 from cluster.spelling import duration

@@ -1,6 +1,6 @@
 """The places of a route's rules, to which requests go, and how ours are known: pure functions."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -86,10 +86,14 @@ def of_arm(endpoint: str, ref: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def is_unmarked(endpoint: str, ref: Mapping[str, Any], known: Collection[str]) -> bool:
-    """Whether a place leads to one of the ``known`` arms, and somebody took its filters."""
-    services = {service(endpoint, arm) for arm in known}
-    return of_arm(endpoint, ref) is None and ref.get("name") in services
+def unmarked(endpoint: str, refs: Sequence[Object], known: Collection[str]) -> list[Object]:
+    """Of a rule's places those of ``known`` arms whose filters somebody took.
+
+    An arm that has its own place there lost none: another one that leads to it is somebody else's.
+    """
+    marked = {found[0] for each in refs if (found := of_arm(endpoint, each))}
+    services = {service(endpoint, arm) for arm in known if arm not in marked}
+    return [each for each in refs if each.get("name") in services and not of_arm(endpoint, each)]
 
 
 def slots(endpoint: str, refs: Iterable[Object]) -> Iterator[Slot]:
@@ -97,6 +101,6 @@ def slots(endpoint: str, refs: Iterable[Object]) -> Iterator[Slot]:
     for each in refs:
         if (found := of_arm(endpoint, each)) is not None:
             rewritten = (part.get("urlRewrite") for part in each["filters"])
-            host = next((part["hostname"] for part in rewritten if part), "")
+            host = next((part["hostname"] for part in rewritten if "hostname" in (part or {})), "")
             way = Waking(each["namespace"], host) if each["name"] == INTERCEPTOR else None
             yield Slot(found[0], each.get("weight", 1), way)

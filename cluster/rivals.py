@@ -6,7 +6,7 @@ have the same paths. Of such routes the oldest alone is in force, as the Gateway
 
 from collections.abc import Iterable, Sequence
 
-from cluster import routes
+from cluster import attachment, routes
 from cluster.api import Api
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import ENDPOINT, label_value, labels, object_name
@@ -38,13 +38,13 @@ def rivals(others: Iterable[Object], own: Object | None, to: Gateway) -> list[Ob
 
     What is kept in git and has no rules of ours yet takes none.
     """
-    mine = own or {"metadata": {}, "spec": {"parentRefs": routes.parents(to)}}
+    mine = own or {"metadata": {}, "spec": {"parentRefs": attachment.parents(to)}}
     return [
         each
         for each in others
         if routes.is_written(each)
         and _share_a_listener(mine, each)
-        and meet(routes.hosts(mine), routes.hosts(each))
+        and meet(attachment.hosts(mine), attachment.hosts(each))
     ]
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from cluster import foreign, mirrors, places
+from cluster import attachment, foreign, mirrors, places
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.matches import match, probe
 from cluster.names import annotation, labels, object_name, said
@@ -24,8 +24,9 @@ from cluster.places import GRPC_PORT, PORT, backend, service
 from cluster.settings import Gateway
 from cluster.slots import WAKES_S, Slot
 from cluster.spelling import duration, seconds
-from components.errors import InputError
+from components.errors import InputError, PlatformError
 from components.platform import ANSWER_MARGIN_S, AT_ONCE, Mirror, RouteLimits
+from components.platform.refusals import refuse_impossible_limits
 
 PART = "route"
 _LIMIT, _ENDPOINT, _SPLIT = "requests-per-second", "endpoint", "split"
@@ -62,22 +63,7 @@ def route_object(route: Route, to: Gateway, marks: Mapping[str, str | None]) -> 
     metadata = {"name": object_name(route.endpoint), **_metadata(route, marks)}
     return HTTP_ROUTE.object(
         metadata | {"labels": {k: v for k, v in metadata["labels"].items() if v is not None}},
-        spec={"parentRefs": parents(to), "rules": _rules(route)},
-    )
-
-
-def parents(to: Gateway) -> list[Object]:
-    """What attaches a route to the Gateway."""
-    section = {"sectionName": to.listener} if to.listener else {}
-    return [{"name": to.name, "namespace": to.namespace, **section}]
-
-
-def attached(found: Object, to: Gateway) -> bool:
-    """Whether a route belongs to the Gateway."""
-    own = found["metadata"].get("namespace", "")
-    return any(
-        each["name"] == to.name and (each.get("namespace") or own) == to.namespace
-        for each in (found.get("spec") or {}).get("parentRefs") or []
+        spec={"parentRefs": attachment.parents(to), "rules": _rules(route)},
     )
 
 
@@ -95,8 +81,8 @@ def route_patch(
     wanted = dict(zip(_KINDS, _rules(route), strict=True))
     rules = foreign.merged(rules_in(found), wanted, _ours(route, found))
     spec: Object = {"rules": rules}
-    if to and is_written(found) and not attached(found, to):
-        spec["parentRefs"] = [*(found["spec"].get("parentRefs") or []), *parents(to)]
+    if to and is_written(found) and not attachment.attached(found, to):
+        spec["parentRefs"] = [*(found["spec"].get("parentRefs") or []), *attachment.parents(to)]
     return {"metadata": {**version, **_metadata(route, marks)}, "spec": spec}
 
 
@@ -124,11 +110,11 @@ def _ours(route: Route, found: Object) -> foreign.Ours:
     """How what we wrote into a route is known."""
     endpoint, known = route.endpoint, {*_arms(found), *(slot.arm for slot in route.slots)}
 
-    def place(ref: Object) -> bool:
-        marked = places.of_arm(endpoint, ref) is not None
-        return marked or places.is_unmarked(endpoint, ref, known)
+    def written(refs: Sequence[Object]) -> list[Object]:
+        marked = [each for each in refs if places.of_arm(endpoint, each)]
+        return [*marked, *places.unmarked(endpoint, refs, known)]
 
-    return foreign.Ours(partial(_kind, endpoint), place, partial(_joined, endpoint))
+    return foreign.Ours(partial(_kind, endpoint), written, partial(_joined, endpoint))
 
 
 def _arms(found: Object) -> list[str]:
@@ -239,14 +225,15 @@ def read(found: Object) -> Route:
         limits = RouteLimits(
             int(said(found, _LIMIT)), _timeout(users), int(said(found, _AT_ONCE) or AT_ONCE)
         )
+        refuse_impossible_limits(endpoint, limits)
         split = _split_of(endpoint, found, users)
         if not split:
             raise ValueError("the places of its versions are not as they were")
         mirror = _mirror(endpoint, users.get("filters") or [])
         return Route(endpoint, split, limits, _number(asked), mirror)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, PlatformError) as error:
         name = found["metadata"]["name"]
-        said_so = error if type(error) is ValueError else repr(error)
+        said_so = error if type(error) in (ValueError, PlatformError) else repr(error)
         raise InputError(
             f"HTTPRoute {name}: somebody has changed what Sluice wrote there ({said_so}): take that"
             f" back, or 'kubectl delete httproute {name}' while no release of it is under way, then"
@@ -261,14 +248,26 @@ def left(endpoint: str, found: Object) -> Route:
             return route
     users = _rule_of(endpoint, found, match(endpoint, users=True), "users")
     asked = _rule_of(endpoint, found, probe(endpoint), _PROBE)
-    limits = RouteLimits(
-        _or(lambda: int(said(found, _LIMIT)), UNKNOWN.requests_per_second),
-        _or(lambda: _timeout(users), UNKNOWN.timeout_s),
-        _or(lambda: int(said(found, _AT_ONCE)), UNKNOWN.at_once),
+    limits = _possible(
+        endpoint,
+        RouteLimits(
+            _or(lambda: int(said(found, _LIMIT)), UNKNOWN.requests_per_second),
+            _or(lambda: _timeout(users), UNKNOWN.timeout_s),
+            _or(lambda: int(said(found, _AT_ONCE)), UNKNOWN.at_once),
+        ),
     )
     write = _or(lambda: _number(asked), _generation(found))
     split = _split_of(endpoint, found, users) if asked else ()
     return Route(endpoint, split, limits, write, _mirror(endpoint, users.get("filters") or []))
+
+
+def _possible(endpoint: str, limits: RouteLimits) -> RouteLimits:
+    """The limits, if they can be asked for again: `0s`, to the Gateway API, is none at all."""
+    try:
+        refuse_impossible_limits(endpoint, limits)
+    except PlatformError:
+        return UNKNOWN
+    return limits
 
 
 def _rule_of(endpoint: str, found: Object, exact: Object, kind: str) -> Object:
@@ -305,8 +304,8 @@ def _number(asked: Object) -> int:
 
 def _split_of(endpoint: str, found: Object, users: Object) -> tuple[Slot, ...]:
     """What the places of a rule stand for; () if one of them is ours no more by its filters."""
-    refs, known = users.get("backendRefs") or [], _arms(found)
-    if any(places.is_unmarked(endpoint, each, known) for each in refs):
+    refs = users.get("backendRefs") or []
+    if places.unmarked(endpoint, refs, _arms(found)):
         return ()
     return tuple(places.slots(endpoint, refs))
 
@@ -316,17 +315,6 @@ def _rule(found: Object, match: Object, of: str) -> Object:
         if each.get("matches") == [match]:
             return each
     raise ValueError(f"no rule has the match of {of}, alone")
-
-
-def hosts(found: Object | None) -> list[str]:
-    """The hosts that a route is for; none: whatever the listener takes."""
-    named: list[str] = ((found or {}).get("spec") or {}).get("hostnames") or []
-    return named
-
-
-def host(found: Object | None) -> str:
-    """One host that a route is for."""
-    return next(iter(hosts(found)), "sluice").replace("*", "sluice")
 
 
 def is_written(found: Object) -> bool:

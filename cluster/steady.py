@@ -7,6 +7,7 @@ there is always a first route, which needs every filter that endpoints' routes d
 never change.
 """
 
+from cluster.attachment import parents
 from cluster.kinds import (
     BACKEND_TRAFFIC_POLICY,
     HTTP_ROUTE,
@@ -18,7 +19,6 @@ from cluster.kinds import (
 from cluster.limits import limits
 from cluster.names import labels
 from cluster.pins import answers, key_auth, only_for
-from cluster.routes import parents
 from cluster.settings import Gateway
 from components.platform import RouteLimits
 

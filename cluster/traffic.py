@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from cluster import accepted, limiting, marks, ownership, pins, rivals, routes
+from cluster import accepted, attachment, limiting, marks, ownership, pins, rivals, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import is_ours, object_name
@@ -139,7 +139,7 @@ class RoutedTraffic:
         self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
     ) -> None:
         found = self._found(endpoint)
-        before, hosts = self._read(endpoint, found), routes.hosts(found)
+        before, hosts = self._read(endpoint, found), attachment.hosts(found)
         # The way back is written whatever somebody has done to the route; a split is not.
         known = before is not None or self._is_pinned(endpoint)
         goes_back = known and sum(share > 0 for share in weights.values()) == 1
@@ -190,7 +190,7 @@ class RoutedTraffic:
             raise PlatformError(
                 f"{endpoint} has no route whose limits could be kept: a new route needs limits"
             )
-        refuse_impossible_limits(endpoint, held.requests_per_second, held.timeout_s, held.at_once)
+        refuse_impossible_limits(endpoint, held)
         slots = fill(before.slots if before else (), weights, self.waking(endpoint))
         return routes.follows(before, Route(endpoint, slots, held))
 
@@ -261,7 +261,7 @@ class RoutedTraffic:
         """Let the versions that are served now be named, and no other."""
         found = self._found(endpoint)
         if (route := self._read(endpoint, found)) is not None:
-            self._pin(route, routes.hosts(found), served, pins.may(percent(route.slots)))
+            self._pin(route, attachment.hosts(found), served, pins.may(percent(route.slots)))
 
     def _pin(self, route: Route, hosts: Sequence[str], served: Collection[str], who: str) -> None:
         wanted = pins.pins_object(
@@ -324,7 +324,7 @@ class RoutedTraffic:
 
     def _writes(self, endpoint: str, found: Object | None) -> set[int | None]:
         """Which writes of its route ``found`` the proxies show; None among them: none."""
-        host = routes.host(found)
+        host = attachment.host(found)
         try:
             return self.proxies.writes(endpoint, host)
         except KeyUnknown:

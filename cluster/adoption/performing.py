@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from cluster import adopted, marks, ownership, places, routes
+from cluster import adopted, attachment, marks, ownership, places, routes
 from cluster.adoption import rules
 from cluster.adoption.planning import Asked, Does, Plan, Seen, Step, plan, services
 from cluster.api import Api, Conflict
@@ -224,7 +224,7 @@ class Adoption:
         )
         self.api.apply(BACKEND_TRAFFIC_POLICY, self.namespace, limited)
         ours = made["spec"]["rules"]
-        if theirs is not None and routes.attached(theirs, self.gateway):
+        if theirs is not None and attachment.attached(theirs, self.gateway):
             added = rules.sort(theirs, self.name, services(predictor)).filters
             ours = rules.with_filters(ours, added, self.name)
         ours = rules.staged(ours, self.name)
@@ -233,7 +233,7 @@ class Adoption:
         metadata = {**made["metadata"], "annotations": said}
         name = object_name(self.name)
         if self._get(HTTP_ROUTE, name) is None:
-            at = {"hostnames": routes.hosts(theirs)}
+            at = {"hostnames": attachment.hosts(theirs)}
             spec = {**made["spec"], "rules": ours, **at}
             self.api.create(HTTP_ROUTE, self.namespace, HTTP_ROUTE.object(metadata, spec=spec))
             return
@@ -284,7 +284,7 @@ class Adoption:
 
     def _reveal(self) -> None:
         found = self._needed(HTTP_ROUTE, object_name(self.name))
-        self._wait_staged(routes.host(found))
+        self._wait_staged(attachment.host(found))
         made = self._route(_REVEALED)
         probe = rules.probe_in(made["spec"]["rules"])
         self._change(

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cluster import adopted, pins, routes
+from cluster import adopted, attachment, pins, routes
 from cluster.adoption import rules
 from cluster.adoption.rules import Theirs
+from cluster.attachment import hosts
 from cluster.inference_services import stored_in
 from cluster.kinds import Object
 from cluster.names import MANAGED, OURS, labels, object_name
 from cluster.places import service
-from cluster.routes import hosts
 from cluster.settings import Gateway
 from cluster.slots import percent
 from components.endpoint import Endpoint
@@ -165,7 +165,7 @@ def _refuse_served(seen: Seen) -> None:
 
 def _theirs(seen: Seen, to: Gateway) -> Theirs:
     """What becomes of the team's rules; nothing of those at another Gateway."""
-    if seen.theirs is None or not routes.attached(seen.theirs, to):
+    if seen.theirs is None or not attachment.attached(seen.theirs, to):
         return Theirs()
     found = seen.theirs
     theirs = rules.sort(found, seen.endpoint.name, services(seen.predictor))
@@ -272,7 +272,7 @@ def _notes(seen: Seen, to: Gateway, theirs: Theirs) -> list[str]:
     ]
     if found is not None:
         whole = f"HTTPRoute {found['metadata']['name']}"
-        if not routes.attached(found, to):
+        if not attachment.attached(found, to):
             notes.append(
                 f"{whole} belongs to another Gateway and stays: who asks there goes past Sluice, to"
                 f" {predictor} for ever"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import filterfalse
 
 from cluster import foreign, mirrors
+from cluster.attachment import attached
 from cluster.kinds import Object
 from cluster.matches import PROBE_HEADER, header, paths
 from cluster.rivals import meet
-from cluster.routes import attached
 from cluster.settings import Gateway
 from components.errors import InputError
 

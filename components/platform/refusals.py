@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from components.endpoint import Endpoint
 from components.errors import PlatformError
 from components.platform.contract import StoredVersion
-from components.platform.traffic import AT_ONCE, Mirror
+from components.platform.traffic import Mirror, RouteLimits
 from components.quantity import bytes_of, in_words
 
 HIGHEST_RATE = 2**31 - 1
@@ -81,25 +81,23 @@ def larger_than_memory(endpoint: Endpoint, stored: StoredVersion) -> str:
     )
 
 
-def refuse_impossible_limits(
-    endpoint: str, requests_per_second: int, timeout_s: float, at_once: int = AT_ONCE
-) -> None:
+def refuse_impossible_limits(endpoint: str, limits: RouteLimits) -> None:
     """Check what Envoy would refuse, and all other routes with it.
 
     Raises:
         PlatformError: names the limit.
     """
-    if not 1 <= requests_per_second <= HIGHEST_RATE:
+    if not 1 <= limits.requests_per_second <= HIGHEST_RATE:
         raise PlatformError(
-            f"{endpoint}: {requests_per_second} requests per second: a client can be"
+            f"{endpoint}: {limits.requests_per_second} requests per second: a client can be"
             f" held to 1 to {HIGHEST_RATE}"
         )
-    if not 1 <= at_once <= MOST_AT_ONCE:
+    if not 1 <= limits.at_once <= MOST_AT_ONCE:
         raise PlatformError(
-            f"{endpoint}: {at_once} requests at once: a gateway can have 1 to {MOST_AT_ONCE}"
+            f"{endpoint}: {limits.at_once} requests at once: a gateway can have 1 to {MOST_AT_ONCE}"
         )
-    if not 0 < timeout_s <= LONGEST_TIMEOUT_S:
+    if not 0 < limits.timeout_s <= LONGEST_TIMEOUT_S:
         raise PlatformError(
-            f"{endpoint}: an answer may take {timeout_s:g} s: choose more than 0 s and at"
+            f"{endpoint}: an answer may take {limits.timeout_s:g} s: choose more than 0 s and at"
             " most a day"
         )

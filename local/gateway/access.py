@@ -6,7 +6,7 @@ from typing import Any
 
 from components import gateway
 from components.errors import PlatformError
-from components.platform import AT_ONCE, Mirror
+from components.platform import AT_ONCE, Mirror, RouteLimits
 from components.platform.refusals import refuse_impossible_limits
 from local.credentials import Client
 
@@ -31,9 +31,8 @@ def refuse_impossible(route: Route) -> None:
     Raises:
         PlatformError: names the limit.
     """
-    refuse_impossible_limits(
-        route.endpoint, route.requests_per_second, route.timeout_s, route.at_once
-    )
+    limits = RouteLimits(route.requests_per_second, route.timeout_s, route.at_once)
+    refuse_impossible_limits(route.endpoint, limits)
     if sum(route.weights.values()) != 100 or min(route.weights.values()) < 0:
         raise PlatformError(f"{route.endpoint}: weights {dict(route.weights)} do not sum to 100")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cluster import places, routes
+from cluster import attachment, places, routes
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
 from cluster.matches import PROBE_HEADER
 from cluster.names import annotation
@@ -101,6 +101,21 @@ def the_limit_is_nonsense(route: Object) -> None:
     route["metadata"]["annotations"][annotation("requests-per-second")] = "many"
 
 
+def the_limit_is_none(route: Object) -> None:
+    route["metadata"]["annotations"][annotation("requests-per-second")] = "0"
+
+
+def no_timeout_is_wanted(route: Object) -> None:
+    for rule in route["spec"]["rules"]:
+        rule["timeouts"] = {"request": "0s"}
+
+
+def a_path_is_rewritten(route: Object) -> None:
+    to = {"type": "ReplaceFullPath", "replaceFullPath": "/predict"}
+    rewrite = {"type": "URLRewrite", "urlRewrite": {"path": to}}
+    _users(route)["backendRefs"][1]["filters"].append(rewrite)
+
+
 def nothing_is_said(route: Object) -> None:
     route["metadata"]["annotations"] = {}
 
@@ -125,6 +140,8 @@ CHANGES: list[Change] = [
     the_probe_is_taken,
     the_limit_is_not_said,
     the_limit_is_nonsense,
+    the_limit_is_none,
+    no_timeout_is_wanted,
     nothing_is_said,
     another_endpoint_is_said,
     the_object_is_replaced,
@@ -210,6 +227,14 @@ def test_what_is_written_then_is_a_number_that_no_proxy_has_shown(change: Change
     assert routes.read(found.get(HTTP_ROUTE, NAME)).write > shown
 
 
+def test_a_path_that_somebody_rewrites_for_a_version_is_written_over() -> None:
+    found, traffic = canary()
+    before = routes.read(found.get(HTTP_ROUTE, NAME))
+    assert routes.read(changed(found, a_path_is_rewritten)) == before
+    traffic.set_weights(NAME, {"1": 80, "2": 20}, LIMITS)
+    assert "ReplaceFullPath" not in str(_users(found.get(HTTP_ROUTE, NAME)))
+
+
 def test_limits_are_kept_as_far_as_they_are_said() -> None:
     found, traffic = canary()
     changed(found, the_limit_is_not_said)
@@ -239,7 +264,7 @@ def test_a_route_that_was_taken_off_the_gateway_is_attached_again() -> None:
     changed(found, elsewhere)
     traffic.set_weights(NAME, {"1": 100})
     parents = found.get(HTTP_ROUTE, NAME)["spec"]["parentRefs"]
-    assert parents == [{"name": "theirs", "namespace": "shop"}, *routes.parents(TO)]
+    assert parents == [{"name": "theirs", "namespace": "shop"}, *attachment.parents(TO)]
 
 
 def test_a_copy_of_a_rule_gives_no_version_more_than_the_rule_itself() -> None:

@@ -89,6 +89,17 @@ def test_only_our_weights_and_our_mirror_change(before: Route, after: Route) -> 
     assert routes.read(changed) == after
 
 
+def test_a_backend_of_others_may_be_a_version_s_own_service() -> None:
+    found = stored(route(v1=90, v2=10))
+    theirs = THIRD | {"name": "demo-v1-predictor", "weight": 1}
+    found["spec"]["rules"][0]["backendRefs"].append(theirs)
+    assert routes.read(found) == route(v1=90, v2=10)
+    for after in (route(v1=50, v2=50), route(v1=100)):
+        assert theirs in written(after, found)[0]["backendRefs"]
+    places = routes.without_ours("demo", found)[0]["backendRefs"]
+    assert places == [theirs]
+
+
 def test_no_place_moves_when_a_version_comes_after_somebody_else_s_backend() -> None:
     users = written(route(v1=90, v2=10), with_others(route(v1=100)))[1]
     assert [ref["name"] for ref in users["backendRefs"]] == [

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cluster import matches, pins, routes
+from cluster import attachment, matches, pins, routes
 from cluster.kinds import Object
 from cluster.limits import limits_object
 from cluster.places import ARM_HEADER
@@ -141,8 +141,8 @@ def test_marks_are_labels_and_what_is_none_is_no_label_of_a_new_route() -> None:
     [([], "sluice"), (["models.example", "b"], "models.example"), (["*.x"], "sluice.x")],
 )
 def test_a_proxy_is_asked_for_a_host_that_the_route_is_for(named: list[str], host: str) -> None:
-    assert routes.host({"spec": {"hostnames": named}}) == host
-    assert routes.host(None) == "sluice"
+    assert attachment.host({"spec": {"hostnames": named}}) == host
+    assert attachment.host(None) == "sluice"
 
 
 def test_a_route_that_is_only_kept_in_git_has_nothing_of_ours() -> None:

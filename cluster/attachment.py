@@ -1,0 +1,30 @@
+"""To which Gateway a route is attached, and for which hosts: pure functions."""
+
+from cluster.kinds import Object
+from cluster.settings import Gateway
+
+
+def parents(to: Gateway) -> list[Object]:
+    """What attaches a route to the Gateway."""
+    section = {"sectionName": to.listener} if to.listener else {}
+    return [{"name": to.name, "namespace": to.namespace, **section}]
+
+
+def attached(found: Object, to: Gateway) -> bool:
+    """Whether a route belongs to the Gateway."""
+    own = found["metadata"].get("namespace", "")
+    return any(
+        each["name"] == to.name and (each.get("namespace") or own) == to.namespace
+        for each in (found.get("spec") or {}).get("parentRefs") or []
+    )
+
+
+def hosts(found: Object | None) -> list[str]:
+    """The hosts that a route is for; none: whatever the listener takes."""
+    named: list[str] = ((found or {}).get("spec") or {}).get("hostnames") or []
+    return named
+
+
+def host(found: Object | None) -> str:
+    """One host that a route is for."""
+    return next(iter(hosts(found)), "sluice").replace("*", "sluice")
