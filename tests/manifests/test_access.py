@@ -58,32 +58,23 @@ RELEASE = {
     "services": "get list delete",
     "httproutes": "get create patch delete",
     "decisions": "list delete",
+    "endpointslices": "list",
+    "inferenceservices": "get list create delete",
+    "deployments": "list",
+    "scaledobjects": "get list create patch",
+    "interceptorroutes": "create patch",
+    "backendtrafficpolicies": "create patch delete",
 }
 MAY: dict[tuple[tuple[str, str], str], dict[str, str]] = {
     (STEP, TEAM): RELEASE
     | {
         "configmaps": "get",
         "resourcequotas": "list",
-        "endpointslices": "list",
         "leases": "get list create update",
-        "inferenceservices": "get list create delete",
-        "deployments": "list",
-        "scaledobjects": "get list create patch",
-        "interceptorroutes": "create patch",
-        "backendtrafficpolicies": "create patch delete",
     },
     (STEP, RUNS): {"workflowtaskresults": "create patch"},
     (STEP, PROXIES): {"pods": "list"},
-    (REAPER, TEAM): RELEASE
-    | {
-        "pods": "list delete",
-        "leases": "get list update",
-        "inferenceservices": "get list create delete",
-        "deployments": "list",
-        "scaledobjects": "get list create patch",
-        "interceptorroutes": "create patch",
-        "backendtrafficpolicies": "delete",
-    },
+    (REAPER, TEAM): RELEASE | {"pods": "list delete", "leases": "get list update"},
     (REAPER, PROXIES): {"pods": "list"},
     (RELAY, TEAM): {"configmaps": "get list", "leases": "get list"},
     (INSTALLER, TEAM): {

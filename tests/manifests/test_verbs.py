@@ -4,7 +4,7 @@ A user for each right has the role without it, and does what the role is for: th
 refuse just that. A right that nobody misses is one too many.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,9 +29,11 @@ from cluster.kinds import (
     SECURITY_POLICY,
     SERVICE,
     WORKFLOW,
+    Object,
 )
 from cluster.leases import KubernetesLeases
 from cluster.limits import limits_object
+from cluster.names import object_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.scaling import KedaScaling
@@ -50,7 +52,7 @@ from tests.support.accounts import as_user, rendered
 from tests.support.accounts import rights as may
 from tests.support.endpoints import endpoint
 from tests.support.kubelet import EVICTED, SERVES, report
-from tests.support.roles import Right, bind, rights, without
+from tests.support.roles import Right, bind, rights, role, without
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -168,6 +170,7 @@ def serves_a_version(scene: Scene) -> None:
 
 def makes_production_anew(scene: Scene) -> None:
     scene.own.create(scene.endpoint, STORED)
+    scene.own.readiness(scene.name, "2")
 
 
 def holds_floors(scene: Scene) -> None:
@@ -213,6 +216,19 @@ def mends_pins_that_somebody_took_away(scene: Scene) -> None:
     scene.before.traffic.set_weights(scene.name, {"1": 100}, LIMITS)
     scene.administrator.delete(HTTP_ROUTE, TEAM, pins.name(scene.name))
     scene.own.traffic.set_weights(scene.name, {"1": 100})
+
+
+def makes_a_route_anew(scene: Scene) -> None:
+    """With all that belongs to it: whoever deletes by the endpoint's label takes both routes."""
+    scene.served("1")
+    scene.before.traffic.set_weights(scene.name, {"1": 100}, LIMITS)
+    for kind, name in (
+        (HTTP_ROUTE, object_name(scene.name)),
+        (HTTP_ROUTE, pins.name(scene.name)),
+        (BACKEND_TRAFFIC_POLICY, object_name(scene.name)),
+    ):
+        scene.administrator.delete(kind, TEAM, name)
+    scene.own.traffic.set_weights(scene.name, {"1": 100}, LIMITS)
 
 
 def removes_the_route_of_a_first_release(scene: Scene) -> None:
@@ -329,6 +345,7 @@ OF_CODE: dict[str, tuple[str, tuple[Duty, ...]]] = {
             leaves_scalers_to_the_file,
             gives_traffic_back,
             mends_pins_that_somebody_took_away,
+            makes_a_route_anew,
             removes_the_route_of_a_first_release,
             deletes_who_has_lost,
             leaves_an_adopted_one_to_its_team,
@@ -355,6 +372,7 @@ OF_PEOPLE: dict[str, tuple[str, tuple[Duty, ...]]] = {
             leaves_scalers_to_the_file,
             gives_traffic_back,
             mends_pins_that_somebody_took_away,
+            makes_a_route_anew,
             removes_the_route_of_a_first_release,
             deletes_who_has_lost,
             leaves_an_adopted_one_to_its_team,
@@ -378,6 +396,8 @@ OF_OTHERS = {
     "sluice-viewer": "the way to a pod, which this server has not: see test_access",
 }
 """Roles that no code of ours uses alone."""
+BESIDE = {"sluice:routes": ("sluice:step",)}
+"""What they have besides who is given that role."""
 LOOKS = {"get", "list"}
 ASKED_BY_ADMISSION = {"approve", "pause"}
 """Verbs of our own: see test_decisions."""
@@ -427,15 +447,15 @@ def fewer(installed: Api) -> Api:
     with closing(as_user(installed, user_of(CASES[-1]))) as last:
         place, _ = (OF_CODE | OF_PEOPLE)[CASES[-1].role]
         # Bindings are known in the order in which they were made.
-        wait_until(lambda: holds(last, CASES[-1], place), 30, "the last role")
+        wait_until(lambda: holds(last, without(CASES[-1]), place), 30, "the last role")
     return installed
 
 
-def holds(api: Api, right: Right, place: str) -> bool:
-    """Whether a role without a right is in force."""
+def holds(api: Api, rules: Sequence[Object], place: str) -> bool:
+    """Whether a role with these rules is in force."""
     wanted = {
         (verb, resource)
-        for rule in without(right)
+        for rule in rules
         for verb in rule["verbs"]
         for resource in rule["resources"]
     }
@@ -463,3 +483,21 @@ def test_a_right_is_missed_by_who_has_it_not(fewer: Api, right: Right) -> None:
                     return
                 said.append(f"{duty.__name__}: {error}")
     pytest.fail(f"nobody misses it: take it out of the manifests: {said}")
+
+
+@pytest.mark.parametrize("named", (OF_CODE | OF_PEOPLE).keys())
+def test_what_a_role_is_for_needs_no_right_that_it_has_not(installed: Api, named: str) -> None:
+    place, duties = (OF_CODE | OF_PEOPLE)[named]
+    user = "whole-" + named.replace(":", "-")
+    rules = [rule for each in (named, *BESIDE.get(named, ())) for rule in role(each)["rules"]]
+    team.install(installed, TEAM)
+    bind(installed, user, rules, place, user)
+    missed = []
+    with closing(as_user(installed, user)) as api:
+        wait_until(lambda: holds(api, rules, place), 30, "the role")
+        for number, duty in enumerate(duties):
+            try:
+                duty(Scene(api, installed, f"{user}-{number}"))
+            except PlatformError as error:
+                missed += [f"{duty.__name__}: {error}"] * ("cannot" in str(error))
+    assert missed == []
