@@ -238,6 +238,7 @@ class KServing:
         """
         own = self._found(endpoint, version)
         if own is None and self._adopted(endpoint, version) is None:
+            self._wait_gone(endpoint, version, patience)  # somebody told it to go before
             return
         weights = self.traffic.weights(endpoint)
         if share := weights.pop(version, None):
