@@ -80,14 +80,21 @@ class KServing:
     log: ObjectSpans
     clock: Clock
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
+    def create(
+        self,
+        endpoint: Endpoint,
+        stored: StoredVersion,
+        name: str = "",
+        patience: float | None = None,
+    ) -> None:
         """Start (or keep) a predictor of the version whose verified files are ``stored``.
 
         Kubernetes itself starts one again that was ready and is not any more.
 
         Raises:
             PlatformError: users are served other files under the same name, somebody else has
-                made what is called so, or the cluster refuses the predictor.
+                made what is called so, the one that is leaving has not gone in time, or the cluster
+                refuses the predictor.
         """
         arm = name or stored.version
         self.scaling.refuse_others(endpoint.name, arm)
@@ -95,7 +102,7 @@ class KServing:
         wanted = inference_service(endpoint, stored, arm, self.settings, scaled)
         if (before := self._found(endpoint.name, arm)) is not None:
             if before["metadata"].get("deletionTimestamp"):
-                self._wait_gone(endpoint.name, arm)
+                self._wait_gone(endpoint.name, arm, patience)
                 before = None
             elif stored_in(before).identity != stored.identity:
                 self._refuse_other_files(endpoint.name, arm, stored_in(before), stored)

@@ -62,7 +62,13 @@ class Serving(Protocol):
     (`components.arms`): what routes and counters call it.
     """
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
+    def create(
+        self,
+        endpoint: Endpoint,
+        stored: StoredVersion,
+        name: str = "",
+        patience: float | None = None,
+    ) -> None:
         """Start (or keep) a predictor of the version whose verified files are ``stored``.
 
         One that was ready and is not any more is started again.
@@ -72,6 +78,10 @@ class Serving(Protocol):
             stored: the files.
             name: the version's name there, or its baseline's; its number if empty. Users are told
                 of the version, never that it was a baseline's predictor that answered.
+            patience: seconds that one of that name is waited for which is leaving; see `delete`.
+
+        Raises:
+            PlatformError: it is refused, or the one that is leaving has not gone in time.
         """
 
     def room(self, endpoint: Endpoint) -> Room:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.judge import Decision, Verdict
 from components.notify.moments import ended
 from components.platform import Lease
@@ -164,13 +164,22 @@ def restore_champion(
 ) -> Ended:
     """Give production its traffic back, take back what a promotion may have written, and end."""
     held.renew()
-    revive_production(release, held)
     traffic, name = release.platform.traffic, state.endpoint.name
     # The route itself is asked: a kill may have come between a shift and its line in the record.
     asked = traffic.weights(name)
     given = traffic.mirror(name) or any(asked.get(arm) for arm in state.temporary)
     deleted = held.lease.restore and not asked
-    if deleted or (state.candidate != state.champion and given):
+    moves = bool(deleted or (state.candidate != state.champion and given))
+    try:
+        revive_production(release, held)
+    except (LeaseHeld, Unreachable):
+        raise
+    except PlatformError as error:
+        # Users are where they were before the release, which may end: the next one can mend this.
+        if moves:
+            raise
+        release.record.note("production_not_revived", str(error))
+    if moves:
         put_in_force(release, state, held, state.way_back)
     else:
         # What was asked is not yet what is in force: an earlier try may have failed in between.

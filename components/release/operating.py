@@ -7,7 +7,7 @@ from components.platform import Platform
 from components.release import ending
 from components.release.context import opened
 from components.release.lease import this_process
-from components.release.restoring import give_back, take_over
+from components.release.restoring import give_back, stands, take_over
 from components.release.starting import missing, revive_production
 
 
@@ -51,7 +51,7 @@ def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = 
             f" sluice release {endpoint} --version N"
         )
     held = take_over(platform, lease, this_process(), lease.seconds)
-    if missing(platform, lease):
+    if missing(platform, lease) and not stands(platform.traffic, endpoint, lease.restore):
         with opened(lease.release_id, platform, patience_s=0) as release:
             revive_production(release, held)
     give_back(platform, held, f"{this_process()}: {reason}", reason)

@@ -19,7 +19,7 @@ from components.release import ending, losers
 from components.release.context import Release, StepFault, opened, other_place
 from components.release.lease import HeldLease, LeaseWatch, this_process
 from components.release.restoring import give_back, take_over, written
-from components.release.starting import is_lent, missing, refuse_unready, revive_missing
+from components.release.starting import missing, refuse_unready, revive_missing
 from components.release.state import ReleaseState
 
 log = logging.getLogger("sluice.reaper")
@@ -42,8 +42,6 @@ class _Taken:
     """What is to be read in the lease once production has its traffic back."""
     restored: bool = False
     """The first phase is done."""
-    revived: bool = False
-    """Production's predictor was made anew: it is waited for, since nobody answers before."""
 
 
 class Reaper:
@@ -127,8 +125,7 @@ class Reaper:
             return
         try:
             written(self._platform, taken.held.renew)
-            if taken.revived or is_lent(self._platform, taken.held.lease):
-                refuse_unready(self._platform, taken.held.lease)
+            refuse_unready(self._platform, taken.held.lease)
             give_back(self._platform, taken.held, taken.why)
             taken.restored = True
         except LeaseHeld:
@@ -182,7 +179,6 @@ class Reaper:
                 held.renew()
                 with opened(release_id, self._platform, patience_s=0) as release:
                     revive_missing(release, held.lease)
-                taken.revived = True
         except LeaseHeld:
             self._leave(taken)
         except SluiceError as error:

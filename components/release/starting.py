@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from components.errors import PlatformError, Unreachable
+from components.errors import InputError, PlatformError, Unreachable
 from components.platform import Lease, Platform, StoredVersion, wait_for
 from components.release.context import Release
 from components.release.lease import HeldLease
@@ -57,26 +57,27 @@ def missing(platform: Platform, lease: Lease) -> list[str]:
     return [arm for arm, share in lease.restore.items() if share and arm not in served]
 
 
-def is_lent(platform: Platform, lease: Lease) -> bool:
-    """Whether the other version answers for all that the way back names: they had nobody ready."""
-    asked = platform.traffic.weights(lease.endpoint)
-    return any(share and asked.get(arm) == 0 for arm, share in lease.restore.items())
-
-
 def refuse_unready(platform: Platform, lease: Lease) -> None:
-    """Check that whoever the way back names can answer, as far as anybody knows.
+    """Check that whoever the way back names can answer, where another version does meanwhile.
+
+    Where nobody answers, or nobody can be asked, the way back is as good as what is in force.
 
     Raises:
         PlatformError: one cannot, and why.
     """
-    for version in (arm for arm, share in lease.restore.items() if share):
-        try:
-            found = platform.serving.readiness(lease.endpoint, version)
-        except Unreachable:
-            continue
-        if found.state != "ready":
-            said = f"{lease.endpoint} version {version} has no ready predictor"
-            raise PlatformError(f"{said}, so the other one answers: {found.why}")
+    endpoint, wanted = lease.endpoint, [arm for arm, share in lease.restore.items() if share]
+    try:
+        asked = platform.traffic.weights(endpoint)
+        ready = {each.arm for each in platform.serving.running(endpoint) if each.ready}
+        if not any(share and arm in ready for arm, share in asked.items() if arm not in wanted):
+            return
+        found = {arm: platform.serving.readiness(endpoint, arm) for arm in wanted}
+    except PlatformError:
+        return
+    for arm, each in found.items():
+        if each.state != "ready":
+            said = f"{endpoint} version {arm} has no ready predictor, and the other one answers"
+            raise PlatformError(f"{said}: {each.why}")
 
 
 def revive_missing(release: Release, lease: Lease) -> list[str]:
@@ -86,12 +87,20 @@ def revive_missing(release: Release, lease: Lease) -> list[str]:
         Their versions.
 
     Raises:
-        PlatformError: one is refused.
+        PlatformError: one is refused, has not gone yet, or the record names no files of it.
     """
     gone = missing(release.platform, lease)
     for version in gone:
         state = release.state()
-        release.platform.serving.create(state.endpoint, sized(release, state, version), version)
+        try:
+            stored = sized(release, state, version)
+        except InputError as error:
+            raise PlatformError(
+                f"{lease.endpoint} version {version} has no predictor any more, and this release"
+                " knows no files of it: the next release serves it again"
+            ) from error
+        # Whoever looks after users waits for nobody who is to go.
+        release.platform.serving.create(state.endpoint, stored, version, patience=0.0)
         said = f"version {version} had no predictor any more: somebody deleted it: it starts anew"
         release.record.note(REVIVED, f"{lease.endpoint}: {said}")
     return gone

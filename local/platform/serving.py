@@ -77,13 +77,20 @@ class LocalServing:
     def _write(self, kept: _Kept) -> None:
         replace_json(self._file(kept.backend.endpoint, kept.backend.version), asdict(kept))
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
+    def create(
+        self,
+        endpoint: Endpoint,
+        stored: StoredVersion,
+        name: str = "",
+        patience: float | None = None,
+    ) -> None:
         """Start (or keep) a predictor of the version and make it known to the gateway.
 
         Args:
             endpoint: whose.
             stored: the version's files.
             name: what the version is called there; its number if empty.
+            patience: none is needed: one that is leaving serves on.
 
         Raises:
             ArtifactError: the version's files are missing or were altered.

@@ -112,6 +112,43 @@ def test_a_release_whose_route_is_deleted_ends_and_production_has_one_again() ->
     assert found.one_version("r") == "error"
 
 
+def test_a_reaper_leaves_users_where_they_are_answered_until_production_can() -> None:
+    """No memory of its own decides: the next one goes on where it was."""
+    found, longest = at_half(), LEASE_S + 4 * STARTS_S
+    found.world.clock.after(AT_S, lambda: found.world.starts("1", after_s=longest))
+    found.world.clock.after(AT_S, lambda: found.world.lose_predictor(NAME, "1"))
+    killed(found, AT_S + 1)
+    found.reap(LEASE_S + 15)
+    assert set(found.world.serving.versions(NAME)) == {"1", "2"}
+    found.reap(LEASE_S + 15)
+    assert found.weights == {"1": 50, "2": 50}
+    found.reap(longest)
+    assert found.one_version("r") == "error"
+
+
+def test_a_release_that_fails_before_it_knows_production_s_files_ends_all_the_same() -> None:
+    """Users are where they were, and the next release serves production again."""
+    found = at_half()
+    found.world.lose_predictor(NAME, "1")
+    found.world.faults.fail("files", times=1, error=PlatformError, said="AccessDenied")
+    with pytest.raises(PlatformError, match="AccessDenied"):
+        found.walk("2", "r")
+    assert (found.state("r").outcome, found.lease) == ("error", None)
+    (noted,) = [e for e in of(found.record("r"), Noted) if e.event == "production_not_revived"]
+    assert "knows no files of it: the next release serves it again" in noted.detail
+    assert found.walk("2", "r2").outcome == "promoted"
+
+
+def test_an_operator_ends_a_release_that_does_not_know_production_s_files_yet() -> None:
+    found = at_half()
+    found.world.lose_predictor(NAME, "1")
+    found.world.faults.fail("files", times=1, error=Killed)
+    with pytest.raises(Killed):
+        found.walk("2", "r")
+    done = operating.roll_back(found.world.platform, NAME, "seen")
+    assert (done.weights, done.outcome) == ({"1": 100}, "rolled_back")
+
+
 def test_a_champion_that_cannot_start_any_more_keeps_users_where_they_are_answered() -> None:
     found = at_half()
     found.world.starts("1", fails="its files are gone from the store")
@@ -120,6 +157,6 @@ def test_a_champion_that_cannot_start_any_more_keeps_users_where_they_are_answer
     said = found.reap(LEASE_S + 60)
     assert found.weights == {"1": 0, "2": 100}
     assert said == [
-        "r: traffic not given back yet: demo version 1 has no ready predictor, so the other one"
+        "r: traffic not given back yet: demo version 1 has no ready predictor, and the other one"
         " answers: its files are gone from the store"
     ]

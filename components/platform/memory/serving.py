@@ -84,7 +84,13 @@ class MemoryServing:
         self._spans = spans
         self._predictors: dict[tuple[str, str], Predictor] = {}
 
-    def create(self, endpoint: Endpoint, stored: StoredVersion, name: str = "") -> None:
+    def create(
+        self,
+        endpoint: Endpoint,
+        stored: StoredVersion,
+        name: str = "",
+        patience: float | None = None,
+    ) -> None:
         """Start a predictor, or keep the one that is there.
 
         Not one that failed, that was ready and is not any more, or that has other files.
