@@ -54,6 +54,8 @@ _WAITING = Pod(DAY_S)
 """It may be held, or watch, for longer than a day: then it goes on in another pod. Each of them
 goes on with a watch that an engine believes to be done, too."""
 _OF = {
+    # It may wait twice for the longest `serving.starts`.
+    "deploy": Pod(2 * HOUR_S),
     "evaluate": Pod(6 * HOUR_S, "4Gi"),
     "shift": _WAITING,
     "watch": _WAITING,

@@ -55,6 +55,19 @@ def test_a_champion_s_predictor_is_made_anew_and_the_release_goes_on() -> None:
     assert found.one_version("r") == "promoted"
 
 
+def test_a_champion_that_loads_slowly_is_waited_for_at_the_end_too() -> None:
+    found = at_half()
+
+    def lose() -> None:
+        found.world.starts("1", after_s=400.0)
+        found.world.lose_predictor(NAME, "1")
+        found.world.behave("2", error_rate=0.3)
+
+    found.world.clock.after(AT_S, lose)
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert found.one_version("r") == "rolled_back"
+
+
 def test_a_candidate_that_fails_meanwhile_loses_its_share_once_the_champion_is_back() -> None:
     found = at_half()
     loses_champion(found)
