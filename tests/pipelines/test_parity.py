@@ -150,7 +150,7 @@ def test_what_the_clock_begins_is_given_the_same_as_a_release() -> None:
     released = kfp_facts(compiler.structure(compiler.committed(2)))
     assert begun.keys() - released.keys() == set(ONLY_KFP)
     assert {step: begun[step] for step in released} == released
-    assert begun["due"] == begun["deploy"]
+    assert begun["due"] == begun["fetch"]
 
 
 @pytest.mark.parametrize("step", STEPS)
