@@ -12,7 +12,10 @@ ACCOUNT = "sluice-step"
 
 STORE = "sluice-store"
 """The Secret with the store's keys; where there is none the cloud knows the pod."""
+STORE_FILES = "/etc/sluice/store"
+"""Where a pod has it as files, which are changed when it is..."""
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""...and the variables that an earlier Sluice's image knows in their place."""
 
 NO_MESH = "sidecar.istio.io/inject"
 """Istio asks for a label of this name, and has an annotation of it for older versions."""
