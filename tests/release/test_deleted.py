@@ -55,16 +55,18 @@ def test_a_champion_s_predictor_is_made_anew_and_the_release_goes_on() -> None:
     assert found.one_version("r") == "promoted"
 
 
-def test_a_champion_that_loads_slowly_is_waited_for_at_the_end_too() -> None:
+def test_an_operator_s_way_back_waits_for_a_champion_that_loads_slowly() -> None:
     found = at_half()
 
-    def lose() -> None:
+    def roll_back() -> None:
         found.world.starts("1", after_s=400.0)
         found.world.lose_predictor(NAME, "1")
-        found.world.behave("2", error_rate=0.3)
+        operating.roll_back(found.world.platform, NAME, "it is bad")
 
-    found.world.clock.after(AT_S, lose)
-    assert found.walk("2", "r").outcome == "rolled_back"
+    found.world.clock.after(AT_S, roll_back)
+    with pytest.raises(LeaseHeld):
+        found.walk("2", "r")
+    assert found.weights == {"1": 100}
     assert found.one_version("r") == "rolled_back"
 
 
