@@ -5,6 +5,7 @@ put on it later would roll its pods.
 """
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 from urllib.parse import urlparse
 
@@ -46,8 +47,6 @@ other is ready: so the next pod of a lone one has the time to start."""
 _NOBODY = 65532
 _DISK = "ephemeral-storage"
 _STORED = ("model", "version", "digest", "uri")
-_STARTS_S = 600
-"""A model may load for so long."""
 
 
 def inference_service(
@@ -214,7 +213,7 @@ def _container(
             # By this name KServe tells the gateway that it speaks HTTP/2.
             {"name": "h2c", "containerPort": GRPC_PORT, "protocol": "TCP"},
         ],
-        "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": _STARTS_S},
+        "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": ceil(serving.starts)},
         "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 3},
         "livenessProbe": {**live, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 3},
         "resources": {

@@ -25,6 +25,13 @@ def seconds(duration: object) -> float:
     return found
 
 
+def in_words(seconds: float) -> str:
+    """A duration in a sentence: ``90 s``, ``10 min`` or ``24 h``."""
+    if seconds >= 3600:
+        return f"{seconds / 3600:g} h"
+    return f"{seconds / 60:g} min" if seconds >= 120 else f"{seconds:g} s"
+
+
 PATTERN = f"^{_DURATION.pattern}$"
 Duration = Annotated[
     float,

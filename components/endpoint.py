@@ -129,6 +129,11 @@ class Serving(Strict):
     scaling: Scaling = Scaling()
     queue: Queue = Queue()
     execution: Execution = Execution()
+    starts: Annotated[
+        Duration, _from("10s", "30m", "a release waits for it, and its steps end after an hour")
+    ] = 600.0
+    """How long a predictor may take to be ready: until a node is there, it has the image and the
+    files, and has loaded the model. One that cannot start ends a release at once."""
     allow_pickle: bool = False
     """Let `runtime: mlflow` load a model that contains a pickle."""
     price: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9./-]{0,99}$")

@@ -12,7 +12,10 @@ ACCOUNT = "sluice-step"
 
 STORE = "sluice-store"
 """The Secret with the store's keys; where there is none the cloud knows the pod."""
+STORE_FILES = "/etc/sluice/store"
+"""Where a pod has it as files, which are changed when it is..."""
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""...and the variables that an earlier Sluice's image knows in their place."""
 
 NO_MESH = "sidecar.istio.io/inject"
 """Istio asks for a label of this name, and has an annotation of it for older versions."""
@@ -54,6 +57,8 @@ _WAITING = Pod(DAY_S)
 """It may be held, or watch, for longer than a day: then it goes on in another pod. Each of them
 goes on with a watch that an engine believes to be done, too."""
 _OF = {
+    # It may wait twice for the longest `serving.starts`.
+    "deploy": Pod(2 * HOUR_S),
     "evaluate": Pod(6 * HOUR_S, "4Gi"),
     "shift": _WAITING,
     "watch": _WAITING,

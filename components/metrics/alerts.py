@@ -1,7 +1,7 @@
 """What Prometheus' alerts say: its rules are asked, so a name that none has is told from quiet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 
@@ -10,6 +10,10 @@ from components.errors import Unreachable
 
 Alerting = Literal["firing", "quiet", "unknown"]
 """Unknown: no rule has the name, or the rule fails."""
+OWN_RULES = "sluice-"
+"""How the names of our own rules' groups begin (`dashboards.rules`)."""
+_SCRAPED = {"job", "instance", "service", "pod", "container"}
+"""Labels that a scrape gives. Prometheus Operator gives `endpoint`, too: a port's name."""
 
 
 def alerts(
@@ -20,7 +24,8 @@ def alerts(
     Args:
         client: of the server.
         names: of alerts.
-        endpoint: alerts that name another one are left out.
+        endpoint: alerts that name another one are left out, but not where what names it may be
+            what an operator calls a port.
         namespace: those of another one's endpoint of the name, likewise; empty: there is one only.
 
     Raises:
@@ -31,10 +36,14 @@ def alerts(
         answer = client.get("/api/v1/rules", params=asked)
         answer.raise_for_status()
         groups = answer.json()["data"]["groups"]
-        rules = [rule for group in groups for rule in group["rules"] if rule["name"] in names]
+        rules = [(group, rule) for group in groups for rule in group["rules"]]
         found: dict[str, Alerting] = dict.fromkeys(names, "unknown")
-        for rule in rules:
-            if any(_fires(each, endpoint, namespace) for each in rule["alerts"]):
+        for group, rule in rules:
+            if rule["name"] not in names:
+                continue
+            ours = str(group.get("name")).startswith(OWN_RULES)
+            firing = [each["labels"] for each in rule["alerts"] if each["state"] == "firing"]
+            if not all(_of_another(labels, ours, endpoint, namespace) for labels in firing):
                 found[rule["name"]] = "firing"
             elif found[rule["name"]] == "unknown" and rule.get("health") != "err":
                 found[rule["name"]] = "quiet"
@@ -46,9 +55,11 @@ def alerts(
     return found
 
 
-def _fires(alert: Mapping[str, Any], endpoint: str, namespace: str) -> bool:
-    labels = alert["labels"]
+def _of_another(labels: Mapping[str, str], ours: bool, endpoint: str, namespace: str) -> bool:
+    """Whether an alert is certainly of another endpoint than this one."""
     whose = labels.get(gateway.ENDPOINT_LABEL, "")
-    if alert["state"] != "firing" or whose not in {"", endpoint}:
+    known = ours or gateway.VERSION_LABEL in labels or labels.keys().isdisjoint(_SCRAPED)
+    if not (whose and known):
         return False
-    return not (whose and namespace) or labels.get(gateway.NAMESPACE_LABEL) in {None, namespace}
+    elsewhere = labels.get(gateway.NAMESPACE_LABEL) not in {None, namespace}
+    return whose != endpoint or bool(namespace and elsewhere)

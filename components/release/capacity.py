@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from components.durations import in_words
 from components.errors import PlatformError, SluiceError, Unreachable
 from components.platform import Platform, Replicas, wait_for
 from components.record import Count, Scaled, Wait
@@ -18,8 +19,6 @@ from components.release.state import ReleaseState
 
 SCHEMA = 5
 """Of the first records that can hold how many predictors there are."""
-ROOM_TIMEOUT_S = 180.0
-"""How long predictors are waited for that a step needs."""
 REFUSED_S = 10.0
 """What is refused for so long is not let in: whoever makes predictors has tried several times."""
 ASKED_S = 60.0
@@ -44,14 +43,12 @@ def begin(release: Release, state: ReleaseState) -> None:
         missing = room.missing()
         return making.is_over() and not missing
 
-    late = f"after {ROOM_TIMEOUT_S:.0f} s "
-    wait_for(
-        there,
-        ROOM_TIMEOUT_S,
-        _LOOK_S,
-        lambda: late + room.missing(),
-        release.clock,
-    )
+    longest = state.endpoint.serving.starts
+    wait_for(there, longest, _LOOK_S, lambda: _late(longest, room.missing()), release.clock)
+
+
+def _late(longest: float, missing: str) -> str:
+    return f"after {in_words(longest)} (serving.starts) {missing}"
 
 
 def whole(production: Replicas, share: int) -> int:
@@ -142,8 +139,8 @@ class Room:
             self._since = None
             return
         self._since = now if self._since is None else self._since
-        if now - self._since >= ROOM_TIMEOUT_S:
-            raise PlatformError(f"after {ROOM_TIMEOUT_S:.0f} s {missing}")
+        if now - self._since >= (longest := self._state.endpoint.serving.starts):
+            raise PlatformError(_late(longest, missing))
         yield Wait("room", missing)
 
     def missing(self) -> str:

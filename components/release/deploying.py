@@ -72,11 +72,12 @@ def _serve(release: Release, state: ReleaseState, wanted: list[str]) -> None:
         # As late as the candidate, so that neither is warmer.
         arm = baseline.decide(release, state) if state.watched else ""
         arm = arm and _make_baseline(release, arm)
+        made = release.clock.monotonic()
         for version in wanted:
-            wait_ready(release, name, version)
+            wait_ready(release, state.endpoint, version, made)
         capacity.begin(release, release.state())
         if arm:
-            _wait_for_baseline(release, arm)
+            _wait_for_baseline(release, arm, made)
         if state.champion and not release.platform.traffic.weights(name):
             put_in_force(release, state, held, state.way_back)
             held.renew(restore=state.way_back)
@@ -126,11 +127,11 @@ def _make_baseline(release: Release, arm: str) -> str:
     return arm
 
 
-def _wait_for_baseline(release: Release, arm: str) -> None:
+def _wait_for_baseline(release: Release, arm: str, made: float) -> None:
     """Wait for the baseline; without it the release goes on, compared with production."""
     state = release.state()
     try:
-        wait_ready(release, state.endpoint.name, arm)
+        wait_ready(release, state.endpoint, arm, made)
     except PlatformError as error:
         baseline.end(release, state, str(error))
 

@@ -7,6 +7,7 @@ rolled back. Only the way up is held, never the way back.
 import logging
 from collections.abc import Iterator
 
+from components.durations import in_words
 from components.errors import SluiceError, Unreachable
 from components.judge import Verdict
 from components.notify.moments import asked
@@ -133,7 +134,7 @@ class _Gate(Hearing):
         since, within = self.standing.asked_at, self._state.endpoint.release.approval_within
         if since is None or not self._is_unapproved or self._stopwatch.read() < since + within:
             return False
-        late = Noted(standing.EXPIRED, f"nobody approved it within {_in_words(within)}")
+        late = Noted(standing.EXPIRED, f"nobody approved it within {in_words(within)}")
         self._release.record.append(late)
         self.standing = standing.after(self.standing, late)
         return True
@@ -159,7 +160,3 @@ class _Gate(Hearing):
 
 
 _UNREAD = Wait("unread", "what people have decided of it cannot be read now")
-
-
-def _in_words(seconds: float) -> str:
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"

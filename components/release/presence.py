@@ -21,8 +21,6 @@ LOOK_S = 3.0
 """Between two looks; one is one request of the platform."""
 MOST_LOSSES = 3
 """A candidate that has no ready predictor more often than that is not to be relied on."""
-LONGEST_S = 600.0
-"""How long a candidate may be without one. A champion is waited for as long as it takes."""
 
 
 class Presence:
@@ -139,9 +137,10 @@ class Presence:
         self._held.renew(waits=self._fresh().waits)
 
     def _wait(self) -> None:
+        """A candidate may be without one for as long as it takes to start; a champion for ever."""
         state = self._state
         away_s = self._release.clock.monotonic() - self._since
-        if state.covered == state.candidate and away_s > LONGEST_S:
+        if state.covered == state.candidate and away_s > state.endpoint.serving.starts:
             said = self._release.platform.serving.readiness(state.endpoint.name, state.covered)
             raise _Lost(
                 f"version {state.covered} had no ready predictor for {away_s:.0f} s: {said.why}"

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from components.durations import in_words
+from components.endpoint import Endpoint
 from components.errors import InputError, PlatformError, Unreachable
 from components.platform import Lease, Platform, StoredVersion, wait_for
 from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.state import ReleaseState
 
-READY_TIMEOUT_S = 120.0
 READY_POLL_S = 0.2
 REVIVED = "predictor_made_anew"
 """Event of a predictor of production's that was not there any more."""
@@ -21,28 +22,35 @@ def sized(release: Release, state: ReleaseState, version: str) -> StoredVersion:
     return replace(stored, size=found.size) if found else stored
 
 
-def wait_ready(release: Release, endpoint: str, version: str) -> None:
+def wait_ready(release: Release, endpoint: Endpoint, version: str, since: float) -> None:
     """Wait until a version's predictor is ready.
 
+    Args:
+        release: whose.
+        endpoint: says how long it may take.
+        version: the arm.
+        since: when it was made, in seconds of the clock's monotonic time.
+
     Raises:
-        PlatformError: it cannot start, or has not in two minutes.
+        PlatformError: it cannot start, or has not in time.
     """
-    serving = release.platform.serving
+    serving, name, longest = release.platform.serving, endpoint.name, endpoint.serving.starts
 
     def ready() -> bool:
-        found = serving.readiness(endpoint, version)
+        found = serving.readiness(name, version)
         if found.state == "failed":
-            raise PlatformError(f"{endpoint} version {version} cannot start: {found.why}")
+            raise PlatformError(f"{name} version {version} cannot start: {found.why}")
         return found.state == "ready"
 
     def late() -> str:
-        said = serving.readiness(endpoint, version)
+        said = serving.readiness(name, version)
         return (
-            f"{endpoint} version {version} was not ready after {READY_TIMEOUT_S:.0f} s:"
-            f" {said.state}: {said.why}: see its log, 'sluice status' names it"
+            f"{name} version {version} was not ready after {in_words(longest)}: {said.state}:"
+            f" {said.why}: raise serving.starts, or see its log: 'sluice status' names it"
         )
 
-    wait_for(ready, READY_TIMEOUT_S, READY_POLL_S, late, release.clock)
+    left = since + longest - release.clock.monotonic()
+    wait_for(ready, left, READY_POLL_S, late, release.clock)
 
 
 def missing(platform: Platform, lease: Lease) -> list[str]:
@@ -115,4 +123,5 @@ def revive_production(release: Release, held: HeldLease) -> None:
     """
     with held.kept():
         for version in revive_missing(release, held.lease):
-            wait_ready(release, held.lease.endpoint, version)
+            since = release.clock.monotonic()
+            wait_ready(release, release.state().endpoint, version, since)

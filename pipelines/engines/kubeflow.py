@@ -195,14 +195,14 @@ class Kubeflow:
         except httpx.HTTPError as error:
             said = str(error) or type(error).__name__
             raise Unreachable(f"Kubeflow Pipelines at {self._host}: {said}") from error
-        if not answer.is_success:
+        if answer.is_error:
             raise self._error(answer)
         try:
             found = answer.json() if answer.content else {}
         except ValueError:
             found = None
-        if not isinstance(found, dict):
-            # A gateway's page to log in, most often.
+        if not (answer.is_success and isinstance(found, dict)):
+            # A gateway's page to log in, or the way to it, most often.
             raise PlatformError(
                 f"{self._host} does not answer as Kubeflow Pipelines does: is --host right, and"
                 " does --token-file hold a token of it?"

@@ -17,6 +17,7 @@ from hera.workflows import (
     Resources,
     RetryStrategy,
     SecretEnv,
+    SecretVolume,
 )
 from hera.workflows import models as m
 from pydantic import BaseModel
@@ -78,7 +79,16 @@ def pod(name: str, command: list[str], arguments: list[str], **more: Any) -> Con
         command=command,
         args=arguments,
         env=_environment(),
-        volumes=[EmptyDirVolume(name="tmp", mount_path="/tmp")],  # noqa: S108 (the pod's own)
+        volumes=[
+            EmptyDirVolume(name="tmp", mount_path="/tmp"),  # noqa: S108 (the pod's own)
+            SecretVolume(
+                name="store",
+                mount_path=pods.STORE_FILES,
+                secret_name=pods.STORE,
+                optional=True,
+                read_only=True,
+            ),
+        ],
         security_context=m.SecurityContext(
             allow_privilege_escalation=False,
             capabilities=m.Capabilities(drop=["ALL"]),

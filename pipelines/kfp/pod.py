@@ -41,6 +41,7 @@ def given(task: Any, step: str) -> Any:
     kubernetes.use_secret_as_env(
         task, pods.STORE, {key: key for key in pods.STORE_KEYS}, optional=True
     )
+    kubernetes.use_secret_as_volume(task, pods.STORE, pods.STORE_FILES, optional=True)
     kubernetes.set_image_pull_policy(task, pods.PULL)
     kubernetes.set_timeout(task, pod.deadline_s)
     kubernetes.set_security_context(task, run_as_user=pods.USER, run_as_group=pods.USER)

@@ -117,6 +117,14 @@ def test_it_may_what_restricted_pods_may() -> None:
     }
 
 
+@pytest.mark.parametrize(("serving", "seconds"), [({}, 600), ({"starts": "90500ms"}, 91)])
+def test_a_model_may_load_for_as_long_as_its_file_says(
+    serving: dict[str, str], seconds: int
+) -> None:
+    probe = container(**serving)["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] == seconds
+
+
 def test_it_is_ready_when_its_model_is() -> None:
     for probe in ("startupProbe", "readinessProbe"):
         assert container()[probe]["httpGet"]["path"] == "/v2/models/demo/ready"

@@ -113,7 +113,7 @@ def _made(settings: Store, api: Api, team: str) -> bool:
 
     from cluster import buckets
 
-    keys = Stores(settings, api, team)._keys
+    keys = Stores(settings, api, team).keys()
     client = boto3.Session().client(
         "s3",
         endpoint_url=settings.endpoint,

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from components.errors import InputError
+from components.metrics.alerts import OWN_RULES
 from dashboards import rules
 from dashboards.rules import slo
 from dashboards.rules.form import runbook
@@ -43,6 +44,11 @@ def test_every_rule_does_what_its_cases_say() -> None:
 def test_the_rules_that_are_committed_are_those_that_are_generated() -> None:
     assert rules.FILE.read_text(encoding="utf-8") == rules.text(), "run python -m dashboards.rules"
     assert yaml.safe_load(rules.text())["groups"] == rules.groups()
+
+
+def test_every_group_s_name_says_that_its_rules_are_ours() -> None:
+    groups = [*rules.groups(), *slo.objectives(endpoint("a"), "demo")]
+    assert all(group["name"].startswith(OWN_RULES) for group in groups)
 
 
 def test_every_alert_says_what_to_do_and_where_to_read_on() -> None:

@@ -136,6 +136,13 @@ def test_the_shipped_endpoints_are_valid() -> None:
         assert endpoint.load(path).name == path.stem
 
 
+@pytest.mark.parametrize("starts", ["9s", "31m"])
+def test_a_start_is_waited_for_within_bounds(starts: str) -> None:
+    text = GOOD.replace("text-classifier", f"text-classifier\n  starts: {starts}")
+    assert "serving.starts: must be from 10s to 30m" in refused(text)
+    assert endpoint.parse(GOOD, "e.yaml").serving.starts == 600.0
+
+
 @pytest.mark.parametrize("deadline", ["10ms", "70s", "2m", "10m"])
 def test_a_deadline_that_is_held_end_to_end_is_taken(deadline: str) -> None:
     text = GOOD.replace("text-classifier", f"text-classifier\n  queue: {{deadline: {deadline}}}")

@@ -15,12 +15,14 @@ def rule(name: str, *firing: dict[str, str], pending: int = 0) -> dict[str, Any]
     return {"name": name, "type": "alerting", "alerts": said}
 
 
-def ask(*rules: dict[str, Any], names: list[str], namespace: str = "") -> dict[str, str]:
+def ask(
+    *rules: dict[str, Any], names: list[str], namespace: str = "", group: str = "people"
+) -> dict[str, str]:
     asked: list[httpx.URL] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request.url)
-        groups = [{"rules": [each]} for each in rules]
+        groups = [{"name": group, "rules": [each]} for each in rules]
         return httpx.Response(200, json={"status": "success", "data": {"groups": groups}})
 
     with httpx.Client(base_url="http://p", transport=httpx.MockTransport(answer)) as client:
@@ -51,6 +53,24 @@ def test_an_alert_of_another_team_s_endpoint_of_the_name_is_nobody_s_here() -> N
     assert ask(theirs, names=["A"], namespace="theirs") == {"A": "firing"}
     of_a_node = rule("A", {"namespace": "kube-system"})
     assert ask(of_a_node, names=["A"], namespace="ours") == {"A": "firing"}
+
+
+def test_a_port_s_name_on_what_an_operator_has_scraped_is_no_other_endpoint() -> None:
+    scraped = {"endpoint": "http", "job": "kube-state-metrics", "instance": "10.0.0.7:8080"}
+    for namespace in ("ours", "kube-system"):
+        found = rule("A", scraped | {"namespace": namespace})
+        assert ask(found, names=["A"], namespace="ours") == {"A": "firing"}
+    # A port may have an endpoint's name, too.
+    port = rule("A", {"endpoint": "demo", "namespace": "kube-system", "pod": "p"})
+    assert ask(port, names=["A"], namespace="ours") == {"A": "firing"}
+
+
+def test_what_of_another_endpoint_is_known_to_be_ours_is_nobody_s_here() -> None:
+    scraped = {"endpoint": "other", "job": "exporter", "instance": "10.0.0.7:8080"}
+    assert ask(rule("A", scraped | {"model_version": "3"}), names=["A"]) == {"A": "quiet"}
+    assert ask(rule("A", scraped), names=["A"], group="sluice-states") == {"A": "quiet"}
+    theirs = rule("A", scraped | {"endpoint": "demo", "namespace": "theirs"})
+    assert ask(theirs, names=["A"], namespace="ours", group="sluice-states") == {"A": "quiet"}
 
 
 def test_one_of_two_rules_of_a_name_suffices() -> None:

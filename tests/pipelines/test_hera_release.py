@@ -188,7 +188,13 @@ def test_pods_are_restricted() -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert {each["name"]: each["emptyDir"] for each in template["volumes"]} == {"tmp": {}}
+        volumes = {each["name"]: each for each in template["volumes"]}
+        assert volumes.keys() == {"tmp", "store"}
+        assert volumes["tmp"]["emptyDir"] == {}
+        (store,) = [
+            each for each in template["container"]["volumeMounts"] if each["name"] == "store"
+        ]
+        assert store["readOnly"]
         limits = template["container"]["resources"]
         assert limits["requests"].keys() == limits["limits"].keys() == {"cpu", "memory"}
 

@@ -64,6 +64,11 @@ def kfp_facts(content: Object) -> dict[str, Object]:
             if secret["optional"]
             for each in secret["keyToEnv"]
         }
+        files = {
+            each["mountPath"]: each["secretName"]
+            for each in platform["secretAsVolume"]
+            if each["optional"]
+        }
         fields = {each["name"]: each["fieldPath"] for each in platform["fieldPathAsEnv"]}
         resources = container["resources"]
         facts = {
@@ -73,6 +78,7 @@ def kfp_facts(content: Object) -> dict[str, Object]:
             **{each["name"]: each["value"] for each in container["env"]},
             **secrets,
             **fields,
+            "files": files,
             "cpu": (resources["resourceCpuRequest"], resources["resourceCpuLimit"]),
             "memory": (resources["resourceMemoryRequest"], resources["resourceMemoryLimit"]),
             "deadline": int(platform["activeDeadlineSeconds"]),
@@ -100,12 +106,23 @@ def argo_facts(watched: int) -> dict[str, Object]:
             else "{name}/{key}".format(**variable["valueFrom"]["secretKeyRef"])
             for variable in container["env"]
         }
+        secrets = {
+            volume["name"]: volume["secret"]["secretName"]
+            for volume in each["volumes"]
+            if volume.get("secret", {}).get("optional")
+        }
+        files = {
+            mount["mountPath"]: secrets[mount["name"]]
+            for mount in container["volumeMounts"]
+            if mount["name"] in secrets
+        }
         resources = container["resources"]
         found[each["name"]] = {
             "image": container["image"],
             "pull": container["imagePullPolicy"],
             "program": container["command"],
             **environment,
+            "files": files,
             **{
                 kind: (resources["requests"][kind], resources["limits"][kind])
                 for kind in ("cpu", "memory")
@@ -150,7 +167,7 @@ def test_what_the_clock_begins_is_given_the_same_as_a_release() -> None:
     released = kfp_facts(compiler.structure(compiler.committed(2)))
     assert begun.keys() - released.keys() == set(ONLY_KFP)
     assert {step: begun[step] for step in released} == released
-    assert begun["due"] == begun["deploy"]
+    assert begun["due"] == begun["fetch"]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -270,6 +270,7 @@ def test_a_value_that_an_engine_would_evaluate_is_refused(stage: Stage) -> None:
         ((400, {"message": "no such experiment"}), PlatformError, "refuses: no such experiment"),
         ((503, "upstream"), Unreachable, "cannot answer now: 503"),
         ((200, "<html>Sign in</html>"), PlatformError, "does not answer as Kubeflow Pipelines"),
+        ((302, ""), PlatformError, "Kubeflow Pipelines does: .* does --token-file hold a token"),
         ((200, {"text": "[]"}), PlatformError, "does not answer as Kubeflow Pipelines"),
     ],
 )

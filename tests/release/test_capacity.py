@@ -11,7 +11,7 @@ from components.errors import PlatformError, Unreachable
 from components.platform import Replicas
 from components.platform.memory.faults import Killed
 from components.record import Ended, Held, MirrorSet, Scaled, WeightsSet, of
-from components.release import capacity, starting
+from components.release import capacity
 from components.release.state import ReleaseState
 from components.report.events import events_of
 from components.report.line import describe
@@ -104,6 +104,14 @@ def test_a_step_waits_for_the_predictors_that_it_needs_and_is_judged_meanwhile()
     assert found.failed() == 0
 
 
+def test_a_step_waits_for_a_node_that_has_to_come_first() -> None:
+    found = scaled(steps=[10, 50, 100])
+    found.world.scaling.starts_s = 400.0
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.one_version("r") == "promoted"
+    assert found.failed() == 0
+
+
 def test_a_candidate_that_fails_while_a_step_waits_for_room_is_rolled_back() -> None:
     found = scaled(steps=[10, 50, 100])
     found.world.scaling.room = 5
@@ -121,7 +129,10 @@ def test_a_step_without_room_goes_back_to_the_champion_with_the_scheduler_s_word
         found.walk("2", "r")
     state = found.state("r")
     assert state.outcome == "error"
-    assert "shift: after 180 s version 2 has 1 of the 2 predictors ready" in state.reason
+    assert (
+        "shift: after 10 min (serving.starts) version 2 has 1 of the 2 predictors ready"
+        in state.reason
+    )
     assert state.reason.endswith("0/1 nodes are available: 1 Insufficient cpu")
     assert found.one_version("r") == "error"
     assert counts(found, "1").ready == 4
@@ -166,7 +177,7 @@ def test_a_predictor_that_is_refused_ends_the_release_before_any_share(room: int
     assert "predictors that it is to have: FailedCreate" in state.reason
     assert not lines(found, WeightsSet)
     assert found.one_version("r") == "error"
-    assert lasted(found) < min(capacity.ROOM_TIMEOUT_S, starting.READY_TIMEOUT_S)
+    assert lasted(found) < found.endpoint.serving.starts
     assert found.failed() == 0
 
 

@@ -55,6 +55,21 @@ def test_a_champion_s_predictor_is_made_anew_and_the_release_goes_on() -> None:
     assert found.one_version("r") == "promoted"
 
 
+def test_an_operator_s_way_back_waits_for_a_champion_that_loads_slowly() -> None:
+    found = at_half()
+
+    def roll_back() -> None:
+        found.world.starts("1", after_s=400.0)
+        found.world.lose_predictor(NAME, "1")
+        operating.roll_back(found.world.platform, NAME, "it is bad")
+
+    found.world.clock.after(AT_S, roll_back)
+    with pytest.raises(LeaseHeld):
+        found.walk("2", "r")
+    assert found.weights == {"1": 100}
+    assert found.one_version("r") == "rolled_back"
+
+
 def test_a_candidate_that_fails_meanwhile_loses_its_share_once_the_champion_is_back() -> None:
     found = at_half()
     loses_champion(found)

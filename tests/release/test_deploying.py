@@ -9,7 +9,6 @@ from components.record import Ended, ForecastMade, Noted, WeightsSet, of
 from components.release import deploying, evaluating, opening
 from components.release.deploying import Snapshot, forecast_of
 from components.release.results import Deployed
-from components.release.starting import READY_TIMEOUT_S
 from tests.support.present import present
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick
 
@@ -117,21 +116,35 @@ def test_a_predictor_that_cannot_start_is_told_at_once_with_its_reason() -> None
     assert found.failed() == 0
 
 
-def test_a_predictor_that_is_late_is_told_with_its_state() -> None:
-    found = evaluated(quick())
-    found.world.starts("2", after_s=READY_TIMEOUT_S + 60)
-    with pytest.raises(PlatformError, match="not ready after 120 s: starting: it has just begun"):
+@pytest.mark.parametrize(
+    ("serving", "after_s", "said"),
+    [({}, 660, "10 min"), ({"starts": "90s"}, 100, "90 s"), ({"starts": "30m"}, 1900, "30 min")],
+)
+def test_a_predictor_that_is_late_is_told_with_its_state_and_the_key(
+    serving: dict[str, str], after_s: float, said: str
+) -> None:
+    found = quick()
+    found.serve(**serving)
+    evaluated(found).world.starts("2", after_s)
+    late = f"not ready after {said}: starting: it has just begun: raise serving.starts, or see its"
+    with pytest.raises(PlatformError, match=late):
         deploy(found)
     found.finalize("r")
     found.recover()
     assert found.one_version("r") == "error"
 
 
-def test_a_slow_start_is_waited_for_under_the_lease() -> None:
-    found = evaluated(quick())
-    found.world.starts("2", after_s=READY_TIMEOUT_S - 5)
+@pytest.mark.parametrize(("serving", "after_s"), [({}, 300), ({"starts": "30m"}, 1700)])
+def test_a_slow_start_is_waited_for_under_the_lease(
+    serving: dict[str, str], after_s: float
+) -> None:
+    """A node that has to come first, an image of several gigabytes, a model that loads slowly."""
+    found = quick()
+    found.serve(**serving)
+    evaluated(found).world.starts("2", after_s)
     assert deploy(found).versions == "1,2"
     assert found.walk("2", "r").outcome == "promoted"
+    assert found.failed() == 0
 
 
 def test_a_deployment_that_was_interrupted_goes_on() -> None:

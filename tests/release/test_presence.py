@@ -90,6 +90,14 @@ def test_a_candidate_that_does_not_come_back_is_given_up() -> None:
     assert found.one_version("r") == "error"
 
 
+def test_a_candidate_may_be_away_for_as_long_as_its_file_says_that_it_starts() -> None:
+    found = quick(watch="30m")
+    found.serve(starts="20m")
+    goes(found, "2", 1000.0)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.one_version("r") == "promoted"
+
+
 def test_a_champion_is_waited_for_and_its_lent_traffic_promotes_nobody() -> None:
     found = quick(watch="60s")
     goes(found, "1", 1800.0)

@@ -246,6 +246,12 @@ class Scene:
         metrics = Recounted(self.world.platform.metrics, counted)
         self.world.platform = replace(self.world.platform, metrics=metrics)
 
+    def serve(self, **serving: Any) -> None:
+        """Write other settings of its predictors into the endpoint's file."""
+        content = self.endpoint.model_dump(mode="json")
+        content["serving"] |= serving
+        self.endpoint = self.world.apply(json.dumps(content))
+
     def replace_traffic(self, set_weights: Callable[..., None]) -> None:
         """Let the gateway be asked for a split by another function."""
         traffic = Reasked(self.world.platform.traffic, set_weights)

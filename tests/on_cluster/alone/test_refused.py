@@ -19,7 +19,6 @@ from cluster.settings import read
 from components.quantity import amount
 from components.record import Ended, Noted, WeightsSet, of
 from components.release.losers import LOSERS_GO_S
-from components.release.starting import READY_TIMEOUT_S
 from tests.support.images import predictor_image
 from tests.support.killing import pods
 from tests.support.present import present
@@ -32,6 +31,8 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(900)]
 
 RPS = 10
+STARTS_S = 120.0
+"""So long a predictor is waited for here whose pod never comes."""
 RESTORED_S = 30.0
 LEASE_S = 60.0
 RELEASE: dict[str, Any] = {
@@ -59,7 +60,8 @@ NOWHERE = "127.0.0.1:1/nothing:none"
 @pytest.fixture(scope="module")
 def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released, and stays the champion."""
-    with released(*place, "refused", **RELEASE) as made:
+    serving = {"starts": f"{STARTS_S:g}s"}
+    with released(*place, "refused", serving=serving, **RELEASE) as made:
         yield made
 
 
@@ -159,7 +161,7 @@ def test_a_quota_for_one_of_two_pods_ends_the_release_before_any_share(team: Roa
             lambda: bool(pods(team.api, team.team, own)), LONGEST_S, "the one that it grants"
         )
     assert unsplit(release)
-    assert took(release) < READY_TIMEOUT_S, "it waited for a time-out"
+    assert took(release) < STARTS_S, "it waited for a time-out"
 
 
 @contextmanager
@@ -182,7 +184,7 @@ def test_pods_that_the_namespace_s_pod_security_refuses_end_the_release(team: Ro
     with unsecured(team.api), served(team, "violates PodSecurity") as release:
         pass
     assert unsplit(release)
-    assert took(release) < READY_TIMEOUT_S, "it waited for a time-out"
+    assert took(release) < STARTS_S, "it waited for a time-out"
 
 
 def test_an_image_that_nobody_has_is_told_by_its_name(team: Road) -> None:

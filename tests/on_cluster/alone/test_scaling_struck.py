@@ -166,6 +166,7 @@ def a_road(
     serving = {
         "resources": {"cpu": POD_CPU, "memory": "768Mi"},
         "queue": {"deadline": "60s"},
+        "starts": "3m",
         "scaling": {"queue_depth": 1, "cooldown": "10s", **scaling},
     }
     made = road_with(
