@@ -9,6 +9,7 @@ from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.judge import Decision, Verdict
 from components.notify.moments import ended
 from components.platform import Lease
+from components.platform.patience import PATIENCE_S, Patience
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release import anchor, losers
@@ -19,7 +20,6 @@ from components.release.lease import HeldLease
 from components.release.losers import LOSERS_GO_S
 from components.release.marking import mark_promotion, mark_return, withdrawn
 from components.release.meanwhile import Meanwhile
-from components.release.patience import PATIENCE_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S, ask_for, stands
 from components.release.results import Ended
 from components.release.splitting import put_in_force
