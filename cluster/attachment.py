@@ -12,11 +12,13 @@ def parents(to: Gateway) -> list[Object]:
 
 def attached(found: Object, to: Gateway) -> bool:
     """Whether a route belongs to the Gateway."""
-    own = found["metadata"].get("namespace", "")
-    return any(
-        each["name"] == to.name and (each.get("namespace") or own) == to.namespace
-        for each in (found.get("spec") or {}).get("parentRefs") or []
-    )
+    refs = (found.get("spec") or {}).get("parentRefs") or []
+    return any(leads(each, found["metadata"].get("namespace", ""), to) for each in refs)
+
+
+def leads(ref: Object, own: str, to: Gateway) -> bool:
+    """Whether a reference of an object in the namespace ``own`` means the Gateway."""
+    return (ref.get("name"), ref.get("namespace") or own) == (to.name, to.namespace)
 
 
 def hosts(found: Object | None) -> list[str]:

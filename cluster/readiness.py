@@ -8,6 +8,9 @@ from cluster.kinds import Object
 from cluster.names import said
 from components.platform import Readiness, Running
 
+_MODEL, _FILES = "kserve-container", "storage-initializer"
+"""The containers of a pod that are ours, as KServe names them: what serves, and what fetches before
+that. Others may put their own beside them, and those may begin anew (a mesh's proxy)."""
 _REFUSES = "sluice predictor: "
 """How a predictor begins its last line, which says why it does not serve."""
 _FAILED = {"FailedCreate", "ReconcileFailed"}
@@ -107,13 +110,13 @@ def _last_of(lost: Sequence[Object]) -> str:
 
 def running(pod: Object, arm: str) -> Running:
     """What is known of a pod of the arm's predictor."""
-    status, named = pod.get("status") or {}, "kserve-container"
-    own = [each for each in status.get("containerStatuses") or [] if each["name"] == named]
+    status = pod.get("status") or {}
+    own = [each for each in status.get("containerStatuses") or [] if each["name"] == _MODEL]
     limits: Mapping[str, str] = next(
         (
             (each.get("resources") or {}).get("limits") or {}
             for each in pod["spec"]["containers"]
-            if each["name"] == named
+            if each["name"] == _MODEL
         ),
         {},
     )
@@ -184,18 +187,22 @@ def _since(pod: Object, now: float) -> float:
 
 
 def _ended(pods: Iterable[Object], *, crashed: bool) -> str:
-    """What a container said that ended before it was ever ready."""
+    """What a container of ours said that ended before it was ever ready."""
     for each in _containers(pods):
-        if each.get("ready"):
+        if each["name"] not in {_MODEL, _FILES} or each.get("ready"):
             continue
-        states = (each.get("state") or {}, each.get("lastState") or {})
-        ended: Mapping[str, Any] = next((s["terminated"] for s in states if "terminated" in s), {})
-        if ended.get("exitCode", 0) == 0:
-            continue
-        said = str(ended.get("message") or "")
-        if crashed or said:
-            return _last(said) or f"{each['name']} ended: {ended.get('reason', 'Error')}"
+        ended = _terminated(each)
+        said = _last(str(ended.get("message") or ""))
+        if ended and (crashed or said):
+            return said or f"{each['name']} ended: {ended.get('reason', 'Error')}"
     return ""
+
+
+def _terminated(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How a container failed, now or before it began anew; empty: it has not."""
+    states = (container.get("state") or {}, container.get("lastState") or {})
+    ended: Mapping[str, Any] = next((s["terminated"] for s in states if "terminated" in s), {})
+    return ended if ended.get("exitCode", 0) else {}
 
 
 def _last(said: str) -> str:
@@ -237,6 +244,9 @@ def _waiting(pods: Sequence[Object]) -> str:
         waiting = (each.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in _UNSURE:
             return f"{waiting['reason']}: {waiting.get('message', '')}"
+        if "running" not in (each.get("state") or {}) and (ended := _terminated(each)):
+            said = _last(str(ended.get("message") or "")) or ended.get("reason", "Error")
+            return f"{each['name']} ended: {said}"
     return "the model is loading" if pods else "its pod is being made"
 
 

@@ -148,7 +148,7 @@ class RoutedTraffic:
         held = limits or (routes.UNKNOWN if goes_back and before is None else None)
         route = self._next(endpoint, before, weights, held)
         if limits is not None:
-            limiting.hold(self.api, self.namespace, route, goes_back=goes_back)
+            limiting.hold(self.api, self.namespace, self.gateway, route, goes_back=goes_back)
         # Nobody may pin while versions are compared: closed before, opened after.
         write = before.write if before else 0
         pinning = pins.may(weights)
@@ -306,7 +306,7 @@ class RoutedTraffic:
             if asked != wanted:
                 shown = f"{asked or 'no route'} was asked for"
                 return None
-            if found and (refused := accepted.refused(found)):
+            if found and (refused := accepted.refused(found, self.gateway)):
                 raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
             try:
                 writes = self._writes(endpoint, found)

@@ -11,8 +11,10 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from components.errors import InputError, SluiceError
+from components.platform.clock import Clock, SystemClock
 from components.platform.object_store import bucket
 from components.platform.objects import get_version
+from components.platform.patience import PATIENCE_S, Patience
 
 STORE, ENDPOINT, REGION = "SLUICE_STORE", "SLUICE_STORE_ENDPOINT", "SLUICE_STORE_REGION"
 """What the store is: ``s3://`` or ``gs://``, where it is, if not at Amazon's, and its region."""
@@ -31,20 +33,29 @@ def digest_in(address: str) -> tuple[str, str]:
     return place.netloc, digest
 
 
-def main(address: str, folder: Path) -> None:
-    """Fill the folder with the files at the address.
+def main(address: str, folder: Path, clock: Clock | None = None) -> None:
+    """Fill the folder with the files at the address; a store that is away is asked for a minute.
+
+    Args:
+        address: see `digest_in`.
+        folder: where to.
+        clock: of waits; default: the machine's.
 
     Raises:
         SluiceError: it cannot; the folder must not be served.
     """
     name, digest = digest_in(address)
-    for left in folder.iterdir():  # of an earlier attempt
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
     scheme = urlparse(os.environ.get(STORE, "s3://")).scheme
     store = bucket(
         f"{scheme}://{name}", os.environ.get(ENDPOINT, ""), os.environ.get(REGION, "us-east-1")
     )
-    get_version(store, digest, folder)
+
+    def fill() -> None:
+        for left in folder.iterdir():  # of an earlier attempt
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        get_version(store, digest, folder)
+
+    Patience(clock or SystemClock(), PATIENCE_S).wait_for(fill)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from components.endpoint import Endpoint
 from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.evaluation.result import EvaluationResult
 from components.platform import Clock, Lease, ModelRegistry, Platform, SystemClock, connect
+from components.platform.patience import PATIENCE_S, Patience
 from components.record import Ended, Line, Noted, Outcome, Record, of, refuse_newer
 from components.record import opened as head_of
 from components.release import anchor, results
 from components.release.lease import HeldLease, acquire, this_process
 from components.release.limits import limits_of
-from components.release.patience import PATIENCE_S, Patience, patient
+from components.release.patience import patient
 from components.release.state import ReleaseState, fold
 
 log = logging.getLogger("sluice.release")

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from components.errors import InputError, LeaseHeld, PlatformError, SluiceError, Unreachable
+from components.errors import InputError, LeaseHeld, PlatformError, SluiceError
 from components.judge import Decision, Verdict
 from components.notify.moments import ended
 from components.platform import Lease
+from components.platform.patience import PATIENCE_S, Patience
 from components.record import AliasSet, Noted, Outcome, ReleaseKind, WeightsSet
 from components.registry import names
 from components.release import anchor, losers
@@ -19,7 +20,6 @@ from components.release.lease import HeldLease
 from components.release.losers import LOSERS_GO_S
 from components.release.marking import mark_promotion, mark_return, withdrawn
 from components.release.meanwhile import Meanwhile
-from components.release.patience import PATIENCE_S, Patience
 from components.release.restoring import IN_FORCE_TIMEOUT_S, ask_for, stands
 from components.release.results import Ended
 from components.release.splitting import put_in_force
@@ -170,15 +170,7 @@ def restore_champion(
     given = traffic.mirror(name) or any(asked.get(arm) for arm in state.temporary)
     deleted = held.lease.restore and not asked
     moves = bool(deleted or (state.candidate != state.champion and given))
-    try:
-        revive_production(release, held)
-    except (LeaseHeld, Unreachable):
-        raise
-    except PlatformError as error:
-        # Users are where they were before the release, which may end: the next one can mend this.
-        if moves:
-            raise
-        release.record.note("production_not_revived", str(error))
+    revive_production(release, held, needed=moves)
     if moves:
         put_in_force(release, state, held, state.way_back)
     else:

@@ -114,14 +114,26 @@ def revive_missing(release: Release, lease: Lease) -> list[str]:
     return gone
 
 
-def revive_production(release: Release, held: HeldLease) -> None:
+def revive_production(release: Release, held: HeldLease, *, needed: bool = True) -> None:
     """Let all that the way back names be there and ready, whoever answers meanwhile.
+
+    Args:
+        release: under way.
+        held: its lease.
+        needed: users are to be moved there. Where they are there already the release may end without
+            it, and the next one can mend that.
 
     Raises:
         LeaseHeld: the release was taken over meanwhile.
-        PlatformError: production's predictor cannot start anew.
+        PlatformError: production's predictor is needed and cannot start anew.
+        Unreachable: nobody could be asked.
     """
-    with held.kept():
-        for version in revive_missing(release, held.lease):
-            since = release.clock.monotonic()
-            wait_ready(release, release.state().endpoint, version, since)
+    try:
+        with held.kept():
+            for version in revive_missing(release, held.lease):
+                since = release.clock.monotonic()
+                wait_ready(release, release.state().endpoint, version, since)
+    except PlatformError as error:
+        if needed or isinstance(error, Unreachable):
+            raise
+        release.record.note("production_not_revived", str(error))

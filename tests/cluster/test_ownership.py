@@ -174,7 +174,8 @@ def test_limits_that_do_not_hold_are_told_before_a_split_and_do_not_keep_the_way
     objects, traffic = canary()
     policy = objects.get(BACKEND_TRAFFIC_POLICY, NAME)
     own = {"observedGeneration": policy["metadata"]["generation"], "message": "by shop's"}
-    policy["status"] = {"ancestors": [{"conditions": [condition | own]}]}
+    by = {"name": TO.name, "namespace": TO.namespace}
+    policy["status"] = {"ancestors": [{"ancestorRef": by, "conditions": [condition | own]}]}
     objects.put(BACKEND_TRAFFIC_POLICY, policy)
     with pytest.raises(PlatformError, match=f"BackendTrafficPolicy {NAME}: {said}"):
         traffic.set_weights(NAME, {"1": 50, "2": 50}, LIMITS)

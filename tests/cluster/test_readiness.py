@@ -294,3 +294,53 @@ def test_a_pod_that_leaves_is_not_ready_though_it_still_answers() -> None:
 def test_a_pod_that_nobody_has_started_runs_nothing_yet() -> None:
     bare = {"metadata": {}, "spec": {"containers": [{"name": "kserve-container"}]}}
     assert running(bare, "8") == Running("8", False)
+
+
+AGAIN = {"ready": False, "state": {"running": {}}, "lastState": ended(code=255)}
+"""A container that ended once, and runs again."""
+
+
+def meshed(beside: Object, first: Object | None = None) -> Object:
+    """A pod whose model loads, with a container that somebody else has put there."""
+    loads = {"name": "kserve-container", "ready": False, "state": {"running": {}}}
+    return {
+        "status": {
+            "initContainerStatuses": [first] if first else [],
+            "containerStatuses": [{"name": "istio-proxy", **beside}, loads],
+        }
+    }
+
+
+def test_a_container_of_somebody_else_s_that_began_anew_is_no_failure_of_the_version() -> None:
+    found = readiness(service(), [meshed(AGAIN)], [])
+    assert (found.state, found.why) == ("starting", "the model is loading")
+    # One that stays beside the others, and starts before them (`restartPolicy: Always`).
+    native = {"name": "istio-proxy", **AGAIN}
+    assert readiness(service(), [meshed({"ready": True}, native)], []).state == "starting"
+    assert missing({"status": {}}, [running_pod(ready="False") | meshed(AGAIN)]) == (
+        "the model is loading"
+    )
+
+
+def test_one_of_somebody_else_s_that_has_ended_is_what_is_waited_for() -> None:
+    waits = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    for states in (
+        {"state": ended("no route to istiod\n")},
+        {"state": waits, "lastState": ended("no route to istiod\n")},
+    ):
+        found = readiness(service(), [meshed({"ready": False, **states})], [])
+        assert (found.state, found.why) == ("starting", "istio-proxy ended: no route to istiod")
+    found = readiness(service(), [meshed({"ready": False, "state": ended()})], [])
+    assert (found.state, found.why) == ("starting", "istio-proxy ended: Error")
+
+
+def test_an_image_of_somebody_else_s_that_cannot_be_had_is_told() -> None:
+    never = {"waiting": {"reason": "ErrImageNeverPull", "message": "no image x"}}
+    found = readiness(service(), [meshed({"state": never})], [])
+    assert (found.state, found.why) == ("failed", "ErrImageNeverPull: no image x")
+
+
+def test_files_that_were_not_fetched_have_failed_whoever_is_beside_them() -> None:
+    fetched = {"name": "storage-initializer", "ready": False, "state": ended("a.bin: altered")}
+    found = readiness(service(), [meshed(AGAIN, fetched)], [])
+    assert (found.state, found.why) == ("failed", "a.bin: altered")

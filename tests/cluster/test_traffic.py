@@ -389,7 +389,8 @@ def test_what_the_gateway_refuses_is_told_at_once_and_what_no_proxy_shows_in_tim
         "observedGeneration": stand.route["metadata"]["generation"],
         "lastTransitionTime": "2026-11-27T00:00:00Z",
     }
-    parent = {"parentRef": {"name": "sluice"}, "controllerName": "a/b", "conditions": [condition]}
+    by = {"name": GATEWAY.name, "namespace": GATEWAY.namespace}
+    parent = {"parentRef": by, "controllerName": "a/b", "conditions": [condition]}
     path = f"{HTTP_ROUTE.path(stand.namespace, stand.name)}/status"
     status = {"status": {"parents": [parent]}}
     stand.api._ask("PATCH", path, content=status, media="application/merge-patch+json")

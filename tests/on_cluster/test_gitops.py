@@ -14,7 +14,7 @@ from cluster.api import Api
 from cluster.embedded import lifecycle
 from cluster.embedded.home import find_home
 from cluster.embedded.kubectl import Kubectl
-from cluster.kinds import HTTP_ROUTE, INFERENCE_SERVICE, Object
+from cluster.kinds import GATEWAY, HTTP_ROUTE, INFERENCE_SERVICE, Object
 from cluster.names import object_name, predictor_name
 from components.errors import PlatformError
 from components.printing import say
@@ -84,6 +84,39 @@ def test_all_manifests_applied_again_in_mid_canary_change_nothing(
         assert {each.status for each in outcomes} == {200}
         assert seen() == before
         assert rig.platform.traffic.weights(endpoint.name) == SPLIT
+    finally:
+        rig.remove(endpoint.name)
+
+
+def test_a_parent_that_refuses_the_route_keeps_no_split_of_the_other_one_back(
+    on_cluster: KubernetesRig, kubernetes: Api
+) -> None:
+    """As another Gateway's controller says it; here Envoy Gateway does, of a listener's name."""
+    rig, endpoint = on_cluster, on_cluster.endpoint("parents")
+    made = kept(rig, endpoint.name)
+    (ours,) = made["spec"]["parentRefs"]
+    to = present(kubernetes.get(GATEWAY, ours["namespace"], ours["name"]))
+    listeners = (to["spec"]["listeners"][0]["name"], "no-such-listener")
+    made["spec"]["parentRefs"] = [{**ours, "sectionName": each} for each in listeners]
+
+    def refuses() -> bool:
+        route = present(kubernetes.get(HTTP_ROUTE, rig.namespace, object_name(endpoint.name)))
+        said = [
+            each["status"]
+            for parent in (route.get("status") or {}).get("parents") or []
+            for each in parent["conditions"]
+            if each["type"] == "Accepted"
+            and each["observedGeneration"] == route["metadata"]["generation"]
+        ]
+        return sorted(said) == ["False", "True"]
+
+    try:
+        kubernetes.create(HTTP_ROUTE, rig.namespace, made)
+        rig.wait(refuses, "a refusal of one of the two parents")
+        rig.create(endpoint, "1")
+        rig.split(endpoint.name, {"1": 100})
+        rig.wait(refuses, "a refusal of the route with rules")
+        rig.platform.traffic.wait_in_force(endpoint.name, {"1": 100}, timeout=10)
     finally:
         rig.remove(endpoint.name)
 

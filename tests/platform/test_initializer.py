@@ -1,7 +1,11 @@
 """What stands between a store and a predictor on a cluster."""
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 import obstore
 import pytest
@@ -10,6 +14,7 @@ from obstore.store import MemoryStore
 from components import bundle
 from components.errors import ArtifactError, InputError
 from components.platform import initializer
+from components.platform.memory import ManualClock
 
 
 @pytest.fixture
@@ -92,3 +97,90 @@ def test_an_address_without_the_digest_of_what_it_names_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="no address of a version"):
         initializer.main(wrong, target)
+
+
+class Bucket(ThreadingHTTPServer):
+    """An S3 store of one bucket, in so far as it gives versions' files."""
+
+    daemon_threads = True
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files = files
+        self.away = 0
+        """So many requests get no answer of a store."""
+        self.cut = 0
+        """So many files end half-way."""
+        self.asked = 0
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        server = self.server
+        assert isinstance(server, Bucket)
+        server.asked += 1
+        place = urlparse(self.path)
+        listed = "list-type" in parse_qs(place.query)
+        content = _listing(server.files) if listed else server.files[place.path]
+        if server.away:
+            server.away -= 1
+            self.send_response(503)
+            content = b""
+        else:
+            self.send_response(200)
+            self.send_header("last-modified", "Fri, 27 Nov 2026 00:00:00 GMT")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        if server.cut and not listed:
+            server.cut -= 1
+            content = content[: len(content) // 2]
+            self.close_connection = True
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
+        pass
+
+
+def _listing(files: dict[str, bytes]) -> bytes:
+    found = "".join(
+        f"<Contents><Key>{path.removeprefix('/sluice/')}</Key><Size>{len(content)}</Size>"
+        "<LastModified>2026-11-27T00:00:00.000Z</LastModified></Contents>"
+        for path, content in files.items()
+    )
+    return f"<ListBucketResult>{found}<IsTruncated>false</IsTruncated></ListBucketResult>".encode()
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bucket, str]]:
+    """A store by HTTP, and the digest of a version in it."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"x" * 100)
+    found = bundle.write_manifest(folder)
+    files = {f"/sluice/versions/{found}/{p.name}": p.read_bytes() for p in folder.iterdir()}
+    with Bucket(files) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        monkeypatch.setenv(initializer.ENDPOINT, f"http://127.0.0.1:{made.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        yield made, found
+        made.shutdown()
+
+
+@pytest.mark.parametrize("struck", ["away", "cut"])
+def test_a_store_that_is_away_for_a_moment_is_asked_again(
+    served: tuple[Bucket, str], target: Path, struck: str
+) -> None:
+    store, digest = served
+    setattr(store, struck, 7)  # the client itself tries three times
+    initializer.main(address(digest), target, ManualClock())
+    bundle.verify(target, digest, allow_pickle=True)
+    assert getattr(store, struck) == 0
+
+
+def test_an_altered_file_is_fetched_once(served: tuple[Bucket, str], target: Path) -> None:
+    store, digest = served
+    store.files[f"/sluice/versions/{digest}/model.bin"] = b"y" * 100
+    with pytest.raises(ArtifactError, match=r"model\.bin does not match its checksum"):
+        initializer.main(address(digest), target, ManualClock())
+    assert store.asked == 1 + len(store.files)

@@ -14,6 +14,7 @@ from components.platform.initializer import ENDPOINT, STORE
 from components.platform.object_store import bucket
 from components.platform.objects import ObjectFiles
 from tests.support.halting import halting
+from tests.support.predictors import free_port
 from tests.support.seaweed import Store, object_store
 from tests.support.waiting import wait_until
 
@@ -75,7 +76,7 @@ def test_half_a_download_never_counts_and_the_next_try_begins_anew(
     bundle.verify(folder, digest, allow_pickle=True)
 
 
-def test_a_download_whose_wire_is_cut_half_way_ends_with_one_line(
+def test_a_download_whose_wire_is_cut_half_way_is_begun_anew(
     store: Store, digest: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mnt"
@@ -83,7 +84,20 @@ def test_a_download_whose_wire_is_cut_half_way_ends_with_one_line(
     with halting(store.url, after=HALF) as wire:
         process = initializer(digest, folder, wire.url)
         wait_until(wire.halted.is_set, 60, "half of the download")
-    _, said = process.communicate(timeout=90)
-    assert process.returncode == 1
+        wire.left = None
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 0
     assert said.startswith("the object store did not take or give versions/")
     assert said.count("\n") == 1
+    bundle.verify(folder, digest, allow_pickle=True)
+
+
+@pytest.mark.long
+def test_a_store_that_stays_away_is_told_in_the_last_line(digest: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mnt"
+    folder.mkdir()
+    process = initializer(digest, folder, f"http://127.0.0.1:{free_port()}")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert said.splitlines()[-1].startswith("the object store did not take or give versions/")
+    assert "tried again" not in said.splitlines()[-1]

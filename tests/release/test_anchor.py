@@ -7,11 +7,11 @@ import obstore
 import pytest
 
 from components.errors import InputError
+from components.platform.patience import PATIENCE_S
 from components.record import Record, parse, signature
 from components.registry import names
 from components.release import anchor, ending, opening
 from components.release.anchor import RECORD_FILE
-from components.release.patience import PATIENCE_S
 from tests.support.records import chained
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick
 

@@ -6,11 +6,11 @@ from components.errors import InputError, LeaseHeld, PlatformError, Unreachable
 from components.evaluation import EvaluationResult
 from components.judge import Verdict
 from components.platform.memory import Killed
+from components.platform.patience import PATIENCE_S
 from components.record import AliasSet, WeightsSet, of
 from components.registry import names
 from components.release import deploying, ending, evaluating, opening, shifting, watching
 from components.release.ending import outcome_of
-from components.release.patience import PATIENCE_S
 from components.release.results import Ended
 from tests.release.test_state import state, verdict
 from tests.support.present import present

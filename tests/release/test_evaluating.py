@@ -7,10 +7,10 @@ import pytest
 from components.endpoint import Endpoint
 from components.errors import InputError, SluiceError, Unreachable
 from components.evaluation import EvaluationResult
+from components.platform.patience import PATIENCE_S
 from components.record import of
 from components.registry import names
 from components.release import evaluating, opening
-from components.release.patience import PATIENCE_S
 from components.release.results import Evaluated
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick, scores
 

@@ -6,12 +6,12 @@ import pytest
 
 from components.errors import ArtifactError, InputError, LeaseHeld, Unreachable
 from components.platform import Lease, ModelVersion
+from components.platform.patience import PATIENCE_S
 from components.record import Fetched as FetchedLine
 from components.record import Opened, of
 from components.registry import names
 from components.release import opening
 from components.release.opening import champion_of, new_release_id
-from components.release.patience import PATIENCE_S
 from components.release.results import Fetched
 from tests.support.endpoints import endpoint_settings
 from tests.support.present import present

@@ -9,8 +9,9 @@ import pytest
 
 from components.errors import SluiceError, Unreachable
 from components.platform.memory import Killed, World
+from components.platform.patience import PATIENCE_S, Patience
 from components.registry import Registry
-from components.release.patience import PATIENCE_S, Patience, patient
+from components.release.patience import patient
 from tests.release.test_killed import PROMOTED, ROLLED_BACK, Road, calls
 from tests.support.worlds import MODEL, quick
 

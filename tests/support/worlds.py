@@ -22,12 +22,12 @@ from components.judge import Sample
 from components.metrics import Alerting, Metered, Reading
 from components.platform import Lease, Metrics, Mirror, RouteLimits, Traffic, Weights
 from components.platform.memory import World
+from components.platform.patience import PATIENCE_S
 from components.record import Line, Noted, Record, WeightsSet, of
 from components.registry import names
 from components.release import ending, opening, resuming
 from components.release.anchor import RECORD_FILE
 from components.release.context import Release, opened
-from components.release.patience import PATIENCE_S
 from components.release.reaper import Reaper
 from components.release.results import Ended
 from components.release.state import ReleaseState, fold
