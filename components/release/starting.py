@@ -120,8 +120,8 @@ def revive_production(release: Release, held: HeldLease, *, needed: bool = True)
     Args:
         release: under way.
         held: its lease.
-        needed: users are to be moved there. Where they are there already the release may end without
-            it, and the next one can mend that.
+        needed: users are to be moved there. Where they are there already the release may end
+            without it, and the next one can mend that.
 
     Raises:
         LeaseHeld: the release was taken over meanwhile.
