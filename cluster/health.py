@@ -1,11 +1,11 @@
 """What `sluice status` shows of a cluster: a team's endpoints, and the servers of all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from cluster.access import Access
-from cluster.api import Api
+from cluster.api import Api, Missing
 from cluster.endpoints import ConfiguredEndpoints
 from cluster.inference_services import PART as PREDICTOR
 from cluster.kinds import DEPLOYMENT, HTTP_ROUTE, STATEFUL_SET, Object
@@ -93,7 +93,9 @@ def _predictors(api: Api, namespace: str) -> dict[str, str]:
 
 
 def warnings(platform: Platform) -> list[str]:
-    """What has not gone yet, and which pods could not start any more, as the store has no files.
+    """What has not gone yet, and which pods could not start any more, or how many nobody decides.
+
+    The store may have no files of a version, somebody may have deleted its autoscaler.
 
     Raises:
         PlatformError: a server does not answer, or the account may not look.
@@ -108,7 +110,22 @@ def warnings(platform: Platform) -> list[str]:
                     f" pod of it can start: 'sluice release {endpoint} --version {stored.version}'"
                     " fetches them again"
                 )
+        found += _unscaled(platform, endpoint)
     return found
+
+
+def _unscaled(platform: Platform, endpoint: str) -> Iterator[str]:
+    try:
+        replicas = platform.scaling.replicas(endpoint)
+    except Missing as error:  # with KEDA its kinds have gone
+        yield f"{endpoint}: what scales its versions cannot be read: {error}"
+        return
+    for arm, each in replicas.items():
+        if each.lost:
+            yield (
+                f"{endpoint} version {arm}: its autoscaler is gone, so it keeps the predictors that"
+                f" it has ({each.wanted}): the next release of {endpoint} makes it anew"
+            )
 
 
 def _endpoints(

@@ -104,7 +104,10 @@ def is_ours(found: Object, endpoint: str, arm: str) -> bool:
 
 
 def is_scaled(found: Object) -> bool:
-    """Whether KServe leaves the number of its pods to an autoscaler."""
+    """Whether KServe leaves the number of pods to an autoscaler.
+
+    An InferenceService says so, and its Deployment, which has it from there.
+    """
     annotations: Mapping[str, str] = found["metadata"].get("annotations") or {}
     return annotations.get(_CLASS) == _SCALED
 

@@ -1,21 +1,22 @@
 """How many pods each arm has, and KEDA's floors of them (`components.platform.Scaling`)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cluster import adopted, ownership, scaled_objects
 from cluster.api import Api, Missing
-from cluster.inference_services import PART, is_scaled
+from cluster.inference_services import PART, is_ours, is_scaled
 from cluster.kinds import (
     DEPLOYMENT,
+    INFERENCE_SERVICE,
     INTERCEPTOR_ROUTE,
     POD,
     SCALED_OBJECT,
     SERVICE,
     Object,
 )
-from cluster.names import labels, said
+from cluster.names import labels, predictor_name, said
 from cluster.places import GRPC_PORT, PORT
 from cluster.readiness import missing, refused
 from cluster.scaled_objects import Scaled, held
@@ -44,28 +45,42 @@ class KedaScaling:
     settings: Autoscaling | None
     clock: Clock
 
-    def make(self, endpoint: Endpoint, arm: str, owner: Object) -> None:
+    def make(self, endpoint: Endpoint, arm: str, owner: Object, floor: int = 1) -> None:
         """Let an arm be scaled as its file says; a floor of it stays.
 
-        A new one is held awake until `let_go`.
+        A new one is held awake until `let_go`. Whose the objects are is the caller's to look at
+        (`refuse_others`).
 
         Args:
             endpoint: its file.
             arm: whose.
             owner: its InferenceService, as the API server has it.
+            floor: it is held at so many at least.
 
         Raises:
             PlatformError: KEDA is not installed, or the scaler of its former life does not go.
         """
         if self.settings is None or not is_scaled(owner):
             return
-        self.refuse_others(endpoint.name, arm)
         before = self._kept(scaled_objects.object_named(endpoint.name, arm), owner)
-        floor = max(1, endpoint.serving.scaling.min, held(before).floor if before else 0)
+        floor = max(floor, endpoint.serving.scaling.min, held(before).floor if before else 0)
         for each in scaled_objects.interceptor_routes(endpoint, arm, owner, PORT, GRPC_PORT):
             self.api.apply(INTERCEPTOR_ROUTE, self.namespace, each)
         wanted = scaled_objects.scaled_object(endpoint, arm, owner, self.settings, floor)
         self.api.apply(SCALED_OBJECT, self.namespace, wanted)
+
+    def restore(self, endpoint: Endpoint, arm: str, floor: int) -> None:
+        """Make an arm's autoscaler anew that is lost, held at ``floor``.
+
+        Raises:
+            PlatformError: an object of that name is somebody else's; see `make`.
+        """
+        owner = self.api.get(INFERENCE_SERVICE, self.namespace, predictor_name(endpoint.name, arm))
+        leaves = owner is not None and owner["metadata"].get("deletionTimestamp")
+        if owner is None or leaves or not is_ours(owner, endpoint.name, arm):
+            return
+        self.refuse_others(endpoint.name, arm)
+        self.make(endpoint, arm, owner, floor)
 
     def refuse_others(self, endpoint: str, arm: str) -> None:
         """Check that an arm may be scaled.
@@ -94,13 +109,21 @@ class KedaScaling:
         scaled = {each.arm: each for each in map(held, self._of(endpoint))}
         found = self.api.list(DEPLOYMENT, self.namespace, labels(PART, endpoint=endpoint))
         of = {said(each, "arm"): each for each in found if said(each, "endpoint") == endpoint}
+        lost = {arm for arm, each in of.items() if self._is_lost(each, scaled.get(arm))}
         of |= self._adopted(endpoint)
         short = {arm for arm, each in of.items() if len({*counted(each)}) > 1}
         pods = self._pods(endpoint) if short else []
-        return {
+        told = {
             arm: _replicas(each, scaled.get(arm), pods if arm in short else [])
             for arm, each in of.items()
         }
+        return {arm: replace(each, lost=arm in lost) for arm, each in told.items()}
+
+    def _is_lost(self, deployment: Object, scaled: Scaled | None) -> bool:
+        """Whether a predictor of ours is to be scaled, and nothing does it."""
+        leaves = "deletionTimestamp" in deployment["metadata"]
+        scales = self.settings is not None and is_scaled(deployment)
+        return scales and scaled is None and not leaves
 
     def _adopted(self, endpoint: str) -> dict[str, Object]:
         """The Deployments of adopted arms: how many pods these have is their team's to say."""
@@ -119,16 +142,12 @@ class KedaScaling:
         return {(said(each, "endpoint"), said(each, "arm")): counted(each)[1] for each in found}
 
     def _of(self, endpoint: str) -> list[Object]:
-        """The ScaledObjects of an endpoint's arms."""
+        """The ScaledObjects of an endpoint's arms; one that goes scales until it has gone."""
         if self.settings is None:
             return []
         wanted = labels(scaled_objects.PART, endpoint=endpoint)
         found = self.api.list(SCALED_OBJECT, self.namespace, wanted)
-        return [
-            each
-            for each in found
-            if said(each, "endpoint") == endpoint and not each["metadata"].get("deletionTimestamp")
-        ]
+        return [each for each in found if said(each, "endpoint") == endpoint]
 
     def _pods(self, endpoint: str) -> list[Object]:
         return self.api.list(POD, self.namespace, labels(PART, endpoint=endpoint))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from components.endpoint import Endpoint
 from components.platform.running import Running
 
 
@@ -25,6 +26,8 @@ class Replicas:
     """All that are wanted have been made, ready or not."""
     refused: bool = False
     """The platform refuses to make the missing ones, as `why` says: no waiting mends that."""
+    lost: bool = False
+    """Somebody has deleted its autoscaler: their number stays, until `Scaling.restore`."""
 
 
 class Scaling(Protocol):
@@ -46,6 +49,15 @@ class Scaling(Protocol):
 
         It is asked for, not waited for. An arm that is gone, or whose number is fixed, stays as it
         is.
+
+        Raises:
+            PlatformError: the platform refuses.
+        """
+
+    def restore(self, endpoint: Endpoint, arm: str, floor: int) -> None:
+        """Make an arm's autoscaler anew that is lost, held at ``floor``.
+
+        An arm that is gone, or whose number is fixed, stays as it is.
 
         Raises:
             PlatformError: the platform refuses.
@@ -83,6 +95,9 @@ class FixedScaling:
 
     def hold(self, endpoint: str, floors: Mapping[str, int]) -> None:
         """The number is fixed."""
+
+    def restore(self, endpoint: Endpoint, arm: str, floor: int) -> None:
+        """Nothing is lost."""
 
     def let_go(self, endpoint: str) -> None:
         """Nothing was held."""

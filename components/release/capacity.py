@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from components.durations import in_words
 from components.errors import PlatformError, SluiceError, Unreachable
-from components.platform import Platform, Replicas, wait_for
+from components.platform import Replicas, wait_for
 from components.record import Count, Scaled, Wait
 from components.release.context import Release
 from components.release.state import ReleaseState
@@ -24,6 +24,8 @@ REFUSED_S = 10.0
 ASKED_S = 60.0
 """So long an autoscaler may take to ask for what is held; Kubernetes' own looks every 15 s."""
 _LOOK_S = 1.0
+RESTORED = "autoscaler_made_anew"
+"""Event of an autoscaler that was not there any more."""
 
 
 def begin(release: Release, state: ReleaseState) -> None:
@@ -36,6 +38,9 @@ def begin(release: Release, state: ReleaseState) -> None:
         PlatformError: the platform refuses, or they are not ready in time.
     """
     if not state.watched or state.schema < SCHEMA:
+        if state.champion:
+            with suppress(PlatformError):  # nothing of such a release depends on it
+                _replicas(release, state)
         return
     room, making = Room(release, state, (*state.watched_steps, 100)[0]), _Making(release, state)
 
@@ -96,12 +101,29 @@ def _share(state: ReleaseState) -> int:
     return 100 if state.weights is None else state.weights.get(str(state.champion), 0)
 
 
-def _ask(platform: Platform, state: ReleaseState, percent: int) -> dict[str, Replicas]:
+def _replicas(release: Release, state: ReleaseState) -> dict[str, Replicas]:
+    """What each arm has, once each of the release's own that lost its autoscaler has one again.
+
+    Raises:
+        PlatformError: the platform refuses.
+    """
+    scaling, name = release.platform.scaling, state.endpoint.name
+    present = scaling.replicas(name)
+    own = {state.champion, state.candidate, state.baseline}
+    lost = [arm for arm, each in present.items() if each.lost and arm in own]
+    for arm in lost:
+        scaling.restore(state.endpoint, arm, max(1, present[arm].wanted))
+        said = "had no autoscaler any more: somebody deleted it: it is made anew"
+        release.record.note(RESTORED, f"{name} version {arm} {said}")
+    return scaling.replicas(name) if lost else present
+
+
+def _ask(release: Release, state: ReleaseState, percent: int) -> dict[str, Replicas]:
     """Hold what that share needs; what there was before."""
-    present = platform.scaling.replicas(state.endpoint.name)
+    present = _replicas(release, state)
     wanted = floors(state, present, percent)
     if any(count > present[arm].floor for arm, count in wanted.items()):
-        platform.scaling.hold(state.endpoint.name, wanted)
+        release.platform.scaling.hold(state.endpoint.name, wanted)
     return present
 
 
@@ -150,7 +172,7 @@ class Room:
             Unreachable: nobody knows.
         """
         state = self._state
-        present = _ask(self._release.platform, state, self._percent)
+        present = _ask(self._release, state, self._percent)
         production, candidate = (present.get(str(arm)) for arm in (state.champion, state.candidate))
         if production is None or candidate is None:
             return ""
@@ -208,7 +230,7 @@ class Counted:
         if self._state.schema < SCHEMA:
             return
         with suppress(SluiceError):
-            present = _ask(self._release.platform, self._state, self._state.percent)
+            present = _ask(self._release, self._state, self._state.percent)
             found = {
                 arm: Count(each.ready, each.wanted, each.floor)
                 for arm, each in sorted(present.items())

@@ -3,6 +3,7 @@
 import obstore
 import pytest
 
+from cluster.api import Missing
 from cluster.health import Server, Status, warnings
 from components.errors import Unreachable
 from tests.support.worlds import MODEL, NAME, Scene, quick
@@ -42,3 +43,26 @@ def test_a_store_that_is_away_is_no_lost_file() -> None:
     found.world.away("files")
     with pytest.raises(Unreachable):
         warnings(found.world.platform)
+
+
+def test_a_version_that_nobody_scales_any_more_is_told_until_its_next_release() -> None:
+    found = quick()
+    found.world.scaling.lose(NAME, "1")
+    [said] = warnings(found.world.platform)
+    assert said == (
+        f"{NAME} version 1: its autoscaler is gone, so it keeps the predictors that it has (1):"
+        f" the next release of {NAME} makes it anew"
+    )
+    assert found.walk("1", "r").outcome == "promoted"
+    assert warnings(found.world.platform) == []
+
+
+def test_where_the_kinds_of_autoscalers_have_gone_all_else_is_told_all_the_same() -> None:
+    found = quick()
+    tidied_up(found, "1")
+    found.world.faults.fail("scaling.replicas", error=Missing, said="of no kind that is installed")
+    files, scalers = warnings(found.world.platform)
+    assert "its files are gone" in files
+    assert scalers == (
+        f"{NAME}: what scales its versions cannot be read: of no kind that is installed"
+    )

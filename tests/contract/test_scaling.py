@@ -52,3 +52,30 @@ def test_a_version_that_is_served_again_has_no_floor_of_its_former_life(
     rig.create(fresh, "1")
     found = scaling.replicas(name)["1"]
     assert (found.floor, found.wanted, found.ready) == (1, 1, 1)
+
+
+def test_an_arm_whose_autoscaler_somebody_deleted_has_what_it_had_and_then_a_new_one(
+    rig: Rig, fresh: Endpoint
+) -> None:
+    scaling, name = rig.platform.scaling, fresh.name
+    rig.create(fresh, "1")
+    scaling.hold(name, {"1": 1})
+    if rig.lose_scaler(name, "1"):
+        rig.wait(lambda: scaling.replicas(name)["1"].lost, "its end")
+    lone = scaling.replicas(name)["1"]
+    assert (lone.wanted, lone.floor, lone.most) == (1, 1, 1)
+    scaling.hold(name, {"1": 2})
+    for arm in ("1", "none"):
+        scaling.restore(fresh, arm, 1)
+    assert not scaling.replicas(name)["1"].lost
+    assert set(scaling.replicas(name)) == {"1"}
+    scaling.hold(name, {"1": 2})
+    held = scaling.replicas(name)["1"]
+
+    def enough() -> bool:
+        found = scaling.replicas(name)["1"]
+        return found.wanted == found.ready == held.floor
+
+    rig.wait(enough, "predictors", 120)
+    scaling.let_go(name)
+    assert scaling.replicas(name)["1"].floor == 1

@@ -183,6 +183,7 @@ def test_a_step_releases(installed: Api, serving: KServing) -> None:
     serving.scaling.hold(name, {"2": 3})
     # Only a controller makes its Deployment.
     assert set(serving.scaling.replicas(name)) <= {"2"}
+    serving.scaling.restore(made, "2", 3)
     serving.scaling.let_go(name)
     assert serving.traffic.unfit(name) == ""
     serving.traffic.set_weights(name, {"2": 100}, LIMITS)

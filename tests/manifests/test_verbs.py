@@ -25,6 +25,7 @@ from cluster.kinds import (
     HTTP_ROUTE_FILTER,
     INFERENCE_SERVICE,
     POD,
+    SCALED_OBJECT,
     SECRET,
     SECURITY_POLICY,
     SERVICE,
@@ -33,7 +34,7 @@ from cluster.kinds import (
 )
 from cluster.leases import KubernetesLeases
 from cluster.limits import limits_object
-from cluster.names import object_name
+from cluster.names import object_name, predictor_name
 from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.scaling import KedaScaling
@@ -177,6 +178,14 @@ def holds_floors(scene: Scene) -> None:
     scene.served("1")
     scene.own.scaling.replicas(scene.name)
     scene.own.scaling.hold(scene.name, {"1": 3})
+
+
+def makes_lost_scalers_anew(scene: Scene) -> None:
+    scene.served("1")
+    name = predictor_name(scene.name, "1")
+    scene.administrator.delete(SCALED_OBJECT, TEAM, name)
+    scene.own.scaling.restore(scene.endpoint, "1", 3)
+    assert scene.administrator.get(SCALED_OBJECT, TEAM, name)
 
 
 def leaves_scalers_to_the_file(scene: Scene) -> None:
@@ -325,6 +334,7 @@ OF_CODE: dict[str, tuple[str, tuple[Duty, ...]]] = {
             looks_who_is_held,
             serves_a_version,
             holds_floors,
+            makes_lost_scalers_anew,
             leaves_scalers_to_the_file,
             splits_traffic,
             removes_the_route_of_a_first_release,

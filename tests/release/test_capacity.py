@@ -10,7 +10,7 @@ from components.endpoint import Scaling
 from components.errors import PlatformError, Unreachable
 from components.platform import Replicas
 from components.platform.memory.faults import Killed
-from components.record import Ended, Held, MirrorSet, Scaled, WeightsSet, of
+from components.record import Ended, Held, MirrorSet, Noted, Scaled, WeightsSet, of
 from components.release import capacity
 from components.release.state import ReleaseState
 from components.report.events import events_of
@@ -364,3 +364,72 @@ def test_no_copy_is_sent_before_the_predictors_for_them_are_there() -> None:
         found.walk("2", "r")
     assert not of(found.record("r"), MirrorSet)
     assert found.one_version("r") == "error"
+
+
+def lose(found: Scene, arm: str) -> None:
+    """Somebody deletes an autoscaler: a sync of what is kept in git, or KEDA's removal."""
+    found.world.scaling.lose(NAME, arm)
+
+
+def restored(found: Scene, release_id: str = "r") -> list[str]:
+    record = found.record(release_id)
+    return [each.detail for each in of(record, Noted) if each.event == capacity.RESTORED]
+
+
+def test_a_step_waits_for_the_predictors_that_a_deleted_autoscaler_would_not_have_made() -> None:
+    found = scaled(steps=[10, 100])
+    found.world.scaling.starts_s = 40.0
+    found.world.clock.after(20, lambda: lose(found, "2"))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert found.state("r").replicas["2"].floor == 4
+    assert "version 2 has 1 of the 4 predictors ready that 100% of the traffic needs" in {
+        wait.said for held in lines(found, Held) for wait in held.waits
+    }
+    assert restored(found) == [
+        f"{NAME} version 2 had no autoscaler any more: somebody deleted it: it is made anew"
+    ]
+    assert not counts(found, "2").lost
+    assert found.failed() == 0
+    assert found.one_version("r") == "promoted"
+
+
+def test_production_s_autoscaler_that_was_deleted_is_made_anew_by_the_next_release() -> None:
+    found = scaled(steps=[10, 100])
+    lose(found, "1")
+    found.world.behave("2", error_rate=0.5)
+    floors: list[int] = []
+    found.world.clock.after(25, lambda: floors.append(counts(found, "1").floor))
+    assert found.walk("2", "r").outcome == "rolled_back"
+    assert floors == [4], "as many as there were"
+    assert len(restored(found)) == 1
+    assert (counts(found, "1").lost, counts(found, "1").floor) == (False, 1)
+
+
+def test_the_version_in_production_is_released_again_to_get_its_autoscaler_back() -> None:
+    found = scaled()
+    lose(found, "1")
+    assert found.walk("1", "r").outcome == "promoted"
+    assert len(restored(found)) == 1
+    assert (counts(found, "1").lost, counts(found, "1").floor) == (False, 1)
+
+
+@pytest.mark.parametrize("error", [PlatformError, Unreachable])
+def test_an_autoscaler_that_cannot_be_made_anew_holds_a_step_and_ends_nothing(
+    error: type[Exception],
+) -> None:
+    found = scaled(steps=[10, 100])
+    found.world.clock.after(20, lambda: lose(found, "2"))
+    gone = "the API server refuses: it is of no kind that is installed"
+    found.world.faults.fail("scaling.restore", error=error, said=gone, for_s=300.0)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert "room" in {wait.cause for held in lines(found, Held) for wait in held.waits}
+    assert len(restored(found)) == 1
+    assert found.one_version("r") == "promoted"
+
+
+def test_the_version_in_production_is_released_again_though_nobody_can_scale_it() -> None:
+    found = scaled()
+    lose(found, "1")
+    found.world.faults.fail("scaling.restore", error=PlatformError, for_s=600.0)
+    assert found.walk("1", "r").outcome == "promoted"
+    assert counts(found, "1").lost

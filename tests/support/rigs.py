@@ -15,8 +15,8 @@ import grpc
 import httpx
 
 from cluster.api import Api
-from cluster.kinds import HTTP_ROUTE, LEASE
-from cluster.names import annotation, object_name
+from cluster.kinds import HTTP_ROUTE, LEASE, SCALED_OBJECT
+from cluster.names import annotation, object_name, predictor_name
 from components import bundle, gateway
 from components.endpoint import Endpoint
 from components.platform import (
@@ -170,6 +170,10 @@ class Rig(ABC):
         """Make the endpoint's lease one that cannot be read."""
 
     @abstractmethod
+    def lose_scaler(self, endpoint: str, arm: str) -> bool:
+        """Delete an arm's autoscaler, as somebody may; False: nobody scales there."""
+
+    @abstractmethod
     def remove_lease(self, endpoint: str) -> None:
         """Leave none of the endpoint, damaged or not: a reaper would speak of it for ever."""
 
@@ -215,6 +219,10 @@ class MemoryRig(Rig):
 
     def damage_lease(self, endpoint: str) -> None:
         self.world.leases.damage(endpoint)
+
+    def lose_scaler(self, endpoint: str, arm: str) -> bool:
+        self.world.scaling.lose(endpoint, arm)
+        return True
 
     def remove_lease(self, endpoint: str) -> None:
         self.world.leases.remove(endpoint)
@@ -350,6 +358,9 @@ class LocalRig(RealRig):
 
         (find_home().leases / f"{endpoint}.json").write_text("{")
 
+    def lose_scaler(self, endpoint: str, arm: str) -> bool:
+        return False
+
     def remove_lease(self, endpoint: str) -> None:
         from local.home import find_home
 
@@ -386,6 +397,12 @@ class KubernetesRig(RealRig):
     def damage_lease(self, endpoint: str) -> None:
         damaged = {"metadata": {"annotations": {annotation("lease"): "{"}}}
         self._api.merge(LEASE, self.namespace, object_name(endpoint), damaged)
+
+    def lose_scaler(self, endpoint: str, arm: str) -> bool:
+        from cluster.settings import read
+
+        self._api.delete(SCALED_OBJECT, self.namespace, predictor_name(endpoint, arm))
+        return read(self._api).autoscaling is not None
 
     def remove(self, endpoint: str) -> None:
         super().remove(endpoint)

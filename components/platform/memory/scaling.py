@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil, inf
 
+from components.endpoint import Endpoint
 from components.errors import PlatformError
 from components.platform.memory.clock import ManualClock
 from components.platform.memory.serving import MemoryServing, Predictor
@@ -75,8 +76,10 @@ class MemoryScaling:
 
     def _told(self, found: Predictor) -> Replicas:
         ready = found.up if found.readiness.state == "ready" else 0
-        most = found.endpoint.serving.scaling.max
         wanted = found.wanted
+        if found.lost:
+            return Replicas(ready, wanted, wanted, wanted, lost=True)
+        most = found.endpoint.serving.scaling.max
         why = self.why if ready < wanted else ""
         refused = self.refuses and found.up < wanted
         return Replicas(ready, wanted, found.floor, most, why, begun=not refused, refused=refused)
@@ -86,6 +89,18 @@ class MemoryScaling:
         for arm in {*floors} & {*self._serving.versions(endpoint)}:
             found = self._serving.predictor(endpoint, arm)
             found.floor = max(found.floor, floors[arm])
+        self._follow()
+
+    def lose(self, endpoint: str, arm: str) -> None:
+        """Let somebody delete an arm's autoscaler."""
+        self._serving.predictor(endpoint, arm).lost = True
+
+    def restore(self, endpoint: Endpoint, arm: str, floor: int) -> None:
+        """Make an arm's autoscaler anew that is lost, held at ``floor``."""
+        if arm in self._serving.versions(endpoint.name):
+            found = self._serving.predictor(endpoint.name, arm)
+            if found.lost:
+                found.endpoint, found.lost, found.floor = endpoint, False, floor
         self._follow()
 
     def let_go(self, endpoint: str) -> None:

@@ -46,10 +46,14 @@ class Predictor:
     """What an autoscaler wants."""
     up: int = 1
     """How many there are."""
+    lost: bool = False
+    """Nobody scales it any more."""
 
     @property
     def wanted(self) -> int:
         """How many there are to be."""
+        if self.lost:
+            return self.up
         most = max(self.floor, self.endpoint.serving.scaling.max)
         return min(most, max(self.floor, self.demand))
 
