@@ -137,7 +137,7 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
     if state.withdrawn:
         return "rolled_back", state.withdrawn
     if state.shadow and state.shadow_failed:
-        return OUTCOMES[state.shadow.decision], _said_of_shadow(state.shadow)
+        return OUTCOMES[state.shadow.decision], _said_of_shadow(state, state.shadow)
     if state.failure:
         return "error", state.failure
     if state.passed:
@@ -145,10 +145,10 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
     return "error", "the pipeline stopped before a verdict"
 
 
-def _said_of_shadow(verdict: Verdict) -> str:
+def _said_of_shadow(state: ReleaseState, verdict: Verdict) -> str:
     """Why a shadow ends its release."""
     said = f"in its shadow: {verdict.text}"
-    if any(reason.code == "split_mismatch" for reason in verdict.reasons):
+    if any(reason.code == "split_mismatch" for reason in verdict.reasons) and not state.was_away:
         said += "; not all copies were sent: let fewer be copied (release.shadow.percent)"
     return said
 

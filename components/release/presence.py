@@ -3,6 +3,9 @@
 A gateway answers 503 for a version without a ready predictor, and counts that for no version: the
 judge would take it for one that nobody asks. So the other version answers for it until it is ready
 again, and the step is watched anew from then on.
+
+A candidate that has no share yet answers for nobody: then a version is only waited for, and no
+copies are asked for meanwhile. A predictor of production's that somebody has deleted is made anew.
 """
 
 from contextlib import suppress
@@ -13,7 +16,7 @@ from components.record import Covered
 from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.moved import refuse_moved
-from components.release.splitting import put_in_force
+from components.release.splitting import put_in_force, put_mirror_in_force, wanted_mirror
 from components.release.starting import revive_missing
 from components.release.state import ReleaseState
 
@@ -31,19 +34,20 @@ class Presence:
     Args:
         release: the release.
         held: its lease.
-        percent: the step's share.
+        percent: the step's share; at 0 copies are asked for, or nothing.
     """
 
     def __init__(self, release: Release, held: HeldLease, percent: int) -> None:
         self._release, self._held, self._percent = release, held, percent
         self._state = release.state()
+        self._copies = self._state.mirrored
         self._since = self._looked = release.clock.monotonic()
         self._told = ""
         """What kept a share from being moved."""
 
     @property
     def covered(self) -> str:
-        """The version for which the other one answers now; empty: each for itself."""
+        """The version that is away now; empty: none is."""
         return self._state.covered
 
     def refuse_moved(self) -> None:
@@ -81,7 +85,7 @@ class Presence:
             return  # nobody knows: the next look may
         ready = {each.arm for each in found if each.ready}
         other = _other_code(state, found)
-        well = {state.champion, state.candidate} <= ready or not self._percent
+        well = {state.champion, state.candidate} <= ready
         if not other and not state.covered and well:
             return
         with suppress(Unreachable):  # likewise
@@ -129,12 +133,17 @@ class Presence:
             )
         self._release.record.append(Covered(arm, why))
         self._since = self._release.clock.monotonic()
-        self._move(self._fresh().cover)
+        self._fresh()
+        self._spare()
         self._held.renew(waits=self._state.waits)
 
     def _give_back(self) -> None:
         state = self._state
-        self._move(state.split(self._percent))
+        if self._percent:
+            self._move(state.split(self._percent))
+        elif self._copies and not state.mirrored:
+            mirror, ratio = wanted_mirror(state), state.shadow_ratio
+            put_mirror_in_force(self._release, state, self._held, mirror, ratio)
         self._release.record.append(Covered("", f"version {state.covered} is ready again"))
         self._held.renew(waits=self._fresh().waits)
 
@@ -146,7 +155,16 @@ class Presence:
             raise _Lost(
                 f"version {state.covered} had no ready predictor for {away_s:.0f} s: {said.why}"
             )
-        self._move(state.cover)  # if it could not be moved before
+        self._spare()  # if that could not be done before
+
+    def _spare(self) -> None:
+        """Let nobody ask the version that is away."""
+        state = self._state
+        if self._percent:
+            self._move(state.cover)
+        elif state.mirrored:
+            put_in_force(self._release, state, self._held, state.way_back)
+            self._fresh()
 
     def _move(self, weights: dict[str, int]) -> None:
         asked = self._release.platform.traffic.weights(self._state.endpoint.name)
