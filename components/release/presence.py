@@ -6,6 +6,7 @@ again, and the step is watched anew from then on.
 
 A candidate that has no share yet answers for nobody: then a version is only waited for, and no
 copies are asked for meanwhile. A predictor of production's that somebody has deleted is made anew.
+For the baseline production answers, from then on: the release goes on without it.
 """
 
 from contextlib import suppress
@@ -13,6 +14,7 @@ from contextlib import suppress
 from components.errors import PlatformError, Unreachable
 from components.platform import Running
 from components.record import Covered
+from components.release import baseline
 from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.moved import refuse_moved
@@ -29,7 +31,7 @@ LONGEST_S = 600.0
 
 
 class Presence:
-    """Looks after the two versions of a step while it is watched.
+    """Looks after the arms of a step while it is watched.
 
     Args:
         release: the release.
@@ -49,6 +51,11 @@ class Presence:
     def covered(self) -> str:
         """The version that is away now; empty: none is."""
         return self._state.covered
+
+    @property
+    def has_baseline(self) -> bool:
+        """The candidate is still to be compared with a baseline."""
+        return bool(self._state.baseline)
 
     def refuse_moved(self) -> None:
         """Check that users are split as the step, or whoever answers for a version, has set it.
@@ -85,7 +92,7 @@ class Presence:
             return  # nobody knows: the next look may
         ready = {each.arm for each in found if each.ready}
         other = _other_code(state, found)
-        well = {state.champion, state.candidate} <= ready
+        well = {state.champion, state.candidate, self._beside or state.candidate} <= ready
         if not other and not state.covered and well:
             return
         with suppress(Unreachable):  # likewise
@@ -102,7 +109,10 @@ class Presence:
                 revive_missing(self._release, self._held.lease)
             if not state.covered:
                 self._cover_whoever_is_away(ready)
+                if not self.covered:
+                    self._look_at_baseline(ready)
             elif state.covered in ready:
+                self._look_at_baseline(ready)
                 self._give_back()
             else:
                 self._wait()
@@ -112,6 +122,30 @@ class Presence:
             if str(error) != self._told:
                 self._release.record.note("share_not_moved", str(error))
             self._told = str(error)
+
+    @property
+    def _beside(self) -> str:
+        """The baseline, if it has a share at this step."""
+        state = self._state
+        has = self._percent and state.baseline and state.baseline in state.split(self._percent)
+        return str(state.baseline) if has else ""
+
+    def _look_at_baseline(self, ready: set[str]) -> None:
+        arm = self._beside
+        if arm and arm not in ready and (why := baseline.unready(self._release, self._state)):
+            self.give_up_baseline(why)
+
+    def give_up_baseline(self, why: str) -> None:
+        """Let production have the baseline's share, and go on without it.
+
+        Raises:
+            LeaseHeld: the release was taken over.
+            PlatformError: the gateway did not take the split, or the record did not.
+        """
+        if not self._state.covered:
+            self._move(self._state.split_without_baseline(self._percent))
+        baseline.end(self._release, self._state, why)
+        self._fresh()
 
     def _cover_whoever_is_away(self, ready: set[str]) -> None:
         state = self._state
