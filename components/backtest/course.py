@@ -50,7 +50,7 @@ class Course:
     weights: dict[str, int] | None = None
     """The split in force by the record; None: as the release found it."""
     covered: str = ""
-    """The version for which the other one answers."""
+    """The version that has no ready predictor and is waited for."""
     own: int = 0
     """The candidate's share before."""
     passed: set[float] = field(default_factory=set)

@@ -42,10 +42,14 @@ class WeightsSet(msgspec.Struct, frozen=True, tag_field="action", tag="set_weigh
 
 
 class Covered(msgspec.Struct, frozen=True, tag_field="action", tag="cover"):
-    """From here on the other version answers for this one, which has no ready predictor."""
+    """From here on this version, which has no ready predictor, is waited for.
+
+    The other one has its share meanwhile; a candidate that has none yet answers for nobody, and is
+    asked no copies.
+    """
 
     arm: str
-    """Whose share the other one has; empty: each has its own again."""
+    """Who is waited for; empty: nobody, and each has its own again."""
     reason: str
 
 

@@ -137,7 +137,7 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
     if state.withdrawn:
         return "rolled_back", state.withdrawn
     if state.shadow and state.shadow_failed:
-        return OUTCOMES[state.shadow.decision], _said_of_shadow(state.shadow)
+        return OUTCOMES[state.shadow.decision], _said_of_shadow(state, state.shadow)
     if state.failure:
         return "error", state.failure
     if state.passed:
@@ -145,10 +145,10 @@ def outcome_of(state: ReleaseState) -> tuple[Outcome, str]:
     return "error", "the pipeline stopped before a verdict"
 
 
-def _said_of_shadow(verdict: Verdict) -> str:
+def _said_of_shadow(state: ReleaseState, verdict: Verdict) -> str:
     """Why a shadow ends its release."""
     said = f"in its shadow: {verdict.text}"
-    if any(reason.code == "split_mismatch" for reason in verdict.reasons):
+    if any(reason.code == "split_mismatch" for reason in verdict.reasons) and not state.was_away:
         said += "; not all copies were sent: let fewer be copied (release.shadow.percent)"
     return said
 
@@ -167,11 +167,10 @@ def restore_champion(
     traffic, name = release.platform.traffic, state.endpoint.name
     # The route itself is asked: a kill may have come between a shift and its line in the record.
     asked = traffic.weights(name)
-    given = traffic.mirror(name) or any(asked.get(arm) for arm in state.temporary)
+    shared = any(asked.get(arm) for arm in state.temporary)
     deleted = held.lease.restore and not asked
-    moves = bool(deleted or (state.candidate != state.champion and given))
-    revive_production(release, held, needed=moves)
-    if moves:
+    revive_production(release, held, needed=shared)
+    if deleted or (state.candidate != state.champion and (shared or traffic.mirror(name))):
         put_in_force(release, state, held, state.way_back)
     else:
         # What was asked is not yet what is in force: an earlier try may have failed in between.

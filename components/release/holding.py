@@ -46,7 +46,9 @@ def until_free(release: Release, held: HeldLease, percent: int) -> bool:
             return False
     state = release.state()
     gate = _Gate(release, held, state, percent)
-    if not gate.is_over():
+    over = gate.is_over()
+    # No step is taken while a version has no predictor, whoever began to wait for it.
+    if not over or (gate.is_free and state.covered):
         if not watched:
             gate.wait()
         else:

@@ -18,20 +18,9 @@ from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.overflow import Overflow
 from components.release.results import Shifted
-from components.release.splitting import put_mirror_in_force
+from components.release.splitting import put_mirror_in_force, wanted_mirror
 from components.release.state import ReleaseState
 from components.release.watching import Stopwatch, counters, poll_of
-
-
-def wanted(state: ReleaseState) -> Mirror:
-    """The mirror that the endpoint's file asks for.
-
-    Raises:
-        ValueError: it asks for none.
-    """
-    if state.endpoint.release.shadow is None:
-        raise ValueError("the endpoint's file has no release.shadow")
-    return Mirror(state.candidate, state.endpoint.release.shadow.percent)
 
 
 def begin(release: Release, state: ReleaseState, held: HeldLease) -> Shifted:
@@ -42,7 +31,7 @@ def begin(release: Release, state: ReleaseState, held: HeldLease) -> Shifted:
         PlatformError: the gateway did not take the mirror, or the record did not.
         InputError: the gateway's buckets for copies can decide no p95 ratio.
     """
-    mirror, applied = wanted(state), 0.0
+    mirror, applied = wanted_mirror(state), 0.0
     asked = release.platform.traffic.mirror(state.endpoint.name)
     if not (state.mirrored and asked == mirror):
         if asked is None or not state.shadowed:

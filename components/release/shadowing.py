@@ -8,6 +8,7 @@ from components.release import mirroring, shifting, watching
 from components.release.context import Release, as_step
 from components.release.hearing import Hearing
 from components.release.results import Watched
+from components.release.splitting import wanted_mirror
 
 
 def watch(release: Release, stage: int) -> Watched:
@@ -40,6 +41,6 @@ def shadow(release: Release) -> Watched:
         return found
     held = release.hold(state)
     mirroring.begin(release, state, held)
-    share = mirroring.share(mirroring.wanted(state).percent)
+    share = mirroring.share(wanted_mirror(state).percent)
     verdict = watching.until_decided(release, held, 0, hearing, begin=mirroring.Shadow, share=share)
     return watching.told(release, held, verdict, hearing, shadow=True)

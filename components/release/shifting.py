@@ -8,6 +8,7 @@ from components.release.marking import mark_candidate
 from components.release.meanwhile import Meanwhile
 from components.release.results import Shifted
 from components.release.splitting import put_in_force
+from components.release.starting import revive_production
 from components.release.state import ReleaseState
 
 
@@ -44,6 +45,7 @@ def shift(release: Release, stage: int) -> Shifted:
         put_in_force(release, state, held, state.way_back)
     if not until_free(release, held, percent) or Meanwhile(release, state).look():
         return Shifted(percent=state.percent, applied_s=0.0)
+    revive_production(release, held)
     state = release.state()  # its baseline may be lost by now
     split = state.split(percent)
     split, over = _with_baseline(release, state, split)

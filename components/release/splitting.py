@@ -46,6 +46,17 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
     return applied
 
 
+def wanted_mirror(state: ReleaseState) -> Mirror:
+    """The mirror that the endpoint's file asks for.
+
+    Raises:
+        ValueError: it asks for none.
+    """
+    if state.endpoint.release.shadow is None:
+        raise ValueError("the endpoint's file has no release.shadow")
+    return Mirror(state.candidate, state.endpoint.release.shadow.percent)
+
+
 def put_mirror_in_force(
     release: Release,
     state: ReleaseState,

@@ -53,11 +53,13 @@ class ReleaseState:
     weights: dict[str, int] | None = None
     """The split that was last put in force by this release."""
     covered: str = ""
-    """The version for which the other one answers, since it has no ready predictor."""
+    """The version that is waited for, since it has no ready predictor."""
     lent: int = 0
     """The candidate's own share when that began, in percent."""
     losses: int = 0
     """How often the candidate had none."""
+    was_away: bool = False
+    """One of the two had none at some time."""
     passed: tuple[int, ...] = ()
     """Percentages whose watch ended with PROMOTE."""
     verdict: Verdict | None = None
@@ -175,16 +177,18 @@ class ReleaseState:
     @property
     def waits(self) -> str:
         """What keeps it from its next step, for people; empty: nothing."""
-        lent = f"version {self.covered} has no ready predictor: the other one answers for it"
+        meanwhile = "the other one answers for it" if self.lent else "it is waited for"
+        lent = f"version {self.covered} has no ready predictor: {meanwhile}"
         return "; ".join(filter(None, (lent if self.covered else "", self.standing.said)))
 
     @property
     def cover(self) -> dict[str, int]:
         """The split by which the other version answers for the one that has no ready predictor.
 
-        A champion stays in it: that its traffic is lent makes no promotion.
+        A champion stays in it: that its traffic is lent makes no promotion. A candidate that had no
+        share yet answers for nobody.
         """
-        if self.covered != self.champion:
+        if self.covered != self.champion or not self.lent:
             return self.way_back
         return {str(self.champion): 0, self.candidate: 100}
 
@@ -303,7 +307,7 @@ def _served(
             return {"replicas": replicas}
         case record.Covered(arm=arm):
             lost = state.losses + (arm == state.candidate)
-            return {"covered": arm, "losses": lost, "lent": state.percent}
+            return {"covered": arm, "losses": lost, "lent": state.percent, "was_away": True}
 
 
 def _moved(

@@ -21,7 +21,6 @@ from components.release.presence import Presence
 from components.release.readable import readable
 from components.release.restoring import give_back
 from components.release.results import Watched
-from components.release.splitting import put_in_force
 from components.release.state import ReleaseState
 
 MAX_AGE_POLLS = 2.0
@@ -262,8 +261,7 @@ def keep(
             renewed_at = release.clock.monotonic()
             held.renew()
             presence.refuse_moved()
-            if not presence.covered:
-                watching = _with_baseline(release, held, percent, watching)
+            watching = _with_baseline(release, presence, watching)
             counted.look(watching.stopwatch.read())
             verdict = watching.take()
             is_over = over(verdict)
@@ -285,17 +283,13 @@ def keep(
             return verdict
 
 
-def _with_baseline(release: Release, held: HeldLease, percent: int, watching: Watching) -> Watching:
+def _with_baseline(release: Release, presence: Presence, watching: Watching) -> Watching:
     """The watch; its baseline, if that fails its users, gives its share back to production."""
-    state = watching.state
-    if watching.baseline is None or not percent or state.baseline not in state.split(percent):
+    if watching.baseline is None:
         return watching
-    why = watching.baseline.fault or baseline.unready(release, state)
-    if not why:
-        return watching
-    put_in_force(release, state, held, state.split_without_baseline(percent))
-    baseline.end(release, state, why)
-    return _Watch(release)
+    if watching.baseline.fault and presence.has_baseline and not presence.covered:
+        presence.give_up_baseline(watching.baseline.fault)
+    return watching if presence.has_baseline else _Watch(release)
 
 
 def _turn_back_unrecorded(release: Release, held: HeldLease, how_long: str) -> None:

@@ -89,8 +89,8 @@ def _action(line: Line) -> str:
             compared = f"also with {in_words(arm)}" if arm else "with production alone"
             return f"the candidate is compared {compared}: {reason}"
         case Covered(arm=arm, reason=reason):
-            lent = f"{in_words(arm)} has no ready predictor, the other one answers"
-            return f"{lent if arm else 'each version answers for itself again'}: {reason}"
+            away = f"{in_words(arm)} has no ready predictor and is waited for"
+            return f"{away if arm else 'each version answers for itself again'}: {reason}"
         case MirrorSet() | WeightsSet() | Scaled():
             return _moved(line.body)
         case AliasSet(alias=alias, version=version):

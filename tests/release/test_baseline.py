@@ -8,10 +8,19 @@ import pytest
 from components.errors import PlatformError, SluiceError, Unreachable
 from components.judge import Poll, Verdict
 from components.record import BaselineSet, Deployed, WeightsSet, of
-from components.release import deploying, ending, evaluating, opening, shifting, watching
+from components.release import (
+    deciding,
+    deploying,
+    ending,
+    evaluating,
+    opening,
+    shifting,
+    watching,
+)
 from components.release.operating import roll_back
+from components.release.presence import LOOK_S
 from tests.support.present import present
-from tests.support.worlds import MODEL, NAME, Scene, quick, scene
+from tests.support.worlds import MODEL, NAME, QUICK_RPS, Scene, quick, scene
 
 COLD: dict[str, Any] = {"error_rate": 0.0, "cold": 1.2}
 """At a tenth of the requests a version's p95 is 1.3 times what it is at nine tenths."""
@@ -167,7 +176,53 @@ def test_without_one_that_is_refused_the_release_goes_on(
     assert found.one_version("r") == "promoted"
 
 
-def test_one_that_dies_gives_its_share_back_to_production_at_the_next_poll() -> None:
+@pytest.mark.parametrize("poll", ["2s", "15s", "60s"])
+def test_one_that_dies_gives_its_share_back_to_production_between_two_polls(poll: str) -> None:
+    found = quick(baseline=True, steps=[40, 100], poll=poll, lease="3m", watch="3m")
+    found.world.clock.after(65.0, lambda: found.world.crash(NAME, "1-baseline", "out of memory"))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert splits(found) == [
+        {"1": 20, "1-baseline": 40, "2": 40},
+        {"1": 60, "2": 40},
+        {"2": 100},
+    ]
+    assert [line.arm for line in said(found)] == ["1-baseline", ""]
+    assert "out of memory" in said(found)[-1].reason
+    assert 0 < found.failed() <= QUICK_RPS * 0.4 * 2 * LOOK_S
+    assert found.one_version("r") == "promoted"
+
+
+def test_one_that_dies_is_given_up_while_the_next_step_waits_for_hours() -> None:
+    found = quick(baseline=True, steps=[40, 100], poll="60s", lease="3m", approval="required")
+    found.world.clock.after(400.0, lambda: found.world.evict(NAME, "1-baseline", 3600.0))
+    found.world.clock.after(900.0, lambda: deciding.approve(found.world.platform, "r", ""))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert [line.arm for line in said(found)] == ["1-baseline", ""]
+    assert 0 < found.failed() <= QUICK_RPS * 0.4 * 2 * LOOK_S
+    assert found.one_version("r") == "promoted"
+
+
+def test_one_that_dies_while_the_candidate_is_away_gets_no_share_again() -> None:
+    found = quick(baseline=True, steps=[40, 100], watch="3m")
+    found.world.clock.after(40.0, lambda: found.world.evict(NAME, "2", 60.0))
+    found.world.clock.after(60.0, lambda: found.world.crash(NAME, "1-baseline", "out of memory"))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert splits(found)[1:] == [{"1": 100}, {"1": 60, "2": 40}, {"2": 100}]
+    assert [line.arm for line in said(found)] == ["1-baseline", ""]
+    assert found.one_version("r") == "promoted"
+
+
+def test_one_that_goes_with_the_candidate_s_node_and_comes_back_with_it_is_kept() -> None:
+    found = quick(baseline=True, steps=[40, 100], watch="3m")
+    for arm in ("2", "1-baseline"):
+        found.world.clock.after(40.0, lambda arm=arm: found.world.evict(NAME, arm, 60.0))
+    assert found.walk("2", "r").outcome == "promoted"
+    both = {"1": 20, "1-baseline": 40, "2": 40}
+    assert splits(found) == [both, {"1": 100}, both, {"2": 100}]
+    assert found.one_version("r") == "promoted"
+
+
+def test_one_that_dies_gives_its_share_back_to_production_at_once() -> None:
     found = quick(baseline=True, steps=[10, 30, 100])
     found.world.clock.after(20.0, lambda: found.world.crash(NAME, "1-baseline", "out of memory"))
     assert found.walk("2", "r").outcome == "promoted"
@@ -178,7 +233,7 @@ def test_one_that_dies_gives_its_share_back_to_production_at_the_next_poll() -> 
     ]
     assert "out of memory" in said(found)[-1].reason
     assert compared_with(found) == ["production", "production"]
-    assert 0 < found.failed() < 25 * 20.0
+    assert 0 < found.failed() <= QUICK_RPS * 0.1 * 2 * LOOK_S
     assert found.one_version("r") == "promoted"
 
 

@@ -1,15 +1,18 @@
 """What somebody deletes of production's in mid-canary it has again: its predictor, its route."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from components.errors import LeaseHeld, PlatformError
+from components.errors import LeaseHeld, PlatformError, SluiceError, Unreachable
 from components.platform.memory import Killed
 from components.record import Noted, WeightsSet, of
-from components.release import operating
+from components.release import deciding, operating
 from components.release.presence import LOOK_S
 from components.release.starting import REVIVED
+from tests.support.present import present
 from tests.support.worlds import NAME, QUICK_RPS, Scene, quick
 
 AT_S = 30.0
@@ -70,6 +73,20 @@ def test_an_operator_s_way_back_waits_for_a_champion_that_loads_slowly() -> None
     assert found.one_version("r") == "rolled_back"
 
 
+@pytest.mark.parametrize("error", [PlatformError, Unreachable])
+def test_users_are_answered_while_production_s_predictor_cannot_be_made_anew(
+    error: Callable[[str], SluiceError],
+) -> None:
+    found = at_half()
+    loses_champion(found)
+    faults = found.world.faults
+    found.world.clock.after(AT_S, lambda: faults.fail("serving.create", for_s=40.0, error=error))
+    assert found.walk("2", "r").outcome == "promoted"
+    assert revived(found) == [SAID]
+    assert 0 < found.failed() <= QUICK_RPS * 0.5 * (LOOK_S + 1)
+    assert found.one_version("r") == "promoted"
+
+
 def test_a_candidate_that_fails_meanwhile_loses_its_share_once_the_champion_is_back() -> None:
     found = at_half()
     loses_champion(found)
@@ -77,6 +94,76 @@ def test_a_candidate_that_fails_meanwhile_loses_its_share_once_the_champion_is_b
     assert found.walk("2", "r").outcome == "rolled_back"
     assert found.world.clock.monotonic() < AT_S + STARTS_S + 120
     assert found.one_version("r") == "rolled_back"
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        {"shadow": "2m"},
+        {"shadow": "30m", "poll": "60s", "lease": "3m"},
+        {"windows": {"open": ["11:20-18:00"]}},
+        {"windows": {"open": ["11:20-18:00"]}, "shadow": "60s"},
+        {"steps": [100], "approval": "required", "approval_within": "1h"},
+    ],
+    ids=["shadow", "long shadow", "closed window", "shadow and window", "approval"],
+)
+def test_it_is_made_anew_while_the_candidate_has_no_share(waits: dict[str, Any]) -> None:
+    """Nobody else may answer then: users fail until it is ready, and no longer."""
+    found = quick(**({"steps": [10, 100], "watch": "120s"} | waits))
+    loses_champion(found)
+    told: list[str] = []
+    found.world.clock.after(AT_S + 2 * LOOK_S, lambda: told.extend(revived(found)))
+    for after_s in (AT_S - 1, AT_S + 2 * LOOK_S, AT_S + STARTS_S + 3 * LOOK_S):
+        found.world.clock.after(after_s, lambda: told.append(present(found.lease).waits))
+        found.world.clock.after(after_s, lambda: told.append(str(found.weights)))
+    found.world.clock.after(400.0, lambda: approves(found))
+    assert found.walk("2", "r").outcome == "promoted"
+    before, all_of_it, again, during, _, after, _ = told
+    assert again == SAID
+    away = "version 1 has no ready predictor: it is waited for"
+    assert (away in before, away in during, away in after) == (False, True, False)
+    assert {each for each in told if each.startswith("{")} == {all_of_it} == {"{'1': 100}"}
+    assert revived(found) == [SAID]
+    assert 0 < found.failed() <= QUICK_RPS * (STARTS_S + 2 * LOOK_S)
+    assert found.one_version("r") == "promoted"
+
+
+@pytest.mark.parametrize("away", ["deleted", "evicted"])
+def test_no_share_is_given_before_production_is_back_though_another_engine_asks(away: str) -> None:
+    found = quick(windows={"open": ["11:20-18:00"]})
+    clock = found.world.clock
+    opens_s = (11 * 60 + 20) * 60.0 - clock.time() % 86400.0
+
+    def go() -> None:
+        if away == "evicted":
+            return found.world.evict(NAME, "1", 600.0)
+        found.world.starts("1", after_s=600.0)
+        return found.world.lose_predictor(NAME, "1")
+
+    clock.after(opens_s - 60.0, go)
+    began_s = clock.monotonic()
+    killed(found, opens_s - 30.0)
+    clock.sleep(60.0)
+    assert found.walk("2", "r", engine="engine 2").outcome == "promoted"
+    assert clock.monotonic() - began_s >= opens_s - 60.0 + 600.0 + 60.0
+    splits = [each.weights for each in of(found.record("r"), WeightsSet)]
+    assert splits == [{"1": 90, "2": 10}, {"2": 100}]
+    assert found.one_version("r") == "promoted"
+
+
+def test_it_is_made_anew_before_the_first_share_where_it_went_while_the_candidate_started() -> None:
+    found = quick()
+    found.world.starts("2", after_s=60.0)
+    loses_champion(found)
+    assert found.walk("2", "r").outcome == "promoted"
+    assert revived(found) == [SAID]
+    assert found.failed() <= QUICK_RPS * (60.0 + STARTS_S)
+    assert found.one_version("r") == "promoted"
+
+
+def approves(found: Scene) -> None:
+    with suppress(SluiceError):
+        deciding.approve(found.world.platform, "r", "")
 
 
 def killed(found: Scene, after_s: float) -> None:

@@ -13,11 +13,12 @@ from components.judge import Poll, Sample
 from components.metrics import Reading
 from components.platform import Metrics, Mirror
 from components.platform.memory import Killed
-from components.record import MirrorSet, Shadowed, WeightsSet, of
+from components.record import Covered, MirrorSet, Shadowed, WeightsSet, of
 from components.release import mirroring
 from components.release.operating import roll_back
+from components.release.presence import LOOK_S
 from tests.support.present import present
-from tests.support.worlds import MODEL, NAME, Scene, quick
+from tests.support.worlds import MODEL, NAME, QUICK_RPS, Scene, quick
 
 MINUTE: dict[str, Any] = {"shadow": {"watch": "60s", "percent": 100}}
 
@@ -130,10 +131,83 @@ def test_a_mirror_that_cannot_keep_up_hurts_no_user_and_is_told() -> None:
 
 def test_a_candidate_that_dies_in_its_shadow_fails_no_user() -> None:
     found = begun()
-    found.world.clock.after(20.0, lambda: found.world.crash(NAME, "2"))
-    assert found.walk("2", "r").outcome == "rolled_back"
+    found.world.clock.after(20.0, lambda: found.world.crash(NAME, "2", "out of memory"))
+    with pytest.raises(PlatformError, match=r"no ready predictor for 60\d s: out of memory"):
+        found.walk("2", "r")
     assert found.failed() == 0
+    assert found.one_version("r") == "error"
+
+
+@pytest.mark.parametrize("arm", ["1", "2"])
+@pytest.mark.parametrize("after_s", [15.0, 29.0, 50.0])
+def test_one_that_is_away_for_a_while_is_waited_for_and_judged_anew(
+    arm: str, after_s: float
+) -> None:
+    found = begun()
+    away_s = 40.0
+    found.world.clock.after(after_s, lambda: found.world.evict(NAME, arm, away_s))
+    told: list[tuple[str, Mirror | None]] = []
+
+    def tell() -> None:
+        told.append((present(found.lease).waits, mirrored(found)))
+
+    for at_s in (after_s - 1, after_s + 2 * LOOK_S, after_s + away_s + 2 * LOOK_S):
+        found.world.clock.after(at_s, tell)
+    assert found.walk("2", "r").outcome == "promoted"
+    said = f"version {arm} has no ready predictor: it is waited for"
+    copies = Mirror("2", 100)
+    assert told == [("", copies), (said, None), ("", copies)]
+    lines = [line.body for line in found.record("r")]
+    away, back = (line for line in lines if isinstance(line, Covered))
+    assert (away.arm, back.arm) == (arm, "")
+    # A whole watch of a minute, a poll each 15 s.
+    assert len([line for line in lines[lines.index(back) :] if isinstance(line, Shadowed)]) >= 4
+    # Users have nobody but production; copies that met nobody are counted here, too.
+    assert found.failed() <= QUICK_RPS * (LOOK_S + (away_s if arm == "1" else 0.0))
+    assert found.one_version("r") == "promoted"
+
+
+def test_one_that_does_not_come_back_ends_it_with_the_reason() -> None:
+    found = begun(shadow={"watch": "30m", "percent": 100})
+    found.world.clock.after(30.0, lambda: found.world.evict(NAME, "2", 3600.0))
+    with pytest.raises(PlatformError, match=r"version 2 had no ready predictor for 60\d s"):
+        found.walk("2", "r")
+    reason = found.state("r").reason
+    assert "no ready predictor" in reason
+    assert "not all copies" not in reason
+    assert asked(found, "2") == 0
+    assert found.one_version("r") == "error"
+
+
+def test_a_bad_version_is_found_though_it_was_away() -> None:
+    found = begun(shadow={"watch": "10m", "percent": 100})
+    found.world.behave("2", error_rate=0.05)
+    found.world.clock.after(5.0, lambda: found.world.evict(NAME, "2", 40.0))
+    assert found.walk("2", "r").outcome == "rolled_back"
     assert found.one_version("r") == "rolled_back"
+
+
+@pytest.mark.parametrize("arm", ["1", "2"])
+def test_a_shadow_that_was_killed_while_one_was_away_goes_on(arm: str) -> None:
+    found = begun()
+    found.world.clock.after(20.0, lambda: found.world.evict(NAME, arm, 60.0))
+    found.world.clock.after(30.0, lambda: found.world.faults.fail("*", error=Killed))
+    with pytest.raises(Killed):
+        found.steps("2", "r")
+    found.world.faults.clear()
+    assert found.walk("2", "r", engine="engine 2").outcome == "promoted"
+    assert [line.arm for line in of(found.record("r"), Covered)] == [arm, ""]
+    assert found.one_version("r") == "promoted"
+
+
+def test_copies_are_blamed_only_where_nobody_was_away() -> None:
+    found = begun(shadow={"watch": "10m", "percent": 100})
+    found.world.clock.after(20.0, lambda: found.world.evict(NAME, "2", 30.0))
+    found.world.clock.after(80.0, lambda: found.world.copy_at_most(50.0))
+    assert found.walk("2", "r").outcome == "error"
+    reason = found.state("r").reason
+    assert "the versions are not comparable" in reason
+    assert "not all copies" not in reason
 
 
 def test_counters_that_cannot_be_read_pass_nobody() -> None:
