@@ -195,7 +195,11 @@ def test_one_that_dies_gives_its_share_back_to_production_between_two_polls(poll
 def test_one_that_dies_is_given_up_while_the_next_step_waits_for_hours() -> None:
     found = quick(baseline=True, steps=[40, 100], poll="60s", lease="3m", approval="required")
     found.world.clock.after(400.0, lambda: found.world.evict(NAME, "1-baseline", 3600.0))
-    found.world.clock.after(900.0, lambda: deciding.approve(found.world.platform, "r", ""))
+
+    def approve() -> None:
+        deciding.approve(found.world.platform, "r", "")
+
+    found.world.clock.after(900.0, approve)
     assert found.walk("2", "r").outcome == "promoted"
     assert [line.arm for line in said(found)] == ["1-baseline", ""]
     assert 0 < found.failed() <= QUICK_RPS * 0.4 * 2 * LOOK_S
@@ -214,8 +218,12 @@ def test_one_that_dies_while_the_candidate_is_away_gets_no_share_again() -> None
 
 def test_one_that_goes_with_the_candidate_s_node_and_comes_back_with_it_is_kept() -> None:
     found = quick(baseline=True, steps=[40, 100], watch="3m")
-    for arm in ("2", "1-baseline"):
-        found.world.clock.after(40.0, lambda arm=arm: found.world.evict(NAME, arm, 60.0))
+
+    def drain() -> None:
+        for arm in ("2", "1-baseline"):
+            found.world.evict(NAME, arm, 60.0)
+
+    found.world.clock.after(40.0, drain)
     assert found.walk("2", "r").outcome == "promoted"
     both = {"1": 20, "1-baseline": 40, "2": 40}
     assert splits(found) == [both, {"1": 100}, both, {"2": 100}]
