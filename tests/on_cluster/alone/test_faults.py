@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from components.load.sender import NO_ANSWER, Outcome
 from components.platform import Platform
 from components.printing import say
 from components.release.reaper import GRACE_S as TAKEN_S
-from tests.support.killing import Killed, kill, pods, strike
+from tests.support.killing import Killed, is_ready, kill, pods, strike
 from tests.support.present import present
 from tests.support.promised import ENDS_S, in_time
 from tests.support.rigs import KubernetesRig
@@ -170,13 +171,18 @@ def _strike(api: Api, told: Story, to: Gateway) -> None:
         for part, version in (("candidate", "2"), ("champion", "1")):
             name = predictor_name(predictors.endpoint, version)
             label = {"serving.kserve.io/inferenceservice": name}
-            assert len(pods(api, predictors.team, label)) == 2
+            # The other one is to answer for it.
+            wait_until(partial(_both_answer, api, predictors.team, label), 60, "its second pod")
             killed[part] = strike(api, predictors.team, label)
         killed["proxy"] = strike(api, to.proxies, owned_by(to))
         for part, (namespace, labels) in SHARED.items():
             killed[part] = strike(api, namespace, labels)
         for each in (overtaken, reaped):
             each.result()
+
+
+def _both_answer(api: Api, namespace: str, labels: dict[str, str]) -> bool:
+    return [is_ready(each) for each in pods(api, namespace, labels)] == [True, True]
 
 
 def _take_over(api: Api, told: Story) -> None:
