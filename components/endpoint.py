@@ -130,7 +130,8 @@ class Serving(Strict):
     queue: Queue = Queue()
     execution: Execution = Execution()
     starts: Annotated[
-        Duration, _from("10s", "30m", "a release waits for it, and its steps end after an hour")
+        Duration,
+        _from("10s", "30m", "a release may wait twice for it, and its step ends after two hours"),
     ] = 600.0
     """How long a predictor may take to be ready: until a node is there, it has the image and the
     files, and has loaded the model. One that cannot start ends a release at once."""

@@ -1,21 +1,17 @@
 """What becomes of a release when Argo's part of it is stopped, deleted or lost in mid-canary."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.api import Api
 from cluster.kinds import POD, WORKFLOW, Kind
-from components.platform import Platform
 from components.record import Noted, of
 from components.step_cli import TERMINATED
 from tests.support.present import present
 from tests.support.releases import users
-from tests.support.rigs import KubernetesRig
-from tests.support.road import LONGEST_S, Road, road
+from tests.support.road import LONGEST_S, Place, Road, released
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -34,22 +30,10 @@ QUICK: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
+def team(place: Place) -> Iterator[Road]:
     """An endpoint whose version 1 was released by its alias."""
-    folder = tmp_path_factory.getbasetemp() / f"argo-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(prepared, kubernetes, on_cluster.namespace, folder, **QUICK)
-    try:
-        first = made.candidate("1")
-        assert made.ended(first) == "promoted", first.state().reason
+    with released(*place, "argo", by_alias=True, **QUICK) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_a_workflow_that_is_stopped_ends_its_release_at_once(team: Road, tmp_path: Path) -> None:

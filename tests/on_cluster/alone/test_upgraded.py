@@ -4,7 +4,6 @@ Reapers, relay and servers are today's, as in the midst of an upgrade.
 """
 
 import json
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.api import Api
 from cluster.kinds import WORKFLOW, Kind, Object
 from components import record
-from components.platform import Platform
 from components.record import SCHEMA, Noted, Unknown, of
 from pipelines.pods import IMAGE
 from tests.support.earlier import SCHEMA_4, TODAY, Tree, unpacked
 from tests.support.present import present
 from tests.support.releases import Recorded, users
-from tests.support.rigs import KubernetesRig
-from tests.support.road import Road, road
+from tests.support.road import Place, Road, released
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(2400)]
@@ -73,21 +69,9 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Earlier:
 
 
 @pytest.fixture
-def team(
-    prepared: Platform,
-    kubernetes: Api,
-    on_cluster: KubernetesRig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Road]:
-    folder = tmp_path_factory.getbasetemp() / f"upgraded-{uuid.uuid4().hex[:6]}"
-    folder.mkdir()
-    made = road(prepared, kubernetes, on_cluster.namespace, folder, **QUICK)
-    try:
-        first = made.candidate("1")
-        assert made.ended(first) == "promoted", first.state().reason
+def team(place: Place) -> Iterator[Road]:
+    with released(*place, "upgraded", by_alias=True, **QUICK) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @contextmanager
