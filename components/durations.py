@@ -26,10 +26,14 @@ def seconds(duration: object) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """A duration in a sentence: ``90 s``, ``10 min`` or ``24 h``."""
-    if seconds >= 3600:
-        return f"{seconds / 3600:g} h"
-    return f"{seconds / 60:g} min" if seconds >= 120 else f"{seconds:g} s"
+    """A duration in a sentence, in the longest unit of which it is a whole number.
+
+    That is how people write it: ``90 s``, ``1 min``, ``90 min`` or ``24 h``.
+    """
+    for unit, each in (("h", 3600), ("min", 60)):
+        if seconds % each == 0:
+            return f"{seconds / each:g} {unit}"
+    return f"{seconds:g} s"
 
 
 PATTERN = f"^{_DURATION.pattern}$"
