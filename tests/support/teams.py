@@ -28,9 +28,10 @@ _KINDS = (
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
 )
 _TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
-_GONE_S = 240.0
+_GONE_S = 300.0
 """In which a namespace goes with all that is in it: a predictor that is asked serves on for 180 s,
-for another one that may come."""
+for another one that may come, and Kubernetes looks at a namespace again after half of its pods'
+grace: what is there at the first look is there for all of that."""
 
 
 @contextmanager
