@@ -33,7 +33,7 @@ def in_words(seconds: float) -> str:
     for unit, each in (("h", 3600), ("min", 60)):
         if seconds % each == 0:
             return f"{seconds / each:g} {unit}"
-    return f"{seconds:g} s"
+    return f"{seconds:.12g} s"
 
 
 PATTERN = f"^{_DURATION.pattern}$"

@@ -16,6 +16,8 @@ from components.durations import in_words, seconds
         ("90m", "90 min"),
         ("1h", "1 h"),
         ("24h", "24 h"),
+        ("8784h", "8784 h"),
+        ("1000001s", "1000001 s"),
     ],
 )
 def test_a_duration_is_said_as_people_write_it(written: str, said: str) -> None:

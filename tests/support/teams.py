@@ -1,14 +1,15 @@
 """A team of a test's own in an installation, with all that one that is there has before its first
 endpoint."""
 
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Any, cast
 
 from cluster import connect, settings, team
-from cluster.api import Api
-from cluster.kinds import NAMESPACE, RESOURCE_QUOTA, SECRET, Kind, Object
+from cluster.api import Api, Missing
+from cluster.kinds import NAMESPACE, POD, RESOURCE_QUOTA, SECRET, Kind, Object
 from cluster.names import object_name
 from cluster.teams import runs
 from components.platform import Platform
@@ -28,10 +29,9 @@ _KINDS = (
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
 )
 _TEMPLATE = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates")
-_GONE_S = 300.0
-"""In which a namespace goes with all that is in it: a predictor that is asked serves on for 180 s,
-for another one that may come, and Kubernetes looks at a namespace again after half of its pods'
-grace: what is there at the first look is there for all of that."""
+_PODS_END_S, _GONE_S = 240.0, 60.0
+"""In which the pods of a namespace end, of which one that is asked serves on for 180 s, for another
+one that may come; and then the namespace, with all else that is in it."""
 
 
 @contextmanager
@@ -76,10 +76,27 @@ def gone(api: Api, namespaces: Sequence[str]) -> None:
         api.delete(NAMESPACE, "", each)
     for each in namespaces:
         try:
+            wait_until(partial(_is_empty, api, each), _PODS_END_S, f"the end of the pods of {each}")
+            looked_at(api, each)
             wait_until(partial(_is_gone, api, each), _GONE_S, f"the end of {each}")
         except AssertionError as error:
             error.add_note("\n".join(_stays(api, each)))
             raise
+
+
+def looked_at(api: Api, namespace: str) -> None:
+    """Have Kubernetes look at a namespace that is to go.
+
+    By itself it looks again after half of its pods' grace, or when the namespace changes, and
+    touches nothing else before it has seen that no pod is left.
+    """
+    changed = {"metadata": {"annotations": {"example.com/looked": uuid.uuid4().hex}}}
+    with suppress(Missing):
+        api.merge(NAMESPACE, "", namespace, changed)
+
+
+def _is_empty(api: Api, namespace: str) -> bool:
+    return api.list(POD, namespace) == []
 
 
 def _is_gone(api: Api, namespace: str) -> bool:

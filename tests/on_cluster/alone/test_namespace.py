@@ -18,7 +18,7 @@ from tests.support.killing import away
 from tests.support.releases import Recorded
 from tests.support.rigs import KubernetesRig
 from tests.support.road import Place, Road, released, road
-from tests.support.teams import gone, like, platform_of
+from tests.support.teams import gone, like, looked_at, platform_of
 from tests.support.users import asking
 from tests.support.waiting import wait_until
 
@@ -122,9 +122,7 @@ def test_what_keeps_a_namespace_is_named_and_goes_with_its_controllers_back(
         with away(kubernetes, *CONTROLLERS):
             kubernetes.delete(NAMESPACE, "", team)
             wait_until(lambda: kubernetes.list(POD, team) == [], KEPT_S, "the end of its pods")
-            # Kubernetes looks again after half of their grace, or when the namespace changes.
-            changed = {"metadata": {"annotations": {"example.com/looked": "again"}}}
-            kubernetes.merge(NAMESPACE, "", team, changed)
+            looked_at(kubernetes, team)
 
             def told() -> bool:
                 said = " ".join(each.found for each in installation.ending(kubernetes, team))
