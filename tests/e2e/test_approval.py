@@ -19,12 +19,12 @@ from components.release.standing import EXPIRED
 from tests.support.releases import (
     MODEL,
     QUICK_JUDGE,
-    SLUICE,
     Users,
     newest,
     released_file,
     released_under_users,
     sluice,
+    started,
 )
 from tests.support.waiting import wait_until
 
@@ -52,19 +52,15 @@ def begun(
     platform: Platform, endpoint: str, path: Path, *flags: str
 ) -> Iterator["subprocess.Popen[str]"]:
     """`sluice release` of version 2, once its promotion is held for approval."""
-    command = [SLUICE, "release", str(path), "--version", "2", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started("release", str(path), "--version", "2", *flags) as process:
 
         def waits() -> bool:
             assert process.poll() is None
             lease = platform.leases.read(endpoint)
             return lease is not None and lease.waits.startswith("it waits for approval")
 
-        try:
-            wait_until(waits, 120, "a step that is held")
-            yield process
-        finally:
-            process.terminate()  # Only what a failed test has left: it ends the release.
+        wait_until(waits, 120, "a step that is held")
+        yield process
 
 
 def test_a_release_waits_until_the_user_of_the_system_approves(

@@ -18,7 +18,7 @@ from components.platform import Platform, connect
 from components.registry import Registry
 from local.home import find_home
 from local.servers import ports, seaweed
-from tests.support.releases import MODEL, SLUICE, first_release, newest, released_file, sluice
+from tests.support.releases import MODEL, first_release, newest, released_file, sluice, started
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -251,14 +251,14 @@ def test_two_releases_at_once(endpoint: Path, prepared: Platform, tmp_path: Path
     """The second is refused and told who holds the endpoint; an operator ends the first."""
     slow = tmp_path / "refusals.yaml"
     slow.write_text(endpoint.read_text().replace("- 100", "- 50\n  - 100\n  watch: 60s"))
-    first = subprocess.Popen([SLUICE, "release", str(slow), "--version", "4", "--json"])
-    wait_until(lambda: prepared.leases.read("refusals") is not None, 60, "the first lease")
-    second = sluice("release", str(endpoint), "--version", "4")
-    one_line(second, 1, "is held by release refusals-v4")
-    wait_until(lambda: newest(prepared, "refusals").state().percent == 50, 120, "the canary")
-    ended = sluice("rollback", str(endpoint), "--reason", "a test's end")
-    assert ended.returncode == 0, ended.stderr
-    assert first.wait(timeout=120) == 3
+    with started("release", str(slow), "--version", "4", "--json") as first:
+        wait_until(lambda: prepared.leases.read("refusals") is not None, 60, "the first lease")
+        second = sluice("release", str(endpoint), "--version", "4")
+        one_line(second, 1, "is held by release refusals-v4")
+        wait_until(lambda: newest(prepared, "refusals").state().percent == 50, 120, "the canary")
+        ended = sluice("rollback", str(endpoint), "--reason", "a test's end")
+        assert ended.returncode == 0, ended.stderr
+        assert first.wait(timeout=120) == 3
     state = newest(prepared, "refusals").state()
     assert (state.candidate, state.outcome, state.reason) == ("4", "rolled_back", "a test's end")
     assert prepared.traffic.weights("refusals") == {"2": 100}

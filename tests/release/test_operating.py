@@ -4,6 +4,7 @@ import pytest
 
 from components.errors import InputError, LeaseHeld, PlatformError
 from components.release import deploying, evaluating, opening, operating, shifting, watching
+from components.release.lease import HeldLease
 from components.release.operating import RolledBack
 from tests.support.present import present
 from tests.support.worlds import NAME, Scene, quick
@@ -40,6 +41,28 @@ def test_the_engine_that_was_overruled_ends_quietly(at_ten: Scene) -> None:
         at_ten.walk("2", "r")
     assert at_ten.finalize("r").outcome == "rolled_back"
     assert at_ten.one_version("r") == "rolled_back"
+
+
+def test_a_renewal_in_the_same_moment_does_not_stand_in_the_way(at_ten: Scene) -> None:
+    """The release polls on: its lease may be another one each time an operator has read it."""
+    platform, faults = at_ten.world.platform, at_ten.world.faults
+    held = HeldLease(at_ten.world.leases, present(at_ten.lease), at_ten.world.clock)
+    begun, polls = held.lease.renewals, 3
+    for poll in range(polls):
+        faults.before(len(faults.calls) + 2 * poll + 1, held.renew)
+    done = operating.roll_back(platform, NAME, "wrong labels")
+    assert held.lease.renewals == begun + polls
+    assert done == RolledBack("r", {"1": 100}, "rolled_back", "wrong labels")
+    with pytest.raises(LeaseHeld, match="was ended by another process"):
+        held.renew()
+
+
+def test_a_release_that_ends_in_the_same_moment_is_no_longer_under_way(at_ten: Scene) -> None:
+    platform, faults = at_ten.world.platform, at_ten.world.faults
+    faults.before(len(faults.calls) + 1, lambda: at_ten.walk("2", "r"))
+    with pytest.raises(InputError, match="no release r is under way"):
+        operating.roll_back(platform, NAME, "wrong labels")
+    assert at_ten.one_version("r") == "promoted"
 
 
 def test_everything_but_lease_and_traffic_may_be_away(at_ten: Scene) -> None:

@@ -49,6 +49,16 @@ def sluice(*arguments: str, timeout: float = 240) -> "subprocess.CompletedProces
     return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
 
+@contextmanager
+def started(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
+    """A command that goes on while the block runs; what a failed test has left of it is ended."""
+    with subprocess.Popen([SLUICE, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
 @dataclass
 class Users:
     """Open-loop user traffic on one endpoint, each request a line in a file."""
