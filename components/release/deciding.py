@@ -80,7 +80,7 @@ def reject(platform: Platform, release_id: str, reason: str) -> Rejected:
     to the release's next poll, or to the reaper.
 
     Raises:
-        InputError: there is nothing to reject; says why.
+        InputError: there is nothing to reject, or its promotion was faster; says which.
         PlatformError: the caller may not, or the platform does not answer.
     """
     decision = _decide(platform, release_id, "reject", reason, lambda *_: "", approval=True)
@@ -88,9 +88,20 @@ def reject(platform: Platform, release_id: str, reason: str) -> Rejected:
     with opened(release_id, platform, patience_s=0) as release:
         endpoint = release.state().endpoint.name
     try:
-        return Rejected(decision, roll_back(platform, endpoint, said, release_id))
+        done = roll_back(platform, endpoint, said, release_id)
     except (LeaseHeld, PlatformError) as error:
         return Rejected(decision, None, str(error))
+    except InputError:  # its own run may have heard of the rejection first, and ended it
+        with opened(release_id, platform, patience_s=0) as release:
+            state = release.state()
+        if state.outcome is None:
+            raise
+        done = RolledBack(
+            release_id, platform.traffic.weights(endpoint), state.outcome, state.reason
+        )
+    if done.outcome == "promoted":
+        raise InputError(_over(release_id, done.outcome, done.reason))
+    return Rejected(decision, done)
 
 
 def pause(platform: Platform, release_id: str, reason: str) -> Decision:
@@ -173,7 +184,7 @@ def _under_way(platform: Platform, release_id: str) -> ReleaseState:
         state = release.state()
     name = state.endpoint.name
     if state.outcome:
-        raise InputError(f"release {release_id} has ended: {state.outcome}: {state.reason}")
+        raise InputError(_over(release_id, state.outcome, state.reason))
     if state.schema < hearing.SCHEMA:
         raise InputError(
             f"an earlier Sluice began release {release_id}, and its record can hold no decision:"
@@ -184,6 +195,10 @@ def _under_way(platform: Platform, release_id: str) -> ReleaseState:
         why = (lease and lease.returned) or "no lease stands for it"
         raise InputError(f"release {release_id} can only end ({why}): release again")
     return state
+
+
+def _over(release_id: str, outcome: str, reason: str) -> str:
+    return f"release {release_id} has ended: {outcome}: {reason}"
 
 
 def carry_on(platform: Platform, engine: Engine, release_id: str) -> str:

@@ -1,11 +1,15 @@
 """An approval where its run is gone, or is another engine's: record and lease suffice."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
 from components.engine import Run
 from components.errors import InputError
 from components.platform.memory import Killed
 from components.release import deciding
+from components.release.operating import RolledBack
 from tests.support.engines import Engine
 from tests.support.worlds import Scene, quick
 
@@ -96,3 +100,47 @@ def test_a_lease_that_is_gone_is_a_release_that_has_ended() -> None:
     assert said == "it has ended meanwhile"
     assert engine.submitted == []
     assert found.one_version("r") == "rolled_back"
+
+
+def promoting() -> Scene:
+    """An approved release that was killed when all of the traffic was the candidate's."""
+    found = waiting()
+    found.world.clock.after(LATER, lambda: deciding.approve(found.world.platform, "r", ""))
+    shown = found.world.proxies.shown
+    found.world.faults.fail(
+        "registry.tag_version",
+        times=1,
+        error=Killed,
+        holds=lambda: shown("demo") == {"gateway": {"2": 100}},
+    )
+    with pytest.raises(Killed):
+        found.walk("2", "r")
+    return found
+
+
+def taking(begun: Callable[[], Scene]) -> int:
+    """The number of the call by which a rejection reads the lease that it is to take."""
+    faults = (twin := begun()).world.faults
+    before = len(faults.calls)
+    with suppress(InputError):
+        deciding.reject(twin.world.platform, "r", "")
+    return faults.calls.index("leases.swap", before) - 1
+
+
+def test_a_rejection_that_its_run_heard_first_is_no_error() -> None:
+    found = killed()
+    found.world.faults.before(taking(killed), lambda: found.finalize("r"))
+    done = deciding.reject(found.world.platform, "r", "wrong labels").done
+    said = "rejected by somebody: wrong labels"
+    assert done == RolledBack("r", {"1": 100}, "rolled_back", said)
+    assert found.one_version("r") == "rolled_back"
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_rejection_that_comes_after_the_promotion_says_so(heard: bool) -> None:
+    found = promoting()
+    if heard:  # by the run that goes on, just before the lease is read
+        found.world.faults.before(taking(promoting), lambda: found.finalize("r"))
+    with pytest.raises(InputError, match=r"^release r has ended: promoted: every"):
+        deciding.reject(found.world.platform, "r", "too late")
+    assert found.one_version("r") == "promoted"
