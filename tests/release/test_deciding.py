@@ -105,7 +105,11 @@ def test_a_lease_that_is_gone_is_a_release_that_has_ended() -> None:
 def promoting() -> Scene:
     """An approved release that was killed when all of the traffic was the candidate's."""
     found = waiting()
-    found.world.clock.after(LATER, lambda: deciding.approve(found.world.platform, "r", ""))
+
+    def approve() -> None:
+        deciding.approve(found.world.platform, "r", "")
+
+    found.world.clock.after(LATER, approve)
     shown = found.world.proxies.shown
     found.world.faults.fail(
         "registry.tag_version",
