@@ -25,7 +25,8 @@ PART = "pins"
 _WHO = annotation("pins")
 OPEN, CLOSED = "open", "closed"
 _MOST = 7
-"""Versions with pins, the newest: two rules each of the 16 that an HTTPRoute may have."""
+"""Versions with pins, the newest: two rules each of the 16 that an HTTPRoute may have. Of the two
+that are left, one is for the other versions, one for one that enters."""
 NOBODY = "sluice-no-version"
 """The filter that answers who names a version that is not there."""
 
@@ -33,6 +34,11 @@ NOBODY = "sluice-no-version"
 def name(endpoint: str) -> str:
     """Of the route: no endpoint's name has a full stop."""
     return f"{object_name(endpoint)}.{PART}"
+
+
+def entered(endpoint: str, arm: str) -> str:
+    """Where a version answers once the proxies know its place, and nobody does before."""
+    return f"/v2/models/{endpoint}/versions/{arm}/entered"
 
 
 def may(weights: Mapping[str, int]) -> str:
@@ -49,11 +55,13 @@ def pins_object(
     *,
     hosts: Sequence[str] = (),
     waking: Mapping[str, Waking] = {},
+    enters: str = "",
 ) -> Object:
     """The HTTPRoute of the pins of an endpoint whose ``served`` arms have predictors.
 
     Its ``hosts`` are those of the endpoint's route: a request is matched by its host first.
-    ``waking`` are the ways to arms that may sleep.
+    ``waking`` are the ways to arms that may sleep. ``enters`` is an arm of which somebody asks
+    whether the proxies know its place (`entered`): a rule that was not there, and goes again.
     """
     below = f"/v2/models/{endpoint}/versions/"
     # Who asks for a version gets the predictor of its own name, never its baseline's.
@@ -73,13 +81,23 @@ def pins_object(
         ],
         "filters": [answers(NOBODY)],
     }
+    place = {
+        "matches": [{"path": {"type": "Exact", "value": entered(endpoint, enters)}}],
+        "backendRefs": [backend(endpoint, Slot(enters, WHOLE, waking.get(enters)), aside=True)],
+    }
+    # Last: what comes after another rule has a new place, too, when that one goes.
+    asked = [place] if enters else []
     return HTTP_ROUTE.object(
         {
             "name": name(endpoint),
             "labels": labels(PART, endpoint=endpoint) | {_WHO: who},
             "annotations": {annotation("endpoint"): endpoint},
         },
-        spec={"parentRefs": parents(to), "hostnames": list(hosts), "rules": [*rules, unknown]},
+        spec={
+            "parentRefs": parents(to),
+            "hostnames": list(hosts),
+            "rules": [*rules, unknown, *asked],
+        },
     )
 
 

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 
@@ -20,12 +21,18 @@ _CONNECTIONS = 8
 """Fresh ones to each proxy at a time: each of its threads learns of a change by itself, and a
 connection belongs to one of them."""
 _TIMEOUT_S = 2.0
+KNOWN_S = 16.0
+"""How long it is waited for that a proxy knows a new place: for word of pods that does not come it
+waits for 15 s (Envoy's `initial_fetch_timeout`), and hears of no new place meanwhile."""
 _NO_RULE_OF_OURS = {httpx.codes.NOT_FOUND, httpx.codes.INTERNAL_SERVER_ERROR}
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """To read every known certificate takes 20 ms a client; and that of a listener is for the name that
 users ask, not for a pod's address, which the API server has given."""
 _NO_CERTIFICATES.check_hostname = False
 _NO_CERTIFICATES.verify_mode = ssl.CERT_NONE
+
+
+_Said = TypeVar("_Said")
 
 
 class KeyUnknown(PlatformError):
@@ -91,11 +98,23 @@ class Proxies:
             PlatformError: it answers something else.
         """
         key = self.key()
+        return {*self._each(lambda each: _write(each, endpoint, key, host, passed=passed))}
+
+    def ask_pods(self, path: str, host: str) -> bool:
+        """Whether every proxy answers to a path what a version answers, and nothing by itself.
+
+        Raises:
+            Unreachable: a proxy does not answer.
+        """
+        own = {gateway.KEY_HEADER: self.key(), "host": host}
+        answers = self._each(lambda address: _ask(f"{address}{path}", own).headers)
+        return all(each.get(gateway.VERSION_HEADER) for each in answers)
+
+    def _each(self, ask: Callable[[str], _Said]) -> list[_Said]:
+        """What the proxies say, by fresh connections to each of their addresses."""
         asked = [address for address in self.addresses() for _ in range(_CONNECTIONS)]
         with ThreadPoolExecutor(len(asked)) as pool:
-            return set(
-                pool.map(lambda address: _write(address, endpoint, key, host, passed=passed), asked)
-            )
+            return list(pool.map(ask, asked))
 
     def statuses(self, path: str, headers: Mapping[str, str]) -> set[int]:
         """What each proxy answers to who asks for a path, by the platform's own key.

@@ -10,7 +10,7 @@ from cluster import accepted, attachment, limiting, marks, ownership, pins, riva
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import is_ours, object_name
-from cluster.proxies import KeyUnknown, Proxies
+from cluster.proxies import KNOWN_S, KeyUnknown, Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Waking, fill, percent
@@ -147,21 +147,24 @@ class RoutedTraffic:
             self._refuse_unsplittable(endpoint, found)
         held = limits or (routes.UNKNOWN if goes_back and before is None else None)
         route = self._next(endpoint, before, weights, held)
-        if limits is not None:
-            limiting.hold(self.api, self.namespace, self.gateway, route, goes_back=goes_back)
         # Nobody may pin while versions are compared: closed before, opened after.
         write = before.write if before else 0
         pinning = pins.may(weights)
         if pinning == pins.CLOSED:
             self._pin(route, hosts, served, pinning)
         if before is not None and before.slots:
-            write = self._enter(endpoint, before, weights, held)
+            write = self._enter(before, route, hosts, served)
+        # After that: where they change, a proxy hears of no new place for a while.
+        if limits is not None:
+            limiting.hold(self.api, self.namespace, self.gateway, route, goes_back=goes_back)
         self._swap(endpoint, weights, held, write)
+        if before is None and not goes_back:
+            self._begin(endpoint)
         if pinning == pins.OPEN:
             self._pin(route, hosts, served, pinning)
 
     def _enter(
-        self, endpoint: str, before: Route, weights: Weights, limits: RouteLimits | None
+        self, before: Route, wanted: Route, hosts: Sequence[str], served: Collection[str]
     ) -> int:
         """Give versions that are new in the route their places, before any of them has a share.
 
@@ -170,17 +173,54 @@ class RoutedTraffic:
         Returns:
             The number of the newest write then.
         """
-        present = percent(before.slots)
+        endpoint, present, weights = wanted.endpoint, percent(before.slots), percent(wanted.slots)
         new = [arm for arm, share in weights.items() if share and arm not in present]
         if not new:
             return before.write
         entered = {**present, **dict.fromkeys(new, 0)}
-        self._swap(endpoint, entered, limits, before.write)
+        self._swap(endpoint, entered, wanted.limits, before.write)
         try:
             self.wait_in_force(endpoint, entered, self.enters)
-        except PlatformError as error:  # the way back must not wait for a proxy that is away
+            if len(fill(before.slots, entered)) > len(before.slots):
+                self._wait_entered(wanted, new[0], hosts, served)
+        except SluiceError as error:  # the way back must not wait for a proxy that is away
             log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
         return before.write + 1
+
+    def _begin(self, endpoint: str) -> None:
+        """Wait until the proxies know the pods of a new route: they may hear of them later."""
+        try:
+            self._wait_known(endpoint, f"/v2/models/{endpoint}/ready")
+        except SluiceError as error:  # whether the route is in force is another question
+            log.warning("%s: users may get 500 for a while: %s", endpoint, error)
+
+    def _wait_entered(
+        self, route: Route, arm: str, hosts: Sequence[str], served: Collection[str]
+    ) -> None:
+        """Wait until the proxies know a place that no version has had.
+
+        They hear of new places in the order in which these were written, but not together with what
+        is to go there, and of none while they wait for word of pods. So one is written that can be
+        asked, after that of the arm.
+        """
+        who = pins.may(percent(route.slots))
+        self._pin(route, hosts, served, who, enters=arm)
+        try:
+            self._wait_known(route.endpoint, pins.entered(route.endpoint, arm))
+        finally:
+            self._pin(route, hosts, served, who)
+
+    def _wait_known(self, endpoint: str, path: str) -> None:
+        """Wait until every proxy knows the pods to which a path of the endpoint leads.
+
+        Raises:
+            PlatformError: not in time, or a proxy does not answer.
+        """
+        lease = self.lease(endpoint)
+        longest = min(KNOWN_S, lease.seconds / 2) if lease else KNOWN_S
+        host = attachment.host(self._found(endpoint))
+        late = f"{endpoint}: a proxy knows no pods for {path} after {longest:g} s"
+        wait_for(lambda: self.proxies.ask_pods(path, host), longest, _EVERY_S, lambda: late)
 
     def _next(
         self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
@@ -263,7 +303,14 @@ class RoutedTraffic:
         if (route := self._read(endpoint, found)) is not None:
             self._pin(route, attachment.hosts(found), served, pins.may(percent(route.slots)))
 
-    def _pin(self, route: Route, hosts: Sequence[str], served: Collection[str], who: str) -> None:
+    def _pin(
+        self,
+        route: Route,
+        hosts: Sequence[str],
+        served: Collection[str],
+        who: str,
+        enters: str = "",
+    ) -> None:
         wanted = pins.pins_object(
             route.endpoint,
             sorted(served),
@@ -272,6 +319,7 @@ class RoutedTraffic:
             self.gateway,
             hosts=hosts,
             waking=self.waking(route.endpoint),
+            enters=enters,
         )
         self.api.apply(HTTP_ROUTE, self.namespace, wanted)
 

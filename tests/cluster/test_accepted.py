@@ -1,17 +1,14 @@
 """What counts of what gateways say of a route that several of them have."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
-from cluster import accepted, routes
-from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, POD, Object
-from cluster.proxies import Proxies, owned_by
+from cluster import accepted
+from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE, Object
+from cluster.proxies import Proxies
 from cluster.settings import Gateway
 from cluster.traffic import RoutedTraffic
 from components.errors import PlatformError
@@ -21,6 +18,7 @@ from components.release.operating import roll_back
 from tests.cluster.test_changed import LIMITS, NAME, traffic_of
 from tests.support.endpoints import endpoint
 from tests.support.objects import NAMESPACE, Objects
+from tests.support.shown import a_proxy
 from tests.support.wires import serving
 
 TO = Gateway(url="https://models.example")
@@ -90,29 +88,6 @@ def test_limits_count_by_what_the_installation_s_gateway_says_of_them() -> None:
 
 
 @contextmanager
-def a_proxy(found: Objects) -> Iterator[Gateway]:
-    """The Gateway, while one proxy of it shows each write of the route at once."""
-
-    class Shows(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            write = routes.read(found.get(HTTP_ROUTE, NAME)).write
-            self.send_response(302)
-            self.send_header("location", f"/writes/{write}")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's name)
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Shows) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        to = TO.model_copy(update={"port": server.server_port})
-        ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "127.0.0.1"}
-        found.keep(POD, TO.proxies, POD.object({"name": "p", "labels": owned_by(to)}, status=ready))
-        yield to
-        server.shutdown()
-
-
-@contextmanager
 def two_parents() -> Iterator[tuple[Objects, RoutedTraffic]]:
     """A canary's route of which another Gateway says at each write that it does not take it."""
 
@@ -127,12 +102,12 @@ def two_parents() -> Iterator[tuple[Objects, RoutedTraffic]]:
             return kept
 
     found = Told()
-    with a_proxy(found) as to:
+    with a_proxy(found, NAME, TO) as proxy:
         traffic = RoutedTraffic(
             found.way,
             NAMESPACE,
-            to,
-            Proxies(found.way, to, lambda: "key"),
+            proxy.to,
+            Proxies(found.way, proxy.to, lambda: "key"),
             lambda _: ["1", "2"],
             lambda _: None,
         )

@@ -17,7 +17,13 @@ API_SERVER, KUBELET = "kube-apiserver", "kubelet"
 
 @contextmanager
 def stopped(program: str) -> Iterator[None]:
-    """End a program, and start it again after the block."""
+    """End a program, and start it again after the block.
+
+    The API server says nothing before: one that can leaves its own Service, and kube-proxy, which
+    asks it alone, may hear a minute late that it is there again. Pods would miss it for as long.
+    """
+    if program == API_SERVER:
+        _ask("signalProcess", program, "STOP")
     _ask("stopProcess", program)
     try:
         yield

@@ -1,0 +1,95 @@
+"""Versions that are new to the proxies: no user is sent to pods of which a proxy has not heard yet.
+
+What the gateway lets through at once stands beside the pods in a proxy's list of backends. Where it
+changes, Envoy waits 15 s for word of pods that have not changed, and hears of no new backend of any
+endpoint meanwhile.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.kinds import BACKEND_TRAFFIC_POLICY
+from cluster.names import object_name
+from components.load.sender import Outcome
+from tests.support.present import present
+from tests.support.rigs import LIMITS, KubernetesRig
+from tests.support.road import Place, Road, released
+from tests.support.users import asking
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+
+RPS = 20
+IN_FORCE_S = 10.0
+RELEASE: dict[str, Any] = {
+    "steps": [50, 100],
+    "watch": "20s",
+    "poll": "2s",
+    "lease": "60s",
+    # Two predictors share two cores: no latency decides here.
+    "judge": {"method": "threshold", "min_requests": 60, "p95_ratio": 10},
+}
+
+
+@pytest.fixture(scope="module")
+def team(place: Place) -> Iterator[Road]:
+    """An endpoint whose version 1 was released."""
+    with released(*place, "enters", **RELEASE) as made:
+        yield made
+
+
+def statuses(asked: Sequence[Outcome]) -> Counter[int]:
+    return Counter(each.status for each in asked)
+
+
+def at_once(team: Road) -> int:
+    """How many requests the gateway lets through to one of its versions."""
+    policy = present(team.api.get(BACKEND_TRAFFIC_POLICY, team.team, object_name(team.endpoint)))
+    most: int = policy["spec"]["circuitBreaker"]["maxPendingRequests"]
+    return most
+
+
+def test_a_release_that_lets_more_through_the_gateway_loses_no_request(
+    team: Road, on_cluster: KubernetesRig
+) -> None:
+    before = at_once(team)
+    file = yaml.safe_load(team.file.read_text())
+    file["serving"]["queue"] = {"requests": 2 * before}
+    team.platform.endpoints.apply(yaml.safe_dump(file), "its new file")
+    with (
+        asking(team.platform, team.endpoint, on_cluster.key, RPS) as asked,
+        team.begun("2") as release,
+    ):
+        assert team.ended(release) == "promoted", release.state().reason
+    assert at_once(team) == 4 * before
+    assert statuses(asked) == {200: len(asked)}
+    assert {each.version for each in asked} == {"1", "2"}
+
+
+def let_less_through(team: Road) -> None:
+    """Change what the gateway lets through at once."""
+    policy = (BACKEND_TRAFFIC_POLICY, team.team, object_name(team.endpoint))
+    team.api.merge(*policy, {"spec": {"circuitBreaker": {"maxPendingRequests": at_once(team) - 1}}})
+
+
+def test_first_shares_wait_until_every_proxy_has_heard_of_their_pods(
+    team: Road, place: Place, on_cluster: KubernetesRig
+) -> None:
+    """Another endpoint's limits were changed just before: an endpoint's first one, a canary's."""
+    with released(*place, "first", **RELEASE) as first:
+        traffic, name = first.platform.traffic, first.endpoint
+        traffic.set_weights(name, {})
+        traffic.wait_in_force(name, {}, IN_FORCE_S)
+        let_less_through(team)
+        traffic.set_weights(name, {"1": 100}, LIMITS)
+        traffic.wait_in_force(name, {"1": 100}, IN_FORCE_S)
+        with asking(first.platform, name, on_cluster.key, RPS) as asked, first.begun("2") as second:
+            wait_until(lambda: "2" in first.platform.serving.versions(name), 120, "a predictor")
+            let_less_through(team)
+            assert first.ended(second) == "promoted", second.state().reason
+    assert statuses(asked) == {200: len(asked)}
+    assert {each.version for each in asked} == {"1", "2"}
