@@ -76,6 +76,7 @@ def let_less_through(team: Road) -> None:
     team.api.merge(*policy, {"spec": {"circuitBreaker": {"maxPendingRequests": at_once(team) - 1}}})
 
 
+@pytest.mark.long
 def test_first_shares_wait_until_every_proxy_has_heard_of_their_pods(
     team: Road, place: Place, on_cluster: KubernetesRig
 ) -> None:

@@ -25,7 +25,7 @@ from cluster.kinds import (
 )
 from cluster.names import object_name, predictor_name
 from cluster.teams import runs
-from components.errors import InputError, LeaseHeld
+from components.errors import InputError
 from components.platform import Platform
 from components.registry import names
 from components.release import operating
@@ -116,17 +116,9 @@ class Road:
         return self.left(version) == []
 
     def roll_back(self, release: Recorded, reason: str) -> None:
-        """End it as an operator does, who tries again where its own run renewed meanwhile."""
-
-        def done() -> bool:
-            try:
-                with suppress(InputError):  # its own run has ended it by the operator's word
-                    operating.roll_back(self.platform, self.endpoint, reason, release.release_id)
-            except LeaseHeld:
-                return False
-            return True
-
-        wait_until(done, 30, f"the end of {release.release_id}")
+        """End it as an operator does."""
+        with suppress(InputError):  # its own run has ended it by the operator's word
+            operating.roll_back(self.platform, self.endpoint, reason, release.release_id)
 
     def _holds(self, release: Recorded) -> bool:
         lease = self.platform.leases.read(self.endpoint)
