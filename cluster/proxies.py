@@ -21,9 +21,6 @@ _CONNECTIONS = 8
 """Fresh ones to each proxy at a time: each of its threads learns of a change by itself, and a
 connection belongs to one of them."""
 _TIMEOUT_S = 2.0
-KNOWN_S = 16.0
-"""How long it is waited for that a proxy knows a new place: for word of pods that does not come it
-waits for 15 s (Envoy's `initial_fetch_timeout`), and hears of no new place meanwhile."""
 _NO_RULE_OF_OURS = {httpx.codes.NOT_FOUND, httpx.codes.INTERNAL_SERVER_ERROR}
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """To read every known certificate takes 20 ms a client; and that of a listener is for the name that

@@ -11,6 +11,7 @@ from cluster.api import Api
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import ENDPOINT, label_value, labels, object_name
 from cluster.settings import Gateway
+from components.errors import PlatformError
 
 
 def find(
@@ -107,3 +108,12 @@ def _age(found: Object) -> tuple[str, str, str]:
 
 def _name(found: Object) -> str:
     return f"{found['metadata']['namespace']}/{found['metadata']['name']}"
+
+
+def beside(api: Api, namespace: str, endpoint: str, to: Gateway) -> str:
+    """Which other teams have its paths at its host, to end a sentence, as far as one may ask."""
+    try:
+        found, _ = find(api, namespace, endpoint, to)
+    except PlatformError:
+        return f"; {guessed(endpoint)}"
+    return f"; {said(found)}" if found else ""

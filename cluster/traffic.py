@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
-from cluster import accepted, attachment, limiting, marks, ownership, pins, rivals, routes
+from cluster import accepted, attachment, known, limiting, marks, ownership, pins, rivals, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import is_ours, object_name
-from cluster.proxies import KNOWN_S, KeyUnknown, Proxies
+from cluster.proxies import KeyUnknown, Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Waking, fill, percent
@@ -85,10 +86,8 @@ class RoutedTraffic:
         Raises:
             PlatformError: the account may not list the routes of all namespaces.
         """
-        return rivals.unfit(endpoint, *self._rivals(endpoint))
-
-    def _rivals(self, endpoint: str) -> tuple[list[Object], Object | None]:
-        return rivals.find(self.api, self.namespace, endpoint, self.gateway)
+        found = rivals.find(self.api, self.namespace, endpoint, self.gateway)
+        return rivals.unfit(endpoint, *found)
 
     def refuse_unsplittable(self, endpoint: str) -> dict[str, int]:
         """Check that a split would hold; the one last asked for.
@@ -141,30 +140,30 @@ class RoutedTraffic:
         found = self._found(endpoint)
         before, hosts = self._read(endpoint, found), attachment.hosts(found)
         # The way back is written whatever somebody has done to the route; a split is not.
-        known = before is not None or self._is_pinned(endpoint)
-        goes_back = known and sum(share > 0 for share in weights.values()) == 1
+        was_there = before is not None or self._is_pinned(endpoint)
+        goes_back = was_there and sum(share > 0 for share in weights.values()) == 1
         if not goes_back:
             self._refuse_unsplittable(endpoint, found)
         held = limits or (routes.UNKNOWN if goes_back and before is None else None)
         route = self._next(endpoint, before, weights, held)
         # Nobody may pin while versions are compared: closed before, opened after.
-        write = before.write if before else 0
-        pinning = pins.may(weights)
+        write, pinning = before.write if before else 0, pins.may(weights)
         if pinning == pins.CLOSED:
-            self._pin(route, hosts, served, pinning)
+            self._pin(route, hosts, served)
         if before is not None and before.slots:
-            write = self._enter(before, route, hosts, served)
+            write = self._enter(found, before, route, served)
         # After that: where they change, a proxy hears of no new place for a while.
         if limits is not None:
             limiting.hold(self.api, self.namespace, self.gateway, route, goes_back=goes_back)
         self._swap(endpoint, weights, held, write)
         if before is None and not goes_back:
-            self._begin(endpoint)
+            host = attachment.host(self._found(endpoint))
+            known.wait_begun(self.proxies, endpoint, host, self.lease)
         if pinning == pins.OPEN:
-            self._pin(route, hosts, served, pinning)
+            self._pin(route, hosts, served)
 
     def _enter(
-        self, before: Route, wanted: Route, hosts: Sequence[str], served: Collection[str]
+        self, found: Object | None, before: Route, wanted: Route, served: Collection[str]
     ) -> int:
         """Give versions that are new in the route their places, before any of them has a share.
 
@@ -182,45 +181,12 @@ class RoutedTraffic:
         try:
             self.wait_in_force(endpoint, entered, self.enters)
             if len(fill(before.slots, entered)) > len(before.slots):
-                self._wait_entered(wanted, new[0], hosts, served)
+                pin = partial(self._pin, wanted, attachment.hosts(found), served)
+                host = attachment.host(found)
+                known.wait_entered(self.proxies, endpoint, new[0], host, self.lease, pin=pin)
         except SluiceError as error:  # the way back must not wait for a proxy that is away
             log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
         return before.write + 1
-
-    def _begin(self, endpoint: str) -> None:
-        """Wait until the proxies know the pods of a new route: they may hear of them later."""
-        try:
-            self._wait_known(endpoint, f"/v2/models/{endpoint}/ready")
-        except SluiceError as error:  # whether the route is in force is another question
-            log.warning("%s: users may get 500 for a while: %s", endpoint, error)
-
-    def _wait_entered(
-        self, route: Route, arm: str, hosts: Sequence[str], served: Collection[str]
-    ) -> None:
-        """Wait until the proxies know a place that no version has had.
-
-        They hear of new places in the order in which these were written, but not together with what
-        is to go there, and of none while they wait for word of pods. So one is written that can be
-        asked, after that of the arm.
-        """
-        who = pins.may(percent(route.slots))
-        self._pin(route, hosts, served, who, enters=arm)
-        try:
-            self._wait_known(route.endpoint, pins.entered(route.endpoint, arm))
-        finally:
-            self._pin(route, hosts, served, who)
-
-    def _wait_known(self, endpoint: str, path: str) -> None:
-        """Wait until every proxy knows the pods to which a path of the endpoint leads.
-
-        Raises:
-            PlatformError: not in time, or a proxy does not answer.
-        """
-        lease = self.lease(endpoint)
-        longest = min(KNOWN_S, lease.seconds / 2) if lease else KNOWN_S
-        host = attachment.host(self._found(endpoint))
-        late = f"{endpoint}: a proxy knows no pods for {path} after {longest:g} s"
-        wait_for(lambda: self.proxies.ask_pods(path, host), longest, _EVERY_S, lambda: late)
 
     def _next(
         self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
@@ -301,21 +267,16 @@ class RoutedTraffic:
         """Let the versions that are served now be named, and no other."""
         found = self._found(endpoint)
         if (route := self._read(endpoint, found)) is not None:
-            self._pin(route, attachment.hosts(found), served, pins.may(percent(route.slots)))
+            self._pin(route, attachment.hosts(found), served)
 
     def _pin(
-        self,
-        route: Route,
-        hosts: Sequence[str],
-        served: Collection[str],
-        who: str,
-        enters: str = "",
+        self, route: Route, hosts: Sequence[str], served: Collection[str], enters: str = ""
     ) -> None:
         wanted = pins.pins_object(
             route.endpoint,
             sorted(served),
             route.limits,
-            who,
+            pins.may(percent(route.slots)),
             self.gateway,
             hosts=hosts,
             waking=self.waking(route.endpoint),
@@ -342,9 +303,7 @@ class RoutedTraffic:
             PlatformError: the gateway refuses the route, or the split does not show within
                 ``timeout`` seconds.
         """
-        wanted = _shares(weights)
-        began = time.monotonic()
-        shown = "nothing is known yet"
+        wanted, began, shown = _shares(weights), time.monotonic(), "nothing is known yet"
 
         def in_force() -> float | None:
             nonlocal shown
@@ -366,7 +325,8 @@ class RoutedTraffic:
 
         def late() -> str:
             said = f"{wanted or 'no route'} is not in force after {timeout:.1f} s: {shown}"
-            return f"{endpoint}: {said}{self._others(endpoint)}"
+            others = rivals.beside(self.api, self.namespace, endpoint, self.gateway)
+            return f"{endpoint}: {said}{others}"
 
         return wait_for(in_force, timeout, _EVERY_S, late)
 
@@ -377,17 +337,9 @@ class RoutedTraffic:
             return self.proxies.writes(endpoint, host)
         except KeyUnknown:
             # Where ours has gone another team's may answer: it knows the keys of its own team.
-            if found or not self._rivals(endpoint)[0]:
+            if found or not rivals.find(self.api, self.namespace, endpoint, self.gateway)[0]:
                 raise
             return self.proxies.writes(endpoint, host, passed=True)
-
-    def _others(self, endpoint: str) -> str:
-        """Which other teams have its paths at its host, as far as the account may ask."""
-        try:
-            found, _ = self._rivals(endpoint)
-        except PlatformError:
-            return f"; {rivals.guessed(endpoint)}"
-        return f"; {rivals.said(found)}" if found else ""
 
 
 def _shares(weights: Weights) -> dict[str, int]:

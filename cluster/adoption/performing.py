@@ -5,9 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-import httpx
-
-from cluster import adopted, attachment, marks, ownership, places, routes
+from cluster import adopted, attachment, known, marks, ownership, places, routes
 from cluster.adoption import rules
 from cluster.adoption.planning import Asked, Does, Plan, Seen, Step, plan, services
 from cluster.api import Api, Conflict
@@ -23,7 +21,7 @@ from cluster.kinds import (
 )
 from cluster.limits import limits_object
 from cluster.names import annotation, object_name
-from cluster.proxies import KNOWN_S, Proxies
+from cluster.proxies import Proxies
 from cluster.readiness import answering
 from cluster.routes import Route
 from cluster.settings import Gateway
@@ -275,26 +273,15 @@ class Adoption:
         wait_for(in_force, _IN_FORCE_S, _EVERY_S, lambda: late)
         asked = {rules.STAGED: self.name, "host": host}
         paths = [f"/v2/models/{self.name}/ready", f"/v1/models/{self.name}"]
-        answers: dict[str, set[int]] = {}
 
-        def known() -> bool:
-            nonlocal answers
-            answers = {path: self.proxies.statuses(path, asked) for path in paths}
-            unknown = any(httpx.codes.INTERNAL_SERVER_ERROR in each for each in answers.values())
-            return {200} in answers.values() or not unknown
-
-        def said() -> str:
-            found = "; ".join(f"{path}: {sorted(codes)}" for path, codes in answers.items())
+        def wrong(answers: str) -> str:
             return (
                 f"InferenceService {self.wanted.predictor} does not answer for a model"
-                f" {self.name!r} ({found}): an endpoint has the name of the model that its"
+                f" {self.name!r} ({answers}): an endpoint has the name of the model that its"
                 " InferenceService serves; users are served as before"
             )
 
-        # A proxy that has a rule may not know yet who is to answer.
-        wait_for(known, KNOWN_S, _EVERY_S, said)
-        if {200} not in answers.values():
-            raise PlatformError(said())
+        known.wait_answering(self.proxies, paths, asked, wrong)
 
     def _reveal(self) -> None:
         found = self._needed(HTTP_ROUTE, object_name(self.name))

@@ -40,6 +40,9 @@ def a_proxy(found: Objects, endpoint: str, of: Gateway) -> Iterator[Proxy]:
                 self._answer(302, "location", f"/writes/{write}")
                 return
             proxy.asked.append(self.path)
+            if not self.path.startswith(f"/v2/models/{endpoint}/"):
+                self._answer(404, gateway.VERSION_HEADER, "")
+                return
             known = proxy.knows(self.path)
             self._answer(200 if known else 500, gateway.VERSION_HEADER, "1" if known else "")
 

@@ -6,11 +6,12 @@ from itertools import groupby
 
 import pytest
 
-from cluster import pins, routes
+from cluster import known, pins, routes
 from cluster.kinds import BACKEND_TRAFFIC_POLICY, HTTP_ROUTE
 from cluster.proxies import Proxies
 from cluster.slots import WHOLE
 from cluster.traffic import RoutedTraffic
+from components.errors import PlatformError
 from components.platform import Lease, RouteLimits
 from tests.cluster.test_changed import LIMITS, NAME, TO
 from tests.support.objects import NAMESPACE, Objects
@@ -121,3 +122,13 @@ def test_the_way_back_waits_for_no_place(stand: Stand) -> None:
     stand.traffic.set_weights(NAME, {"1": 100})
     assert stand.places == [("1", WHOLE - 1), ("1", 1)]
     assert stand.proxy.asked == []
+
+
+def test_who_may_answer_is_asked_until_the_proxies_know_and_no_longer(stand: Stand) -> None:
+    proxies = stand.traffic.proxies
+    stand.proxy.knows = lambda _: len(stand.proxy.asked) > 5
+    known.wait_answering(proxies, [READY], {}, str)
+    assert len(stand.proxy.asked) == 6
+    with pytest.raises(PlatformError, match=r"^no model: /elsewhere: \[404\]$"):
+        known.wait_answering(proxies, ["/elsewhere"], {}, lambda said: f"no model: {said}")
+    assert stand.proxy.asked[6:] == ["/elsewhere"]
