@@ -19,7 +19,7 @@ log = logging.getLogger("sluice.traffic")
 LONGEST_S = 16.0
 """How long it is waited for at most. Of pods of which no word comes, since nothing of them has
 changed, a proxy waits 15 s to hear (Envoy's `initial_fetch_timeout`)."""
-_EVERY_S = 0.02
+_EVERY_S = 0.1
 
 _Lease = Callable[[str], Lease | None]
 """The lease of an endpoint."""

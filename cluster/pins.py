@@ -38,7 +38,11 @@ def name(endpoint: str) -> str:
 
 def entered(endpoint: str, arm: str) -> str:
     """Where a version answers once the proxies know its place, and nobody does before."""
-    return f"/v2/models/{endpoint}/versions/{arm}/entered"
+    return f"{_below(endpoint)}{arm}/entered"
+
+
+def _below(endpoint: str) -> str:
+    return f"/v2/models/{endpoint}/versions/"
 
 
 def may(weights: Mapping[str, int]) -> str:
@@ -63,7 +67,7 @@ def pins_object(
     ``waking`` are the ways to arms that may sleep. ``enters`` is an arm of which somebody asks
     whether the proxies know its place (`entered`): a rule that was not there, and goes again.
     """
-    below = f"/v2/models/{endpoint}/versions/"
+    below = _below(endpoint)
     # Who asks for a version gets the predictor of its own name, never its baseline's.
     known = sorted((arm for arm in served if arms.version_of(arm) == arm), key=_by_number)
     versions = known[-_MOST:]
@@ -81,12 +85,8 @@ def pins_object(
         ],
         "filters": [answers(NOBODY)],
     }
-    place = {
-        "matches": [{"path": {"type": "Exact", "value": entered(endpoint, enters)}}],
-        "backendRefs": [backend(endpoint, Slot(enters, WHOLE, waking.get(enters)), aside=True)],
-    }
     # Last: what comes after another rule has a new place, too, when that one goes.
-    asked = [place] if enters else []
+    asked = [_place(endpoint, Slot(enters, WHOLE, waking.get(enters)))] if enters else []
     return HTTP_ROUTE.object(
         {
             "name": name(endpoint),
@@ -125,6 +125,13 @@ def _pin(endpoint: str, slot: Slot, below: str, limits: RouteLimits, *, grpc: bo
         ],
         "backendRefs": [backend(endpoint, slot, grpc=grpc, aside=True)],
         "timeouts": {"request": duration(longest(limits, [slot]))},
+    }
+
+
+def _place(endpoint: str, slot: Slot) -> Object:
+    return {
+        "matches": [{"path": {"type": "Exact", "value": entered(endpoint, slot.arm)}}],
+        "backendRefs": [backend(endpoint, slot, aside=True)],
     }
 
 

@@ -100,12 +100,18 @@ class Proxies:
     def ask_pods(self, path: str, host: str) -> bool:
         """Whether every proxy answers to a path what a version answers, and nothing by itself.
 
+        What is refused for the client's rate tells nothing.
+
         Raises:
             Unreachable: a proxy does not answer.
         """
         own = {gateway.KEY_HEADER: self.key(), "host": host}
-        answers = self._each(lambda address: _ask(f"{address}{path}", own).headers)
-        return all(each.get(gateway.VERSION_HEADER) for each in answers)
+        answers = self._each(lambda address: (address, _ask(f"{address}{path}", own)))
+        refused = httpx.codes.TOO_MANY_REQUESTS
+        told = [(address, each) for address, each in answers if each.status_code != refused]
+        return {address for address, _ in told} == {address for address, _ in answers} and all(
+            each.headers.get(gateway.VERSION_HEADER) for _, each in told
+        )
 
     def _each(self, ask: Callable[[str], _Said]) -> list[_Said]:
         """What the proxies say, by fresh connections to each of their addresses."""

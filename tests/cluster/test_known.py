@@ -115,6 +115,16 @@ def test_a_proxy_that_does_not_hear_of_it_is_waited_for_half_a_lease_and_told(
     assert stand.pinned == pinned
 
 
+@pytest.mark.parametrize(("answered", "told"), [(1, False), (0, True)])
+def test_who_is_asked_too_often_says_nothing_of_its_pods(
+    stand: Stand, caplog: pytest.LogCaptureFixture, answered: int, told: bool
+) -> None:
+    traffic = replace(stand.traffic, lease=lambda _: LEASE)
+    stand.proxy.refuses = lambda number: number > answered
+    traffic.set_weights(NAME, {"1": 100}, LIMITS)
+    assert ("users may get 500 for a while" in caplog.text) is told
+
+
 def test_the_way_back_waits_for_no_place(stand: Stand) -> None:
     stand.traffic.set_weights(NAME, {"1": 100}, LIMITS)
     stand.traffic.set_weights(NAME, {"1": 90, "2": 10})

@@ -7,6 +7,7 @@ endpoint meanwhile.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def let_less_through(team: Road) -> None:
 
 @pytest.mark.long
 def test_first_shares_wait_until_every_proxy_has_heard_of_their_pods(
-    team: Road, place: Place, on_cluster: KubernetesRig
+    team: Road, place: Place, on_cluster: KubernetesRig, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Another endpoint's limits were changed just before: an endpoint's first one, a canary's."""
     with released(*place, "first", **RELEASE) as first:
@@ -86,6 +87,9 @@ def test_first_shares_wait_until_every_proxy_has_heard_of_their_pods(
         traffic.set_weights(name, {})
         traffic.wait_in_force(name, {}, IN_FORCE_S)
         let_less_through(team)
+        # Whoever waits for that asks more often than any other client may.
+        traffic.set_weights(name, {"1": 100}, replace(LIMITS, requests_per_second=3))
+        assert "users may get 500" not in caplog.text
         traffic.set_weights(name, {"1": 100}, LIMITS)
         traffic.wait_in_force(name, {"1": 100}, IN_FORCE_S)
         with asking(first.platform, name, on_cluster.key, RPS) as asked, first.begun("2") as second:

@@ -27,6 +27,8 @@ class Proxy:
     """The paths that a version was to answer."""
     knows: Callable[[str], bool] = lambda _: True
     """Whether it knows the pods to which a path leads."""
+    refuses: Callable[[int], bool] = lambda _: False
+    """Whether so many requests were too many."""
 
 
 @contextmanager
@@ -42,6 +44,9 @@ def a_proxy(found: Objects, endpoint: str, of: Gateway) -> Iterator[Proxy]:
             proxy.asked.append(self.path)
             if not self.path.startswith(f"/v2/models/{endpoint}/"):
                 self._answer(404, gateway.VERSION_HEADER, "")
+                return
+            if proxy.refuses(len(proxy.asked)):
+                self._answer(429, gateway.VERSION_HEADER, "")
                 return
             known = proxy.knows(self.path)
             self._answer(200 if known else 500, gateway.VERSION_HEADER, "1" if known else "")
