@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from cluster.api import Api
+from components.errors import Unreachable
 from tests.support.holds import first_share_at, holds, is_held, with_windows
 from tests.support.observed import settings_of_prometheus
 from tests.support.rigs import KubernetesRig
@@ -47,7 +48,10 @@ def test_no_user_meets_a_candidate_while_an_alert_fires(
         settings["rule_files"] = ["/etc/prometheus/freeze.yaml"]
 
     def fires() -> bool:
-        return team.platform.metrics.alerts(["Freeze"], team.endpoint) == {"Freeze": "firing"}
+        try:
+            return team.platform.metrics.alerts(["Freeze"], team.endpoint) == {"Freeze": "firing"}
+        except Unreachable:  # it is ready, and its Service may lead to it a moment later
+            return False
 
     with (
         asking(team.platform, team.endpoint, on_cluster.key, RPS) as asked,
