@@ -3,8 +3,12 @@
 What a user of a kubeconfig asks for by a service's name goes to a socket of the own loopback, and
 from there to a pod of the service. Whoever may, may: see `pods/portforward` in
 ``manifests/base/access.yaml``.
+
+Both directions of a connection are one thread's: a TLS connection that one thread reads while
+another writes loses its place, and hangs (openssl/openssl#20446).
 """
 
+import asyncio
 import logging
 import socket
 from contextlib import suppress
@@ -21,7 +25,7 @@ from cluster.kinds import POD, SERVICE, Object
 from components.errors import PlatformError, SluiceError
 
 if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+    from websockets.asyncio.client import ClientConnection, connect
 
 log = logging.getLogger("sluice.forward")
 
@@ -73,25 +77,40 @@ class Forwards:
             return url
         if url not in self._open:
             listener = socket.create_server(("127.0.0.1", 0))
-            Thread(target=self._accept, args=(listener, to), daemon=True).start()
+            Thread(target=lambda: asyncio.run(self._listen(listener, to)), daemon=True).start()
             parts = urlsplit(url)
             here = f"127.0.0.1:{listener.getsockname()[1]}"
             self._open[url] = parts._replace(netloc=here).geturl()
         return self._open[url]
 
-    def _accept(self, listener: socket.socket, to: Service) -> None:
-        while True:
-            connection, _ = listener.accept()
-            Thread(target=self._serve, args=(connection, to), daemon=True).start()
+    async def _listen(self, listener: socket.socket, to: Service) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._serve(reader, writer, to)
 
-    def _serve(self, connection: socket.socket, to: Service) -> None:
-        with connection:
-            try:
-                with _connect(self.api.access, self._path(to)) as far:
-                    Thread(target=_send, args=(connection, far), daemon=True).start()
-                    _receive(connection, far)
-            except (SluiceError, OSError) as error:
-                log.warning("no way to %s.%s: %s", to.name, to.namespace, error)
+        server = await asyncio.start_server(serve, sock=listener)
+        await server.serve_forever()
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: Service
+    ) -> None:
+        from websockets.exceptions import WebSocketException
+
+        try:
+            asked = await asyncio.to_thread(self._asked, to)
+            async with _connection(self.api.access, asked) as far:
+                sends = asyncio.create_task(_send(reader, far))
+                await _receive(far, writer)
+                sends.cancel()
+        except (SluiceError, WebSocketException, OSError) as error:
+            log.warning("no way to %s.%s: %s", to.name, to.namespace, error)
+        finally:
+            writer.close()
+
+    def _asked(self, to: Service) -> httpx.Request:
+        """What the API server is asked for, as this account."""
+        access = self.api.access
+        asked = httpx.Request("GET", f"{access.server}{self._path(to)}")
+        return asked if access.auth is None else next(access.auth.sync_auth_flow(asked))
 
     def _path(self, to: Service) -> str:
         """Of a port of a pod that stands behind the service."""
@@ -134,53 +153,43 @@ def _port(found: Object, pod: Object, asked: int) -> int:
     return int(named[target])
 
 
-def _connect(access: Access, path: str) -> "ClientConnection":
-    """A stream to the port that ``path`` names.
-
-    Raises:
-        PlatformError: the API server refuses it, or does not answer.
-    """
-    from websockets.exceptions import WebSocketException
-    from websockets.sync.client import connect
+def _connection(access: Access, asked: httpx.Request) -> "connect":
+    """A stream to the port of a pod that is asked for."""
+    from websockets.asyncio.client import connect
     from websockets.typing import Subprotocol
 
-    asked = httpx.Request("GET", f"{access.server}{path}")
-    if access.auth is not None:
-        next(access.auth.sync_auth_flow(asked))
-    shown = {key: value for key, value in asked.headers.items() if key == "authorization"}
-    try:
-        return connect(
-            str(asked.url).replace("https://", "wss://", 1),
-            ssl=access.trust,
-            server_hostname=access.server_name or None,
-            subprotocols=[Subprotocol(_PROTOCOL)],
-            additional_headers=shown,
-            compression=None,
-            max_size=None,
-            proxy=access.proxy or None,
-        )
-    except (WebSocketException, OSError) as error:
-        raise PlatformError(f"the API server: {error}") from error
+    return connect(
+        str(asked.url).replace("https://", "wss://", 1),
+        ssl=access.trust,
+        server_hostname=access.server_name or None,
+        subprotocols=[Subprotocol(_PROTOCOL)],
+        additional_headers={
+            key: value for key, value in asked.headers.items() if key == "authorization"
+        },
+        compression=None,
+        max_size=None,
+        proxy=access.proxy or None,
+    )
 
 
-def _send(connection: socket.socket, far: "ClientConnection") -> None:
+async def _send(reader: asyncio.StreamReader, far: "ClientConnection") -> None:
     """Pass on what comes from here, until it ends."""
     from websockets.exceptions import ConnectionClosed
 
     with suppress(OSError, ConnectionClosed):
-        while chunk := connection.recv(_CHUNK):
-            far.send(_DATA + chunk)
-    far.close()
+        while chunk := await reader.read(_CHUNK):
+            await far.send(_DATA + chunk)
+    await far.close()
 
 
-def _receive(connection: socket.socket, far: "ClientConnection") -> None:
+async def _receive(far: "ClientConnection", writer: asyncio.StreamWriter) -> None:
     """Pass on what comes from there, until it ends.
 
     Raises:
         PlatformError: the pod refuses the connection.
     """
     begun: set[int] = set()
-    for message in far:
+    async for message in far:
         frame = message if isinstance(message, bytes) else message.encode()
         stream, content = frame[0], frame[1:]
         if stream not in begun:
@@ -188,6 +197,5 @@ def _receive(connection: socket.socket, far: "ClientConnection") -> None:
         elif stream == _ERROR and content:
             raise PlatformError(content.decode(errors="replace").strip())
         elif content:
-            connection.sendall(content)
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+            writer.write(content)
+            await writer.drain()

@@ -98,6 +98,14 @@ def test_a_server_of_the_cluster_answers_a_user_who_has_but_a_kubeconfig(
         assert len(client.get("/metrics").content) > 2**16
 
 
+def test_no_connection_of_many_hangs(embedded: Embedded) -> None:
+    """One in a hundred did, while one thread read what another wrote to."""
+    access = find_access({"KUBECONFIG": str(embedded.home.kubeconfig)})
+    here = Forwards(Api(access)).url("http://prometheus.sluice-system:9090")
+    for _ in range(200):
+        httpx.get(f"{here}/-/ready", trust_env=False, timeout=10).raise_for_status()
+
+
 def test_where_there_is_no_way_the_connection_ends_and_the_log_says_why(
     embedded: Embedded, caplog: pytest.LogCaptureFixture
 ) -> None:
