@@ -10,7 +10,7 @@ from components.printing import printable, say
 
 @click.command()
 @click.argument("endpoint")
-@click.option("--reason", default="an operator asked for it", help="Goes into the record.")
+@click.option("--reason", default="", help="Goes into the record.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(endpoint: str, reason: str, as_json: bool) -> None:
     """Send all traffic of ENDPOINT back to the champion and end the release under way.

@@ -11,6 +11,8 @@ from components.release.lease import HeldLease, this_process
 from components.release.restoring import give_back, stands, take_over
 from components.release.starting import missing, revive_production
 
+_ASKED = "an operator asked for it"
+
 
 @dataclass(frozen=True)
 class RolledBack:
@@ -26,7 +28,9 @@ class RolledBack:
     """What the reaper is still to stop, and why; empty: nothing."""
 
 
-def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = "") -> RolledBack:
+def roll_back(
+    platform: Platform, endpoint: str, reason: str = "", release_id: str = ""
+) -> RolledBack:
     """Give production its traffic back and end the release under way.
 
     The traffic needs the lease and the gateway only. If the record or the registry does not answer
@@ -35,7 +39,7 @@ def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = 
     Args:
         platform: where.
         endpoint: whose release.
-        reason: goes into the record.
+        reason: goes into the record; empty: that an operator asked for it.
         release_id: the release that is meant; default: whichever it is.
 
     Raises:
@@ -44,6 +48,7 @@ def roll_back(platform: Platform, endpoint: str, reason: str, release_id: str = 
         PlatformError: the gateway did not take the split, or production's predictor was deleted and
             cannot start anew.
     """
+    reason = reason.strip() or _ASKED
     held = _taken(platform, endpoint, release_id)
     lease = held.lease
     if missing(platform, lease) and not stands(platform.traffic, endpoint, lease.restore):

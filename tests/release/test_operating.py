@@ -32,6 +32,12 @@ def test_production_has_its_traffic_and_the_record_its_reason(at_ten: Scene) -> 
     assert at_ten.failed() == 0
 
 
+@pytest.mark.parametrize("reason", ["", " "])
+def test_an_operator_need_not_say_why(at_ten: Scene, reason: str) -> None:
+    done = operating.roll_back(at_ten.world.platform, NAME, reason)
+    assert done == RolledBack("r", {"1": 100}, "rolled_back", "an operator asked for it")
+
+
 def test_the_engine_that_was_overruled_ends_quietly(at_ten: Scene) -> None:
     def overrule() -> None:
         operating.roll_back(at_ten.world.platform, NAME, "wrong labels")
