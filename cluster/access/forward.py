@@ -11,10 +11,12 @@ another writes loses its place, and hangs (openssl/openssl#20446).
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,6 +24,7 @@ import httpx
 from cluster.access.found import Access
 from cluster.api import Api
 from cluster.kinds import POD, SERVICE, Object
+from components.direct import ask_directly
 from components.errors import PlatformError, SluiceError
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Forwards:
         if to is None or self.api.access.inside or _is_known(url):
             return url
         if url not in self._open:
+            ask_directly("127.0.0.1")
             listener = socket.create_server(("127.0.0.1", 0))
             Thread(target=lambda: asyncio.run(self._listen(listener, to)), daemon=True).start()
             parts = urlsplit(url)
@@ -96,8 +100,8 @@ class Forwards:
         from websockets.exceptions import WebSocketException
 
         try:
-            asked = await asyncio.to_thread(self._asked, to)
-            async with _connection(self.api.access, asked) as far:
+            asked = await _aside(partial(self._asked, to))
+            async with connection(self.api.access, asked) as far:
                 sends = asyncio.create_task(_send(reader, far))
                 await _receive(far, writer)
                 sends.cancel()
@@ -117,7 +121,9 @@ class Forwards:
         found = self.api.get(SERVICE, to.namespace, to.name)
         if found is None:
             raise PlatformError(f"namespace {to.namespace} has no service {to.name}")
-        pods = self.api.list(POD, to.namespace, found["spec"]["selector"])
+        if not (selector := found["spec"].get("selector")):
+            raise PlatformError("the service chooses no pods")
+        pods = self.api.list(POD, to.namespace, selector)
         pod = next(filter(_is_ready, pods), None)
         if pod is None:
             raise PlatformError("none of its pods is ready")
@@ -138,7 +144,11 @@ def _is_ready(pod: Object) -> bool:
 
 
 def _port(found: Object, pod: Object, asked: int) -> int:
-    """The container's port behind a service's."""
+    """The container's port behind a service's.
+
+    Raises:
+        PlatformError: the pod has none of that name.
+    """
     target = next(
         (each.get("targetPort", asked) for each in found["spec"]["ports"] if each["port"] == asked),
         asked,
@@ -150,25 +160,51 @@ def _port(found: Object, pod: Object, asked: int) -> int:
         for container in pod["spec"]["containers"]
         for each in container.get("ports") or []
     }
+    if target not in named:
+        raise PlatformError(f"its pods have no port {target!r}")
     return int(named[target])
 
 
-def _connection(access: Access, asked: httpx.Request) -> "connect":
+async def _aside(ask: Callable[[], httpx.Request]) -> httpx.Request:
+    """What ``ask`` returns or raises, in a thread that does not keep the process from its end.
+
+    That of `asyncio.to_thread` does: a lookup may take as long as an API server is patient.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[httpx.Request] = loop.create_future()
+
+    def run() -> None:
+        try:
+            tell: Callable[[], None] = partial(answer.set_result, ask())
+        except Exception as error:  # noqa: BLE001  whoever waits raises it
+            tell = partial(answer.set_exception, error)
+        loop.call_soon_threadsafe(tell)
+
+    Thread(target=run, daemon=True).start()
+    return await answer
+
+
+def connection(access: Access, asked: httpx.Request) -> "connect":
     """A stream to the port of a pod that is asked for."""
     from websockets.asyncio.client import connect
     from websockets.typing import Subprotocol
 
+    scheme, tls = "ws", dict[str, Any]()
+    if asked.url.scheme == "https":
+        # Behind a proxy no name at all would mean that any will do.
+        scheme, name = "wss", access.server_name or asked.url.host
+        tls = {"ssl": access.trust, "server_hostname": name}
     return connect(
-        str(asked.url).replace("https://", "wss://", 1),
-        ssl=access.trust,
-        server_hostname=access.server_name or None,
+        str(asked.url.copy_with(scheme=scheme)),
         subprotocols=[Subprotocol(_PROTOCOL)],
         additional_headers={
             key: value for key, value in asked.headers.items() if key == "authorization"
         },
         compression=None,
         max_size=None,
+        ping_timeout=None,  # its answer stands behind all that is under way
         proxy=access.proxy or None,
+        **tls,
     )
 
 

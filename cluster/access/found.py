@@ -19,6 +19,7 @@ POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet puts a pod's token, authority and namespace."""
 CONTEXT = "SLUICE_CONTEXT"
 """The variable that names a kubeconfig's context, instead of its current one."""
+_IMPERSONATES = ("as", "as-uid", "as-groups", "as-user-extra")
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
@@ -133,7 +134,7 @@ def _of_context(files: _Merged, name: str) -> Access:
     except (OSError, ValueError, ssl.SSLError) as error:
         raise InputError(f"kubeconfig: a certificate cannot be read: {error}") from error
     return Access(
-        cluster.text("server"),
+        cluster.text("server").rstrip("/"),
         context.text("namespace") or "default",
         trust,
         _auth(user, cluster),
@@ -165,6 +166,12 @@ def _on_disk(content: bytes) -> Iterator[Path]:
 
 
 def _auth(user: _Entry, cluster: _Entry) -> httpx.Auth | None:
+    for key in _IMPERSONATES:
+        if user.content.get(key):
+            raise InputError(
+                f"kubeconfig: the user asks as another ({key!r}), which Sluice does not: name a"
+                " context whose user has the rights that are meant"
+            )
     if token := user.text("token"):
         return Bearer(token)
     if user.text("tokenFile"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from components.bundle import mlmodel, write_manifest
+from components.direct import ask_directly
 from components.errors import InputError, PlatformError
 from components.model_name import refuse_model_name
 from components.registry.files import check_upload, fetch, refuse_lost_names
@@ -83,10 +84,7 @@ def client(url: str) -> Any:
     import os
 
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    host = urlparse(url).hostname or ""
-    for variable in ("NO_PROXY", "no_proxy"):
-        past = [name for name in os.environ.get(variable, "").split(",") if name]
-        os.environ[variable] = ",".join(dict.fromkeys([*past, host]))
+    ask_directly(urlparse(url).hostname or "")
     import mlflow
 
     for library in ("mlflow", "botocore", "boto3"):

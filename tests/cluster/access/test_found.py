@@ -49,6 +49,19 @@ def test_the_current_context_says_server_and_namespace(tmp_path: Path) -> None:
     assert shown(access.auth) == "Bearer seen"
 
 
+def test_a_server_may_be_written_with_a_slash_at_its_end(tmp_path: Path) -> None:
+    said = content()
+    said["clusters"][0]["cluster"]["server"] += "/"
+    assert find_access(written(tmp_path / "k", said)).server == "https://one:6443"
+
+
+@pytest.mark.parametrize("key", ["as", "as-groups"])
+def test_who_asks_as_another_is_not_asked_as_themselves(tmp_path: Path, key: str) -> None:
+    env = written(tmp_path / "k", content(**{"token": "seen", key: ["viewer"]}))
+    with pytest.raises(InputError, match=f"asks as another .'{key}'.* name a context"):
+        find_access(env)
+
+
 def test_another_context_may_be_named(tmp_path: Path) -> None:
     env = written(tmp_path / "1", content("one"))
     env["KUBECONFIG"] += f":{tmp_path / '2'}:{tmp_path / 'none'}"

@@ -106,11 +106,18 @@ def test_no_connection_of_many_hangs(embedded: Embedded) -> None:
         httpx.get(f"{here}/-/ready", trust_env=False, timeout=10).raise_for_status()
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://nobody.sluice-system:80", "namespace sluice-system has no service nobody"),
+        ("https://kubernetes.default:443", "the service chooses no pods"),
+    ],
+)
 def test_where_there_is_no_way_the_connection_ends_and_the_log_says_why(
-    embedded: Embedded, caplog: pytest.LogCaptureFixture
+    embedded: Embedded, caplog: pytest.LogCaptureFixture, url: str, why: str
 ) -> None:
     access = find_access({"KUBECONFIG": str(embedded.home.kubeconfig)})
-    here = Forwards(Api(access)).url("http://nobody.sluice-system:80")
+    here = Forwards(Api(access)).url(url)
     with pytest.raises(httpx.TransportError):
         httpx.get(here, trust_env=False)
-    assert "namespace sluice-system has no service nobody" in caplog.text
+    assert why in caplog.text
