@@ -9,7 +9,7 @@ from components.release import ending
 from components.release.context import opened
 from components.release.lease import HeldLease, this_process
 from components.release.restoring import give_back, stands, take_over
-from components.release.starting import missing, revive_production
+from components.release.starting import missing, revive_production, unready
 
 _ASKED = "an operator asked for it"
 
@@ -51,7 +51,8 @@ def roll_back(
     reason = reason.strip() or _ASKED
     held = _taken(platform, endpoint, release_id)
     lease = held.lease
-    if missing(platform, lease) and not stands(platform.traffic, endpoint, lease.restore):
+    away = missing(platform, lease) or unready(platform, lease)
+    if away and not stands(platform.traffic, endpoint, lease.restore):
         with opened(lease.release_id, platform, patience_s=0) as release:
             revive_production(release, held)
     give_back(platform, held, f"{this_process()}: {reason}", reason)

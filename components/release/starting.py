@@ -5,7 +5,7 @@ from dataclasses import replace
 from components.durations import in_words
 from components.endpoint import Endpoint
 from components.errors import InputError, PlatformError, Unreachable
-from components.platform import Lease, Platform, StoredVersion, wait_for
+from components.platform import Lease, Platform, Readiness, StoredVersion, wait_for
 from components.release.context import Release
 from components.release.lease import HeldLease
 from components.release.state import ReleaseState
@@ -58,34 +58,49 @@ def missing(platform: Platform, lease: Lease) -> list[str]:
 
     Where nobody can be asked none is known to be missing: the way back waits for traffic alone.
     """
+    serving, wanted = platform.serving, _wanted(lease)
     try:
-        served = platform.serving.versions(lease.endpoint)
+        served = serving.versions(lease.endpoint)
+        # What was adopted may be gone where what leads to it is still there.
+        return [
+            arm
+            for arm in wanted
+            if arm not in served or serving.readiness(lease.endpoint, arm).state == "absent"
+        ]
     except Unreachable:
         return []
-    return [arm for arm, share in lease.restore.items() if share and arm not in served]
+
+
+def unready(platform: Platform, lease: Lease) -> dict[str, Readiness]:
+    """Whom a lease's way back names and who cannot answer, where another version does meanwhile.
+
+    Where nobody answers, or nobody can be asked, the way back is as good as what is in force.
+    """
+    endpoint, wanted = lease.endpoint, _wanted(lease)
+    try:
+        asked = platform.traffic.weights(endpoint)
+        ready = {each.arm for each in platform.serving.running(endpoint) if each.ready}
+        if not any(share and arm in ready for arm, share in asked.items() if arm not in wanted):
+            return {}
+        found = {arm: platform.serving.readiness(endpoint, arm) for arm in wanted}
+    except PlatformError:
+        return {}
+    return {arm: each for arm, each in found.items() if each.state != "ready"}
 
 
 def refuse_unready(platform: Platform, lease: Lease) -> None:
     """Check that whoever the way back names can answer, where another version does meanwhile.
 
-    Where nobody answers, or nobody can be asked, the way back is as good as what is in force.
-
     Raises:
         PlatformError: one cannot, and why.
     """
-    endpoint, wanted = lease.endpoint, [arm for arm, share in lease.restore.items() if share]
-    try:
-        asked = platform.traffic.weights(endpoint)
-        ready = {each.arm for each in platform.serving.running(endpoint) if each.ready}
-        if not any(share and arm in ready for arm, share in asked.items() if arm not in wanted):
-            return
-        found = {arm: platform.serving.readiness(endpoint, arm) for arm in wanted}
-    except PlatformError:
-        return
-    for arm, each in found.items():
-        if each.state != "ready":
-            said = f"{endpoint} version {arm} has no ready predictor, and the other one answers"
-            raise PlatformError(f"{said}: {each.why}")
+    for arm, each in unready(platform, lease).items():
+        said = f"{lease.endpoint} version {arm} has no ready predictor, and the other one answers"
+        raise PlatformError(f"{said}: {each.why}")
+
+
+def _wanted(lease: Lease) -> list[str]:
+    return [arm for arm, share in lease.restore.items() if share]
 
 
 def revive_missing(release: Release, lease: Lease) -> list[str]:
@@ -130,8 +145,9 @@ def revive_production(release: Release, held: HeldLease, *, needed: bool = True)
     """
     try:
         with held.kept():
-            for version in revive_missing(release, held.lease):
-                since = release.clock.monotonic()
+            since = release.clock.monotonic()
+            made = revive_missing(release, held.lease)
+            for version in dict.fromkeys([*made, *unready(release.platform, held.lease)]):
                 wait_ready(release, release.state().endpoint, version, since)
     except PlatformError as error:
         if needed or isinstance(error, Unreachable):

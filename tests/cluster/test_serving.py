@@ -16,10 +16,12 @@ from cluster.settings import Gateway, Predictor
 from cluster.traffic import RoutedTraffic
 from components.endpoint import Endpoint
 from components.errors import PlatformError
-from components.platform import RouteLimits, StoredVersion, SystemClock
+from components.platform import Lease, RouteLimits, StoredVersion, SystemClock
 from components.platform.spans import ObjectSpans
+from components.release.starting import missing
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.kubelet import EVICTED, SERVES, report
+from tests.support.worlds import quick
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -199,8 +201,12 @@ def test_an_adopted_predictor_is_an_arm_and_stays_its_team_s(
 def test_one_that_its_team_took_away_is_replaced_by_a_predictor_of_ours(
     serving: KServing, endpoint: Endpoint, adopted: str
 ) -> None:
+    platform = replace(quick().world.platform, serving=serving)
+    lease = Lease(endpoint.name, "r", "somebody", 60.0, {"7": 100})
+    assert missing(platform, lease) == []
     serving.api.delete(INFERENCE_SERVICE, serving.namespace, adopted)
     assert serving.readiness(endpoint.name, "7").state == "absent"
+    assert missing(platform, lease) == ["7"]
     serving.create(endpoint, stored("7"))
     [made] = serving.api.list(INFERENCE_SERVICE, serving.namespace, {})
     assert made["metadata"]["name"] == f"{endpoint.name}-v7"

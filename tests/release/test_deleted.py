@@ -58,6 +58,34 @@ def test_a_champion_s_predictor_is_made_anew_and_the_release_goes_on() -> None:
     assert found.one_version("r") == "promoted"
 
 
+@pytest.mark.parametrize("away", ["pod", "predictor"])
+def test_no_user_is_taken_from_who_answers_to_a_champion_that_is_still_loading(away: str) -> None:
+    """By then the release itself has seen that it is away."""
+    found = at_half()
+
+    def lose() -> None:
+        if away == "pod":
+            found.world.evict(NAME, "1", for_s=90.0)
+        else:
+            found.world.starts("1", after_s=90.0)
+            found.world.lose_predictor(NAME, "1")
+
+    failed = []
+
+    def roll_back() -> None:
+        assert found.weights == {"1": 0, "2": 100}
+        failed.append(found.failed())
+        operating.roll_back(found.world.platform, NAME, "it is bad")
+
+    found.world.clock.after(AT_S, lose)
+    found.world.clock.after(AT_S + 15, roll_back)
+    with pytest.raises(LeaseHeld):
+        found.walk("2", "r")
+    found.world.clock.sleep(90.0)
+    assert [found.failed()] == failed
+    assert found.one_version("r") == "rolled_back"
+
+
 def test_an_operator_s_way_back_waits_for_a_champion_that_loads_slowly() -> None:
     found = at_half()
 
