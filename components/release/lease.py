@@ -46,6 +46,15 @@ class HeldLease:
         """Seconds since the newest renewal."""
         return self._clock.monotonic() - self._renewed_at
 
+    def refresh(self) -> None:
+        """Renew where a quarter of the lease's length has gone since: between slow calls.
+
+        Raises:
+            LeaseHeld: see `renew`.
+        """
+        if self.silent_s() > self._lease.seconds / 4:
+            self.renew()
+
     def renew(self, restore: Weights | None = None, waits: str | None = None) -> None:
         """Be heard of: nobody else may act for the lease's length from now on.
 
@@ -110,8 +119,8 @@ class HeldLease:
     def kept(self) -> Iterator[None]:
         """Renew three times in the lease's length while the block runs.
 
-        Only for work that moves no traffic: a watch renews at each poll instead, so that a watch
-        that hangs loses its lease. A renewal that is not answered is tried again by the next one.
+        Only for work that ends: a watch renews at each poll instead, so that a watch that hangs
+        loses its lease. A renewal that is not answered is tried again by the next one.
 
         Raises:
             LeaseHeld: at the block's end, if the lease was lost meanwhile.

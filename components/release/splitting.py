@@ -27,8 +27,9 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
     """
     traffic, name = release.platform.traffic, state.endpoint.name
     held.renew()
-    traffic.set_weights(name, weights, limits_of(state.endpoint))
     try:
+        with held.kept():  # an API server may be slow, and is asked often for one split
+            traffic.set_weights(name, weights, limits_of(state.endpoint))
         held.renew()
     except LeaseHeld:
         if keeps := _split_of_others(release, name):

@@ -263,8 +263,10 @@ def keep(
             presence.refuse_moved()
             watching = _with_baseline(release, presence, watching)
             counted.look(watching.stopwatch.read())
+            held.refresh()
             verdict = watching.take()
             is_over = over(verdict)
+            held.refresh()
             recorded, recorded_at = True, renewed_at
         except Unreachable as error:
             recorded = False

@@ -11,20 +11,27 @@ from components.release.reaper import Reaper
 from tests.support.worlds import Scene, quick
 
 EVERY_S = 5.0
+CALLS = {"set_weights": 15, "replicas": 3, "running": 2, "swap": 2}
+"""Of an API server, one after the other, that a call of the platform's is on a cluster; else 1."""
 
 
 class Slow:
-    """An interface each of whose calls takes so long while ``holds``."""
+    """An interface each of whose calls takes so long, from ``begins`` to ``ends``."""
 
-    def __init__(self, found: Scene, interface: object, seconds: float) -> None:
-        self._found, self._interface, self._seconds = found, interface, seconds
+    def __init__(
+        self, found: Scene, interface: object, seconds: float, *, begins: float, ends: float
+    ) -> None:
+        self._found, self._interface = found, interface
+        self._seconds, self._begins, self._ends = seconds, begins, ends
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._interface, name)
 
         def slow(*args: Any, **kwargs: Any) -> Any:
-            if 60.0 < self._found.world.clock.monotonic() - 60.0 < 180.0:
-                self._found.world.clock.sleep(self._seconds)
+            clock = self._found.world.clock
+            for _ in range(CALLS.get(name, 1)):
+                if self._begins < clock.monotonic() < self._ends:
+                    clock.sleep(self._seconds)
             return call(*args, **kwargs)
 
         return slow
@@ -58,14 +65,19 @@ def watched(found: Scene, platform: Platform, said: list[str]) -> None:
     found.world.clock.after(EVERY_S, look)
 
 
-@pytest.mark.parametrize("seconds", [5.0, 9.0])
-def test_an_api_server_that_is_slow_for_two_minutes_costs_no_canary(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [5.0, 7.0])
+@pytest.mark.parametrize(
+    ("begins", "ends"), [(120.0, 240.0), (290.0, 900.0)], ids=["watch", "promotion"]
+)
+def test_an_api_server_that_is_slow_costs_no_canary(
+    begins: float, ends: float, seconds: float
+) -> None:
     found, said = quick(watch="4m"), list[str]()
     fast = found.world.platform
     watched(found, fast, said)
 
     def slow(interface: Any) -> Any:
-        return Slow(found, interface, seconds)
+        return Slow(found, interface, seconds, begins=begins, ends=ends)
 
     found.world.platform = replace(
         fast,
@@ -73,6 +85,8 @@ def test_an_api_server_that_is_slow_for_two_minutes_costs_no_canary(seconds: flo
         traffic=slow(fast.traffic),
         serving=slow(fast.serving),
         endpoints=slow(fast.endpoints),
+        scaling=slow(fast.scaling),
+        decisions=slow(fast.decisions),
     )
     assert found.walk("2", "r").outcome == "promoted"
     assert [line for line in said if "r:" in line and "promoted" not in line] == []
