@@ -99,7 +99,7 @@ class MirroredMetrics:
         return self.users.alerts(names, endpoint)
 
     def unfit(self) -> str:
-        """Why the proxies cannot be told apart; empty if they can.
+        """Why what is counted of users is nothing to judge by; empty if it is, as far as known.
 
         Raises:
             Unreachable: Prometheus did not answer.

@@ -11,8 +11,10 @@ from dataclasses import replace
 from cluster import copies
 from cluster.copies import MirroredMetrics
 from components import gateway
-from components.metrics.queries import SLUICE, Queries, Series
+from components.metrics.queries import SLUICE, Queries, Series, of_requests
 from components.platform.scraped import PrometheusMetrics
+
+_WHOSE = "which namespace's endpoint was asked"
 
 
 def queries(namespace: str) -> Queries:
@@ -32,6 +34,11 @@ def queries(namespace: str) -> Queries:
         overflow=SLUICE.overflow and of_team(SLUICE.overflow),
         source=_source,
         predictors=(*SLUICE.predictors, own),
+        always=(
+            *SLUICE.always,
+            of_requests(gateway.ROUTE, _WHOSE, f'{gateway.CLUSTER}=~".+"'),
+            of_requests(gateway.NAMESPACE_LABEL, _WHOSE, gateway.ROUTED),
+        ),
         # Envoy's own statistics know a place of a route, not who has it.
         retries=None,
     )

@@ -267,6 +267,10 @@ version counted."""
 
 NO_BACKEND = f'{CLUSTER}=~"-?"'
 """The matcher of requests that failed for want of a version to ask, of all endpoints together."""
+OF_GRPC = f'{CLUSTER}=~".+{_GRPC}"'
+"""The matcher of users' gRPC calls, of all endpoints together."""
+ROUTED = f'{ROUTE}=~"httproute/.+"'
+"""The matcher of requests whose namespace is read from their route, likewise."""
 
 
 def backend(endpoint: str, version: str, *, grpc: bool = False, aside: bool = False) -> str:

@@ -41,6 +41,15 @@ def newest_scrape(up: Series) -> str:
     return f"on ({target}) group_left () max by ({target}) (timestamp({up.select()}))"
 
 
+class Always(NamedTuple):
+    """A label that is on these series, unless Prometheus drops it."""
+
+    label: str
+    of: Series
+    tells: str
+    """What nobody can tell without it."""
+
+
 class Counted(NamedTuple):
     """PromQL of what some backends counted; empty where the gateway does not tell."""
 
@@ -118,6 +127,10 @@ class Queries:
     """What no version counted, by cause."""
     client: str = ""
     """The label, one of `parts`, that says who asked; empty: none does."""
+    always: tuple[Always, ...] = ()
+    """What is asked for by a label that cannot be empty there."""
+    answered: Series | None = None
+    """Requests each of which has a latency, if they can be told from the others."""
     predictors: tuple[str, ...] = ('job="predictor"',)
     """The matchers of what the predictors themselves count."""
 
@@ -233,6 +246,15 @@ def _requests(groups: Iterable[tuple[str, ...]]) -> tuple[Series, ...]:
     return tuple(Series(gateway.REQUESTS_SERIES, group) for group in groups)
 
 
+_SUCCEEDED = f'{gateway.CODE}=~"2.."'
+_OF_VERSION, _OF_CLIENT = f'{gateway.CLUSTER}=~".+"', f'{gateway.CLIENT}=~".+"'
+
+
+def of_requests(label: str, tells: str, *matchers: str) -> Always:
+    """A label that is on all requests which meet the matchers."""
+    return Always(label, Series(gateway.REQUESTS_SERIES, matchers), tells)
+
+
 SLUICE = Queries(
     backends=gateway.users_backends,
     cluster=gateway.CLUSTER,
@@ -258,6 +280,25 @@ SLUICE = Queries(
         "no_backend": Series(gateway.REQUESTS_SERIES, (gateway.NO_BACKEND,)),
     },
     client=gateway.CLIENT,
+    always=(
+        of_requests(gateway.CODE, "which requests failed"),
+        of_requests(gateway.FLAGS, "which answers were cut off"),
+        of_requests(gateway.WHOLE, "which answers were whole"),
+        # No REST answer has one, and no call that was cut off.
+        of_requests(
+            gateway.GRPC_STATUS,
+            "which gRPC calls failed",
+            *(_SUCCEEDED, gateway.OF_GRPC, f'{gateway.FLAGS}="-"'),
+        ),
+        # None where there was no version to ask; a client, only who asks through Sluice.
+        of_requests(gateway.CLUSTER, "which version was asked", _SUCCEEDED, _OF_CLIENT),
+        of_requests(gateway.CLIENT, "who asked", _SUCCEEDED, _OF_VERSION),
+        Always("le", Series(gateway.LATENCY_SERIES), "how long answers took"),
+    ),
+    answered=Series(
+        gateway.REQUESTS_SERIES,
+        (_SUCCEEDED, _OF_VERSION, f'{gateway.WHOLE}="yes"', f'{gateway.GRPC_STATUS}=~"0?"'),
+    ),
 )
 """A gateway that counts as `components.gateway` says: this machine's, or an Envoy Gateway with the
 same access loggers (`replica` and `backends` are then its own)."""

@@ -61,7 +61,7 @@ class PrometheusMetrics:
             return sample(client, self.queries, endpoint, versions, max_age)
 
     def unfit(self) -> str:
-        """Why its proxies cannot be told apart; empty if they can.
+        """Why what it has of the gateway is nothing to judge by; empty if it is, as far as known.
 
         Raises:
             Unreachable: Prometheus did not answer.
