@@ -37,6 +37,8 @@ _KEDA_S_MOST = 100
 """Of a ScaledObject that names none."""
 _LOOKS_BACK_S = 15
 """A queue's depth is a gauge: the mean over so long, which Kubernetes' autoscaler asks as often."""
+_REMEMBERS_S = 600
+"""The queue of a predictor that does not answer its scrapes any more counts on for so long."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,22 @@ def _by_queue(endpoint: Endpoint, arm: str, namespace: str, settings: Autoscalin
 
 
 def queue(endpoint: str, arm: str, namespace: str) -> str:
-    """How many requests wait at the predictors of an arm, all together, in Prometheus' language."""
+    """How many requests wait at the predictors of an arm, all together, in Prometheus' language.
+
+    One that is too busy to be scraped waits for more than nothing: it counts as it did last. Where
+    none is scraped nobody knows: there is no answer.
+    """
     which = {
         gateway.NAMESPACE_LABEL: namespace,
         gateway.ENDPOINT_LABEL: label_value(endpoint),
         gateway.VERSION_LABEL: label_value(arm),
     }
     picked = ",".join(f'{key}="{value}"' for key, value in which.items())
-    return f"sum(avg_over_time(inference_queue_depth{{{picked}}}[{_LOOKS_BACK_S}s]))"
+    depth = f"inference_queue_depth{{{picked}}}"
+    known = f"avg_over_time({depth}[{_LOOKS_BACK_S}s])"
+    last = f"last_over_time({depth}[{_REMEMBERS_S}s])"
+    silent = f"{last} and on (instance) up{{{picked}}} == 0"
+    return f"sum({known} or ({silent})) and on () sum({known})"
 
 
 def _by_requests(route: str, settings: Autoscaling) -> Object:

@@ -1,8 +1,11 @@
 """What scales a version, as objects of KEDA."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster import scaled_objects
 from cluster.inference_services import inference_service
@@ -12,6 +15,7 @@ from cluster.places import GRPC_PORT, PORT
 from cluster.scaled_objects import held, hold_patch, let_go_patch
 from cluster.settings import Autoscaling, Predictor
 from components.platform import StoredVersion
+from local.servers.prometheus_server import binary
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.present import present
 
@@ -49,11 +53,58 @@ def test_an_arm_is_scaled_by_its_own_queue_within_its_file_s_bounds() -> None:
     assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (2, 6)
     (trigger,) = spec["triggers"]
     assert trigger["metadata"]["threshold"] == "9"
-    assert trigger["metadata"]["query"] == (
-        'sum(avg_over_time(inference_queue_depth{namespace="team",endpoint="demo",'
-        'model_version="8-baseline"}[15s]))'
-    )
+    assert trigger["metadata"]["query"] == scaled_objects.queue("demo", "8-baseline", "team")
     assert routes == []
+
+
+def series(name: str, pod: str) -> str:
+    return f'{name}{{namespace="team",endpoint="demo",model_version="8",instance="{pod}"}}'
+
+
+QUEUE, UP = "inference_queue_depth", "up"
+BUSY = {series(QUEUE, "a"): "2x60", series(UP, "a"): "1x60"}
+SILENT = {series(QUEUE, "b"): "9x20 stale _x39", series(UP, "b"): "1x20 0x39"}
+
+
+@pytest.mark.parametrize(
+    ("has", "waiting"),
+    [
+        pytest.param(BUSY | {series(QUEUE, "b"): "3x60", series(UP, "b"): "1x60"}, 5, id="both"),
+        pytest.param(BUSY | SILENT, 11, id="one is not scraped any more"),
+        pytest.param(BUSY | {series(UP, "b"): "0x60"}, 2, id="one is still starting"),
+        pytest.param(
+            BUSY | {series(QUEUE, "b"): "9x20 stale _x39", series(UP, "b"): "1x20 stale _x39"},
+            2,
+            id="one is gone",
+        ),
+        pytest.param(SILENT, None, id="none is scraped any more"),
+        pytest.param({series(QUEUE.upper(), "a"): "2x60"}, None, id="nothing is known"),
+    ],
+)
+def test_a_predictor_that_is_too_busy_to_be_scraped_counts_as_it_did_last(
+    tmp_path: Path, has: dict[str, str], waiting: int | None
+) -> None:
+    asked = scaled_objects.queue("demo", "8", "team")
+    tried = {
+        "interval": "1s",
+        "input_series": [{"series": name, "values": values} for name, values in has.items()],
+        "promql_expr_test": [
+            {
+                "expr": asked,
+                "eval_time": "58s",
+                "exp_samples": [{"labels": "{}", "value": waiting}] if waiting else [],
+            }
+        ],
+    }
+    file = tmp_path / "cases.yaml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "1s", "tests": [tried]}))
+    done = subprocess.run(
+        [str(binary("promtool")), "test", "rules", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_nobody_knows_is_not_zero_and_takes_nothing_away() -> None:
