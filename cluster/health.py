@@ -95,7 +95,7 @@ def _predictors(api: Api, namespace: str) -> dict[str, str]:
 def warnings(platform: Platform) -> list[str]:
     """What has not gone yet, and which pods could not start any more, or how many nobody decides.
 
-    The store may have no files of a version, somebody may have deleted its autoscaler.
+    The store may lack files of a version, somebody may have deleted its autoscaler.
 
     Raises:
         PlatformError: a server does not answer, or the account may not look.
@@ -104,11 +104,10 @@ def warnings(platform: Platform) -> list[str]:
     for endpoint in platform.endpoints.names():
         for arm in serving.versions(endpoint):
             stored = serving.stored(endpoint, arm)
-            if stored and platform.files.find(stored.model, stored.version, stored.digest) is None:
+            if stored and (why := platform.files.lost(stored)):
                 found.append(
-                    f"{endpoint} version {arm}: its files are gone from the store, so no further"
-                    f" pod of it can start: 'sluice release {endpoint} --version {stored.version}'"
-                    " fetches them again"
+                    f"{endpoint} version {arm}: {why}, so no further pod of it can start:"
+                    f" 'sluice release {endpoint} --version {stored.version}' fetches them again"
                 )
         found += _unscaled(platform, endpoint)
     return found

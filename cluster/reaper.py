@@ -18,7 +18,7 @@ from cluster.access import find_access
 from cluster.api import Api
 from cluster.connect import platform
 from cluster.settings import read
-from cluster.teams import teams
+from cluster.teams import ROLE, SERVING, namespaces, teams
 from components.errors import SluiceError
 from components.platform import Platform
 from components.printing import say
@@ -30,6 +30,42 @@ EVERY_S = 2.0
 """Between two passes over a team's leases."""
 TEAMS_EVERY_S = 30.0
 """How soon a new team is found."""
+
+
+@dataclass
+class Teams:
+    """Whom to watch.
+
+    A team that was watched is, as long as its namespace is there: who applies that without its
+    label ends nothing of what is under way in it, which has nobody else.
+
+    Args:
+        api: the API server.
+        tell: one line for each team whose namespace has lost its label.
+    """
+
+    api: Api
+    tell: Callable[[str], None]
+    _told: set[str] = field(default_factory=set, init=False)
+
+    def wanted(self, watched: Collection[str]) -> set[str]:
+        """The teams; ``watched``: who is until now.
+
+        Raises:
+            PlatformError: they cannot be asked for.
+        """
+        listed = set(teams(self.api))
+        lost = set(watched) - listed
+        there = namespaces(self.api) if lost else {}
+        unlabelled = {each for each in lost if there.get(each)}
+        for team in sorted(unlabelled - self._told):
+            self.tell(
+                f"{team}: its namespace has lost the label {ROLE}={SERVING}, and is watched only"
+                " until this process ends: put it back:"
+                f" 'kubectl label namespace {team} {ROLE}={SERVING}'"
+            )
+        self._told = unlabelled
+        return listed | (lost & set(there))
 
 
 @dataclass
@@ -47,6 +83,11 @@ class Watches:
     tell: Callable[[str], None]
     _ends: dict[str, threading.Event] = field(default_factory=dict, init=False)
     """By team: set when it is to be watched no longer."""
+
+    @property
+    def watched(self) -> list[str]:
+        """Whom it watches."""
+        return list(self._ends)
 
     def watch(self, wanted: Collection[str]) -> list[str]:
         """Watch these teams, and no other; those that are watched no longer."""
@@ -117,10 +158,10 @@ def main() -> None:
         own = Api(access)
         return platform(own, team, read(own))
 
-    watches = Watches(connect, EVERY_S, say)
+    watches, every = Watches(connect, EVERY_S, say), Teams(api, say)
     while True:
         try:
-            for team in watches.watch(teams(api)):
+            for team in watches.watch(every.wanted(watches.watched)):
                 watches.abandon(team)
         except SluiceError as error:
             say(f"teams are asked for again: {error}")

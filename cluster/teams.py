@@ -19,6 +19,16 @@ def teams(api: Api) -> list[str]:
     return sorted(each["metadata"]["name"] for each in api.list(NAMESPACE, "", {ROLE: SERVING}))
 
 
+def namespaces(api: Api) -> dict[str, bool]:
+    """Every namespace there is, whatever its labels; false of one that is being deleted.
+
+    Raises:
+        PlatformError: they cannot be asked for.
+    """
+    found = (each["metadata"] for each in api.list(NAMESPACE, ""))
+    return {each["name"]: "deletionTimestamp" not in each for each in found}
+
+
 _LONGEST = 63 - len(f"-{RUNS}")
 """Letters of a team's name: a namespace's has 63 at most."""
 

@@ -147,13 +147,19 @@ def size_in(content: bytes, expected: str) -> int:
     Returns:
         0 if it is not that manifest: what it says of sizes is nobody's word.
     """
+    sizes = sizes_in(content, expected)
+    return len(content) + sum(sizes.values()) if sizes is not None else 0
+
+
+def sizes_in(content: bytes, expected: str) -> dict[str, int] | None:
+    """Bytes of each file that the manifest ``content`` names; None if it is not that manifest."""
     if hashlib.sha256(content).hexdigest() != expected:
-        return 0
+        return None
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError:
-        return 0
-    return len(content) + sum(entry.bytes for entry in manifest.files.values())
+        return None
+    return {name: entry.bytes for name, entry in manifest.files.items()}
 
 
 def files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -241,6 +241,12 @@ class Files(Protocol):
     def find(self, model: str, version: str, digest: str) -> StoredVersion | None:
         """The version's files, if they were put."""
 
+    def lost(self, stored: StoredVersion) -> str:
+        """What is gone of the version's files since they were put; empty: they are whole.
+
+        Names and sizes are compared, and no file is read.
+        """
+
     def put(self, model: str, version: str, digest: str, folder: Path) -> StoredVersion:
         """Keep the files in ``folder``, which were verified against ``digest``."""
 

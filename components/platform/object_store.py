@@ -85,9 +85,14 @@ def fetch(store: "ObjectStore", path: str) -> bytes:
 
 def listing(store: "ObjectStore", prefix: str, offset: str | None = None) -> list[str]:
     """The objects below a folder, sorted; only those that come after ``offset``."""
+    return sorted(sizes(store, prefix, offset))
+
+
+def sizes(store: "ObjectStore", prefix: str, offset: str | None = None) -> dict[str, int]:
+    """The bytes of each object that `listing` has."""
     with answering(prefix):
         pages = obstore.list(store, prefix, offset=offset)
-        return sorted(entry["path"] for page in pages for entry in page)
+        return {entry["path"]: entry["size"] for page in pages for entry in page}
 
 
 def put(store: "ObjectStore", path: str, content: bytes) -> None:

@@ -29,7 +29,7 @@ from components.errors import ArtifactError, InputError, PlatformError, Unreacha
 from components.files import read_limited
 from components.platform.contract import StoredVersion
 from components.platform.moments import Moment
-from components.platform.object_store import answering, fetch, key_of, listing
+from components.platform.object_store import answering, fetch, key_of, listing, sizes
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -187,14 +187,36 @@ class ObjectFiles:
 
     def find(self, model: str, version: str, digest: str) -> StoredVersion | None:
         """The version's files, if they were put."""
+        content = self._manifest(digest)
+        return None if content is None else self._version(model, version, digest, content)
+
+    def lost(self, stored: StoredVersion) -> str:
+        """What is gone of the version's files, by one listing; empty: they are whole."""
+        folder = f"versions/{stored.digest}/"
+        manifest = self._manifest(stored.digest)
+        if manifest is None:
+            return "its files are gone from the store"
+        wanted = bundle.sizes_in(manifest, stored.digest)
+        if wanted is None:
+            return f"{bundle.MANIFEST} in the store is not the one registered"
+        listed = sizes(self.store, folder)
+        there = {unquote(path.removeprefix(folder)): size for path, size in listed.items()}
+        for name, size in sorted(wanted.items()):
+            if name not in there:
+                return f"its file {name} is gone from the store"
+            if there[name] != size:
+                return f"its file {name} has {there[name]} bytes of {size} in the store"
+        return ""
+
+    def _manifest(self, digest: str) -> bytes | None:
+        """The manifest, empty if it is too large to be one; None: there is none."""
         try:
             with answering("a manifest"):
                 found = obstore.get(self.store, f"versions/{digest}/{bundle.MANIFEST}")
                 small = found.meta["size"] <= bundle.MAX_MANIFEST_BYTES
-                content = bytes(found.bytes()) if small else b""
+                return bytes(found.bytes()) if small else b""
         except FileNotFoundError:
             return None
-        return self._version(model, version, digest, content)
 
     def _version(self, model: str, version: str, digest: str, manifest: bytes) -> StoredVersion:
         size = bundle.size_in(manifest, digest)

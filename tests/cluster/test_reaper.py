@@ -2,10 +2,14 @@
 
 import queue
 import threading
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast
 
-from cluster.reaper import Watches
+from cluster.api import Api
+from cluster.kinds import Kind, Object
+from cluster.reaper import Teams, Watches
+from cluster.teams import ROLE, SERVING
 from components.errors import PlatformError
 from components.platform import Platform, Records
 from components.release import opening
@@ -114,3 +118,76 @@ def test_what_a_team_that_has_gone_had_under_way_is_ended(dead: Scene) -> None:
     wait_until(lambda: dead.state("theirs").outcome is not None, 30, "its end")
     wait_until(lambda: "theirs" not in platform.records.pending(), 30, "its last word")
     assert f"{dead.state('theirs').outcome}: {dead.state('theirs').reason}" == said
+
+
+@dataclass
+class Namespaces:
+    """An API server that has namespaces only."""
+
+    labels: dict[str, dict[str, str]]
+    deleted: set[str] = field(default_factory=set)
+
+    def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] = {}) -> list[Object]:
+        """See `Api.list`."""
+        deleted = {"deletionTimestamp": "2026-11-29T00:00:00Z"}
+        return [
+            {"metadata": {"name": name, "labels": own} | (deleted if name in self.deleted else {})}
+            for name, own in self.labels.items()
+            if labels.items() <= own.items()
+        ]
+
+
+LABELS = {ROLE: SERVING}
+
+
+def test_a_release_of_a_namespace_that_lost_its_label_is_ended_all_the_same(dead: Scene) -> None:
+    told: list[str] = []
+    there = Namespaces({"demo": LABELS, "other": LABELS})
+    every = Teams(cast(Api, there), told.append)
+    watches = Watches(lambda _: dead.world.platform, 0.01, lambda _: None)
+    assert watches.watch(every.wanted(watches.watched)) == []
+    there.labels["demo"] = {}
+    for _ in range(3):
+        assert watches.watch(every.wanted(watches.watched)) == []
+    assert told == [
+        "demo: its namespace has lost the label sluice.release/role=serving, and is watched only"
+        " until this process ends: put it back:"
+        " 'kubectl label namespace demo sluice.release/role=serving'"
+    ]
+    there.labels.pop("other")
+    assert watches.watch(every.wanted(watches.watched)) == ["other"]
+
+    def given_back() -> bool:
+        dead.world.clock.sleep(LEASE_S)
+        return dead.weights == {"1": 100}
+
+    wait_until(given_back, 30, "production's traffic")
+    watches.watch([])
+
+
+def test_a_label_that_was_put_back_and_is_lost_again_is_told_again() -> None:
+    told: list[str] = []
+    there = Namespaces({"demo": LABELS})
+    every = Teams(cast(Api, there), told.append)
+    for labels in ({}, LABELS, {}, {}):
+        there.labels["demo"] = labels
+        assert every.wanted(["demo"]) == {"demo"}
+    assert len(told) == 2
+
+
+def test_of_a_namespace_without_its_label_that_is_being_deleted_nothing_is_said() -> None:
+    told: list[str] = []
+    there = Namespaces({"demo": {}}, {"demo"})
+    every = Teams(cast(Api, there), told.append)
+    assert every.wanted(["demo"]) == {"demo"}
+    there.labels.clear()
+    assert every.wanted(["demo"]) == set()
+    assert told == []
+
+
+def test_a_namespace_that_was_never_a_team_s_is_not_watched() -> None:
+    told: list[str] = []
+    every = Teams(cast(Api, Namespaces({"demo": LABELS, "kube-system": {}})), told.append)
+    assert every.wanted([]) == {"demo"}
+    assert every.wanted(["demo"]) == {"demo"}
+    assert told == []

@@ -5,6 +5,7 @@ import pytest
 
 from cluster.api import Missing
 from cluster.health import Server, Status, warnings
+from components import bundle
 from components.errors import Unreachable
 from tests.support.worlds import MODEL, NAME, Scene, quick
 
@@ -29,6 +30,32 @@ def test_what_is_told_to_do_mends_it() -> None:
     found = quick()
     tidied_up(found, "1")
     assert found.walk("1", "r").outcome == "promoted"
+    assert warnings(found.world.platform) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "its file {} is gone from the store"), (b"", "its file {} has 0 bytes of ")],
+    ids=["gone", "short"],
+)
+def test_one_file_that_is_gone_or_short_is_told_as_all_are_and_mended(
+    content: bytes | None, why: str
+) -> None:
+    """A rule by age removes the others before the manifest, which is written last."""
+    found = quick()
+    folder = f"versions/{found.world.store_version(MODEL, '1').digest}/"
+    paths = [each["path"] for each in obstore.list(found.world.store, folder).collect()]
+    path = next(each for each in paths if not each.endswith(bundle.MANIFEST))
+    whole = bytes(obstore.get(found.world.store, path).bytes())
+    if content is None:
+        obstore.delete(found.world.store, path)
+    else:
+        obstore.put(found.world.store, path, content)
+    [said] = warnings(found.world.platform)
+    assert said.startswith(f"{NAME} version 1: {why.format(path.removeprefix(folder))}")
+    assert f"'sluice release {NAME} --version 1'" in said
+    assert found.walk("1", "r").outcome == "promoted"
+    assert bytes(obstore.get(found.world.store, path).bytes()) == whole
     assert warnings(found.world.platform) == []
 
 

@@ -1,5 +1,6 @@
 """The verified files of versions, and data sets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,20 @@ def test_of_a_manifest_that_was_altered_no_size_is_believed(
     files.write(f"{stored.uri}/{bundle.MANIFEST}", b'{"schema": 1, "files": {}}')
     found = files.find(stored.model, stored.version, stored.digest)
     assert (found, found and found.size) == (stored, 0)
+
+
+def test_what_is_gone_of_a_version_is_named(
+    files: Files, folder: Path, stored: StoredVersion
+) -> None:
+    assert files.lost(stored) == ""
+    files.write(f"{stored.uri}/model.bin", b"short")
+    assert files.lost(stored) == "its file model.bin has 5 bytes of 25600 in the store"
+    files.put(stored.model, stored.version, stored.digest, folder)
+    assert files.lost(stored) == ""
+    files.write(f"{stored.uri}/{bundle.MANIFEST}", b'{"schema": 1, "files": {}}')
+    assert files.lost(stored) == "MANIFEST.json in the store is not the one registered"
+    never = replace(stored, digest="0" * 64)
+    assert files.lost(never) == "its files are gone from the store"
 
 
 def test_another_digest_is_another_version(files: Files, stored: StoredVersion) -> None:
