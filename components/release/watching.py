@@ -266,8 +266,8 @@ def keep(
             held.refresh()
             verdict = watching.take()
             is_over = over(verdict)
-            held.refresh()
             recorded, recorded_at = True, renewed_at
+            held.refresh()
         except Unreachable as error:
             recorded = False
             away_s = release.clock.monotonic() - recorded_at

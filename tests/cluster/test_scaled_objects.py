@@ -1,11 +1,9 @@
 """What scales a version, as objects of KEDA."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cluster import scaled_objects
 from cluster.inference_services import inference_service
@@ -15,9 +13,9 @@ from cluster.places import GRPC_PORT, PORT
 from cluster.scaled_objects import held, hold_patch, let_go_patch
 from cluster.settings import Autoscaling, Predictor
 from components.platform import StoredVersion
-from local.servers.prometheus_server import binary
 from tests.support.endpoints import endpoint as make_endpoint
 from tests.support.present import present
+from tests.support.promtool import try_query
 
 STORED = StoredVersion("banking", "8", "ab" * 32, f"s3://sluice/versions/{'ab' * 32}")
 KEDA = Autoscaling(prometheus="http://prometheus.sluice-system:9090", interceptor="keda")
@@ -85,26 +83,8 @@ def test_a_predictor_that_is_too_busy_to_be_scraped_counts_as_it_did_last(
     tmp_path: Path, has: dict[str, str], waiting: int | None
 ) -> None:
     asked = scaled_objects.queue("demo", "8", "team")
-    tried = {
-        "interval": "1s",
-        "input_series": [{"series": name, "values": values} for name, values in has.items()],
-        "promql_expr_test": [
-            {
-                "expr": asked,
-                "eval_time": "58s",
-                "exp_samples": [{"labels": "{}", "value": waiting}] if waiting else [],
-            }
-        ],
-    }
-    file = tmp_path / "cases.yaml"
-    file.write_text(yaml.safe_dump({"evaluation_interval": "1s", "tests": [tried]}))
-    done = subprocess.run(
-        [str(binary("promtool")), "test", "rules", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    found = [{"labels": "{}", "value": waiting}] if waiting else []
+    try_query(tmp_path, asked, has, 58, found)
 
 
 def test_what_nobody_knows_is_not_zero_and_takes_nothing_away() -> None:

@@ -7,19 +7,17 @@ history, so a case about hours has healthy hours before it.
 
 import random
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from dashboards import rules
 from dashboards.rules import slo
-from local.servers.prometheus_server import binary
 from tests.support.endpoints import endpoint
+from tests.support.promtool import try_cases
 
 WHOSE = {"namespace": "local", "endpoint": "a"}
 VERSION = {**WHOSE, "model_version": "1"}
@@ -117,15 +115,7 @@ def run(folder: Path, every_s: int, cases: Iterable[Case]) -> None:
         "group_eval_order": [group["name"] for group in (*slo.objectives(a, "local"), *base)],
         "tests": tests,
     }
-    file = folder / "cases.yaml"
-    file.write_text(yaml.safe_dump(content))
-    done = subprocess.run(
-        [str(binary("promtool")), "test", "rules", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    try_cases(folder, content)
 
 
 UP_GATEWAY = series("up", job="gateway")

@@ -8,7 +8,7 @@ import yaml
 
 from components.cost import prices
 from dashboards.rules import cost
-from tests.dashboards.test_rules import promtool
+from tests.support.promtool import try_cases
 
 DAY = 86400
 
@@ -52,5 +52,4 @@ def test_each_price_holds_from_its_day_on_and_until_it_is_too_old(tmp_path: Path
             }
         ],
     }
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(cases), encoding="utf-8")
-    promtool("test", "rules", str(tmp_path / "test.yaml"))
+    try_cases(tmp_path, cases)

@@ -1,7 +1,6 @@
 """The recording rules and alerts, by Prometheus' own tool; `test_alerts` has the alerts' cases."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,11 @@ from components.metrics.alerts import OWN_RULES
 from dashboards import rules
 from dashboards.rules import slo
 from dashboards.rules.form import runbook
-from local.servers.prometheus_server import binary
 from tests.support.endpoints import endpoint
+from tests.support.promtool import promtool
 from tests.test_docs import anchors
 
 ROOT = Path(__file__).parents[2]
-
-
-def promtool(*arguments: str) -> None:
-    done = subprocess.run(
-        [str(binary("promtool")), *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def alerts() -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from components.metrics.fitness import unfit
 from components.metrics.queries import ENVOY, SLUICE, Queries
 from local.servers import ports
 from local.servers.prometheus_server import binary
+from tests.support.promtool import try_query
 from tests.support.waiting import wait_until
 
 
@@ -133,20 +134,7 @@ def check(
 ) -> None:
     """A Prometheus with these series finds that this is lacking."""
     found = [{"labels": f'{{counted="{lacking}"}}', "value": 1}] if lacking else []
-    tried = {
-        "interval": "1s",
-        "input_series": [{"series": name, "values": of} for name, of in series.items()],
-        "promql_expr_test": [{"expr": query(queries), "eval_time": "25s", "exp_samples": found}],
-    }
-    file = folder / "cases.yaml"
-    file.write_text(yaml.safe_dump({"evaluation_interval": "1s", "tests": [tried]}))
-    done = subprocess.run(
-        [str(binary("promtool")), "test", "rules", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    try_query(folder, query(queries), series, 25, found)
 
 
 UP = {f'up{{job="gateway",instance="{proxy}"}}': "1x30" for proxy in "ab"}

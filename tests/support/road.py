@@ -244,8 +244,9 @@ def road_with(
     versions: Sequence[str],
     serving: Mapping[str, Any],
     release: Mapping[str, Any],
+    **settings: Any,
 ) -> Road:
-    """The same, with predictors of one's own; the endpoint's name is that of the folder."""
+    """The same, with predictors and settings of one's own; the endpoint's name is the folder's."""
     import yaml
 
     name = folder.name
@@ -257,6 +258,7 @@ def road_with(
         "execution": {"executors": 1, "threads": 1, "batching": "alone"},
         **serving,
     }
+    content |= settings
     file.write_text(yaml.safe_dump(content))
     copied(platform.registry.url, MODEL, name, versions)
     platform.endpoints.apply(file.read_text(), str(file))

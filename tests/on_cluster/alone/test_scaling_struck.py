@@ -27,7 +27,7 @@ from tests.support.accounts import kubectl as built_kubectl
 from tests.support.accounts import manifests
 from tests.support.present import present
 from tests.support.releases import Recorded
-from tests.support.rigs import KubernetesRig
+from tests.support.rigs import LIMITS, KubernetesRig
 from tests.support.road import LONGEST_S, Road, road_with
 from tests.support.scaled import CROWD, IN_S, OUT_S, RPS, has, replicas, scaled, serve
 from tests.support.users import asking, crowding
@@ -177,6 +177,8 @@ def a_road(
         versions=("1", "2"),
         serving=serving,
         release=RELEASE,
+        # A crowd asks as fast as it is answered.
+        gateway={"requests_per_second": LIMITS.requests_per_second},
     )
     try:
         yield made
@@ -214,7 +216,7 @@ def test_the_way_back_finds_what_all_of_the_traffic_needs(
         name = road.endpoint
         assert road.ended(begun(road, "1")) == "promoted"
         with asking(rig.platform, name, rig.key, RPS) as light:
-            with crowding(rig.platform, name, rig.key, 8):
+            with crowding(rig.platform, name, rig.key, 8) as crowd:
                 has(rig, name, 3, OUT_S)
                 release = begun(road, "2")
                 watched(release)
@@ -227,6 +229,7 @@ def test_the_way_back_finds_what_all_of_the_traffic_needs(
             has(rig, name, 1, IN_S)
         assert set(seen) == {3}
         assert Counter(each.status for each in light) == {200: len(light)}
+        assert set(crowd) == {200}
         (scaler,) = kubernetes.list(SCALED_OBJECT, road.team, labels("scaling", endpoint=name))
         assert scaler["spec"]["minReplicaCount"] == 1
         counted = of(release.lines(), Scaled)
