@@ -241,6 +241,11 @@ def read(found: Object) -> Route:
         ) from error
 
 
+def ours(endpoint: str, found: Object | None) -> Route | None:
+    """What is left of a route, whatever somebody has done to it; None: nothing of ours."""
+    return left(endpoint, found) if found and is_written(found) else None
+
+
 def left(endpoint: str, found: Object) -> Route:
     """The same of a route that somebody may have changed; without places where nothing is sure."""
     with suppress(InputError):

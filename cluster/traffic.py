@@ -1,22 +1,21 @@
 """The split of an endpoint's requests by a route of its own (`components.platform.Traffic`)."""
 
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from cluster import accepted, attachment, known, limiting, marks, ownership, pins, rivals, routes
+from cluster import attachment, in_force, known, limiting, marks, ownership, pins, rivals, routes
 from cluster.api import Api, Conflict, Invalid, Missing
 from cluster.kinds import HTTP_ROUTE, Object
 from cluster.names import is_ours, object_name
-from cluster.proxies import KeyUnknown, Proxies
+from cluster.proxies import Proxies
 from cluster.routes import Route
 from cluster.settings import Gateway
 from cluster.slots import Waking, fill, percent
 from components.errors import PlatformError, SluiceError
-from components.platform import Lease, Mirror, RouteLimits, Weights, wait_for
+from components.platform import Lease, Mirror, RouteLimits, Weights
 from components.platform.refusals import (
     refuse_impossible_limits,
     refuse_impossible_mirror,
@@ -27,7 +26,6 @@ log = logging.getLogger("sluice.traffic")
 
 _TRIES = 30
 """The gateway's controller writes the route's status, and each time it is of another version."""
-_EVERY_S = 0.02
 _ENTERS_S = 5.0
 """How long a version's place in a route is waited for before it gets its share."""
 
@@ -119,7 +117,7 @@ class RoutedTraffic:
         found = self._found(endpoint)
         if mirror is not None:
             self._refuse_unsplittable(endpoint, found)
-        present = self._read(endpoint, found)
+        present = routes.ours(endpoint, found)
         weights = percent(present.slots) if present else {}
         refuse_impossible_mirror(endpoint, mirror, weights, self.served(endpoint))
         if present is None or not present.slots or present.mirror == mirror:
@@ -128,17 +126,23 @@ class RoutedTraffic:
             self._swap(endpoint, weights, None, present.write, mirror)
         except Invalid as error:
             raise PlatformError(f"{endpoint}: the mirror is refused: {error}") from error
+        if mirror is None:
+            return
+        try:
+            self._hear_of(mirror.version, found, present)
+        except SluiceError as error:
+            log.warning("%s: copies may be lost for a while: %s", endpoint, error)
 
     def mirror(self, endpoint: str) -> Mirror | None:
         """The mirror last asked for; None when there is none."""
-        route = self._read(endpoint, self._found(endpoint))
+        route = routes.ours(endpoint, self._found(endpoint))
         return route.mirror if route else None
 
     def _write(
         self, endpoint: str, weights: Weights, limits: RouteLimits | None, served: Collection[str]
     ) -> None:
         found = self._found(endpoint)
-        before, hosts = self._read(endpoint, found), attachment.hosts(found)
+        before, hosts = routes.ours(endpoint, found), attachment.hosts(found)
         # The way back is written whatever somebody has done to the route; a split is not.
         was_there = before is not None or self._is_pinned(endpoint)
         goes_back = was_there and sum(share > 0 for share in weights.values()) == 1
@@ -181,12 +185,21 @@ class RoutedTraffic:
         try:
             self.wait_in_force(endpoint, entered, self.enters)
             if len(fill(before.slots, entered)) > len(before.slots):
-                pin = partial(self._pin, wanted, attachment.hosts(found), served)
-                host = attachment.host(found)
-                known.wait_entered(self.proxies, endpoint, new[0], host, self.lease, pin=pin)
+                self._hear_of(new[0], found, wanted)
         except SluiceError as error:  # the way back must not wait for a proxy that is away
             log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
         return before.write + 1
+
+    def _hear_of(self, arm: str, found: Object | None, route: Route) -> None:
+        """Wait until the proxies know the pods of an arm that has just been written into a route.
+
+        Raises:
+            PlatformError: they do not in time, or one does not answer.
+        """
+        served = self.served(route.endpoint)
+        pin = partial(self._pin, route, attachment.hosts(found), served)
+        host = attachment.host(found)
+        known.wait_entered(self.proxies, route.endpoint, arm, host, self.lease, pin=pin)
 
     def _next(
         self, endpoint: str, before: Route | None, weights: Weights, limits: RouteLimits | None
@@ -221,7 +234,7 @@ class RoutedTraffic:
         shown = self._marks(endpoint, weights)
         for _ in range(_TRIES):
             found = self._found(endpoint)
-            present = self._read(endpoint, found)
+            present = routes.ours(endpoint, found)
             if (present.write if present else 0) != after:
                 raise PlatformError(
                     f"the traffic of {endpoint} was moved by somebody else just now: see what"
@@ -237,10 +250,6 @@ class RoutedTraffic:
                     self.api.merge(HTTP_ROUTE, self.namespace, found["metadata"]["name"], patch)
                 return
         raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
-
-    def _read(self, endpoint: str, found: Object | None) -> Route | None:
-        """What is left of the route, whatever somebody has done to it; None: nothing of ours."""
-        return routes.left(endpoint, found) if found and routes.is_written(found) else None
 
     def _is_pinned(self, endpoint: str) -> bool:
         """Whether the endpoint has pins of ours: so it had a route, whatever is left of that."""
@@ -266,7 +275,7 @@ class RoutedTraffic:
     def pin(self, endpoint: str, served: Collection[str]) -> None:
         """Let the versions that are served now be named, and no other."""
         found = self._found(endpoint)
-        if (route := self._read(endpoint, found)) is not None:
+        if (route := routes.ours(endpoint, found)) is not None:
             self._pin(route, attachment.hosts(found), served)
 
     def _pin(
@@ -292,7 +301,7 @@ class RoutedTraffic:
         return self._split(endpoint, self._found(endpoint))
 
     def _split(self, endpoint: str, found: Object | None) -> dict[str, int]:
-        route = self._read(endpoint, found)
+        route = routes.ours(endpoint, found)
         return percent(route.slots) if route else {}
 
     def wait_in_force(self, endpoint: str, weights: Weights, timeout: float) -> float:
@@ -303,48 +312,5 @@ class RoutedTraffic:
             PlatformError: the gateway refuses the route, or the split does not show within
                 ``timeout`` seconds.
         """
-        wanted, began, shown = _shares(weights), time.monotonic(), "nothing is known yet"
-
-        def in_force() -> float | None:
-            nonlocal shown
-            found = self._found(endpoint)
-            route = self._read(endpoint, found)
-            asked = _shares(percent(route.slots)) if route else {}
-            if asked != wanted:
-                shown = f"{asked or 'no route'} was asked for"
-                return None
-            if found and (refused := accepted.refused(found, self.gateway)):
-                raise PlatformError(f"{endpoint}: the gateway refuses the route: {refused}")
-            try:
-                writes = self._writes(endpoint, found)
-            except PlatformError as error:
-                shown = str(error)
-                return None
-            shown = f"the proxies show write {_listed(writes)} instead of {route and route.write}"
-            return time.monotonic() - began if writes == {route and route.write} else None
-
-        def late() -> str:
-            said = f"{wanted or 'no route'} is not in force after {timeout:.1f} s: {shown}"
-            others = rivals.beside(self.api, self.namespace, endpoint, self.gateway)
-            return f"{endpoint}: {said}{others}"
-
-        return wait_for(in_force, timeout, _EVERY_S, late)
-
-    def _writes(self, endpoint: str, found: Object | None) -> set[int | None]:
-        """Which writes of its route ``found`` the proxies show; None among them: none."""
-        host = attachment.host(found)
-        try:
-            return self.proxies.writes(endpoint, host)
-        except KeyUnknown:
-            # Where ours has gone another team's may answer: it knows the keys of its own team.
-            if found or not rivals.find(self.api, self.namespace, endpoint, self.gateway)[0]:
-                raise
-            return self.proxies.writes(endpoint, host, passed=True)
-
-
-def _shares(weights: Weights) -> dict[str, int]:
-    return {version: weight for version, weight in weights.items() if weight}
-
-
-def _listed(writes: Collection[int | None]) -> str:
-    return ", ".join(sorted("none" if each is None else str(each) for each in writes))
+        shown = in_force.Shown(self.api, self.namespace, self.gateway, self.proxies)
+        return shown.wait(endpoint, weights, timeout)

@@ -12,7 +12,7 @@ from cluster.proxies import Proxies
 from cluster.slots import WHOLE
 from cluster.traffic import RoutedTraffic
 from components.errors import PlatformError
-from components.platform import Lease, RouteLimits
+from components.platform import Lease, Mirror, RouteLimits
 from tests.cluster.test_changed import LIMITS, NAME, TO
 from tests.support.objects import NAMESPACE, Objects
 from tests.support.shown import Proxy, a_proxy
@@ -86,6 +86,34 @@ def test_a_place_that_another_version_had_is_known(stand: Stand) -> None:
     stand.traffic.set_weights(NAME, {"2": 90, "3": 10})
     assert stand.places == [("3", 100_000), ("2", 900_000)]
     assert stand.proxy.asked == []
+
+
+def test_a_mirror_is_asked_for_until_its_pods_are_known(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    traffic = replace(stand.traffic, lease=lambda _: LEASE)
+    traffic.set_weights(NAME, {"1": 100}, LIMITS)
+    stand.proxy.asked.clear()
+    pinned = stand.pinned
+    mirrors: set[Mirror | None] = set()
+
+    def knows(_: str) -> bool:
+        mirrors.add(traffic.mirror(NAME))
+        return len(stand.proxy.asked) > 20
+
+    stand.proxy.knows = knows
+    traffic.set_mirror(NAME, Mirror("2", 50))
+    assert set(stand.proxy.asked) == {pins.entered(NAME, "2")}
+    assert mirrors == {Mirror("2", 50)}
+    assert stand.pinned == pinned
+    assert "copies" not in caplog.text
+    stand.proxy.asked.clear()
+    traffic.set_mirror(NAME, None)
+    assert stand.proxy.asked == []
+    stand.proxy.knows = lambda _: False
+    traffic.set_mirror(NAME, Mirror("2", 50))
+    assert f"copies may be lost for a while: {NAME}: a proxy knows no pods for" in caplog.text
+    assert traffic.mirror(NAME) == Mirror("2", 50)
 
 
 def test_limits_change_when_the_place_is_known(stand: Stand) -> None:

@@ -15,7 +15,9 @@ import yaml
 
 from cluster.kinds import BACKEND_TRAFFIC_POLICY
 from cluster.names import object_name
+from components.arms import shadow_of
 from components.load.sender import Outcome
+from components.platform import Mirror
 from tests.support.present import present
 from tests.support.rigs import LIMITS, KubernetesRig
 from tests.support.road import Place, Road, released
@@ -26,6 +28,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
 RPS = 20
 IN_FORCE_S = 10.0
+COPIES = 40
 RELEASE: dict[str, Any] = {
     "steps": [50, 100],
     "watch": "20s",
@@ -98,3 +101,27 @@ def test_first_shares_wait_until_every_proxy_has_heard_of_their_pods(
             assert first.ended(second) == "promoted", second.state().reason
     assert statuses(asked) == {200: len(asked)}
     assert {each.version for each in asked} == {"1", "2"}
+
+
+def test_copies_come_as_soon_as_the_mirror_is_in_force(
+    team: Road, on_cluster: KubernetesRig
+) -> None:
+    """Likewise, and of copies that no proxy can send nobody would hear."""
+    rig, endpoint, shadow = on_cluster, on_cluster.endpoint("copied"), shadow_of("2")
+    try:
+        for version in ("1", "2"):
+            rig.create(endpoint, version)
+        rig.split(endpoint.name, {"1": 100})
+        let_less_through(team)
+        rig.platform.traffic.set_mirror(endpoint.name, Mirror("2", 100))
+        rig.platform.traffic.wait_in_force(endpoint.name, {"1": 100}, IN_FORCE_S)
+        assert {rig.ask(endpoint.name).status for _ in range(COPIES)} == {200}
+
+        def copied() -> float:
+            read = rig.platform.metrics.sample(endpoint.name, [shadow], 30.0)
+            return sum(each.requests for each in read.versions[shadow].values() if each)
+
+        wait_until(lambda: copied() >= COPIES, 30, "all copies in the counters")
+        assert copied() == COPIES
+    finally:
+        rig.remove(endpoint.name)
