@@ -309,8 +309,8 @@ class RoutedTraffic:
 
         Raises:
             Unreachable: the API server does not answer.
-            PlatformError: the gateway refuses the route, or the split does not show within
-                ``timeout`` seconds.
+            Late: the split does not show within ``timeout`` seconds.
+            PlatformError: the gateway refuses the route.
         """
         shown = in_force.Shown(self.api, self.namespace, self.gateway, self.proxies)
         return shown.wait(endpoint, weights, timeout)

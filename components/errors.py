@@ -5,6 +5,7 @@ SluiceError
 │   └── ArtifactError    a model's files are missing, altered or refused
 ├── PlatformError    a server is missing, unhealthy or refuses
 │   ├── Unreachable      it did not answer: trying again may help
+│   ├── Late             what was to come did not come in time
 │   └── NoRoom           its disk is full
 └── LeaseHeld        another release holds the endpoint
 """
@@ -35,6 +36,10 @@ class PlatformError(SluiceError):
 
 class Unreachable(PlatformError):
     """A server did not answer; the same call may succeed later."""
+
+
+class Late(PlatformError):
+    """What was to come did not come in time; it may come yet."""
 
 
 class NoRoom(PlatformError):

@@ -107,5 +107,6 @@ class Traffic(Protocol):
         The mirror last asked for, or none, is then in force as well.
 
         Raises:
-            PlatformError: it was refused or did not show within ``timeout`` seconds.
+            Late: it did not show within ``timeout`` seconds.
+            PlatformError: it was refused.
         """

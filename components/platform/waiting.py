@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from components.errors import PlatformError
+from components.errors import Late
 from components.platform.clock import Clock, SystemClock
 
 _Found = TypeVar("_Found")
@@ -26,7 +26,7 @@ def wait_for(
         clock: default: the machine's.
 
     Raises:
-        PlatformError: time is up.
+        Late: time is up.
     """
     used = clock or SystemClock()
     deadline = used.monotonic() + timeout
@@ -35,5 +35,5 @@ def wait_for(
         if found is not None and found is not False:
             return found
         if used.monotonic() >= deadline:
-            raise PlatformError(late())
+            raise Late(late())
         used.sleep(every)

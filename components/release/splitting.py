@@ -1,7 +1,8 @@
 """Putting a split in force: under the lease, at every proxy, and written down."""
 
-from components.errors import LeaseHeld, SluiceError
+from components.errors import Late, LeaseHeld, SluiceError
 from components.platform import Mirror, Traffic, Weights
+from components.platform.patience import PATIENCE_S
 from components.record import MirrorSet, WeightsSet
 from components.release.context import Release
 from components.release.lease import HeldLease
@@ -35,7 +36,8 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         if keeps := _split_of_others(release, name):
             traffic.set_weights(name, keeps)
         raise
-    applied = traffic.wait_in_force(name, weights, IN_FORCE_TIMEOUT_S)
+    longest = IN_FORCE_TIMEOUT_S if weights == state.way_back else _longest(held)
+    applied = _shown(release, held, weights, longest)
     # Whoever was overtaken meanwhile writes no more: the record is another process's.
     held.renew()
     try:
@@ -45,6 +47,35 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         traffic.set_weights(name, held.lease.restore)
         raise
     return applied
+
+
+def _shown(release: Release, held: HeldLease, weights: Weights, longest: float) -> float:
+    """Wait until every proxy shows the split, and be heard of meanwhile; the seconds it took.
+
+    Raises:
+        LeaseHeld: the release was taken over.
+        Late: it does not show within ``longest`` seconds.
+        PlatformError: the gateway refuses it.
+    """
+    traffic, clock, began = release.platform.traffic, release.clock, release.clock.monotonic()
+    while True:
+        try:
+            traffic.wait_in_force(held.lease.endpoint, weights, IN_FORCE_TIMEOUT_S)
+        except Late as error:
+            if clock.monotonic() - began >= longest:
+                raise Late(f"{error}; it was waited for {longest:g} s in all") from error
+            held.renew()
+        else:
+            return clock.monotonic() - began
+
+
+def _longest(held: HeldLease) -> float:
+    """How long it may take until users are sent elsewhere; they stay where they are meanwhile.
+
+    A gateway's controller that was killed, or lost its API server, starts again after half a
+    minute. But nobody watches now, and a release is never silent for longer than its lease.
+    """
+    return min(PATIENCE_S, held.lease.seconds)
 
 
 def wanted_mirror(state: ReleaseState) -> Mirror:
@@ -86,7 +117,7 @@ def put_mirror_in_force(
     traffic.set_mirror(name, mirror)
     try:
         held.renew()
-        applied = traffic.wait_in_force(name, traffic.weights(name), IN_FORCE_TIMEOUT_S)
+        applied = _shown(release, held, traffic.weights(name), _longest(held))
         held.renew()
         line = MirrorSet(mirror.version, mirror.percent, round(applied, 4), p95_ratio)
         release.record.append(line)

@@ -101,7 +101,7 @@ class EnvoyTraffic:
 
         Raises:
             Unreachable: Envoy does not answer.
-            PlatformError: the split does not show within ``timeout`` seconds.
+            Late: the split does not show within ``timeout`` seconds.
         """
         wanted, mirror = _shares(weights), self.mirror(endpoint)
         shown: dict[str, int] = {}

@@ -8,7 +8,7 @@ from components.errors import InputError, LeaseHeld, PlatformError, Unreachable
 from components.judge import Sample
 from components.platform import ANSWER_MARGIN_S, RouteLimits
 from components.platform.memory import Killed
-from components.record import AliasSet, WeightsSet, of
+from components.record import AliasSet, MirrorSet, WeightsSet, of
 from components.registry import names
 from components.release import (
     deploying,
@@ -20,6 +20,7 @@ from components.release import (
     splitting,
     watching,
 )
+from components.release.restoring import take_over
 from components.release.results import Shifted
 from tests.support.present import present
 from tests.support.worlds import MODEL, NAME, Scene, begin, quick
@@ -111,8 +112,8 @@ def test_a_proxy_that_does_not_take_the_split_ends_the_release(how: str) -> None
             "traffic.wait_in_force", times=1, error=PlatformError, said="a proxy says no"
         )
     else:
-        found.world.delay_traffic(11, "gateway-1")
-    said = "a proxy says no" if how == "refused" else "instead of .* after 10.0 s"
+        found.world.delay_traffic(70, "gateway-1")
+    said = "a proxy says no" if how == "refused" else r"instead of .* waited for 60 s in all$"
     with pytest.raises(PlatformError, match=said):
         shift(found)
     with suppress(PlatformError):
@@ -120,6 +121,36 @@ def test_a_proxy_that_does_not_take_the_split_ends_the_release(how: str) -> None
     found.recover()
     assert found.one_version("r") == "error"
     assert found.failed() == 0
+
+
+@pytest.mark.parametrize("shadow", [None, "30s"])
+def test_a_gateway_that_starts_again_is_waited_for(shadow: str | None) -> None:
+    found = deployed(quick(("gateway-0", "gateway-1"), shadow=shadow))
+    before = present(found.lease).renewals
+    found.world.delay_traffic(45, "gateway-1")
+    shift(found)
+    record = found.record("r")
+    splits, mirrors = of(record, WeightsSet), of(record, MirrorSet)
+    took = [*(each.applied_s for each in splits), *(each.applied_s for each in mirrors)]
+    assert took == [pytest.approx(45, abs=0.05)]
+    assert present(found.lease).renewals >= before + 4
+    assert found.weights == ({"1": 100} if shadow else {"1": 90, "2": 10})
+
+
+def test_whoever_was_overtaken_waits_for_no_gateway() -> None:
+    found = deployed(quick(("gateway-0", "gateway-1")))
+    found.world.delay_traffic(45, "gateway-1")
+    clock, leases = found.world.clock, found.world.platform.leases
+    began = clock.monotonic()
+
+    def overtake() -> None:
+        take_over(found.world.platform, present(found.lease), "operator", 60)
+
+    clock.after(5, overtake)
+    with pytest.raises(LeaseHeld, match="taken over by operator"):
+        shift(found)
+    assert clock.monotonic() - began < 15
+    assert present(leases.read(NAME)).holder == "operator"
 
 
 def test_a_poll_that_ends_the_release_leaves_the_share_as_it_is() -> None:
