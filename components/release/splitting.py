@@ -63,7 +63,8 @@ def _shown(release: Release, held: HeldLease, weights: Weights, longest: float) 
             traffic.wait_in_force(held.lease.endpoint, weights, IN_FORCE_TIMEOUT_S)
         except Late as error:
             if clock.monotonic() - began >= longest:
-                raise Late(f"{error}; it was waited for {longest:g} s in all") from error
+                more = f", nor after {longest:g} s" if longest > IN_FORCE_TIMEOUT_S else ""
+                raise Late(f"{error}{more}") from error
             held.renew()
         else:
             return clock.monotonic() - began
@@ -114,8 +115,9 @@ def put_mirror_in_force(
     """
     traffic, name = release.platform.traffic, state.endpoint.name
     held.renew()
-    traffic.set_mirror(name, mirror)
     try:
+        with held.kept():
+            traffic.set_mirror(name, mirror)
         held.renew()
         applied = _shown(release, held, traffic.weights(name), _longest(held))
         held.renew()
