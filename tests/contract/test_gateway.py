@@ -135,9 +135,9 @@ def test_who_may_name_the_version_that_answers(
     def opened() -> bool:
         return statuses() == [403, 200, 200]
 
-    rig.wait(opened, "the operator's right to pin", 10)
+    rig.wait(opened, "the operator's right to pin", 30)
     rig.split(routed.name, {"1": 90, "2": 10})
     assert statuses() == [403, 403, 200]
     rig.split(routed.name, {"2": 100})
-    rig.wait(opened, "the operator's right to pin", 10)
+    rig.wait(opened, "the operator's right to pin", 30)
     assert rig.ask(routed.name, keys[2], pin="1").version == "1"

@@ -103,6 +103,7 @@ def test_first_shares_wait_until_every_proxy_has_heard_of_their_pods(
     assert {each.version for each in asked} == {"1", "2"}
 
 
+@pytest.mark.long
 def test_copies_come_as_soon_as_the_mirror_is_in_force(
     team: Road, on_cluster: KubernetesRig
 ) -> None:
