@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 
+from cluster import routes
 from cluster.adopted import standing_for
 from cluster.api import Api
 from cluster.kinds import (
@@ -193,7 +194,7 @@ def test_a_version_that_may_sleep_is_asked_by_the_interceptor_and_its_pins_too(
     )
     serving.create(endpoint.model_copy(update={"serving": awake}), stored("2"))
     traffic.set_weights(name, {"1": 90, "2": 10}, LIMITS)
-    route = present(traffic._read(name, traffic._found(name)))
+    route = present(routes.ours(name, traffic._found(name)))
     assert {slot.arm: slot.waking and slot.waking.host for slot in route.slots} == {
         "1": f"{name}-v1.{serving.namespace}",
         "2": None,
@@ -201,7 +202,7 @@ def test_a_version_that_may_sleep_is_asked_by_the_interceptor_and_its_pins_too(
     # What is read back is what was asked for: it goes on from there.
     assert route.limits == LIMITS
     traffic.set_weights(name, {"1": 50, "2": 50})
-    again = present(traffic._read(name, traffic._found(name)))
+    again = present(routes.ours(name, traffic._found(name)))
     assert ([slot.waking for slot in again.slots], again.limits) == (
         [slot.waking for slot in route.slots],
         LIMITS,
