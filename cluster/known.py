@@ -16,9 +16,9 @@ from components.platform import Lease, wait_for
 
 log = logging.getLogger("sluice.traffic")
 
-LONGEST_S = 16.0
+LONGEST_S = 25.0
 """How long it is waited for at most. Of pods of which no word comes, since nothing of them has
-changed, a proxy waits 15 s to hear (Envoy's `initial_fetch_timeout`)."""
+changed, a proxy waits 15 s to hear (Envoy's `initial_fetch_timeout`); it may begin late."""
 _EVERY_S = 0.1
 
 _Lease = Callable[[str], Lease | None]
@@ -59,7 +59,7 @@ def wait_entered(
             (`pins.entered`); for none where it is empty.
 
     Raises:
-        PlatformError: not in time, or a proxy does not answer.
+        PlatformError: not in time, or there is no proxy.
     """
     pin(arm)
     try:

@@ -85,13 +85,16 @@ def remove_route(api: Api, namespace: str, endpoint: str) -> None:
     for _ in range(_TRIES):
         found = api.get(HTTP_ROUTE, namespace, name)
         if found is None or not is_ours(found):
-            return
-        # Ours as the route is: it was looked at before the route was made.
-        api.delete(BACKEND_TRAFFIC_POLICY, namespace, name)
+            break
         with suppress(Conflict):
             _take_out(api, namespace, endpoint, found)
-            return
-    raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
+            break
+    else:
+        raise PlatformError(f"the route of {endpoint} is changed by somebody else all the time")
+    # Last: a route without its limits has changed, and keeps the proxies from every new place.
+    limits = look(api, BACKEND_TRAFFIC_POLICY, namespace, name)
+    if limits is not None and is_ours(limits):
+        api.delete(BACKEND_TRAFFIC_POLICY, namespace, name)
 
 
 def _take_out(api: Api, namespace: str, endpoint: str, found: Object) -> None:

@@ -100,18 +100,25 @@ class Proxies:
     def ask_pods(self, path: str, host: str) -> bool:
         """Whether every proxy answers to a path what a version answers, and nothing by itself.
 
-        What is refused for the client's rate tells nothing.
+        What is not answered in time, or refused for the client's rate, tells nothing.
 
         Raises:
-            Unreachable: a proxy does not answer.
+            Unreachable: there is no proxy.
         """
         own = {gateway.KEY_HEADER: self.key(), "host": host}
-        answers = self._each(lambda address: (address, _ask(f"{address}{path}", own)))
-        refused = httpx.codes.TOO_MANY_REQUESTS
-        told = [(address, each) for address, each in answers if each.status_code != refused]
-        return {address for address, _ in told} == {address for address, _ in answers} and all(
-            each.headers.get(gateway.VERSION_HEADER) for _, each in told
-        )
+
+        def knows(address: str) -> tuple[str, bool | None]:
+            try:
+                answer = _ask(f"{address}{path}", own)
+            except Unreachable:
+                return address, None
+            is_told = answer.status_code != httpx.codes.TOO_MANY_REQUESTS
+            return address, bool(answer.headers.get(gateway.VERSION_HEADER)) if is_told else None
+
+        answers = self._each(knows)
+        told = {address for address, known in answers if known is not None}
+        asked = {address for address, _ in answers}
+        return told == asked and False not in {known for _, known in answers}
 
     def _each(self, ask: Callable[[str], _Said]) -> list[_Said]:
         """What the proxies say, by fresh connections to each of their addresses."""

@@ -26,8 +26,11 @@ log = logging.getLogger("sluice.traffic")
 
 _TRIES = 30
 """The gateway's controller writes the route's status, and each time it is of another version."""
-_ENTERS_S = 5.0
-"""How long a version's place in a route is waited for before it gets its share."""
+_ENTERS_S = 30.0
+"""How long a version's place in a route is waited for before it gets its share: the gateway's
+controller may be starting again..."""
+_RETURNS_S = 5.0
+"""...and how long on the way back, for which more speaks than against it."""
 
 
 def _all_awake(_endpoint: str) -> Mapping[str, Waking]:
@@ -120,16 +123,19 @@ class RoutedTraffic:
         present = routes.ours(endpoint, found)
         weights = percent(present.slots) if present else {}
         refuse_impossible_mirror(endpoint, mirror, weights, self.served(endpoint))
-        if present is None or not present.slots or present.mirror == mirror:
+        if present is None or not present.slots:
             return
         try:
-            self._swap(endpoint, weights, None, present.write, mirror)
+            if present.mirror != mirror:
+                self._swap(endpoint, weights, None, present.write, mirror)
         except Invalid as error:
             raise PlatformError(f"{endpoint}: the mirror is refused: {error}") from error
         if mirror is None:
             return
         try:
-            self._hear_of(mirror.version, found, present)
+            # Whoever may name a version may not name this one: it would take the copies' time.
+            others = [arm for arm in self.served(endpoint) if arm != mirror.version]
+            self._hear_of(mirror.version, found, present, others)
         except SluiceError as error:
             log.warning("%s: copies may be lost for a while: %s", endpoint, error)
 
@@ -150,15 +156,20 @@ class RoutedTraffic:
             self._refuse_unsplittable(endpoint, found)
         held = limits or (routes.UNKNOWN if goes_back and before is None else None)
         route = self._next(endpoint, before, weights, held)
+        # Limits that change keep the proxies from every new place for a while: those of what is new
+        # come before it, those of what is known after what is new in it.
+        hold = partial(limiting.hold, self.api, self.namespace, self.gateway, goes_back=goes_back)
+        if limits is not None and before is None:
+            hold(route)
         # Nobody may pin while versions are compared: closed before, opened after.
         write, pinning = before.write if before else 0, pins.may(weights)
         if pinning == pins.CLOSED:
             self._pin(route, hosts, served)
         if before is not None and before.slots:
-            write = self._enter(found, before, route, served)
-        # After that: where they change, a proxy hears of no new place for a while.
-        if limits is not None:
-            limiting.hold(self.api, self.namespace, self.gateway, route, goes_back=goes_back)
+            longest = min(self.enters, _RETURNS_S) if goes_back else self.enters
+            write = self._enter(found, before, route, served, longest)
+        if limits is not None and before is not None:
+            hold(route)
         self._swap(endpoint, weights, held, write)
         if before is None and not goes_back:
             host = attachment.host(self._found(endpoint))
@@ -167,7 +178,12 @@ class RoutedTraffic:
             self._pin(route, hosts, served)
 
     def _enter(
-        self, found: Object | None, before: Route, wanted: Route, served: Collection[str]
+        self,
+        found: Object | None,
+        before: Route,
+        wanted: Route,
+        served: Collection[str],
+        longest: float,
     ) -> int:
         """Give versions that are new in the route their places, before any of them has a share.
 
@@ -183,20 +199,26 @@ class RoutedTraffic:
         entered = {**present, **dict.fromkeys(new, 0)}
         self._swap(endpoint, entered, wanted.limits, before.write)
         try:
-            self.wait_in_force(endpoint, entered, self.enters)
+            self.wait_in_force(endpoint, entered, self._at_most(endpoint, longest))
             if len(fill(before.slots, entered)) > len(before.slots):
-                self._hear_of(new[0], found, wanted)
+                self._hear_of(new[0], found, wanted, served)
         except SluiceError as error:  # the way back must not wait for a proxy that is away
             log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
         return before.write + 1
 
-    def _hear_of(self, arm: str, found: Object | None, route: Route) -> None:
-        """Wait until the proxies know the pods of an arm that has just been written into a route.
+    def _at_most(self, endpoint: str, seconds: float) -> float:
+        """So long, and half of the endpoint's lease at most."""
+        held = self.lease(endpoint)
+        return min(seconds, held.seconds / 2) if held else seconds
+
+    def _hear_of(
+        self, arm: str, found: Object | None, route: Route, served: Collection[str]
+    ) -> None:
+        """Wait until the proxies know the pods of an arm that was written into a route just now.
 
         Raises:
-            PlatformError: they do not in time, or one does not answer.
+            PlatformError: they do not in time, or there is no proxy.
         """
-        served = self.served(route.endpoint)
         pin = partial(self._pin, route, attachment.hosts(found), served)
         host = attachment.host(found)
         known.wait_entered(self.proxies, route.endpoint, arm, host, self.lease, pin=pin)

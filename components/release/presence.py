@@ -215,7 +215,8 @@ class Presence:
     def _move(self, weights: dict[str, int]) -> None:
         asked = self._release.platform.traffic.weights(self._state.endpoint.name)
         if asked != weights or self._state.weights != weights:
-            put_in_force(self._release, self._state, self._held, weights)
+            # The next look tries again; until then polls go on.
+            put_in_force(self._release, self._state, self._held, weights, patient=False)
             self._fresh()
 
     def _fresh(self) -> ReleaseState:

@@ -11,13 +11,28 @@ from components.release.restoring import IN_FORCE_TIMEOUT_S
 from components.release.state import ReleaseState
 
 
-def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights: Weights) -> float:
+def put_in_force(
+    release: Release,
+    state: ReleaseState,
+    held: HeldLease,
+    weights: Weights,
+    *,
+    patient: bool = True,
+) -> float:
     """Put ``weights`` in force under the lease, and write it down.
 
     A process that was suspended just before may wake when its release has ended: it finds the lease
     gone afterwards, and gives the traffic to the version that the record names, or to the one that
     a later release found in production. A split that cannot
     be written down is taken back: nobody could tell later what was in force.
+
+    Args:
+        release: the release.
+        state: its state.
+        held: its lease.
+        weights: the split.
+        patient: whether a gateway's controller that starts again is waited for; else who asks
+            tries again. A way back never waits for it.
 
     Returns:
         The seconds until every proxy showed it.
@@ -26,7 +41,7 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         LeaseHeld: the release was taken over.
         PlatformError: the gateway did not take the split, or the record did not.
     """
-    traffic, name = release.platform.traffic, state.endpoint.name
+    traffic, name, began = release.platform.traffic, state.endpoint.name, release.clock.monotonic()
     held.renew()
     try:
         with held.kept():  # an API server may be slow, and is asked often for one split
@@ -36,8 +51,8 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
         if keeps := _split_of_others(release, name):
             traffic.set_weights(name, keeps)
         raise
-    longest = IN_FORCE_TIMEOUT_S if weights == state.way_back else _longest(held)
-    applied = _shown(release, held, weights, longest)
+    longest = _longest(held) if patient and weights != state.way_back else IN_FORCE_TIMEOUT_S
+    applied = _shown(release, held, weights, began + longest)
     # Whoever was overtaken meanwhile writes no more: the record is another process's.
     held.renew()
     try:
@@ -49,12 +64,18 @@ def put_in_force(release: Release, state: ReleaseState, held: HeldLease, weights
     return applied
 
 
-def _shown(release: Release, held: HeldLease, weights: Weights, longest: float) -> float:
+def _shown(release: Release, held: HeldLease, weights: Weights, until: float) -> float:
     """Wait until every proxy shows the split, and be heard of meanwhile; the seconds it took.
+
+    Args:
+        release: the release.
+        held: its lease.
+        weights: the split.
+        until: when the last try begins at the latest, by the monotonic clock.
 
     Raises:
         LeaseHeld: the release was taken over.
-        Late: it does not show within ``longest`` seconds.
+        Late: it does not show in time.
         PlatformError: the gateway refuses it.
     """
     traffic, clock, began = release.platform.traffic, release.clock, release.clock.monotonic()
@@ -62,8 +83,10 @@ def _shown(release: Release, held: HeldLease, weights: Weights, longest: float) 
         try:
             traffic.wait_in_force(held.lease.endpoint, weights, IN_FORCE_TIMEOUT_S)
         except Late as error:
-            if clock.monotonic() - began >= longest:
-                more = f", nor after {longest:g} s" if longest > IN_FORCE_TIMEOUT_S else ""
+            now = clock.monotonic()
+            if now >= until:
+                tried = now - began
+                more = f", nor after {tried:.0f} s" if tried > 1.5 * IN_FORCE_TIMEOUT_S else ""
                 raise Late(f"{error}{more}") from error
             held.renew()
         else:
@@ -71,10 +94,11 @@ def _shown(release: Release, held: HeldLease, weights: Weights, longest: float) 
 
 
 def _longest(held: HeldLease) -> float:
-    """How long it may take until users are sent elsewhere; they stay where they are meanwhile.
+    """How many seconds it may take until users are sent elsewhere.
 
     A gateway's controller that was killed, or lost its API server, starts again after half a
-    minute. But nobody watches now, and a release is never silent for longer than its lease.
+    minute, and its proxies go by what they have until then. But one of several may show the new
+    split already, and nobody watches: a release is never silent for longer than its lease.
     """
     return min(PATIENCE_S, held.lease.seconds)
 
@@ -113,13 +137,13 @@ def put_mirror_in_force(
         LeaseHeld: the release was taken over.
         PlatformError: the gateway did not take the mirror, or the record did not.
     """
-    traffic, name = release.platform.traffic, state.endpoint.name
+    traffic, name, began = release.platform.traffic, state.endpoint.name, release.clock.monotonic()
     held.renew()
     try:
         with held.kept():
             traffic.set_mirror(name, mirror)
         held.renew()
-        applied = _shown(release, held, traffic.weights(name), _longest(held))
+        applied = _shown(release, held, traffic.weights(name), began + _longest(held))
         held.renew()
         line = MirrorSet(mirror.version, mirror.percent, round(applied, 4), p95_ratio)
         release.record.append(line)

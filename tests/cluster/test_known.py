@@ -91,7 +91,7 @@ def test_a_place_that_another_version_had_is_known(stand: Stand) -> None:
 def test_a_mirror_is_asked_for_until_its_pods_are_known(
     stand: Stand, caplog: pytest.LogCaptureFixture
 ) -> None:
-    traffic = replace(stand.traffic, lease=lambda _: LEASE)
+    traffic = stand.traffic
     traffic.set_weights(NAME, {"1": 100}, LIMITS)
     stand.proxy.asked.clear()
     pinned = stand.pinned
@@ -105,13 +105,18 @@ def test_a_mirror_is_asked_for_until_its_pods_are_known(
     traffic.set_mirror(NAME, Mirror("2", 50))
     assert set(stand.proxy.asked) == {pins.entered(NAME, "2")}
     assert mirrors == {Mirror("2", 50)}
-    assert stand.pinned == pinned
+    # While it is asked copies nobody names it.
+    assert stand.pinned == pinned - 2
     assert "copies" not in caplog.text
+    stand.proxy.asked.clear()
+    traffic.set_mirror(NAME, Mirror("2", 50))
+    assert set(stand.proxy.asked) == {pins.entered(NAME, "2")}
     stand.proxy.asked.clear()
     traffic.set_mirror(NAME, None)
     assert stand.proxy.asked == []
     stand.proxy.knows = lambda _: False
-    traffic.set_mirror(NAME, Mirror("2", 50))
+    hasty = replace(traffic, lease=lambda _: LEASE)
+    hasty.set_mirror(NAME, Mirror("2", 50))
     assert f"copies may be lost for a while: {NAME}: a proxy knows no pods for" in caplog.text
     assert traffic.mirror(NAME) == Mirror("2", 50)
 
@@ -141,6 +146,31 @@ def test_a_proxy_that_does_not_hear_of_it_is_waited_for_half_a_lease_and_told(
     assert "after 0.5 s" in caplog.text
     assert stand.traffic.weights(NAME) == {"1": 90, "2": 10}
     assert stand.pinned == pinned
+
+
+def test_a_proxy_that_does_not_answer_is_asked_again(stand: Stand) -> None:
+    stand.proxy.silent = lambda number: number <= 8
+    stand.traffic.set_weights(NAME, {"1": 100}, LIMITS)
+    assert len(stand.proxy.asked) > 8
+
+
+def test_limits_of_a_new_route_come_before_all_that_is_new_in_it(stand: Stand) -> None:
+    stand.traffic.set_weights(NAME, {"1": 50, "2": 50}, LIMITS)
+    route, its_pins = (HTTP_ROUTE.path(NAMESPACE, each) for each in (NAME, pins.name(NAME)))
+    limits = BACKEND_TRAFFIC_POLICY.path(NAMESPACE, NAME)
+    assert [path for _, path in stand.found.writes][-3:] == [limits, its_pins, route]
+
+
+def test_limits_of_a_route_go_when_it_has_gone(stand: Stand) -> None:
+    stand.traffic.set_weights(NAME, {"1": 100}, LIMITS)
+    before = len(stand.found.writes)
+    stand.traffic.set_weights(NAME, {})
+    gone = [path for how, path in stand.found.writes[before:] if how == "DELETE"]
+    assert gone == [
+        HTTP_ROUTE.path(NAMESPACE, pins.name(NAME)),
+        HTTP_ROUTE.path(NAMESPACE, NAME),
+        BACKEND_TRAFFIC_POLICY.path(NAMESPACE, NAME),
+    ]
 
 
 @pytest.mark.parametrize(("answered", "told"), [(1, False), (0, True)])

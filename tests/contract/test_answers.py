@@ -37,7 +37,7 @@ def test_who_asks_too_much_gets_429_that_says_when_to_come_back(
 ) -> None:
     few = RouteLimits(requests_per_second=3, timeout_s=10)
     rig.platform.traffic.set_weights(routed.name, {"1": 100}, few)
-    rig.platform.traffic.wait_in_force(routed.name, {"1": 100}, timeout=10)
+    rig.platform.traffic.wait_in_force(routed.name, {"1": 100}, timeout=30)
 
     def refused() -> httpx.Response | None:
         answers = [rig.post(routed.name, rig.key) for _ in range(20)]
@@ -49,7 +49,7 @@ def test_who_asks_too_much_gets_429_that_says_when_to_come_back(
         found[:] = filter(None, [refused()])
         return bool(found)
 
-    rig.wait(limited, "the limit", 10)
+    rig.wait(limited, "the limit", 30)
     assert error_of(found[0])
     assert found[0].headers["retry-after"] == "1"
     assert found[0].headers["x-ratelimit-limit"].startswith("3")
@@ -74,7 +74,7 @@ def test_what_is_more_than_may_be_under_way_gets_503_and_is_told_from_a_failure(
     traffic, metrics = rig.platform.traffic, rig.platform.metrics
     rig.create(fresh, "1")
     traffic.set_weights(fresh.name, {"1": 100}, RouteLimits(100_000, 30.0, at_once=1))
-    traffic.wait_in_force(fresh.name, {"1": 100}, timeout=10)
+    traffic.wait_in_force(fresh.name, {"1": 100}, timeout=30)
     seen: list[int] = []
 
     def refused() -> float:

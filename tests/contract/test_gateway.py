@@ -23,7 +23,7 @@ def client(rig: Rig, gateway: Gateway) -> str:
 
 
 def wait_for_status(rig: Rig, endpoint: Endpoint, key: str, status: int) -> None:
-    rig.wait(lambda: rig.ask(endpoint.name, key).status == status, f"an answer {status}", 10)
+    rig.wait(lambda: rig.ask(endpoint.name, key).status == status, f"an answer {status}", 30)
 
 
 def test_the_gateway_has_an_address(gateway: Gateway) -> None:

@@ -113,7 +113,7 @@ def test_who_asked_is_told_by_client(rig: Rig, routed: Endpoint) -> None:
     name = rig.name("batch")
     rig.platform.gateway.add(name)
     own = rig.platform.gateway.key(name)
-    rig.wait(lambda: rig.ask(routed.name, own).version == "1", "the new key", 10)
+    rig.wait(lambda: rig.ask(routed.name, own).version == "1", "the new key", 30)
     for key in (own, own, None):
         assert rig.ask(routed.name, key).version == "1"
     settled(rig, routed, "1")

@@ -6,7 +6,7 @@ from components.arms import shadow_of
 from components.endpoint import Endpoint
 from components.errors import PlatformError
 from components.platform import Mirror, Traffic
-from tests.support.rigs import LIMITS, Rig
+from tests.support.rigs import IN_FORCE_S, LIMITS, Rig
 
 ALONE = {"1": 100}
 
@@ -20,7 +20,7 @@ def copy(rig: Rig, endpoint: Endpoint, percent: int, version: str = "2") -> None
     """Put version 1 alone in force, and a mirror."""
     rig.split(endpoint.name, ALONE)
     rig.platform.traffic.set_mirror(endpoint.name, Mirror(version, percent))
-    rig.platform.traffic.wait_in_force(endpoint.name, ALONE, timeout=10)
+    rig.platform.traffic.wait_in_force(endpoint.name, ALONE, IN_FORCE_S)
 
 
 def counted(rig: Rig, endpoint: Endpoint, *arms: str) -> dict[str, tuple[float, float]]:
@@ -69,16 +69,20 @@ def test_copies_have_latencies_and_clients(rig: Rig, routed: Endpoint) -> None:
 
 def test_so_many_percent_are_copied(rig: Rig, routed: Endpoint) -> None:
     shadow = shadow_of("2")
-    before = counted(rig, routed, shadow)[shadow][0]
     copy(rig, routed, 25)
+    # What an earlier mirror has counted goes with it, some scrapes later.
+    rig.platform.clock.sleep(3)
+    before = counted(rig, routed, shadow)[shadow][0]
     for _ in range(200):
         rig.ask(routed.name)
     rig.platform.clock.sleep(3)
-    rig.wait(
-        lambda: 15 <= counted(rig, routed, shadow)[shadow][0] - before <= 85,
-        "a quarter of 200 copies, give or take 5 standard deviations",
-        30,
-    )
+
+    def copied() -> float:
+        return counted(rig, routed, shadow)[shadow][0] - before
+
+    # A quarter, give or take 5 standard deviations.
+    rig.wait(lambda: copied() >= 15, "15 of 200 copies", 30)
+    assert copied() <= 85
 
 
 @pytest.mark.parametrize("by_split", [True, False])
@@ -91,14 +95,14 @@ def test_a_split_ends_the_mirror_as_asking_for_none_does(
         traffic.set_weights(routed.name, ALONE)
     else:
         traffic.set_mirror(routed.name, None)
-    traffic.wait_in_force(routed.name, ALONE, timeout=10)
+    traffic.wait_in_force(routed.name, ALONE, IN_FORCE_S)
     assert traffic.mirror(routed.name) is None
     shadow = shadow_of("2")
     rig.platform.clock.sleep(2)
     before = counted(rig, routed, shadow)
     assert {rig.ask(routed.name).version for _ in range(20)} == {"1"}
     rig.platform.clock.sleep(2)
-    assert counted(rig, routed, shadow) == before
+    assert counted(rig, routed, shadow)[shadow] <= before[shadow]
 
 
 def test_copies_that_nobody_can_answer_fail_and_hurt_nobody(rig: Rig, fresh: Endpoint) -> None:

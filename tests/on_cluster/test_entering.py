@@ -122,7 +122,7 @@ def test_copies_come_as_soon_as_the_mirror_is_in_force(
             read = rig.platform.metrics.sample(endpoint.name, [shadow], 30.0)
             return sum(each.requests for each in read.versions[shadow].values() if each)
 
-        wait_until(lambda: copied() >= COPIES, 30, "all copies in the counters")
+        rig.wait(lambda: copied() >= COPIES, "all copies in the counters", 30)
         assert copied() == COPIES
     finally:
         rig.remove(endpoint.name)

@@ -23,7 +23,7 @@ def modified(api: Api) -> dict[str, int]:
     found = {}
     for pod in api.list(POD, of.proxies, owned_by(of)):
         url = f"http://{pod['status']['podIP']}:{STATS}/stats/prometheus"
-        said = httpx.get(url, trust_env=False).text
+        said = httpx.get(url, trust_env=False, timeout=30).text
         found[pod["metadata"]["name"]] = sum(map(int, MODIFIED.findall(said)))
     return found
 
@@ -41,9 +41,9 @@ def test_keys_endpoints_and_splits_leave_it_as_it_is(
         rig.split(endpoint.name, {"1": 100})
         gateway.add(client, "operator")
         key = gateway.key(client)
-        rig.wait(lambda: rig.ask(endpoint.name, key).status == 200, "the key", 10)
+        rig.wait(lambda: rig.ask(endpoint.name, key).status == 200, "the key", 30)
         gateway.rotate(client)
-        rig.wait(lambda: rig.ask(endpoint.name, key).status == 401, "its end", 10)
+        rig.wait(lambda: rig.ask(endpoint.name, key).status == 401, "its end", 30)
         gateway.revoke(client)
     finally:
         rig.remove(endpoint.name)

@@ -52,7 +52,7 @@ def splits(api: Api, of: Gateway, namespace: str, endpoint: str) -> list[dict[st
     for pod in api.list(POD, of.proxies, owned_by(of)):
         with (
             forwarded(of.proxies, pod["metadata"]["name"], _ADMIN) as url,
-            httpx.Client(base_url=url, trust_env=False) as client,
+            httpx.Client(base_url=url, trust_env=False, timeout=30) as client,
         ):
             dump = client.get("/config_dump", params={"resource": "dynamic_route_configs"})
         shown = percent(_slots(dump.json(), namespace, endpoint))

@@ -19,6 +19,7 @@ from cluster.kinds import HTTP_ROUTE, LEASE, SCALED_OBJECT
 from cluster.names import annotation, object_name, predictor_name
 from components import bundle, gateway
 from components.endpoint import Endpoint
+from components.errors import Unreachable
 from components.platform import (
     Metrics,
     ModelRegistry,
@@ -38,6 +39,8 @@ BODY = json.dumps(
 ).encode()
 """An inference request that the rigs' models answer."""
 LIMITS = RouteLimits(requests_per_second=100_000, timeout_s=30.0)
+IN_FORCE_S = 30.0
+"""Within which a split is in force, where other tests have theirs."""
 ANSWERED_S = 150.0
 """Within which whoever is asked has answered, one that had to be woken too."""
 
@@ -112,19 +115,31 @@ class Rig(ABC):
     def split(self, endpoint: str, weights: Weights) -> None:
         """Put a split in force."""
         self.platform.traffic.set_weights(endpoint, weights, LIMITS)
-        self.platform.traffic.wait_in_force(endpoint, weights, timeout=10)
+        self.platform.traffic.wait_in_force(endpoint, weights, IN_FORCE_S)
 
     def remove(self, endpoint: str) -> None:
         """Leave nothing of the endpoint."""
         self.platform.traffic.set_weights(endpoint, {})
-        self.platform.traffic.wait_in_force(endpoint, {}, timeout=10)
+        self.platform.traffic.wait_in_force(endpoint, {}, IN_FORCE_S)
         for version in self.platform.serving.versions(endpoint):
             self.platform.serving.delete(endpoint, version)
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         """Let time pass until the condition holds."""
-        late = f"{what} did not come within {seconds:g} s"
-        wait_for(condition, seconds, 0.05, lambda: late, self.platform.clock)
+        said = ""
+
+        def holds() -> bool:
+            nonlocal said
+            try:
+                return condition()
+            except Unreachable as error:  # a busy server may answer the next time
+                said = f": {error}"
+                return False
+
+        def late() -> str:
+            return f"{what} did not come within {seconds:g} s{said}"
+
+        wait_for(holds, seconds, 0.05, late, self.platform.clock)
 
     @abstractmethod
     def write_model(self, folder: Path) -> None:

@@ -29,6 +29,8 @@ class Proxy:
     """Whether it knows the pods to which a path leads."""
     refuses: Callable[[int], bool] = lambda _: False
     """Whether so many requests were too many."""
+    silent: Callable[[int], bool] = lambda _: False
+    """Whether so many requests are one that it does not answer."""
 
 
 @contextmanager
@@ -44,6 +46,8 @@ def a_proxy(found: Objects, endpoint: str, of: Gateway) -> Iterator[Proxy]:
             proxy.asked.append(self.path)
             if not self.path.startswith(f"/v2/models/{endpoint}/"):
                 self._answer(404, gateway.VERSION_HEADER, "")
+                return
+            if proxy.silent(len(proxy.asked)):
                 return
             if proxy.refuses(len(proxy.asked)):
                 self._answer(429, gateway.VERSION_HEADER, "")
