@@ -133,9 +133,7 @@ class RoutedTraffic:
         if mirror is None:
             return
         try:
-            # Whoever may name a version may not name this one: it would take the copies' time.
-            others = [arm for arm in self.served(endpoint) if arm != mirror.version]
-            self._hear_of(mirror.version, found, present, others)
+            self._hear_of(mirror.version, found, present, self.served(endpoint))
         except SluiceError as error:
             log.warning("%s: copies may be lost for a while: %s", endpoint, error)
 
