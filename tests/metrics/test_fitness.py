@@ -289,7 +289,7 @@ def scraped(folder: Path, rule: dict[str, Any]) -> Iterator[str]:
     threading.Thread(target=envoy.serve_forever, daemon=True).start()
     job = {
         "job_name": "gateway",
-        "scrape_interval": "200ms",
+        "scrape_interval": "1s",
         "static_configs": [{"targets": [f"127.0.0.1:{envoy.server_port}"]}],
         "metric_relabel_configs": [*gateway.relabelling(), *([rule] if rule else [])],
     }
@@ -343,6 +343,8 @@ def test_a_rule_of_a_real_prometheus_is_found(
                 return False
 
         wait_until(read)
-        found = unfit(client, SLUICE)
-    assert said in found
-    assert bool(said) == bool(found)
+        if said:
+            # On a busy machine a scrape may fail, and who was not scraped lacks nothing.
+            wait_until(lambda: said in unfit(client, SLUICE), 30, said)
+        else:
+            assert unfit(client, SLUICE) == ""
