@@ -1,10 +1,12 @@
 """A version without a ready predictor: the other one answers for it, and nobody judges silence."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from components.errors import PlatformError, Unreachable
+from components.judge import Poll
 from components.platform import Running
 from components.platform.memory.faults import Killed
 from components.record import Covered, WeightsSet, of
@@ -53,6 +55,16 @@ def test_it_is_seen_however_often_the_counters_are_read(poll: str) -> None:
     assert found.walk("2", "r").outcome == "promoted"
     assert covered(found) == ["2", ""]
     assert 0 < found.failed() <= QUICK_RPS * 0.5 * (2 * LOOK_S)
+
+
+def test_polls_go_on_while_no_proxy_shows_who_answers() -> None:
+    found = quick(steps=[50, 100])
+    goes(found, "1", 120.0)
+    found.world.clock.after(WATCHED_S - 1, lambda: found.world.delay_traffic(45.0))
+    found.world.clock.after(WATCHED_S + 60, lambda: found.world.delay_traffic(0.0))
+    assert found.walk("2", "r").outcome == "promoted"
+    at = [poll.t for poll in of(found.record("r"), Poll)]
+    assert max(later - earlier for earlier, later in pairwise(at)) < 30
 
 
 def test_its_step_is_watched_anew_once_it_is_back() -> None:
