@@ -25,6 +25,12 @@ _Lease = Callable[[str], Lease | None]
 """The lease of an endpoint."""
 
 
+def longest(lease: _Lease, endpoint: str, seconds: float = LONGEST_S) -> float:
+    """So many seconds, and half of the endpoint's lease at most."""
+    held = lease(endpoint)
+    return min(seconds, held.seconds / 2) if held else seconds
+
+
 def wait_begun(proxies: Proxies, endpoint: str, host: str, lease: _Lease) -> None:
     """Wait until the proxies know the pods of a new route.
 
@@ -69,10 +75,9 @@ def wait_entered(
 
 
 def _wait(proxies: Proxies, endpoint: str, path: str, host: str, lease: _Lease) -> None:
-    held = lease(endpoint)
-    longest = min(LONGEST_S, held.seconds / 2) if held else LONGEST_S
-    late = f"{endpoint}: a proxy knows no pods for {path} after {longest:g} s"
-    wait_for(lambda: proxies.ask_pods(path, host), longest, _EVERY_S, lambda: late)
+    waits = longest(lease, endpoint)
+    late = f"{endpoint}: a proxy knows no pods for {path} after {waits:g} s"
+    wait_for(lambda: proxies.ask_pods(path, host), waits, _EVERY_S, lambda: late)
 
 
 def wait_answering(

@@ -164,8 +164,8 @@ class RoutedTraffic:
         if pinning == pins.CLOSED:
             self._pin(route, hosts, served)
         if before is not None and before.slots:
-            longest = min(self.enters, _RETURNS_S) if goes_back else self.enters
-            write = self._enter(found, before, route, served, longest)
+            enters = min(self.enters, _RETURNS_S) if goes_back else self.enters
+            write = self._enter(found, before, route, served, enters)
         if limits is not None and before is not None:
             hold(route)
         self._swap(endpoint, weights, held, write)
@@ -181,7 +181,7 @@ class RoutedTraffic:
         before: Route,
         wanted: Route,
         served: Collection[str],
-        longest: float,
+        enters: float,
     ) -> int:
         """Give versions that are new in the route their places, before any of them has a share.
 
@@ -197,17 +197,12 @@ class RoutedTraffic:
         entered = {**present, **dict.fromkeys(new, 0)}
         self._swap(endpoint, entered, wanted.limits, before.write)
         try:
-            self.wait_in_force(endpoint, entered, self._at_most(endpoint, longest))
+            self.wait_in_force(endpoint, entered, known.longest(self.lease, endpoint, enters))
             if len(fill(before.slots, entered)) > len(before.slots):
                 self._hear_of(new[0], found, wanted, served)
         except SluiceError as error:  # the way back must not wait for a proxy that is away
             log.warning("%s: %s gets its share all the same: %s", endpoint, ", ".join(new), error)
         return before.write + 1
-
-    def _at_most(self, endpoint: str, seconds: float) -> float:
-        """So long, and half of the endpoint's lease at most."""
-        held = self.lease(endpoint)
-        return min(seconds, held.seconds / 2) if held else seconds
 
     def _hear_of(
         self, arm: str, found: Object | None, route: Route, served: Collection[str]

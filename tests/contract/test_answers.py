@@ -10,7 +10,7 @@ from components import gateway
 from components.endpoint import Endpoint
 from components.gateway import PLATFORM_CLIENT
 from components.platform import RouteLimits
-from tests.support.rigs import BODY, RealRig
+from tests.support.rigs import BODY, IN_FORCE_S, RealRig
 
 
 def error_of(answer: httpx.Response) -> str:
@@ -37,7 +37,7 @@ def test_who_asks_too_much_gets_429_that_says_when_to_come_back(
 ) -> None:
     few = RouteLimits(requests_per_second=3, timeout_s=10)
     rig.platform.traffic.set_weights(routed.name, {"1": 100}, few)
-    rig.platform.traffic.wait_in_force(routed.name, {"1": 100}, timeout=30)
+    rig.platform.traffic.wait_in_force(routed.name, {"1": 100}, IN_FORCE_S)
 
     def refused() -> httpx.Response | None:
         answers = [rig.post(routed.name, rig.key) for _ in range(20)]
@@ -74,7 +74,7 @@ def test_what_is_more_than_may_be_under_way_gets_503_and_is_told_from_a_failure(
     traffic, metrics = rig.platform.traffic, rig.platform.metrics
     rig.create(fresh, "1")
     traffic.set_weights(fresh.name, {"1": 100}, RouteLimits(100_000, 30.0, at_once=1))
-    traffic.wait_in_force(fresh.name, {"1": 100}, timeout=30)
+    traffic.wait_in_force(fresh.name, {"1": 100}, IN_FORCE_S)
     seen: list[int] = []
 
     def refused() -> float:

@@ -98,11 +98,11 @@ def test_a_split_ends_the_mirror_as_asking_for_none_does(
     traffic.wait_in_force(routed.name, ALONE, IN_FORCE_S)
     assert traffic.mirror(routed.name) is None
     shadow = shadow_of("2")
-    rig.platform.clock.sleep(2)
+    rig.platform.clock.sleep(3)
     before = counted(rig, routed, shadow)
     assert {rig.ask(routed.name).version for _ in range(20)} == {"1"}
     rig.platform.clock.sleep(2)
-    assert counted(rig, routed, shadow)[shadow] <= before[shadow]
+    assert counted(rig, routed, shadow) == before
 
 
 def test_copies_that_nobody_can_answer_fail_and_hurt_nobody(rig: Rig, fresh: Endpoint) -> None:

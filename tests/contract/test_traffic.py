@@ -7,7 +7,7 @@ import pytest
 from components.endpoint import Endpoint
 from components.errors import PlatformError
 from components.platform import RouteLimits, Traffic
-from tests.support.rigs import LIMITS, Rig
+from tests.support.rigs import IN_FORCE_S, LIMITS, Rig
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_calls_by_grpc_are_split_and_moved_as_all_others(rig: Rig, routed: Endpo
 def test_the_same_split_may_be_asked_for_again(traffic: Traffic, routed: Endpoint) -> None:
     for _ in range(2):
         traffic.set_weights(routed.name, {"1": 70, "2": 30})
-        traffic.wait_in_force(routed.name, {"1": 70, "2": 30}, timeout=30)
+        traffic.wait_in_force(routed.name, {"1": 70, "2": 30}, IN_FORCE_S)
     assert traffic.weights(routed.name) == {"1": 70, "2": 30}
 
 
@@ -138,10 +138,10 @@ def test_limits_hold_until_others_are_given(rig: Rig, traffic: Traffic, routed: 
 
     few = RouteLimits(requests_per_second=3, timeout_s=10)
     traffic.set_weights(routed.name, {"1": 100}, few)
-    traffic.wait_in_force(routed.name, {"1": 100}, timeout=30)
+    traffic.wait_in_force(routed.name, {"1": 100}, IN_FORCE_S)
     assert refused() > 0
     traffic.set_weights(routed.name, {"1": 90, "2": 10})
-    traffic.wait_in_force(routed.name, {"1": 90, "2": 10}, timeout=30)
+    traffic.wait_in_force(routed.name, {"1": 90, "2": 10}, IN_FORCE_S)
     assert refused() > 0
     rig.split(routed.name, {"1": 100})
     assert refused() == 0
@@ -154,7 +154,7 @@ def test_limits_are_each_client_s_own(rig: Rig, traffic: Traffic, routed: Endpoi
     rig.wait(lambda: rig.ask(routed.name, key).status == 200, "the new key", 30)
     few = RouteLimits(requests_per_second=3, timeout_s=10)
     traffic.set_weights(routed.name, {"1": 100}, few)
-    traffic.wait_in_force(routed.name, {"1": 100}, timeout=30)
+    traffic.wait_in_force(routed.name, {"1": 100}, IN_FORCE_S)
     rig.platform.clock.sleep(1.5)
     assert statuses(rig, routed, 30)[429] > 0
     assert rig.ask(routed.name, key).status == 200
@@ -163,7 +163,7 @@ def test_limits_are_each_client_s_own(rig: Rig, traffic: Traffic, routed: Endpoi
 def test_an_empty_split_removes_the_route(rig: Rig, traffic: Traffic, routed: Endpoint) -> None:
     for _ in range(2):
         traffic.set_weights(routed.name, {})
-        assert traffic.wait_in_force(routed.name, {}, timeout=30) >= 0
+        assert traffic.wait_in_force(routed.name, {}, IN_FORCE_S) >= 0
         assert traffic.weights(routed.name) == {}
         assert rig.ask(routed.name).status == 404
 
